@@ -1,0 +1,29 @@
+// thread.h - threads, mutexes, conditions: thin names over POSIX threads. Failure to create or lock is
+// fatal (must). In a simulation everything runs on one thread and these are never contended.
+#ifndef WEIR_PLAT_THREAD_H
+#define WEIR_PLAT_THREAD_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef pthread_mutex_t plat_mutex;
+typedef pthread_cond_t plat_cond; // waits by the monotonic clock
+typedef pthread_t plat_thread;
+
+void plat_mutex_init(plat_mutex *mutex);
+void plat_mutex_deinit(plat_mutex *mutex);
+void plat_mutex_lock(plat_mutex *mutex);
+void plat_mutex_unlock(plat_mutex *mutex);
+void plat_cond_init(plat_cond *cond);
+void plat_cond_deinit(plat_cond *cond);
+void plat_cond_wait(plat_cond *cond, plat_mutex *mutex);
+// Returns false on timeout. timeout_us counts from now.
+bool plat_cond_wait_for(plat_cond *cond, plat_mutex *mutex, int64_t timeout_us);
+void plat_cond_signal(plat_cond *cond);
+void plat_cond_broadcast(plat_cond *cond);
+void plat_thread_start(plat_thread *thread, const char *name, void *(*run)(void *), void *arg);
+void plat_thread_join(plat_thread thread);
+void plat_sleep_us(int64_t us);
+
+#endif
