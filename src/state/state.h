@@ -1,0 +1,106 @@
+// state.h - keyed tables with ordered keys, transactions and snapshots: LMDB on disk, or a twin in
+// memory that behaves alike (for simulations, ad-hoc queries and tests).
+//
+// A store is one environment (a directory). One write transaction at a time, any number of snapshot
+// reads, each of which sees the last commit at its begin. A commit is durable and atomic. Keys are
+// bytes ordered by memcmp, 1 to STATE_KEY_BYTES_MAX; keys longer than what LMDB takes (511) are stored
+// as a prefix and a 128-bit hash with the whole key beside the value: such keys are found exactly, and
+// order among those that share the prefix is by hash, not by bytes.
+// Threads: a transaction and its cursors belong to one thread; a store may be used by many.
+// Borrowed results (keys, values) live until the next write in, or the end of, their transaction.
+#ifndef WEIR_STATE_STATE_H
+#define WEIR_STATE_STATE_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "plat/plat.h"
+
+typedef struct state_store state_store;
+typedef struct state_txn state_txn; // a write transaction or a read snapshot
+typedef struct state_cursor state_cursor;
+typedef struct state_memory state_memory;
+
+#define STATE_KEY_BYTES_MAX (64u << 10)
+#define STATE_TABLES_MAX    1024
+
+typedef uint32_t state_table; // handle; valid for the life of the store
+
+typedef struct state_config {
+    bool in_memory;        // the twin
+    state_memory *memory;  // with in_memory: where committed data lives across close; NULL: private
+    uint64_t map_bytes;    // LMDB's limit of size; 0: 256 GiB, halved until the system grants it
+    bool no_sync;          // commits are atomic but not durable (bench and scratch only)
+} state_config;
+
+BASE_MUST_USE base_rc state_store_open(plat *plat, const char *dir, const state_config *config,
+                                       state_store **out, base_error *err);
+void state_store_close(state_store *store); // no transaction may be open
+
+// Opens or creates a named table, outside of any transaction of this thread. Idempotent.
+BASE_MUST_USE base_rc state_table_open(state_store *store, const char *name, state_table *out, base_error *err);
+// Deletes the table and all its rows, in a transaction of its own. Unknown: BASE_OK.
+BASE_MUST_USE base_rc state_table_drop(state_store *store, const char *name, base_error *err);
+// Calls visit for each table name, sorted.
+BASE_MUST_USE base_rc state_table_list(state_store *store, base_rc (*visit)(void *arg, const char *name),
+                                       void *arg, base_error *err);
+
+BASE_MUST_USE base_rc state_begin_write(state_store *store, state_txn **out, base_error *err);
+BASE_MUST_USE base_rc state_begin_read(state_store *store, state_txn **out, base_error *err);
+// Ends the transaction whatever it returns. BASE_E_FULL: disk or map full, nothing was committed.
+BASE_MUST_USE base_rc state_commit(state_txn *txn, base_error *err);
+void state_abort(state_txn *txn); // also ends a read
+
+BASE_MUST_USE base_rc state_get(state_txn *txn, state_table table, base_str key, base_str *value,
+                                bool *found, base_error *err);
+BASE_MUST_USE base_rc state_put(state_txn *txn, state_table table, base_str key, base_str value, base_error *err);
+// Key must be above every key of the table: the fast path for sequences.
+BASE_MUST_USE base_rc state_append(state_txn *txn, state_table table, base_str key, base_str value,
+                                   base_error *err);
+BASE_MUST_USE base_rc state_delete(state_txn *txn, state_table table, base_str key, bool *found, base_error *err);
+BASE_MUST_USE base_rc state_clear(state_txn *txn, state_table table, base_error *err);
+
+// Batches: keys in ascending order (checked in debug); walks one cursor forward.
+// get: values[i].p is NULL where absent (an empty value has n 0 and p not NULL).
+BASE_MUST_USE base_rc state_get_batch(state_txn *txn, state_table table, size_t n, const base_str *keys,
+                                      base_str *values, base_error *err);
+// put: a value whose p is NULL deletes the key.
+BASE_MUST_USE base_rc state_put_batch(state_txn *txn, state_table table, size_t n, const base_str *keys,
+                                      const base_str *values, base_error *err);
+
+// Cursors see the transaction's own writes only if opened after them.
+BASE_MUST_USE base_rc state_cursor_open(state_txn *txn, state_table table, state_cursor **out, base_error *err);
+void state_cursor_close(state_cursor *cursor);
+// Positions at the first key at or above `from` (empty: the first of all); *end if none.
+BASE_MUST_USE base_rc state_cursor_seek(state_cursor *cursor, base_str from, base_str *key, base_str *value,
+                                        bool *end, base_error *err);
+BASE_MUST_USE base_rc state_cursor_next(state_cursor *cursor, base_str *key, base_str *value, bool *end,
+                                        base_error *err);
+BASE_MUST_USE base_rc state_cursor_last(state_cursor *cursor, base_str *key, base_str *value, bool *end,
+                                        base_error *err);
+BASE_MUST_USE base_rc state_cursor_prev(state_cursor *cursor, base_str *key, base_str *value, bool *end,
+                                        base_error *err);
+// Deletes keys in [from, to) ; to empty: to the end. Returns how many.
+BASE_MUST_USE base_rc state_delete_range(state_txn *txn, state_table table, base_str from, base_str to,
+                                         uint64_t *deleted, base_error *err);
+
+typedef struct state_stats {
+    uint64_t bytes_used; // pages in use, in bytes (the twin: keys and values)
+    uint64_t bytes_map;
+    uint64_t commits;
+} state_stats;
+void state_store_stats(state_store *store, state_stats *stats);
+BASE_MUST_USE base_rc state_table_count(state_txn *txn, state_table table, uint64_t *rows, base_error *err);
+// Reads every page reachable from the roots and checks key order; BASE_E_CORRUPT names the table.
+BASE_MUST_USE base_rc state_verify(state_store *store, base_error *err);
+
+// The twin's disk: committed tables by directory, which outlive the stores opened on it.
+state_memory *state_memory_create(void);
+void state_memory_destroy(state_memory *memory);
+// Asked before each fallible operation of the twin (op: "begin", "get", "put", "commit", ...); what it
+// returns other than BASE_OK fails the operation. For "commit" the twin asks again as "committed" after
+// the data is in place: a failure there is a commit whose outcome the caller cannot know.
+void state_memory_set_fault(state_memory *memory,
+                            base_rc (*fault)(void *arg, const char *op, base_error *err), void *arg);
+
+#endif
