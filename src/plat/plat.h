@@ -46,7 +46,8 @@ typedef struct plat_ops {
     base_rc (*remove_dir)(plat *plat, const char *path, base_error *err);     // an empty directory
     base_rc (*make_dir)(plat *plat, const char *path, base_error *err);       // parents too; exists is OK
     base_rc (*sync_dir)(plat *plat, const char *path, base_error *err);       // makes names durable
-    // Calls visit for each entry, sorted by name; a non-OK return stops and is returned.
+    // Calls visit for each entry, sorted by name; a non-OK return stops and is returned. The entries
+    // are read before the first call, so visit may change the directory. Links are not followed.
     base_rc (*list_dir)(plat *plat, const char *path,
                         base_rc (*visit)(void *arg, const plat_dir_entry *entry), void *arg,
                         base_error *err);
