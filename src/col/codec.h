@@ -1,0 +1,53 @@
+// codec.h - bytes for values: ordered keys, compact rows, text, JSON. Key and row bytes are disk
+// formats (docs/formats.md).
+#ifndef WEIR_COL_CODEC_H
+#define WEIR_COL_CODEC_H
+
+#include "col/batch.h"
+
+// Ordered keys: memcmp order of the encodings is the order of col_cells_compare (nulls last),
+// column by column; self-delimiting, so that keys may be concatenated and prefixes scanned. Equal
+// values give equal bytes (NUMERIC 1.0 and 1.00 too), so decoding a NUMERIC gives its least scale.
+void col_key_encode(base_buf *buf, const col_vec *vec, uint32_t row);
+void col_key_encode_row(base_buf *buf, const col_batch *batch, uint32_t row, uint32_t nkeys,
+                        const uint32_t *keys);
+// For all rows at once: keys[i] borrowed from the arena.
+void col_key_encode_batch(base_arena *arena, const col_batch *batch, uint32_t nkeys,
+                          const uint32_t *keys, base_str *out);
+// Decodes one cell at *at into vec[row] (strings borrowed from key or arena); BASE_E_CORRUPT.
+BASE_MUST_USE base_rc col_key_decode(base_str key, size_t *at, col_vec *vec, uint32_t row,
+                                     base_arena *arena, base_error *err);
+
+// Rows: compact, exact (scales are kept), for values in state and change logs.
+void col_row_encode(base_buf *buf, const col_batch *batch, uint32_t row, uint32_t ncols,
+                    const uint32_t *cols);
+BASE_MUST_USE base_rc col_row_decode(base_str bytes, size_t *at, col_batch *batch, uint32_t row,
+                                     uint32_t ncols, const uint32_t *cols, base_arena *arena,
+                                     base_error *err);
+// One cell of a row encoding.
+void col_cell_encode(base_buf *buf, const col_vec *vec, uint32_t row);
+BASE_MUST_USE base_rc col_cell_decode(base_str bytes, size_t *at, col_vec *vec, uint32_t row,
+                                      base_arena *arena, base_error *err);
+// A whole batch with weights, checked on decode (types are given, not stored, but their kinds are
+// verified).
+void col_batch_encode(base_buf *buf, const col_batch *batch);
+BASE_MUST_USE base_rc col_batch_decode(base_str bytes, base_arena *arena, uint32_t ncols,
+                                       const col_type *types, col_batch **out, base_error *err);
+
+// Text, as PostgreSQL's input and output functions (zone offset for timestamptz without zone).
+// parse: vec[row] is set, strings copied to the arena only if they must change. Checks VARCHAR
+// length and NUMERIC precision. Errors: 22P02, 22003, 22007, 22001, 22021.
+BASE_MUST_USE base_rc col_text_parse(base_str text, int32_t zone_offset_seconds, col_vec *vec,
+                                     uint32_t row, base_arena *arena, base_error *err);
+void col_text_format(const col_vec *vec, uint32_t row, int32_t zone_offset_seconds,
+                     base_buf *buf); // not null
+// JSON value: numbers bare (NUMERIC exact; NaN and infinities as strings), times as ISO 8601
+// strings (timestamptz RFC 3339 with Z), bytea as "\\x..", jsonb as is, struct as object, null as
+// null.
+void col_json_format(const col_vec *vec, uint32_t row, base_buf *buf);
+// Canonical jsonb text of a JSON text (PostgreSQL's key order: by length then bytes; last duplicate
+// wins; ", " and ": " as jsonb prints). Input may be anything; 22P02 if it is no JSON.
+BASE_MUST_USE base_rc col_jsonb_canonical(base_str json, base_arena *arena, base_str *out,
+                                          base_error *err);
+
+#endif

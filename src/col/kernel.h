@@ -1,0 +1,38 @@
+// kernel.h - hash, compare, sort, consolidate: vectorised, no call per row through a pointer.
+// NULL handling follows PostgreSQL's grouping: nulls are equal to each other; in order they are
+// last unless asked. NUMERIC compares by value; floats: NaN equals NaN and is greatest, -0 equals
+// 0; text by bytes (the "C" collation); JSONB by its canonical text.
+#ifndef WEIR_COL_KERNEL_H
+#define WEIR_COL_KERNEL_H
+
+#include "col/batch.h"
+
+// hashes[i] for each row over the given columns; equal rows hash alike.
+void col_hash(const col_batch *batch, uint32_t nkeys, const uint32_t *keys, uint64_t *hashes);
+bool col_cells_equal(const col_vec *a, uint32_t a_row, const col_vec *b, uint32_t b_row);
+int col_cells_compare(const col_vec *a, uint32_t a_row, const col_vec *b,
+                      uint32_t b_row); // nulls last
+bool col_rows_equal(const col_batch *a, uint32_t a_row, const col_batch *b, uint32_t b_row,
+                    uint32_t nkeys, const uint32_t *a_keys, const uint32_t *b_keys);
+
+typedef struct col_sort_key {
+    uint32_t col;
+    bool descending;
+    bool nulls_first;
+} col_sort_key;
+// A stable permutation of 0..nrows-1 that sorts the batch.
+uint32_t *col_sort(base_arena *arena, const col_batch *batch, uint32_t nkeys,
+                   const col_sort_key *keys);
+
+// Adds up the weights of equal rows and drops rows of weight 0; order of first appearance.
+col_batch *col_consolidate(base_arena *arena, const col_batch *batch);
+
+// Flat hash grouping: group_of[i] in 0..*ngroups-1 for each row, numbered by first appearance, and
+// first_row[g]. A building block for aggregates, distinct and consolidate.
+void col_group(base_arena *arena, const col_batch *batch, uint32_t nkeys, const uint32_t *keys,
+               uint32_t *group_of, uint32_t **first_row, uint32_t *ngroups);
+
+// Rows i with keep[i] != 0 -> sel; returns how many. sel has room for n.
+uint32_t col_select(const uint8_t *keep, uint32_t n, uint32_t *sel);
+
+#endif
