@@ -1,0 +1,118 @@
+// catalog.h - catalogue objects as the binder and the engine know them: read-only once made. An
+// object is owned by its catalogue version; plans borrow it. Instances are kept by engine/catalog.
+#ifndef WEIR_PLAN_CATALOG_H
+#define WEIR_PLAN_CATALOG_H
+
+#include "plan/expr.h"
+
+typedef enum plan_object_kind {
+    PLAN_OBJECT_STREAM,
+    PLAN_OBJECT_TABLE,
+    PLAN_OBJECT_VIEW, // materialised
+    PLAN_OBJECT_SINK,
+    PLAN_OBJECT_RECONCILIATION,
+    PLAN_OBJECT_SYSTEM, // weir.* and pg_catalog.*: rows made on demand by the engine
+} plan_object_kind;
+
+// What a column means to time; carried through projections so that a view knows its windows.
+typedef enum plan_time_role {
+    PLAN_TIME_NONE = 0,
+    PLAN_TIME_EVENT,        // the watermark column of a stream
+    PLAN_TIME_WINDOW_START, // from TUMBLE; window_us is the size
+    PLAN_TIME_WINDOW_END,
+} plan_time_role;
+
+typedef struct plan_column {
+    const char *name;
+    col_type type;
+    bool not_null;
+    bool hidden;                    // not shown by *: _status, _revision, _updated_at, ...
+    const char *comment;            // or NULL
+    const plan_expr *default_value; // streams and tables; or NULL
+    plan_time_role time_role;
+    int64_t window_us; // with WINDOW_START / WINDOW_END
+} plan_column;
+
+typedef struct plan_check {
+    const char *name;      // "order_placed_qty_check", as PostgreSQL would name it
+    const plan_expr *expr; // over the object's columns; fails only if false
+    const char *text;      // SQL text of the expression
+} plan_check;
+
+typedef struct plan_option {
+    const char *name; // lower case
+    const char *value;
+} plan_option;
+
+typedef struct plan_node plan_node;
+
+typedef struct plan_object {
+    plan_object_kind kind;
+    uint32_t id; // unique for ever in a data directory; also its OID in pg_catalog
+    const char *schema;
+    const char *name;
+    const char *comment;    // or NULL
+    const char *definition; // the SQL text of the statement that made it
+    uint32_t ncolumns;
+    const plan_column *columns;
+    uint32_t noptions;
+    const plan_option *options; // WITH (...), as given
+
+    // Streams and tables.
+    uint32_t nkey;
+    const uint32_t *key; // business key: column indexes; nkey 0: none
+    uint32_t nchecks;
+    const plan_check *checks;
+    int32_t event_time;         // column of the watermark, or -1
+    const plan_expr *watermark; // over the columns, of the event_time column's type; or NULL
+    int32_t effective_time;     // column, or -1
+    const char *owner;          // or NULL
+    uint32_t version;           // contract version, from 1
+    uint32_t partitions;        // from 1
+    int64_t retention_us;       // 0: for ever
+    uint64_t retention_bytes;   // 0: no limit
+    int64_t dedup_horizon_us;   // by event time; 0: for ever
+    int64_t idle_timeout_us;    // a partition silent so long holds no watermark back
+
+    // Materialised views.
+    const plan_node *plan; // output columns = columns
+    uint32_t nview_key;
+    const uint32_t *view_key; // columns that identify a row; 0: the whole row is its identity
+    int32_t window_column;    // column whose value says when the row's window ends, or -1
+    int64_t refresh_us;       // 0: immediate
+    int64_t lateness_us;
+    int64_t freshness_us; // objective; 0: none
+    bool emit_on_close;   // EMIT ON WINDOW CLOSE
+
+    // Sinks and reconciliations: `from` is the view they stand on.
+    const struct plan_object *from;
+    const char *connector; // sink: 'webhook', 'file'; reconciliation: 'file'
+    const char *path;      // reconciliation: file of record
+    const char *format;    // 'csv' or 'ndjson'
+    uint32_t nrecon_key;
+    const uint32_t *recon_key; // columns of `from`
+    uint32_t ncompare;
+    const struct plan_compare *compare;
+    int64_t every_us;        // 0: on demand only
+    const plan_expr *filter; // optional WHERE over `from`'s columns; or NULL
+} plan_object;
+
+typedef struct plan_compare {
+    uint32_t column;        // of `from`
+    base_decimal tolerance; // absolute; 0: exact
+} plan_compare;
+
+// How the binder asks for objects. schema NULL: search path (the session's schema, then public,
+// then pg_catalog). NULL: not there.
+typedef struct plan_catalog {
+    void *self;
+    const plan_object *(*find)(void *self, const char *schema, const char *name);
+    bool (*schema_exists)(void *self, const char *schema);
+} plan_catalog;
+
+const char *
+plan_object_kind_name(plan_object_kind kind); // "stream", "table", "materialized view", ...
+const char *plan_option_get(const plan_object *object, const char *name); // or NULL
+int32_t plan_column_find(const plan_object *object, const char *name);    // -1: none
+
+#endif

@@ -1,0 +1,84 @@
+// node.h - relational plans: a read-only tree over batches. The same tree runs as a view (step by
+// step, on deltas) and as an ad-hoc query (one step over a snapshot). flow/ makes operators of it.
+#ifndef WEIR_PLAN_NODE_H
+#define WEIR_PLAN_NODE_H
+
+#include "plan/catalog.h"
+
+typedef enum plan_node_kind {
+    PLAN_NODE_SCAN,      // object, `indexes`: the columns of it that are output, in order
+    PLAN_NODE_VALUES,    // rows of expressions without columns
+    PLAN_NODE_FILTER,    // predicate
+    PLAN_NODE_PROJECT,   // exprs
+    PLAN_NODE_TUMBLE,    // input columns, then window_start, window_end of type of the time column
+    PLAN_NODE_AGGREGATE, // group expressions first, then aggregates
+    PLAN_NODE_JOIN,      // left columns, then right columns
+    PLAN_NODE_DISTINCT,
+    PLAN_NODE_UNION_ALL,
+    PLAN_NODE_SORT, // keys; limit -1: none. In a view: a top-N; ad hoc: an order
+} plan_node_kind;
+
+typedef enum plan_join_kind { PLAN_JOIN_INNER, PLAN_JOIN_LEFT } plan_join_kind;
+
+// The catalogue of aggregates is agg.h: name, argument kind, result kind, id.
+typedef struct plan_agg {
+    const struct plan_agg_def *def;
+    const plan_expr *arg;    // over the input; NULL for count(*)
+    const plan_expr *filter; // FILTER (WHERE ...), or NULL
+    bool distinct;
+    col_type type; // of the result
+} plan_agg;
+
+typedef struct plan_sort_key {
+    uint32_t column;
+    bool descending;
+    bool nulls_first;
+} plan_sort_key;
+
+struct plan_node {
+    plan_node_kind kind;
+    uint32_t id; // unique in its plan, stable for the same text: names its state tables
+    uint32_t ncolumns;
+    const plan_column *columns; // output: names, types, time roles
+    uint32_t ninputs;
+    const plan_node **inputs;
+
+    const plan_object *object; // SCAN
+    const uint32_t *indexes;   // SCAN: index into object->columns for each output column
+    bool system_columns; // SCAN of a view: _status, _revision, _updated_at are among the indexes
+
+    const plan_expr *predicate; // FILTER; JOIN: residual condition over left+right columns, or NULL
+    uint32_t nexprs; // PROJECT: ncolumns; AGGREGATE: group expressions; VALUES: rows * ncolumns
+    const plan_expr **exprs;
+    uint32_t naggs; // AGGREGATE
+    const plan_agg *aggs;
+
+    uint32_t time_column;     // TUMBLE: of the input (TIMESTAMP or TIMESTAMPTZ)
+    int64_t window_us;        // TUMBLE: size
+    int64_t window_offset_us; // TUMBLE: shift of window starts (see below)
+
+    plan_join_kind join;       // JOIN
+    uint32_t nequi;            // JOIN: pairs of equal keys; 0: cross product
+    const uint32_t *left_keys; // JOIN: columns of the left input
+    const uint32_t *right_keys;
+
+    uint32_t nsort; // SORT
+    const plan_sort_key *sort;
+    int64_t limit, offset; // SORT: limit -1 none
+
+    uint32_t nkey; // columns that are unique in the output; 0: unknown
+    const uint32_t *key;
+};
+// TUMBLE windows start at multiples of the size since 1970-01-01 00:00:00 (as Flink and RisingWave
+// have it), plus window_offset_us.
+
+// Text of a plan, one node a line, indented, for EXPLAIN and golden files.
+void plan_node_print(const plan_node *node, base_buf *buf);
+// Visits scans, left to right.
+void plan_node_scans(const plan_node *node, void (*visit)(void *arg, const plan_node *scan),
+                     void *arg);
+// A copy with $n replaced by constants.
+const plan_node *plan_node_bind_params(base_arena *arena, const plan_node *node,
+                                       const col_batch *values);
+
+#endif

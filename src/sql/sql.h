@@ -1,0 +1,87 @@
+// sql.h - SQL text to bound statements. libpg_query parses every SELECT, INSERT and expression; our
+// own DDL (CREATE STREAM/TABLE/MATERIALIZED VIEW/SINK/RECONCILIATION, SHOW, FLUSH, ...) is cut by
+// its scanner's tokens. Statements and all they point at live in the caller's arena. Errors:
+// SQLSTATE and position as PostgreSQL's, position counted in characters from 1 over the whole text
+// given. Threads: any, each with its own arena.
+#ifndef WEIR_SQL_SQL_H
+#define WEIR_SQL_SQL_H
+
+#include "plan/agg.h"
+#include "plan/catalog.h"
+#include "plan/node.h"
+
+typedef enum sql_kind {
+    SQL_EMPTY, // only white space or comments
+    SQL_CREATE_SCHEMA,
+    SQL_CREATE_STREAM,         // object
+    SQL_CREATE_TABLE,          // object
+    SQL_CREATE_VIEW,           // object (materialised)
+    SQL_CREATE_SINK,           // object
+    SQL_CREATE_RECONCILIATION, // object
+    SQL_DROP,                  // drop_kind, schema, name, if_exists, cascade
+    SQL_DROP_SCHEMA,
+    SQL_COMMENT, // on schema.name[.column]: text or NULL
+    SQL_SELECT,  // plan: SELECT and VALUES
+    SQL_EXPLAIN, // plan, or object for EXPLAIN CREATE MATERIALIZED VIEW
+    SQL_INSERT,  // target, target_columns, plan
+    SQL_SHOW,    // name: a setting, or streams/tables/views/sinks/schemas/flows/...
+    SQL_SET,     // name, value
+    SQL_RESET,
+    SQL_BEGIN,
+    SQL_COMMIT,
+    SQL_ROLLBACK,  // accepted: one statement is one transaction
+    SQL_FLUSH,     // wait until all that was acknowledged so far is visible
+    SQL_RECONCILE, // RECONCILE schema.name: run it now
+    SQL_COPY_OUT,  // COPY (query|object) TO STDOUT: plan, copy
+    SQL_DEALLOCATE,
+    SQL_DISCARD,
+    SQL_LISTEN_NOOP,
+    SQL_DECLARE_UNUSED
+} sql_kind;
+
+typedef struct sql_copy {
+    bool csv;
+    bool header;
+    char delimiter;
+    const char *null_text;
+} sql_copy;
+
+typedef struct sql_statement {
+    sql_kind kind;
+    base_str text;       // the statement's own text, without the semicolon
+    int32_t text_offset; // in characters, of text in the whole
+    const char *schema;  // DDL targets; NULL: the session's
+    const char *name;
+    const char *column; // COMMENT ON COLUMN
+    const char *value;  // COMMENT, SET
+    bool if_exists, if_not_exists, or_replace, cascade, analyze;
+    plan_object_kind drop_kind;
+    plan_object *object; // CREATE ...; id not set
+    const plan_node *plan;
+    const plan_object *target; // INSERT
+    uint32_t ntarget_columns;
+    const uint32_t *target_columns; // INSERT: column of target for each output column of plan
+    uint32_t nparams;
+    const col_type *params; // types of $1.. as given or inferred
+    sql_copy copy;
+} sql_statement;
+
+typedef struct sql_session {
+    const plan_catalog *catalog;
+    const char *default_schema; // "public"
+    int64_t now_us;
+    int32_t zone_offset_seconds;
+} sql_session;
+
+// Cuts a text into statements at top-level semicolons (aware of quotes, dollar quotes, comments).
+BASE_MUST_USE base_rc sql_split(base_arena *arena, base_str text, size_t *n, base_str **statements,
+                                base_error *err);
+// Binds one statement. text_offset: of this statement in the whole text, in characters, added to
+// error positions. param_types: nparam_types given types (COL_UNKNOWN: infer).
+BASE_MUST_USE base_rc sql_bind(base_arena *arena, const sql_session *session, base_str text,
+                               int32_t text_offset, size_t nparam_types,
+                               const col_type *param_types, sql_statement **out, base_error *err);
+// The command word of a statement for CommandComplete: "SELECT", "CREATE MATERIALIZED VIEW", ...
+const char *sql_command_tag(const sql_statement *statement);
+
+#endif
