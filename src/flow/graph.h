@@ -1,0 +1,82 @@
+// graph.h - the graph of operators that a step runs through: one for all views of a flow, or one
+// for an ad-hoc query. Inputs are catalogue objects; each input has a source operator (stream:
+// duplicates by business key are recognised; table: upserts by key become deltas; view or system
+// rows: as they come) shared by all plans of the graph. A view added later may scan a view added
+// earlier: it gets that view's deltas in the same step.
+//
+// State: with a store, each operator keeps its tables there, named by the view's and the node's id;
+// without one everything lives in memory for the life of the graph.
+#ifndef WEIR_FLOW_GRAPH_H
+#define WEIR_FLOW_GRAPH_H
+
+#include "flow/op.h"
+
+typedef struct flow_graph flow_graph;
+
+typedef struct flow_graph_config {
+    state_store *store;   // or NULL
+    uint64_t cache_bytes; // all operators together; 0: 256 MiB
+    bool dedup_off;       // sources do not deduplicate (bench only)
+    uint32_t batch_rows;  // operators cut output at about so many rows; 0: 65,536 (tests use 1)
+    uint64_t memory_limit_bytes; // without a store: beyond it BASE_E_LIMIT 53200; 0: no limit
+} flow_graph_config;
+
+BASE_MUST_USE base_rc flow_graph_create(const flow_graph_config *config, flow_graph **out,
+                                        base_error *err);
+void flow_graph_destroy(flow_graph *graph);
+
+// Adds a view (its plan) under its object id, or an ad-hoc plan under id 0. The object must outlive
+// the graph. Reads nothing: a new view starts empty and is filled by pushes.
+BASE_MUST_USE base_rc flow_graph_add(flow_graph *graph, const plan_object *view,
+                                     const plan_node *plan, base_error *err);
+
+// The inputs that the graph needs pushed: objects that are not views of the graph itself.
+typedef struct flow_input {
+    const plan_object *object;
+    uint32_t ncolumns;
+    const uint32_t *columns; // of the object, ascending: the union over scans, plus key columns of
+                             // streams and tables, plus the event-time columns
+    bool dedup;              // a stream with a business key
+    bool upsert;             // a table with a key
+} flow_input;
+size_t flow_graph_inputs(const flow_graph *graph, const flow_input **out); // until the next add
+
+// Rows of a stream or table also carry where they stand in the log.
+typedef struct flow_origin {
+    uint32_t partition;
+    const uint64_t *offsets; // a row each
+    const int64_t *event_us; // event time a row; NULL if the object has none
+    const uint8_t *deletes;  // tables: 1 deletes the key; NULL: none
+} flow_origin;
+
+// One step: begin, pushes, flush, outputs, save. A batch has input->ncolumns columns in input
+// order. origin is needed for dedup and upsert inputs, else NULL.
+void flow_graph_begin(flow_graph *graph, flow_ctx *ctx);
+BASE_MUST_USE base_rc flow_graph_push(flow_graph *graph, size_t input, const col_batch *batch,
+                                      const flow_origin *origin, base_error *err);
+// Push only to one view of the graph (filling a new view from history while the others stand).
+BASE_MUST_USE base_rc flow_graph_push_to(flow_graph *graph, size_t input, uint32_t view_id,
+                                         const col_batch *batch, const flow_origin *origin,
+                                         base_error *err);
+BASE_MUST_USE base_rc flow_graph_flush(flow_graph *graph, base_error *err);
+// The step's delta of a view (or id 0): consolidated, in the step's arena; columns as the plan's
+// output. For an ad-hoc plan whose root is a SORT the rows are in order. NULL: no change.
+const col_batch *flow_graph_output(flow_graph *graph, uint32_t view_id);
+BASE_MUST_USE base_rc flow_graph_save(flow_graph *graph, base_error *err);
+void flow_graph_end(flow_graph *graph); // after commit
+void flow_graph_reset(
+    flow_graph *graph); // after a failed step: caches dropped, the store is the truth
+
+// Drops the state tables of a view (before the graph is made without it).
+BASE_MUST_USE base_rc flow_state_drop(state_store *store, uint32_t view_id, base_error *err);
+// Drops the source tables (deduplication, upsert) of an object.
+BASE_MUST_USE base_rc flow_source_drop(state_store *store, uint32_t object_id, base_error *err);
+
+BASE_MUST_USE base_rc flow_graph_verify(flow_graph *graph, flow_ctx *ctx, base_error *err);
+// One line an operator: view, node, class, stats.
+void flow_graph_stats(flow_graph *graph,
+                      void (*visit)(void *arg, uint32_t view_id, uint32_t node_id, const char *op,
+                                    const flow_op_stats *stats),
+                      void *arg);
+
+#endif

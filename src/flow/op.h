@@ -1,0 +1,65 @@
+// op.h - the one operator interface. An operator takes delta batches on numbered ports and gives
+// delta batches; its file begins with its delta rule. Rows do not cross operators, batches do; a
+// pushed batch is immutable. Everything an operator allocates for a step comes from the step's
+// arena; what it keeps between steps is its own cache over its state tables.
+//
+// A step: push* (any port, any order) then flush, in topological order; then save; then either the
+// engine's commit succeeds, or reset drops every cache so that the next step reads the store again.
+// An operator never reads a clock: ctx->now_us is the step's fixed reading.
+// Threads: an operator belongs to its flow's thread.
+#ifndef WEIR_FLOW_OP_H
+#define WEIR_FLOW_OP_H
+
+#include "col/batch.h"
+#include "plan/node.h"
+#include "state/state.h"
+
+typedef struct flow_op flow_op;
+typedef struct flow_out flow_out;
+
+// A row that an expression could not be evaluated for (division by zero, overflow): the same row
+// fails the same way when retracted, so leaving it out keeps the algebra; it is reported, not lost.
+typedef struct flow_hooks {
+    void *self;
+    void (*row_failed)(void *self, uint32_t node_id, const col_batch *batch, uint32_t row,
+                       const base_error *err);
+    // A source saw a business key again, within the horizon.
+    void (*duplicate)(void *self, const plan_object *object, uint32_t partition, uint64_t offset,
+                      uint32_t original_partition, uint64_t original_offset);
+} flow_hooks;
+
+typedef struct flow_ctx {
+    base_arena *arena; // the step's
+    state_txn *txn;    // the step's write transaction; NULL when the graph has no store
+    uint64_t step;
+    int64_t now_us;           // processing time of the step, microseconds since 2000 UTC
+    int64_t low_watermark_us; // for expiry of deduplication: least watermark of the sources
+    int32_t zone_offset_seconds;
+    void *host; // col_func_ctx.host, for ad-hoc queries over system catalogs
+    const char *user, *database;
+    const flow_hooks *hooks;      // NULL: a failing row fails the call (ad-hoc queries)
+    bool (*cancelled)(void *arg); // polled between batches; NULL: never
+    void *cancel_arg;
+} flow_ctx;
+
+typedef struct flow_op_stats {
+    uint64_t rows_in, rows_out; // since open
+    uint64_t state_rows;        // keys the operator knows of (may be an estimate)
+    uint64_t cache_bytes;
+    uint64_t duplicates; // sources
+} flow_op_stats;
+
+typedef struct flow_op_class {
+    const char *name;
+    base_rc (*push)(flow_op *op, flow_ctx *ctx, uint32_t port, const col_batch *batch,
+                    flow_out *out, base_error *err);
+    base_rc (*flush)(flow_op *op, flow_ctx *ctx, flow_out *out, base_error *err);
+    base_rc (*save)(flow_op *op, flow_ctx *ctx, base_error *err); // dirty state to ctx->txn
+    void (*reset)(flow_op *op); // drop caches: the store is the truth
+    base_rc (*verify)(flow_op *op, flow_ctx *ctx,
+                      base_error *err); // own invariants, for tests and fsck
+    void (*stats)(flow_op *op, flow_op_stats *stats);
+    void (*close)(flow_op *op);
+} flow_op_class;
+
+#endif
