@@ -33,8 +33,8 @@ static inline base_decimal base_decimal_make(base_i128 unscaled, int scale) {
 }
 
 base_decimal base_decimal_from_i64(int64_t v);
-// Accepts what PostgreSQL's numeric_in does, except NaN and Infinity: sign, digits, point, exponent,
-// surrounding spaces.
+// Accepts what PostgreSQL's numeric_in does: sign, digits, point, exponent, surrounding spaces. NaN and
+// Infinity are BASE_E_UNSUPPORTED; 22P02 for what is no number.
 BASE_MUST_USE base_rc base_decimal_parse(base_str text, base_decimal *out, base_error *err);
 int base_decimal_format(base_decimal d, char out[BASE_DECIMAL_TEXT_MAX]); // returns length
 BASE_MUST_USE base_rc base_decimal_add(base_decimal a, base_decimal b, base_decimal *out, base_error *err);
@@ -55,6 +55,7 @@ BASE_MUST_USE base_rc base_decimal_trunc(base_decimal a, int scale, base_decimal
 base_decimal base_decimal_floor(base_decimal a);
 base_decimal base_decimal_ceil(base_decimal a);
 // NUMERIC(precision, scale): rounds to scale, then 22003 "numeric field overflow" if it does not fit.
+// 1 <= precision <= 38 and scale <= 38 (it may be negative), else BASE_E_UNSUPPORTED.
 BASE_MUST_USE base_rc base_decimal_coerce(base_decimal a, int precision, int scale, base_decimal *out,
                                           base_error *err);
 double base_decimal_to_double(base_decimal a);
