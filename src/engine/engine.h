@@ -1,0 +1,236 @@
+// engine.h - weir as a library: a data directory with its catalogue, log, flows and views;
+// statements in, events in, rows and changes out. The listeners (server/), connectors (connect/)
+// and commands (cli/) stand on this header alone.
+//
+// Two ways to run: with threads (engine_config.threads: each flow steps on its own thread, as a
+// server does) or without (the caller drives engine_tick; `weir run` and simulations do). Threads:
+// every function may be called from any thread unless it says otherwise.
+#ifndef WEIR_ENGINE_ENGINE_H
+#define WEIR_ENGINE_ENGINE_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "col/batch.h"
+#include "plan/catalog.h"
+#include "plat/plat.h"
+#include "state/state.h"
+
+typedef struct engine engine;
+
+typedef enum engine_level { ENGINE_INFO, ENGINE_WARNING, ENGINE_ERROR } engine_level;
+
+typedef struct engine_config {
+    const char *dir;             // the data directory; created if absent
+    bool threads;                // run flows and schedules on own threads
+    bool state_no_sync;          // commits without fsync (bench only)
+    bool dedup_off;              // bench only
+    uint64_t cache_bytes;        // a flow's operator caches; 0: 256 MiB
+    uint32_t batch_rows;         // 0: 65,536
+    uint64_t step_bytes;         // log bytes a step takes at most; 0: 64 MiB
+    uint64_t query_memory_bytes; // an ad-hoc query; 0: 1 GiB
+    uint64_t changes_keep_steps; // change log a view keeps beyond what its readers need; 0: 100,000
+    // Simulations: where the state of a directory lives; NULL: LMDB on disk.
+    state_memory *(*memory_for)(void *arg, const char *dir);
+    void *memory_arg;
+    // Operator's messages, one line each; NULL: standard error. Any thread.
+    void (*message)(void *arg, engine_level level, const char *text);
+    void *message_arg;
+} engine_config;
+
+// Opens (and recovers) a data directory; one process at a time (a lock file says who).
+BASE_MUST_USE base_rc engine_open(plat *plat, const engine_config *config, engine **out,
+                                  base_error *err);
+void engine_close(engine *e); // stops threads at a step boundary
+
+// ---- Statements -------------------------------------------------------------------------------
+
+typedef struct engine_session {
+    engine *engine;
+    const char *user, *database,
+        *schema; // schema: default "public"; owned by whoever made the session
+    int32_t zone_offset_seconds;
+    uint32_t pid;         // shown by pg_backend_pid()
+    volatile bool cancel; // set by another thread to stop the running statement
+    int64_t deadline_us;  // monotonic microseconds; 0: none
+} engine_session;
+void engine_session_init(engine_session *session, engine *e);
+
+// How fresh and how final an answer over views is; the oldest and the least of the views it read.
+typedef struct engine_standing {
+    bool known;           // the answer read at least one view
+    uint64_t step;        // of the flow (of the first view read)
+    int64_t as_of_us;     // processing time of the oldest step read, microseconds since 2000 UTC
+    int64_t watermark_us; // least watermark; INT64_MIN: none yet
+    int64_t lag_us;       // how long the oldest unread record has waited; 0: caught up
+    bool fresh;           // within every freshness objective
+} engine_standing;
+
+typedef struct engine_prepared
+    engine_prepared; // a bound statement; rebinds itself when the catalogue changed
+
+typedef struct engine_result {
+    bool has_rows; // a row description is due, even for no rows
+    uint32_t ncolumns;
+    const char *const *names;
+    const col_type *types;
+    const col_batch *rows; // never NULL if has_rows; weights all +1
+    char tag[96];          // CommandComplete: "SELECT 3", "INSERT 0 2", "CREATE STREAM"
+    bool is_copy;          // COPY ... TO STDOUT: rows in this form
+    bool copy_csv, copy_header;
+    char copy_delimiter;
+    const char *copy_null;
+    char setting_name[64], setting_value[256]; // after SET of a reported parameter; else empty
+    size_t nnotices;
+    const char *const *notices;
+    engine_standing standing;
+} engine_result;
+
+// Cuts a text into statements (sql_split).
+BASE_MUST_USE base_rc engine_split(base_arena *arena, base_str text, size_t *n,
+                                   base_str **statements, base_error *err);
+// text_offset: characters before text in the client's whole text, for error positions.
+BASE_MUST_USE base_rc engine_prepare(engine_session *session, base_arena *arena, base_str text,
+                                     int32_t text_offset, size_t nparam_types,
+                                     const col_type *param_types, engine_prepared **out,
+                                     base_error *err);
+// Describe: parameter types, and result columns (has_rows, ncolumns, names, types of *out; rows
+// NULL).
+void engine_prepared_describe(const engine_prepared *prepared, size_t *nparams,
+                              const col_type **params, engine_result *out);
+bool engine_prepared_is_empty(const engine_prepared *prepared);
+// params: a batch of one row with the described types, or NULL. Results live in arena.
+BASE_MUST_USE base_rc engine_execute(engine_session *session, engine_prepared *prepared,
+                                     const col_batch *params, base_arena *arena, engine_result *out,
+                                     base_error *err);
+// Prepare and execute one statement.
+BASE_MUST_USE base_rc engine_run_sql(engine_session *session, base_str text, base_arena *arena,
+                                     engine_result *out, base_error *err);
+
+// Applies a text of DDL as the wanted state of the catalogue ("weir serve FILE.sql"): creates what
+// is new, replaces views whose text changed, takes comments and options over, refuses what would
+// lose events, leaves what is equal. report gets a line for each thing done. Objects in the
+// directory that the text does not mention are left and reported.
+BASE_MUST_USE base_rc engine_apply(engine_session *session, base_str text, base_buf *report,
+                                   base_error *err);
+// Binds a text against an empty catalogue (weir check): every error is reported, not only the
+// first.
+BASE_MUST_USE base_rc engine_check(base_str text, const char *file, base_buf *report,
+                                   size_t *nerrors, base_error *err);
+
+// ---- Events in ----------------------------------------------------------------------------------
+
+typedef struct engine_ingest_fault {
+    uint64_t record; // index in the request, from 0
+    const char *sqlstate;
+    const char *message;
+} engine_ingest_fault;
+
+#define ENGINE_INGEST_FAULTS_MAX 20 // reported one by one; all are counted and quarantined
+
+typedef struct engine_ingest_result {
+    uint64_t accepted;    // durable in the stream
+    uint64_t quarantined; // durable in quarantine
+    size_t nfaults;
+    engine_ingest_fault faults[ENGINE_INGEST_FAULTS_MAX]; // texts in the arena
+} engine_ingest_result;
+
+// One request: a JSON object, an array, or NDJSON (wire_json_cut). Returns once all of it is
+// durable: records that keep the contract in the stream, the others in quarantine. body must have
+// WIRE_JSON_PADDING readable bytes after it. source names the sender for quarantine
+// ("http 10.0.0.1"). On error nothing of the request is acknowledged (some of it may be in the log:
+// the client retries, the business key makes that safe).
+BASE_MUST_USE base_rc engine_ingest(engine *e, base_str stream, base_str body, const char *source,
+                                    base_arena *arena, engine_ingest_result *out, base_error *err);
+// Rows of a batch whose columns are the object's declared ones at `columns` (INSERT, CSV input).
+BASE_MUST_USE base_rc engine_ingest_rows(engine *e, const plan_object *object, uint32_t ncolumns,
+                                         const uint32_t *columns, const col_batch *rows,
+                                         const char *source, base_arena *arena,
+                                         engine_ingest_result *out, base_error *err);
+// A record known to be bad before it is JSON (a CSV line that does not parse): straight to
+// quarantine.
+BASE_MUST_USE base_rc engine_quarantine(engine *e, base_str stream, base_str raw,
+                                        const char *source, const char *sqlstate, const char *cause,
+                                        base_error *err);
+
+// ---- Steps --------------------------------------------------------------------------------------
+
+// Without threads: steps every flow that has something to do, once; *progressed if any did. force:
+// also flows whose refresh is not due.
+BASE_MUST_USE base_rc engine_tick(engine *e, bool force, bool *progressed, base_error *err);
+// Waits until all that was acknowledged before the call is visible in every view. Without threads
+// it steps. timeout_us 0: no limit. A failed flow is an error that names it.
+BASE_MUST_USE base_rc engine_flush(engine *e, int64_t timeout_us, volatile bool *cancel,
+                                   base_error *err);
+// End of input: moves every stream's watermark to the end of its event time, so that all windows
+// are final.
+BASE_MUST_USE base_rc engine_finish_windows(engine *e, base_error *err);
+
+// ---- Changes out --------------------------------------------------------------------------------
+
+// A view's delta of one step. Rows with weight < 0 left, > 0 came.
+typedef struct engine_change {
+    uint64_t step;
+    int64_t at_us;          // processing time of the step
+    int64_t watermark_us;   // the view's, after the step
+    const col_batch *delta; // the view's declared columns
+} engine_change;
+
+// The first change after step `after`; *found false: none yet. BASE_E_NOT_FOUND: trimmed (the
+// message names the oldest step kept): the reader starts again from a snapshot.
+BASE_MUST_USE base_rc engine_change_next(engine *e, const plan_object *view, uint64_t after,
+                                         base_arena *arena, engine_change *out, bool *found,
+                                         base_error *err);
+// Step of the last commit of the view's flow.
+BASE_MUST_USE base_rc engine_view_step(engine *e, const plan_object *view, uint64_t *step,
+                                       base_error *err);
+// Registers a callback, called after each commit of any flow on the flow's thread; it must be
+// quick. Returns an id for engine_off_commit.
+uint32_t engine_on_commit(engine *e, void (*notify)(void *arg), void *arg);
+void engine_off_commit(engine *e, uint32_t id);
+
+// A snapshot of a view, row by row batches of its declared columns followed by _status, _revision,
+// _updated_at: visit is called until it fails. step (may be NULL) gets the snapshot's step.
+BASE_MUST_USE base_rc engine_view_scan(engine *e, const plan_object *view, base_arena *arena,
+                                       uint64_t *step,
+                                       base_rc (*visit)(void *arg, const col_batch *rows,
+                                                        base_error *err),
+                                       void *arg, base_error *err);
+BASE_MUST_USE base_rc engine_view_standing(engine *e, const plan_object *view, engine_standing *out,
+                                           base_error *err);
+
+// Sinks: durable cursors of readers of changes (step delivered).
+BASE_MUST_USE base_rc engine_sink_cursor(engine *e, const plan_object *sink, uint64_t *step,
+                                         base_error *err);
+BASE_MUST_USE base_rc engine_sink_ack(engine *e, const plan_object *sink, uint64_t step,
+                                      base_error *err);
+// What happened at a sink, for weir.sinks: delivered rows, failures and the last error ("" if
+// none).
+void engine_sink_report(engine *e, const plan_object *sink, uint64_t delivered, uint64_t failed,
+                        const char *last_error);
+
+// ---- Looking ------------------------------------------------------------------------------------
+
+// schema.name or name (schema "public"); NULL if absent. Objects live until engine_close.
+const plan_object *engine_find(engine *e, base_str name);
+// Calls visit for each object, by id.
+void engine_objects(engine *e, void (*visit)(void *arg, const plan_object *object), void *arg);
+uint64_t engine_catalog_version(engine *e);
+// Prometheus text exposition format 0.0.4.
+void engine_metrics(engine *e, base_buf *buf);
+// Healthy: flows run, log takes writes. text says what is wrong (a line each).
+bool engine_healthy(engine *e, base_buf *text);
+plat *engine_plat(engine *e);
+const char *engine_dir(engine *e);
+
+// ---- Reconciliation -----------------------------------------------------------------------------
+
+typedef struct engine_reconcile_result {
+    uint64_t run;
+    uint64_t matched, missing, unexpected, differing; // rows, by key
+    int64_t as_of_us;                                 // the instant of the snapshot compared
+    uint64_t step;
+} engine_reconcile_result;
+BASE_MUST_USE base_rc engine_reconcile(engine *e, const plan_object *reconciliation,
+                                       engine_reconcile_result *out, base_error *err);
+
+#endif
