@@ -12,6 +12,7 @@
 #include "col/type.h"
 
 #define COL_BATCH_ROWS_MAX (1u << 24)
+#define COL_NO_ROW         UINT32_MAX // in a selection of col_vec_gather_outer: a null row
 
 typedef struct col_vec {
     col_type type;
@@ -19,6 +20,7 @@ typedef struct col_vec {
     void *data;     // n cells of col_kind_width; of a null row: any bytes, but initialised
     uint8_t *nulls; // n bytes, 1: null; or NULL: none is null
     struct col_vec *children; // STRUCT: type.nfields vectors of n rows
+    // A row of a struct that is null is null in its children too (col_vec_set_null sees to it).
 } col_vec;
 
 typedef struct col_batch {
@@ -90,6 +92,9 @@ col_batch *col_batch_negate(base_arena *arena, const col_batch *batch);
 
 // Rows sel[0..n) in that order.
 col_vec *col_vec_gather(base_arena *arena, const col_vec *vec, const uint32_t *sel, uint32_t n);
+// The same, but where sel is COL_NO_ROW the row is null: the far side of an outer join.
+col_vec *col_vec_gather_outer(base_arena *arena, const col_vec *vec, const uint32_t *sel,
+                              uint32_t n);
 col_batch *col_batch_gather(base_arena *arena, const col_batch *batch, const uint32_t *sel,
                             uint32_t n);
 // One batch of all rows in order; the batches have the same types. n may be 0 if types are given.

@@ -1,0 +1,71 @@
+// col_int.h - what the files of src/col share and nobody else sees: storage classes.
+// Kinds that are stored alike are handled alike, so loops are written once a storage, not once a
+// kind.
+#ifndef WEIR_COL_COL_INT_H
+#define WEIR_COL_COL_INT_H
+
+#include "base/must.h"
+#include "col/batch.h"
+
+typedef enum col_storage {
+    COL_ST_NONE, // UNKNOWN: every row is null
+    COL_ST_U8,
+    COL_ST_I16,
+    COL_ST_I32,
+    COL_ST_U32,
+    COL_ST_I64,
+    COL_ST_F32,
+    COL_ST_F64,
+    COL_ST_DEC,
+    COL_ST_STR,
+    COL_ST_INTERVAL,
+    COL_ST_UUID,
+    COL_ST_STRUCT,
+} col_storage;
+
+extern const uint8_t col_kind_storage[COL_KIND_COUNT]; // col_storage
+
+static inline col_storage col_storage_of(const col_vec *vec) {
+    return (col_storage)col_kind_storage[vec->type.kind];
+}
+
+// An interval's length in microseconds with months of 30 days: what its order and equality see.
+static inline __int128 col_interval_total(const base_interval *interval) {
+    return (__int128)interval->us +
+           ((__int128)interval->months * 30 + interval->days) * BASE_US_PER_DAY;
+}
+
+// Bits of a float with one NaN and one zero.
+static inline uint64_t col_f64_bits(double v) {
+    if (v == 0) return 0;
+    if (v != v) return 0x7ff8000000000000ull;
+    uint64_t bits;
+    memcpy(&bits, &v, 8);
+    return bits;
+}
+static inline uint32_t col_f32_bits(float v) {
+    if (v == 0) return 0;
+    if (v != v) return 0x7fc00000u;
+    uint32_t bits;
+    memcpy(&bits, &v, 4);
+    return bits;
+}
+// Unsigned order of the result is PostgreSQL's order of floats.
+static inline uint64_t col_f64_ordered(double v) {
+    uint64_t bits = col_f64_bits(v);
+    return (bits >> 63) != 0 ? ~bits : bits | (1ull << 63);
+}
+static inline uint32_t col_f32_ordered(float v) {
+    uint32_t bits = col_f32_bits(v);
+    return (bits >> 31) != 0 ? ~bits : bits | (1u << 31);
+}
+
+static inline int col_f64_compare(double a, double b) {
+    if (a < b) return -1;
+    if (a > b) return 1;
+    if (a == b) return 0;
+    bool a_nan = a != a, b_nan = b != b;
+    return (int)a_nan - (int)b_nan;
+}
+
+#endif
