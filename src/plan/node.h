@@ -65,6 +65,9 @@ struct plan_node {
     uint32_t nsort; // SORT
     const plan_sort_key *sort;
     int64_t limit, offset; // SORT: limit -1 none
+    // SORT: LIMIT $n and OFFSET $n, of type INT8, until plan_node_bind_params sets limit and offset
+    // from them (null: no limit; negative: 0). NULL: limit and offset stand.
+    const plan_expr *limit_param, *offset_param;
 
     uint32_t nkey; // columns that are unique in the output; 0: unknown
     const uint32_t *key;

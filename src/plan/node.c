@@ -1,0 +1,215 @@
+// node.c - the printer of plans and walks over them. One table says what each kind of node is
+// called and how its particulars print. Entry points: the functions of node.h.
+#include "plan/node.h"
+
+#include "base/must.h"
+#include "col/codec.h"
+#include "plan/agg.h"
+
+#include <stdlib.h>
+
+// Names of a node's output columns, for printing expressions over it.
+static const char **column_names(const plan_node *node) {
+    const char **names = malloc((node->ncolumns + 1) * sizeof *names);
+    must(names != NULL);
+    for (uint32_t i = 0; i < node->ncolumns; i++)
+        names[i] = node->columns[i].name == NULL ? "?" : node->columns[i].name;
+    return names;
+}
+
+static void print_list(const plan_node *node, const plan_expr *const *exprs, uint32_t first,
+                       uint32_t n, const char *const *names, base_buf *buf) {
+    base_buf text;
+    base_buf_init(&text);
+    for (uint32_t i = 0; i < n; i++) {
+        if (i > 0) base_buf_add_cstr(buf, ", ");
+        base_buf_clear(&text);
+        plan_expr_print(exprs[i], names, &text);
+        base_buf_add_str(buf, base_buf_str(&text));
+        const char *name = first + i < node->ncolumns ? node->columns[first + i].name : NULL;
+        if (name != NULL && !base_str_eq(base_str_of(name), base_buf_str(&text)))
+            base_buf_printf(buf, " AS %s", name);
+    }
+    base_buf_deinit(&text);
+}
+
+static void print_us(int64_t us, base_buf *buf) {
+    base_interval interval = {.us = us};
+    char text[BASE_INTERVAL_TEXT_MAX];
+    base_interval_format(&interval, text);
+    base_buf_add_cstr(buf, text);
+}
+
+static void print_scan(const plan_node *node, base_buf *buf) {
+    base_buf_printf(buf, " %s.%s (", node->object->schema, node->object->name);
+    for (uint32_t i = 0; i < node->ncolumns; i++)
+        base_buf_printf(buf, "%s%s", i > 0 ? ", " : "",
+                        node->object->columns[node->indexes[i]].name);
+    base_buf_add_byte(buf, ')');
+}
+
+static void print_values(const plan_node *node, base_buf *buf) {
+    uint32_t nrows = node->ncolumns == 0 ? 1 : node->nexprs / node->ncolumns;
+    base_buf_printf(buf, " %u row%s", nrows, nrows == 1 ? "" : "s");
+    if (nrows == 1 && node->ncolumns > 0) {
+        base_buf_add_cstr(buf, ": ");
+        print_list(node, node->exprs, 0, node->ncolumns, NULL, buf);
+    }
+}
+
+static void print_filter(const plan_node *node, base_buf *buf) {
+    const char **names = column_names(node->inputs[0]);
+    base_buf_add_byte(buf, ' ');
+    plan_expr_print(node->predicate, names, buf);
+    free(names);
+}
+
+static void print_project(const plan_node *node, base_buf *buf) {
+    const char **names = column_names(node->inputs[0]);
+    base_buf_add_byte(buf, ' ');
+    print_list(node, node->exprs, 0, node->nexprs, names, buf);
+    free(names);
+}
+
+static void print_tumble(const plan_node *node, base_buf *buf) {
+    base_buf_printf(buf, " %s every ", node->inputs[0]->columns[node->time_column].name);
+    print_us(node->window_us, buf);
+    if (node->window_offset_us != 0) {
+        base_buf_add_cstr(buf, " offset ");
+        print_us(node->window_offset_us, buf);
+    }
+}
+
+static void print_aggregate(const plan_node *node, base_buf *buf) {
+    const char **names = column_names(node->inputs[0]);
+    base_buf_add_cstr(buf, " by (");
+    print_list(node, node->exprs, 0, node->nexprs, names, buf);
+    base_buf_add_cstr(buf, "): ");
+    for (uint32_t i = 0; i < node->naggs; i++) {
+        const plan_agg *agg = &node->aggs[i];
+        base_buf_printf(buf, "%s%s(%s", i > 0 ? ", " : "", agg->def->name,
+                        agg->distinct ? "DISTINCT " : "");
+        if (agg->arg == NULL) {
+            base_buf_add_byte(buf, '*');
+        } else {
+            plan_expr_print(agg->arg, names, buf);
+        }
+        base_buf_add_byte(buf, ')');
+        if (agg->filter != NULL) {
+            base_buf_add_cstr(buf, " FILTER ");
+            plan_expr_print(agg->filter, names, buf);
+        }
+        base_buf_printf(buf, " AS %s", node->columns[node->nexprs + i].name);
+    }
+    free(names);
+}
+
+static void print_join(const plan_node *node, base_buf *buf) {
+    const plan_node *left = node->inputs[0], *right = node->inputs[1];
+    base_buf_add_cstr(buf, node->join == PLAN_JOIN_LEFT ? " left" : " inner");
+    for (uint32_t i = 0; i < node->nequi; i++)
+        base_buf_printf(buf, "%s%s = %s", i > 0 ? ", " : " on ",
+                        left->columns[node->left_keys[i]].name,
+                        right->columns[node->right_keys[i]].name);
+    if (node->predicate != NULL) {
+        const char **names = column_names(node);
+        base_buf_add_cstr(buf, " where ");
+        plan_expr_print(node->predicate, names, buf);
+        free(names);
+    }
+}
+
+static void print_limit(const char *word, int64_t value, const plan_expr *param, base_buf *buf) {
+    if (param != NULL) {
+        base_buf_printf(buf, " %s ", word);
+        plan_expr_print(param, NULL, buf);
+    } else if (value > 0 || (value == 0 && word[0] == 'l')) {
+        base_buf_printf(buf, " %s %lld", word, (long long)value);
+    }
+}
+
+static void print_sort(const plan_node *node, base_buf *buf) {
+    for (uint32_t i = 0; i < node->nsort; i++) {
+        const plan_sort_key *key = &node->sort[i];
+        base_buf_printf(buf, "%s%s%s%s", i > 0 ? ", " : " by ", node->columns[key->column].name,
+                        key->descending ? " desc" : "",
+                        key->nulls_first == key->descending ? ""
+                        : key->nulls_first                  ? " nulls first"
+                                                            : " nulls last");
+    }
+    print_limit("limit", node->limit, node->limit_param, buf);
+    print_limit("offset", node->offset, node->offset_param, buf);
+}
+
+static void print_nothing(const plan_node *node, base_buf *buf) {
+    (void)node;
+    (void)buf;
+}
+
+static const struct {
+    const char *name;
+    void (*print)(const plan_node *node, base_buf *buf);
+} node_kinds[] = {
+    [PLAN_NODE_SCAN] = {"Scan", print_scan},
+    [PLAN_NODE_VALUES] = {"Values", print_values},
+    [PLAN_NODE_FILTER] = {"Filter", print_filter},
+    [PLAN_NODE_PROJECT] = {"Project", print_project},
+    [PLAN_NODE_TUMBLE] = {"Tumble", print_tumble},
+    [PLAN_NODE_AGGREGATE] = {"Aggregate", print_aggregate},
+    [PLAN_NODE_JOIN] = {"Join", print_join},
+    [PLAN_NODE_DISTINCT] = {"Distinct", print_nothing},
+    [PLAN_NODE_UNION_ALL] = {"Union all", print_nothing},
+    [PLAN_NODE_SORT] = {"Sort", print_sort},
+};
+
+static void print_node(const plan_node *node, int depth, base_buf *buf) {
+    for (int i = 0; i < depth; i++) base_buf_add_cstr(buf, "  ");
+    base_buf_add_cstr(buf, node_kinds[node->kind].name);
+    node_kinds[node->kind].print(node, buf);
+    base_buf_add_byte(buf, '\n');
+    for (uint32_t i = 0; i < node->ninputs; i++) print_node(node->inputs[i], depth + 1, buf);
+}
+
+void plan_node_print(const plan_node *node, base_buf *buf) {
+    print_node(node, 0, buf);
+}
+
+void plan_node_scans(const plan_node *node, void (*visit)(void *arg, const plan_node *scan),
+                     void *arg) {
+    if (node->kind == PLAN_NODE_SCAN) visit(arg, node);
+    for (uint32_t i = 0; i < node->ninputs; i++) plan_node_scans(node->inputs[i], visit, arg);
+}
+
+static int64_t param_i64(const plan_expr *param, const col_batch *values, int64_t if_null) {
+    must(param->kind == PLAN_EXPR_PARAM && param->index < values->ncols &&
+         values->cols[param->index].type.kind == COL_INT8);
+    if (col_is_null(&values->cols[param->index], 0)) return if_null;
+    int64_t value = col_i64(&values->cols[param->index])[0];
+    return value < 0 ? 0 : value;
+}
+
+const plan_node *plan_node_bind_params(base_arena *arena, const plan_node *node,
+                                       const col_batch *values) {
+    plan_node *copy = base_arena_new(arena, plan_node);
+    *copy = *node;
+    copy->inputs = base_arena_array(arena, const plan_node *, node->ninputs);
+    for (uint32_t i = 0; i < node->ninputs; i++)
+        copy->inputs[i] = plan_node_bind_params(arena, node->inputs[i], values);
+    if (node->predicate != NULL)
+        copy->predicate = plan_expr_bind_params(arena, node->predicate, values);
+    copy->exprs = base_arena_array(arena, const plan_expr *, node->nexprs);
+    for (uint32_t i = 0; i < node->nexprs; i++)
+        copy->exprs[i] = plan_expr_bind_params(arena, node->exprs[i], values);
+    plan_agg *aggs = base_arena_array(arena, plan_agg, node->naggs);
+    for (uint32_t i = 0; i < node->naggs; i++) {
+        aggs[i] = node->aggs[i];
+        if (aggs[i].arg != NULL) aggs[i].arg = plan_expr_bind_params(arena, aggs[i].arg, values);
+        if (aggs[i].filter != NULL)
+            aggs[i].filter = plan_expr_bind_params(arena, aggs[i].filter, values);
+    }
+    copy->aggs = aggs;
+    if (node->limit_param != NULL) copy->limit = param_i64(node->limit_param, values, -1);
+    if (node->offset_param != NULL) copy->offset = param_i64(node->offset_param, values, 0);
+    copy->limit_param = copy->offset_param = NULL;
+    return copy;
+}
