@@ -4,6 +4,8 @@
 // INT64_MIN / INT64_MAX (INT32 for dates) are '-infinity' / 'infinity'.
 // The session time zone is UTC unless a fixed offset is given; named zones other than UTC/GMT/Z are
 // read from the system's zoneinfo (see base_zone_find). Source: PostgreSQL 15, "Date/Time Types".
+// Timestamps lie from 4714-11-24 BC to 294276 AD, dates to 5874897 AD, as PostgreSQL's.
+// Threads: all functions may be called by any thread.
 #ifndef WEIR_BASE_CALENDAR_H
 #define WEIR_BASE_CALENDAR_H
 
@@ -15,6 +17,11 @@
 #define BASE_US_PER_HOUR   3600000000ll
 #define BASE_US_PER_DAY    86400000000ll
 #define BASE_UNIX_EPOCH_US 946684800000000ll // 2000-01-01 minus 1970-01-01, in microseconds
+
+#define BASE_TIMESTAMP_MIN (-211813488000000000ll) // 4714-11-24 00:00:00 BC, the first valid one
+#define BASE_TIMESTAMP_END 9223371331200000000ll   // 294277-01-01 00:00:00, the first invalid one
+#define BASE_DATE_MIN      (-2451545)
+#define BASE_DATE_END      2145031949
 
 // As PostgreSQL's Interval: the three fields are kept apart.
 typedef struct base_interval {
@@ -36,10 +43,15 @@ int32_t base_days_from_civil(int32_t year, int32_t month, int32_t day); // since
 void base_civil_from_days(int32_t days, int32_t *year, int32_t *month, int32_t *day);
 base_civil base_civil_from_us(int64_t us);
 int64_t base_us_from_civil(const base_civil *civil);
+static inline bool base_timestamp_valid(int64_t us) { // infinities are
+    return (us >= BASE_TIMESTAMP_MIN && us < BASE_TIMESTAMP_END) || us == INT64_MIN || us == INT64_MAX;
+}
 
 // Parsers accept ISO 8601 and PostgreSQL's usual ISO forms ("2011-12-09 12:50:00.123+01:30",
 // "2011-12-09T12:50:00Z", "infinity"); errors are 22007 / 22008. A fast path serves the fixed ISO
-// layout. timestamptz text without zone takes zone_offset_seconds (east positive).
+// layout. timestamptz text without zone takes zone_offset_seconds (east positive). The order of a date
+// is year, month, day; names of months and two-digit years are not read. Words that would read the
+// clock ('now', 'today') are BASE_E_UNSUPPORTED: a value may not depend on when it is parsed.
 BASE_MUST_USE base_rc base_date_parse(base_str text, int32_t *days, base_error *err);
 BASE_MUST_USE base_rc base_time_parse(base_str text, int64_t *us, base_error *err);
 BASE_MUST_USE base_rc base_timestamp_parse(base_str text, int64_t *us, base_error *err);
@@ -63,12 +75,50 @@ BASE_MUST_USE base_rc base_interval_total_us(const base_interval *a, int64_t *us
 // timestamp + interval, month arithmetic clamped to the month's end; 22008 on overflow.
 BASE_MUST_USE base_rc base_timestamp_add(int64_t us, const base_interval *interval, int64_t *out,
                                          base_error *err);
+
+// The fields of date_trunc and extract, so that a name is looked up once and not per row.
+typedef enum base_time_field {
+    BASE_FIELD_MICROSECONDS,
+    BASE_FIELD_MILLISECONDS,
+    BASE_FIELD_SECOND,
+    BASE_FIELD_MINUTE,
+    BASE_FIELD_HOUR,
+    BASE_FIELD_DAY,
+    BASE_FIELD_WEEK,
+    BASE_FIELD_MONTH,
+    BASE_FIELD_QUARTER,
+    BASE_FIELD_YEAR,
+    BASE_FIELD_DECADE,
+    BASE_FIELD_CENTURY,
+    BASE_FIELD_MILLENNIUM, // the fields of date_trunc end here
+    BASE_FIELD_ISOYEAR,
+    BASE_FIELD_DOW,
+    BASE_FIELD_ISODOW,
+    BASE_FIELD_DOY,
+    BASE_FIELD_EPOCH,
+} base_time_field;
+// Names and abbreviations as PostgreSQL's; 22023 for an unknown one.
+BASE_MUST_USE base_rc base_time_field_find(base_str name, base_time_field *field, base_error *err);
+
 // field: "microseconds".."millennium", as date_trunc; weeks start on Monday.
 BASE_MUST_USE base_rc base_timestamp_trunc(base_str field, int64_t us, int64_t *out, base_error *err);
+BASE_MUST_USE base_rc base_timestamp_trunc_field(base_time_field field, int64_t us, int64_t *out,
+                                                 base_error *err);
 // extract(field from timestamp) as an exact decimal would have it: value = *unscaled / 10^*scale.
+// BASE_E_UNSUPPORTED for infinities.
 BASE_MUST_USE base_rc base_timestamp_extract(base_str field, int64_t us, int64_t *unscaled, int *scale,
                                              base_error *err);
-// Offset of a zone in seconds east at a UTC instant: 'UTC', '+02:00' or an IANA name from zoneinfo.
+BASE_MUST_USE base_rc base_timestamp_extract_field(base_time_field field, int64_t us,
+                                                   int64_t *unscaled, int *scale, base_error *err);
+
+// A time zone: 'UTC', '+02:00' (east positive) or an IANA name from zoneinfo. Found zones live as long
+// as the process.
+typedef struct base_zone base_zone;
+BASE_MUST_USE base_rc base_zone_find(base_str name, const base_zone **zone, base_error *err);
+// Offset in seconds east at a UTC instant, and at a local time: a time that a change skips counts by
+// the offset before it, one that it repeats by the offset after it, as in PostgreSQL.
+int32_t base_zone_offset_at(const base_zone *zone, int64_t utc_us);
+int32_t base_zone_offset_local(const base_zone *zone, int64_t local_us);
 BASE_MUST_USE base_rc base_zone_offset(base_str zone, int64_t utc_us, int32_t *offset_seconds,
                                        base_error *err);
 
