@@ -35,6 +35,16 @@ static inline __int128 col_interval_total(const base_interval *interval) {
            ((__int128)interval->months * 30 + interval->days) * BASE_US_PER_DAY;
 }
 
+#define COL_POW10_19 10000000000000000000ull
+
+// Whether stored bytes are a decimal at all: |unscaled| < 10^38, 0 <= scale <= 38.
+static inline bool col_decimal_valid(base_decimal d) {
+    base_i128 limit = (base_i128)((base_u128)COL_POW10_19 * COL_POW10_19);
+    base_i128 v = base_decimal_unscaled(d);
+    return d.scale >= 0 && d.scale <= BASE_DECIMAL_DIGITS_MAX && d.reserved == 0 && v < limit &&
+           v > -limit;
+}
+
 // Bits of a float with one NaN and one zero.
 static inline uint64_t col_f64_bits(double v) {
     if (v == 0) return 0;
@@ -67,5 +77,10 @@ static inline int col_f64_compare(double a, double b) {
     bool a_nan = a != a, b_nan = b != b;
     return (int)a_nan - (int)b_nan;
 }
+
+// Shortest text that reads back as the same value, as PostgreSQL prints it; returns the length.
+#define COL_FLOAT_TEXT_MAX 40
+int col_f64_format(double v, char out[COL_FLOAT_TEXT_MAX]);
+int col_f32_format(float v, char out[COL_FLOAT_TEXT_MAX]);
 
 #endif
