@@ -1,0 +1,204 @@
+// state_int.h - what the files of state/ share. state.c owns handles, key encoding, cursors and the
+// rules that both backends obey; lmdb.c and memory.c each supply the primitives listed here.
+//
+// Rows inside: a stored key (skey) of 1 to 511 bytes, and a value. A key of up to STATE_PLAIN_BYTES
+// is its own skey; a longer one becomes its first STATE_PLAIN_BYTES bytes and its 128-bit hash,
+// which is always 511 bytes, so the two forms cannot be mistaken for each other; the whole key is
+// kept in the row.
+#ifndef WEIR_STATE_STATE_INT_H
+#define WEIR_STATE_STATE_INT_H
+
+#include <lmdb.h>
+#include <stdatomic.h>
+
+#include "base/must.h"
+#include "plat/thread.h"
+#include "state/state.h"
+
+enum {
+    STATE_SKEY_BYTES_MAX = 511, // what LMDB takes
+    STATE_PLAIN_BYTES = 495,    // and what is left of it beside the hash
+    STATE_NAME_BYTES_MAX = 255,
+    STATE_FORMAT_VERSION = 1,
+    STATE_SLOT_BITS = 10, // handle: generation above, slot below
+};
+_Static_assert(1 << STATE_SLOT_BITS == STATE_TABLES_MAX, "a handle addresses every slot");
+_Static_assert(STATE_PLAIN_BYTES + 16 == STATE_SKEY_BYTES_MAX,
+               "prefix and hash fill the stored key");
+
+#define STATE_META_TABLE      "!meta" // names that begin with '!' belong to the store
+#define STATE_VALUE_BYTES_MAX ((uint64_t)1 << 31)
+
+typedef struct state_row {
+    base_str skey;  // as stored
+    base_str key;   // as the caller knows it
+    base_str value; // p is never NULL
+} state_row;
+
+typedef struct state_slot {
+    _Atomic uint32_t generation; // the handle's; 0: not in use
+    char *name;
+    uint64_t seq; // transactions that began at an earlier handle_seq do not have this table
+    uint32_t id;  // LMDB: MDB_dbi; twin: place in the version's tables
+    uint64_t memory_id;
+} state_slot;
+
+typedef struct state_lmdb state_lmdb;           // lmdb.c
+typedef struct state_memory_db state_memory_db; // memory.c: one directory of a state_memory
+typedef struct state_memory_txn state_memory_txn;
+typedef struct state_memory_cursor state_memory_cursor;
+
+struct state_store {
+    plat *plat;
+    char *dir;
+    state_lmdb *lmdb; // exactly one of lmdb and db is set
+    state_memory_db *db;
+    state_memory *memory;
+    bool owns_memory;
+    uint64_t map_bytes;
+    bool no_sync;
+
+    plat_mutex names; // guards the filling of slots; never held while waiting for the writer
+    plat_mutex ddl;   // one table is opened or dropped at a time
+    state_slot slots[STATE_TABLES_MAX];
+    uint32_t generations[STATE_TABLES_MAX]; // last given out, by slot
+    _Atomic uint64_t handle_seq;
+    _Atomic uint64_t open_txns;
+    _Atomic uint64_t commits;
+    _Atomic bool writing;
+    _Atomic(uintptr_t) writer; // the thread of the write transaction, while writing
+};
+
+struct state_txn {
+    state_store *store;
+    bool writable;
+    base_rc broken; // the first failed write; commit then refuses with it
+    base_error *broken_error;
+    uint64_t handle_seq;
+    state_cursor *cursors;
+    MDB_txn *mdb;
+    uint64_t extent_bytes; // LMDB: the mapped bytes that this transaction may point into
+    state_memory_txn *mem;
+};
+
+typedef enum state_place {
+    STATE_PLACE_NONE, // not positioned yet
+    STATE_PLACE_ROW,
+    STATE_PLACE_SAVED, // a write came between: the place is the key in saved
+    STATE_PLACE_BEFORE,
+    STATE_PLACE_AFTER,
+} state_place;
+
+struct state_cursor {
+    state_txn *txn;
+    const state_slot *slot; // NULL: the snapshot does not have the table, which reads as empty
+    state_cursor *next, *prev;
+    state_place place;
+    base_str skey; // with ROW: of the row, borrowed
+    char saved[STATE_SKEY_BYTES_MAX];
+    size_t saved_n;
+    MDB_cursor *mdb;
+    state_memory_cursor *mem;
+};
+
+typedef enum state_move {
+    STATE_MOVE_FIRST,
+    STATE_MOVE_LAST,
+    STATE_MOVE_SEEK, // first at or above skey
+    STATE_MOVE_NEXT, // only from a row
+    STATE_MOVE_PREV,
+} state_move;
+
+// What is put: whole is the key when it is long, else empty.
+typedef struct state_put_row {
+    base_str skey;
+    base_str whole;
+    base_str value;
+} state_put_row;
+
+// --- lmdb.c
+base_rc state_lmdb_open(state_store *store, base_error *err);
+void state_lmdb_close(state_store *store);
+base_rc state_lmdb_begin(state_txn *txn, base_error *err);
+base_rc state_lmdb_commit(state_txn *txn, base_error *err);
+void state_lmdb_abort(state_txn *txn);
+base_rc state_lmdb_table_create(state_txn *txn, const char *name, state_slot *slot,
+                                base_error *err);
+// Drops inside txn. The handle is closed with it: after a failed commit, table_reopen.
+base_rc state_lmdb_table_drop(state_txn *txn, const state_slot *slot, base_error *err);
+base_rc state_lmdb_table_reopen(state_store *store, state_slot *slot, base_error *err);
+base_rc state_lmdb_table_names(state_txn *txn, base_rc (*visit)(void *arg, const char *name),
+                               void *arg, base_error *err);
+base_rc state_lmdb_get(state_txn *txn, const state_slot *slot, base_str skey, state_row *row,
+                       bool *found, base_error *err);
+base_rc state_lmdb_put(state_txn *txn, const state_slot *slot, const state_put_row *put,
+                       bool append, base_error *err);
+base_rc state_lmdb_delete(state_txn *txn, const state_slot *slot, base_str skey, bool *found,
+                          base_error *err);
+base_rc state_lmdb_clear(state_txn *txn, const state_slot *slot, base_error *err);
+base_rc state_lmdb_delete_range(state_txn *txn, const state_slot *slot, base_str from, base_str to,
+                                uint64_t *deleted, base_error *err);
+base_rc state_lmdb_cursor_open(state_cursor *cursor, base_error *err);
+void state_lmdb_cursor_close(state_cursor *cursor);
+base_rc state_lmdb_cursor_move(state_cursor *cursor, state_move move, base_str skey, state_row *row,
+                               bool *found, base_error *err);
+// For a cursor that stays on one table: as get and put, from the cursor's page where possible.
+base_rc state_lmdb_cursor_get(state_cursor *cursor, base_str skey, state_row *row, bool *found,
+                              base_error *err);
+base_rc state_lmdb_cursor_put(state_cursor *cursor, const state_put_row *put, base_error *err);
+base_rc state_lmdb_cursor_delete(state_cursor *cursor, base_str skey, base_error *err);
+base_rc state_lmdb_count(state_txn *txn, const state_slot *slot, uint64_t *rows, base_error *err);
+void state_lmdb_stats(state_store *store, state_stats *stats);
+base_rc state_lmdb_verify(state_store *store, base_error *err);
+// Takes a stored value apart and tests its checksum; false: damaged.
+bool state_lmdb_row_split(base_str skey, base_str stored, state_row *row);
+
+// --- lmdb_check.c: reads data.mdb without LMDB, trusting no byte of it.
+typedef struct state_lmdb_file {
+    bool exists;
+    bool is_short; // ends before its last page: only unused pages may be missing
+    uint64_t bytes;
+    uint64_t bytes_needed;
+    uint32_t page_bytes;
+} state_lmdb_file;
+// Before LMDB touches the file: the two header pages.
+base_rc state_lmdb_check_header(plat *plat, const char *dir, state_lmdb_file *file,
+                                base_error *err);
+// Walks the snapshot txn_id. pages_max: a store of at most so many pages is walked in full, of a
+// larger one only the inner pages, at most so many; 0: in full always. *raced: the header moved on
+// twice since the snapshot was taken (another process commits), nothing was checked.
+base_rc state_lmdb_check_pages(plat *plat, const char *dir, uint64_t txn_id, uint64_t pages_max,
+                               bool *raced, base_error *err);
+base_rc state_corrupt(base_error *err, const char *dir, const char *fmt, ...) BASE_PRINTF(3, 4);
+
+// --- memory.c
+base_rc state_mem_open(state_store *store, base_error *err);
+void state_mem_close(state_store *store);
+base_rc state_mem_ask(state_memory *memory, const char *op, base_error *err);
+base_rc state_mem_begin(state_txn *txn, base_error *err);
+base_rc state_mem_commit(state_txn *txn, base_error *err);
+void state_mem_abort(state_txn *txn);
+base_rc state_mem_table_create(state_txn *txn, const char *name, state_slot *slot, base_error *err);
+base_rc state_mem_table_drop(state_txn *txn, const state_slot *slot, base_error *err);
+base_rc state_mem_table_names(state_txn *txn, base_rc (*visit)(void *arg, const char *name),
+                              void *arg, base_error *err);
+base_rc state_mem_get(state_txn *txn, const state_slot *slot, base_str skey, state_row *row,
+                      bool *found, base_error *err);
+base_rc state_mem_put(state_txn *txn, const state_slot *slot, const state_put_row *put, bool append,
+                      base_error *err);
+base_rc state_mem_delete(state_txn *txn, const state_slot *slot, base_str skey, bool *found,
+                         base_error *err);
+base_rc state_mem_clear(state_txn *txn, const state_slot *slot, base_error *err);
+base_rc state_mem_delete_range(state_txn *txn, const state_slot *slot, base_str from, base_str to,
+                               uint64_t *deleted, base_error *err);
+base_rc state_mem_cursor_open(state_cursor *cursor, base_error *err);
+void state_mem_cursor_close(state_cursor *cursor);
+base_rc state_mem_cursor_move(state_cursor *cursor, state_move move, base_str skey, state_row *row,
+                              bool *found, base_error *err);
+base_rc state_mem_count(state_txn *txn, const state_slot *slot, uint64_t *rows, base_error *err);
+void state_mem_stats(state_store *store, state_stats *stats);
+base_rc state_mem_verify(state_txn *txn, base_error *err);
+
+void *state_alloc(size_t bytes); // never NULL (must)
+
+#endif
