@@ -9,10 +9,11 @@
 // derived from a record that a power loss could take back. A record is acknowledged once its sync
 // returned.
 //
-// Layout: DIR/<stream>/stream.json (partitions, created), DIR/<stream>/<partition>/<base
-// offset>.seg and .idx. Segments are allocated whole, so that a full disk is seen before bytes are
-// accepted and fdatasync need not write metadata. A torn tail is cut at open and reported
-// (log_open_report). docs/formats.md describes the bytes.
+// Layout: DIR/<stream>/stream.json (partitions, created), and in DIR/<stream>/<partition>/ a
+// "<base offset>.seg" and ".idx" for each segment. Space is allocated ahead of appends, in steps,
+// so that a full disk is seen before records are accepted. A torn tail is cut at open and reported
+// (log_open_report); damage to records that had been made durable is never cut: it is kept,
+// reported, and met by readers as BASE_E_CORRUPT. docs/formats.md describes the bytes.
 //
 // Threads: log_append, log_sync, log_end, readers on different threads are safe; a log_reader
 // belongs to one thread at a time. open, close, create, drop are not concurrent with use of the
@@ -88,8 +89,9 @@ base_str log_stream_name(const log_stream *stream);
 
 // Appends records as one or more batches of one partition, all or nothing, and returns the first
 // offset; they are consecutive. Not durable before log_sync. On failure nothing is readable and the
-// offsets are used again. BASE_E_FULL: no space. BASE_E_LIMIT: a record is too large. BASE_E_IO
-// after a failed sync: the partition refuses writes until reopened.
+// offsets are used again. BASE_E_FULL: no space. BASE_E_LIMIT: a record is too large, or
+// all together are (256 MiB). BASE_E_IO after a failed write or sync: the partition refuses writes
+// until the store is reopened.
 BASE_MUST_USE base_rc log_append(log_stream *stream, uint32_t partition, const log_record *records,
                                  size_t n, const log_batch_info *info, uint64_t *first_offset,
                                  base_error *err);
