@@ -343,7 +343,8 @@ static int64_t clamp(__int128 v, int64_t low, int64_t high) {
 
 // Days and time; months only where the days would not fit.
 static base_rc get_interval(const uint8_t *p, size_t at, base_interval *out, base_error *err) {
-    __int128 total = (__int128)(int16_t)FLIP16(get_u16(p)) << 64 | get_u64(p + 2);
+    uint64_t high = (uint64_t)(int64_t)(int16_t)FLIP16(get_u16(p));
+    __int128 total = (__int128)((unsigned __int128)high << 64 | get_u64(p + 2));
     __int128 days = total / BASE_US_PER_DAY;
     int64_t months = 0;
     if (days < INT32_MIN || days > INT32_MAX) {
