@@ -291,7 +291,7 @@ static void salvage_tail(const walk *w, uint64_t tail_end, log_open_report *repo
     const char *name = log_segment_path(w->p, w->segment->base_offset, suffix, &path);
     base_str bytes = {w->bytes + w->position, tail_end - w->position};
     if (plat_replace_file(w->p->stream->store->plat, name, bytes, NULL) == BASE_OK) {
-        say(report, "cut a torn tail of %zu bytes, never acknowledged, and kept a copy in \"%s\"",
+        say(report, "cut a torn tail of %zu bytes, not known as synced, and kept a copy in \"%s\"",
             bytes.n, name);
     }
     base_buf_deinit(&path);
@@ -340,7 +340,7 @@ static base_rc walk_file(walk *w, plat_file *file, log_open_report *report, base
                 report->torn_segments++;
             }
             say(report,
-                "cut a torn tail of %" PRIu64 " bytes, never acknowledged, at offset %" PRIu64,
+                "cut a torn tail of %" PRIu64 " bytes, not known as synced, at offset %" PRIu64,
                 tail_end - w->position, w->offset);
         }
     }

@@ -18,8 +18,39 @@
 #define DIR_NAME_BYTES_MAX    240 // most file systems take 255
 #define STREAM_JSON_BYTES_MAX 4096
 
+// Makes the directory with its parents, each name durable in the directory above it: a log must not
+// vanish in a power loss because the directory it was put into did.
+static base_rc make_store_dir(plat *pl, const char *dir, base_error *err) {
+    base_buf path = {0};
+    base_rc rc = BASE_OK;
+    size_t n = strlen(dir), made_from = n; // names that end behind made_from are new
+    for (size_t end = 1; rc == BASE_OK && end <= n && made_from == n; end++) {
+        if (end < n && dir[end] != '/') continue;
+        bool exists, is_dir;
+        base_buf_clear(&path);
+        base_buf_add(&path, dir, end);
+        rc = pl->ops->exists(pl, base_buf_cstr(&path), &exists, &is_dir, err);
+        if (rc == BASE_OK && !exists) made_from = end - 1;
+    }
+    if (rc == BASE_OK) rc = pl->ops->make_dir(pl, dir, err);
+    for (size_t end = n; rc == BASE_OK && end > 0; end--) {
+        if (end < n && dir[end] != '/') continue;
+        size_t parent = end;
+        while (parent > 0 && dir[parent - 1] != '/') parent--;
+        base_buf_clear(&path);
+        base_buf_add(&path, dir, parent);
+        if (parent == 0) base_buf_add_cstr(&path, ".");
+        // Those that were there before are synced as well as we are allowed to: a start that was
+        // cut short may have made them.
+        base_rc synced = pl->ops->sync_dir(pl, base_buf_cstr(&path), end > made_from ? err : NULL);
+        if (end > made_from) rc = synced;
+    }
+    base_buf_deinit(&path);
+    return rc;
+}
+
 base_rc log_store_open(plat *pl, const char *dir, log_store **out, base_error *err) {
-    base_rc rc = pl->ops->make_dir(pl, dir, err);
+    base_rc rc = make_store_dir(pl, dir, err);
     if (rc != BASE_OK) return rc;
     log_store *store = calloc(1, sizeof *store);
     must(store != NULL);
