@@ -33,6 +33,7 @@ struct state_lmdb {
     const char *base; // where the file is mapped; NULL: not known
     uint64_t map_bytes;
     uint32_t page_bytes;
+    _Atomic bool was_full;
 };
 
 base_rc state_corrupt(base_error *err, const char *dir, const char *fmt, ...) {
@@ -403,6 +404,28 @@ base_rc state_lmdb_begin(state_txn *txn, base_error *err) {
         txn->extent_bytes = (info.me_last_pgno + 1) * lmdb->page_bytes;
     }
     return BASE_OK;
+}
+
+// Commits next to nothing. LMDB hands out the pages that a commit freed only after one more commit,
+// so that in a full map the first transaction after a delete would fail, and for ever the same one.
+static void turn(state_store *store) {
+    state_lmdb *lmdb = store->lmdb;
+    MDB_txn *mdb;
+    if (mdb_txn_begin(lmdb->env, NULL, 0, &mdb) != 0) return;
+    uint64_t number = mdb_txn_id(mdb);
+    state_put_row put = {.skey = BASE_STR("turn"), .value = {(const char *)&number, sizeof number}};
+    MDB_val key = val_of(put.skey), room = {stored_bytes(&put), NULL};
+    if (mdb_put(mdb, lmdb->meta, &key, &room, MDB_RESERVE) != 0) {
+        mdb_txn_abort(mdb);
+        return;
+    }
+    row_store(&put, room);
+    (void)mdb_txn_commit(mdb); // as good as it goes: the next commit tells
+}
+
+void state_lmdb_made_room(state_store *store, bool is_full) {
+    bool was_full = atomic_exchange(&store->lmdb->was_full, is_full);
+    if (is_full || was_full) turn(store);
 }
 
 base_rc state_lmdb_commit(state_txn *txn, base_error *err) {

@@ -24,12 +24,14 @@ enum {
     PAGE_LEAF = 2,
     PAGE_OVERFLOW = 4,
     PAGE_HEADER = 8,
-    PAGE_KINDS = 0x6f, // all but the flags of pages in memory
-    NODE_BIG = 1,      // the value is in overflow pages
-    NODE_TABLE = 2,    // the value is a table_record
-    FLAG_FIXED_MAP = 1,
+    PAGE_KINDS = 0x6f,    // all but the flags of pages in memory
+    NODE_BIG = 1,         // the value is in overflow pages
+    NODE_TABLE = 2,       // the value is a table_record
+    FREE_TABLE_FLAGS = 8, // integer keys; of the first table, LMDB also keeps its own settings here
+    ROW_TABLE_FLAGS = 0,
 };
-#define NO_PAGE UINT64_MAX
+#define SHORT_BYTES_MAX ((uint64_t)1 << 30) // of pages at the end that were taken and never written
+#define NO_PAGE         UINT64_MAX
 
 typedef struct table_record {
     uint32_t page_bytes; // of the first table in the header
@@ -101,7 +103,6 @@ static const char *header_wrong(const header *head, const page_head *page) {
     uint32_t n = head->free_table.page_bytes;
     if (n < PAGE_BYTES_MIN || n > PAGE_BYTES_MAX || (n & (n - 1)) != 0)
         return "the page size is impossible";
-    if ((head->free_table.flags & FLAG_FIXED_MAP) != 0) return "it asks for a fixed address";
     if (head->last_page < 1 || head->last_page > UINT64_MAX / PAGE_BYTES_MAX) {
         return "the number of pages is impossible";
     }
@@ -158,6 +159,11 @@ base_rc state_lmdb_check_header(plat *plat, const char *dir, state_lmdb_file *fi
     file->page_bytes = head->free_table.page_bytes;
     file->bytes_needed = (head->last_page + 1) * file->page_bytes;
     file->is_short = file->bytes < file->bytes_needed;
+    if (file->is_short && file->bytes_needed - file->bytes > SHORT_BYTES_MAX) {
+        return state_corrupt(err, dir,
+                             "data.mdb has %" PRIu64 " bytes, its header asks for %" PRIu64,
+                             file->bytes, file->bytes_needed);
+    }
     return BASE_OK;
 }
 
@@ -380,6 +386,9 @@ static base_rc walk_page(walk *w, uint64_t number, uint32_t level, base_str low,
 static base_rc walk_table(walk *w, const table_record *record) {
     w->depth = record->depth;
     w->entries = 0;
+    if (record->flags != (w->kind == TABLE_FREE ? FREE_TABLE_FLAGS : ROW_TABLE_FLAGS)) {
+        return damaged(w, 0, "a table has settings that are not ours");
+    }
     if (record->root == NO_PAGE) {
         if (record->entries == 0) return BASE_OK;
         return damaged(w, 0, "a table has rows but no root");
@@ -431,9 +440,6 @@ base_rc state_lmdb_check_pages(plat *plat, const char *dir, uint64_t txn_id, uin
             if (heads[i].txn_id == txn_id) head = &heads[i];
         }
         *raced = head == NULL;
-    }
-    if (rc == BASE_OK && head != NULL && head->last_page > w.bytes / PAGE_BYTES_MIN + (1u << 20)) {
-        rc = state_corrupt(err, dir, "data.mdb is far shorter than its header says");
     }
     if (rc == BASE_OK && head != NULL) {
         rc = plat_map(file, w.bytes, &w.map, err);

@@ -362,6 +362,7 @@ void state_abort(state_txn *txn) {
     txn_close_cursors(txn);
     if (txn->writable) atomic_store(&store->writing, false);
     backend_abort(txn);
+    if (txn->broken == BASE_E_FULL && store->lmdb != NULL) state_lmdb_made_room(store, true);
     free(txn->broken_error);
     free(txn);
     atomic_fetch_sub(&store->open_txns, 1);
@@ -384,6 +385,9 @@ base_rc state_commit(state_txn *txn, base_error *err) {
     atomic_store(&store->writing, false);
     base_rc rc = store->db != NULL ? state_mem_commit(txn, err) : state_lmdb_commit(txn, err);
     free(txn);
+    if (store->lmdb != NULL && (rc == BASE_OK || rc == BASE_E_FULL)) {
+        state_lmdb_made_room(store, rc == BASE_E_FULL);
+    }
     if (rc == BASE_OK) atomic_fetch_add(&store->commits, 1);
     atomic_fetch_sub(&store->open_txns, 1);
     return rc;

@@ -122,6 +122,9 @@ void state_lmdb_close(state_store *store);
 base_rc state_lmdb_begin(state_txn *txn, base_error *err);
 base_rc state_lmdb_commit(state_txn *txn, base_error *err);
 void state_lmdb_abort(state_txn *txn);
+// After the end of a write transaction: is_full, it failed for want of space. Makes LMDB give out
+// again what was freed.
+void state_lmdb_made_room(state_store *store, bool is_full);
 base_rc state_lmdb_table_create(state_txn *txn, const char *name, state_slot *slot,
                                 base_error *err);
 // Drops inside txn. The handle is closed with it: after a failed commit, table_reopen.
