@@ -469,15 +469,72 @@ static int format_special(double v, char *out) {
     return (int)strlen(text);
 }
 
+// Whether a decimal ("d.ddde-05") is exactly a number, which is printed in full to know.
+static bool is_exactly(const char *scientific, long double v) {
+    char full[1200];
+    snprintf(full, sizeof full, "%.1100Le", v);
+    const char *exponent = strchr(scientific, 'e');
+    size_t n = (size_t)(exponent - scientific);
+    if (strncmp(full, scientific, n) != 0) return false;
+    const char *rest = full + n;
+    while (*rest == '0' || *rest == '.') rest++;
+    return strcmp(rest, exponent) == 0;
+}
+
+// Whether the decimal reads back as v and lies strictly between the midpoints to v's neighbours:
+// PostgreSQL does not count on ties being read to even. The wider type holds the midpoints exactly.
+static bool f64_reads_back(const char *text, double v) {
+    if (strtod(text, NULL) != v) return false;
+    long double near = strtold(text, NULL);
+    double neighbour = nextafter(v, near > v ? INFINITY : -INFINITY);
+    if (!isfinite(neighbour)) return true;
+    long double midpoint = ((long double)v + neighbour) / 2;
+    return near != midpoint || !is_exactly(text, midpoint);
+}
+
+static bool f32_reads_back(const char *text, float v) {
+    if (strtof(text, NULL) != v) return false;
+    double near = strtod(text, NULL);
+    float neighbour = nextafterf(v, near > v ? INFINITY : -INFINITY);
+    if (!isfinite(neighbour)) return true;
+    double midpoint = ((double)v + neighbour) / 2;
+    return near != midpoint || !is_exactly(text, midpoint);
+}
+
+// The next decimal of as many digits away from zero; false if the digits would carry over.
+static bool next_decimal(char *scientific) {
+    char *p = strchr(scientific, 'e');
+    while (--p >= scientific && *p != '-') {
+        if (*p == '.') continue;
+        if (*p != '9') {
+            ++*p;
+            return true;
+        }
+        *p = '0';
+    }
+    return false;
+}
+
+// The gap below a power of two is half of that above: the nearest decimal may lie below and fail
+// where the next one above reads back.
+static bool is_power_of_two(double v) {
+    int exponent;
+    return fabs(frexp(v, &exponent)) == 0.5;
+}
+
 int col_f64_format(double v, char out[COL_FLOAT_TEXT_MAX]) {
     if (!isfinite(v)) return format_special(v, out);
     if (v == 0) return sprintf(out, signbit(v) ? "-0" : "0");
     if (fabs(v) < 1e15 && v == (double)(int64_t)v) return sprintf(out, "%lld", (long long)v);
     char text[COL_FLOAT_TEXT_MAX];
-    for (int digits = 15; digits <= 17; digits++) {
+    // Subnormals may have as few digits as one, all others come back from their first 15.
+    int digits = fabs(v) < 1e-290 ? 1 : 15;
+    for (; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*e", digits - 1, v);
-        if (strtod(text, NULL) == v) break;
+        if (f64_reads_back(text, v)) break;
+        if (is_power_of_two(v) && next_decimal(text) && f64_reads_back(text, v)) break;
     }
+    if (digits > 17) snprintf(text, sizeof text, "%.16e", v);
     return lay_out_float(text, 15, out);
 }
 
@@ -485,10 +542,13 @@ int col_f32_format(float v, char out[COL_FLOAT_TEXT_MAX]) {
     if (!isfinite(v)) return format_special(v, out);
     if (v == 0) return sprintf(out, signbit(v) ? "-0" : "0");
     char text[COL_FLOAT_TEXT_MAX];
-    for (int digits = 6; digits <= 9; digits++) {
+    int digits = fabsf(v) < 1e-30f ? 1 : 6;
+    for (; digits <= 9; digits++) {
         snprintf(text, sizeof text, "%.*e", digits - 1, (double)v);
-        if (strtof(text, NULL) == v) break;
+        if (f32_reads_back(text, v)) break;
+        if (is_power_of_two(v) && next_decimal(text) && f32_reads_back(text, v)) break;
     }
+    if (digits > 9) snprintf(text, sizeof text, "%.8e", (double)v);
     return lay_out_float(text, 6, out);
 }
 
