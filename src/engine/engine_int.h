@@ -1,0 +1,317 @@
+// engine_int.h - the engine's own structures, for the files of src/engine only.
+//
+// Locks, in the order in which they may be taken:
+//   ddl_lock      one change of the catalogue at a time
+//   flow->lock    held for a whole step; DDL holds it while it changes the flow's graph
+//   catalog_lock  names -> objects; short
+//   flows_lock    the list of flows and the flags that wake them; short
+// A query takes none of them but catalog_lock for look-ups: it reads snapshots of the stores.
+#ifndef WEIR_ENGINE_ENGINE_INT_H
+#define WEIR_ENGINE_ENGINE_INT_H
+
+#include <stdatomic.h>
+
+#include "base/map.h"
+#include "col/codec.h"
+#include "engine/engine.h"
+#include "flow/graph.h"
+#include "log/log.h"
+#include "plat/thread.h"
+#include "sql/sql.h"
+#include "wire/json.h"
+
+typedef struct engine_stream engine_stream;
+typedef struct engine_flow engine_flow;
+typedef struct engine_contract engine_contract;
+
+#define ENGINE_OBJECTS_MAX  65536
+#define ENGINE_FLOWS_MAX    512
+#define ENGINE_NO_WATERMARK INT64_MIN
+#define ENGINE_END_OF_TIME  INT64_MAX // watermark of a finished input
+#define ENGINE_IDLE_US      (10 * BASE_US_PER_SECOND)
+
+// ---- streams: a stream or table object with its log (stream.c, ingest.c) -----------------------
+
+struct engine_stream {
+    engine *engine;
+    const plan_object *object; // newest version
+    log_stream *log;
+    plat_mutex lock;          // quarantine, pool
+    log_stream *quarantine;   // created with the first bad record
+    engine_contract *pool[8]; // edge decoders not in use
+    uint32_t npool;
+    atomic_uint_fast64_t accepted, quarantined, bytes; // since open
+    atomic_uint_fast64_t next_partition;               // for records without a key
+};
+
+// A contract check: bytes to columns or to a cause, for chosen columns of an object (contract.c).
+struct engine_contract {
+    const plan_object *object;
+    bool strict; // the edge: all columns, unknown fields refused, checks run
+    uint32_t ncolumns;
+    uint32_t *columns; // of the object, ascending
+    uint32_t nfields;  // declared columns among them
+    wire_json_field *fields;
+    wire_json_decoder *decoder;
+    const plan_expr **checks;   // over the batch; strict only
+    const plan_expr *watermark; // over the batch; NULL: none
+    int32_t event_time;         // position in the batch; -1
+    base_arena arena;           // of this struct's parts
+};
+
+// The outcome for n records: a batch of the rows that keep the contract and their places, and the
+// faults of the others. All in the arena.
+typedef struct engine_decoded {
+    col_batch *batch;
+    uint32_t nrows;
+    const uint32_t *doc;         // record index of each row
+    const int64_t *event_us;     // a row each; NULL without event time; INT64_MIN: null
+    const int64_t *watermark_us; // a row each; NULL without a watermark
+    const uint8_t *deletes;      // tables; NULL: none
+    uint32_t nfaults;
+    const wire_json_fault *faults;
+} engine_decoded;
+
+engine_contract *engine_contract_create(const plan_object *object, bool strict, uint32_t ncolumns,
+                                        const uint32_t *columns);
+void engine_contract_destroy(engine_contract *contract);
+// Documents as wire_json_decode takes them. first_offset and partition fill the hidden columns.
+void engine_contract_decode(engine_contract *contract, const char *text, size_t text_bytes,
+                            const uint32_t *ends, uint32_t first, uint32_t n, uint64_t first_offset,
+                            uint32_t partition, int64_t ingested_us, base_arena *arena,
+                            engine_decoded *out);
+uint32_t engine_declared_columns(const plan_object *object);
+
+// ---- catalogue (catalog.c, ddl.c)
+// -----------------------------------------------------------------
+
+BASE_MUST_USE base_rc engine_catalog_open(engine *e, base_error *err);
+void engine_catalog_close(engine *e);
+plan_catalog engine_plan_catalog(engine *e);
+const plan_object *engine_catalog_find(engine *e, const char *schema, const char *name);
+const plan_object *engine_catalog_by_id(engine *e, uint32_t id);
+engine_stream *engine_stream_of(engine *e,
+                                const plan_object *object); // NULL: not a stream or table
+// Executes a bound DDL statement. Takes ddl_lock.
+BASE_MUST_USE base_rc engine_ddl(engine_session *session, sql_statement *statement,
+                                 engine_result *out, base_arena *arena, base_error *err);
+
+// ---- flows (flow.c, input.c, step.c, view.c, fill.c)
+// ----------------------------------------------
+
+typedef struct engine_partition {
+    log_reader *reader;
+    uint64_t next;        // offset to read next
+    int64_t watermark_us; // ENGINE_NO_WATERMARK: none yet
+    int64_t max_event_us; // INT64_MIN: none yet
+    int64_t active_us;    // processing time of the last record
+    uint64_t records, late, faults;
+} engine_partition;
+
+typedef struct engine_input {
+    const plan_object *object;
+    size_t graph_input;        // index for flow_graph_push
+    engine_contract *contract; // streams and tables
+    engine_stream *stream;
+    uint32_t npartitions;
+    engine_partition *partitions;
+    engine_flow *upstream;  // views of another flow
+    uint64_t upstream_step; // last step taken over
+    bool started;           // upstream: the snapshot has been taken
+    uint32_t ncolumns;
+    const uint32_t *columns;
+    int64_t watermark_us; // of the whole input
+    uint64_t step_rows;   // taken in this step
+} engine_input;
+
+typedef struct engine_view {
+    const plan_object *object;
+    state_table rows, changes;
+    int64_t watermark_us;
+    uint64_t changed_step; // last step with a delta
+    uint64_t trimmed_step; // changes up to here are gone
+    uint64_t nrows, corrections;
+    bool filling;            // its history is being written: no change log
+    bool is_new;             // has no history yet: needs its first step and perhaps a fill
+    int64_t final_before_us; // watermark before this step: what was final then
+} engine_view;
+
+struct engine_flow {
+    engine *engine;
+    char name[192]; // "sales@immediate", "sales@5s"
+    char schema[128];
+    int64_t refresh_us; // 0: immediate
+    char *dir;
+    state_store *store;
+    state_table t_flow, t_cursor, t_view, t_ledger, t_quarantine;
+    flow_graph *graph;
+    uint32_t nviews;
+    engine_view *views; // by id
+    uint32_t ninputs;
+    engine_input *inputs;
+    base_arena graph_arena; // inputs, views: reset when the graph is rebuilt
+    base_arena step_arena;
+
+    plat_mutex lock; // a step, or DDL on this flow
+    uint64_t step;   // last committed
+    int64_t now_us;  // its clock reading
+    bool backlog;    // the last step left something unread
+    bool reload;     // facts must be read from the store before the next step
+    bool initial;    // a new view wants a step even without input
+    bool finish;     // watermarks go to the end of time in the next step
+    // A step in progress (step.c).
+    flow_ctx ctx;
+    state_txn *txn;
+    uint32_t quarantine_seq, ledger_seq;
+
+    // Under engine->flows_lock.
+    plat_cond wake;
+    bool dirty; // something to read may have come
+    bool force; // step now whatever the refresh
+    bool stop;
+    bool running;             // its thread lives
+    uint64_t passes;          // steps begun and ended, also those that found nothing
+    int64_t pending_since_us; // processing time of the oldest unread record; 0: caught up
+    int64_t next_due_us;      // monotonic
+    base_error error;         // of the last step; code BASE_OK: none
+    uint64_t failures;
+    plat_thread thread;
+    // Published after commit, read without locks.
+    atomic_uint_fast64_t committed_step;
+    atomic_int_fast64_t committed_us;
+    atomic_uint_fast64_t rows_in, steps, step_ns_total, commit_ns_total, duplicates, late, faults;
+    atomic_uint_fast64_t step_ns_buckets[40]; // power-of-two histogram of step times
+};
+
+// Finds or opens the flow of a view (flow.c). ddl_lock held.
+BASE_MUST_USE base_rc engine_flow_for(engine *e, const char *schema, int64_t refresh_us,
+                                      engine_flow **out, base_error *err);
+engine_flow *engine_flow_of_view(engine *e, uint32_t view_id);
+// Adds / removes views and rebuilds the graph. ddl_lock held; takes flow->lock.
+BASE_MUST_USE base_rc engine_flow_add_view(engine_flow *flow, const plan_object *view,
+                                           base_error *err);
+BASE_MUST_USE base_rc engine_flow_drop_view(engine_flow *flow, const plan_object *view,
+                                            base_error *err);
+// At start: all views of the flow at once, ascending by id.
+BASE_MUST_USE base_rc engine_flow_open_views(engine_flow *flow, uint32_t n,
+                                             const plan_object *const *views, base_error *err);
+// Gives a new view its history: what its inputs had already given to the flow (fill.c). flow->lock
+// held.
+BASE_MUST_USE base_rc engine_flow_fill(engine_flow *flow, const plan_object *view, base_error *err);
+void engine_flow_close(engine_flow *flow);
+void engine_flow_wake_all(engine *e); // something durable came
+engine_view *engine_flow_view(engine_flow *flow, uint32_t view_id);
+
+// Reads step, cursors and the views' facts from the store. flow->lock held.
+BASE_MUST_USE base_rc engine_flow_reload(engine_flow *flow, base_error *err);
+// The stages of a step with another first stage than reading the inputs. flow->lock held.
+BASE_MUST_USE base_rc engine_step_with(engine_flow *flow,
+                                       base_rc (*gather)(engine_flow *flow, void *arg,
+                                                         uint64_t *rows, base_error *err),
+                                       void *arg, bool *progressed, base_error *err);
+// One step; *progressed: something was committed. Takes flow->lock.
+BASE_MUST_USE base_rc engine_flow_step(engine_flow *flow, bool *progressed, base_error *err);
+
+// input.c: flow->lock held.
+BASE_MUST_USE base_rc engine_inputs_build(engine_flow *flow,
+                                          base_error *err); // from the graph's inputs
+BASE_MUST_USE base_rc engine_inputs_load(engine_flow *flow, state_txn *txn,
+                                         base_error *err); // cursors
+void engine_inputs_close(engine_flow *flow);
+bool engine_inputs_ready(engine_flow *flow); // anything to read, or a watermark that may move
+BASE_MUST_USE base_rc engine_inputs_gather(engine_flow *flow, uint64_t *rows, base_error *err);
+BASE_MUST_USE base_rc engine_inputs_save(engine_flow *flow, base_error *err);
+void engine_inputs_watermarks(engine_flow *flow); // each input's, and each view's
+void engine_inputs_release(engine_flow *flow);
+
+// view.c
+BASE_MUST_USE base_rc engine_view_open(engine_flow *flow, engine_view *view, base_error *err);
+BASE_MUST_USE base_rc engine_view_load(engine_flow *flow, engine_view *view, state_txn *txn,
+                                       base_error *err);
+BASE_MUST_USE base_rc engine_view_apply(engine_flow *flow, engine_view *view,
+                                        const col_batch *delta, base_error *err);
+BASE_MUST_USE base_rc engine_view_save(engine_flow *flow, engine_view *view, base_error *err);
+BASE_MUST_USE base_rc engine_view_trim(engine_flow *flow, engine_view *view, base_error *err);
+// Declared columns plus the three system columns, from a snapshot: used by queries and fills.
+// visit gets batches of at most batch_rows rows, in a scratch arena that is reset between calls.
+BASE_MUST_USE base_rc engine_view_scan_txn(
+    const plan_object *object, state_table rows, state_txn *txn, int64_t watermark_us,
+    uint32_t batch_rows, base_rc (*visit)(void *arg, const col_batch *rows, base_error *err),
+    void *arg, base_error *err);
+// A consistent look at a view: opens a snapshot of its flow and reads the view's facts in it.
+typedef struct engine_view_snapshot {
+    engine_flow *flow;
+    state_txn *txn;
+    state_table rows, changes;
+    uint64_t step;
+    int64_t now_us;
+    int64_t watermark_us;
+    uint64_t nrows, corrections, trimmed_step;
+} engine_view_snapshot;
+BASE_MUST_USE base_rc engine_view_snapshot_open(engine *e, const plan_object *view,
+                                                engine_view_snapshot *out, base_error *err);
+void engine_view_snapshot_close(engine_view_snapshot *snapshot);
+#define ENGINE_VIEW_SYSTEM_COLUMNS 3 // _status text, _revision bigint, _updated_at timestamptz
+
+// ---- threads (runner.c)
+// ---------------------------------------------------------------------------
+
+void engine_runner_start_flow(engine_flow *flow);
+void engine_runner_stop_flow(engine_flow *flow);
+void engine_runner_start(engine *e); // schedules: retention, reconciliations
+void engine_runner_stop(engine *e);
+void engine_schedules_run(engine *e); // once a second (schedule.c)
+
+// ---- the whole
+// --------------------------------------------------------------------------------------
+
+typedef struct engine_listener {
+    uint32_t id;
+    void (*notify)(void *arg);
+    void *arg;
+} engine_listener;
+
+struct engine {
+    plat *plat;
+    engine_config config;
+    char *dir;
+    plat_file *lock_file;
+
+    plat_mutex ddl_lock;
+    plat_mutex catalog_lock;
+    base_arena catalog_arena; // objects: until close
+    base_map *names;          // "schema.name" -> plan_object
+    base_map *schemas;        // name -> (char *)comment or ""
+    plan_object **by_id;      // ENGINE_OBJECTS_MAX slots; replaced objects stay allocated
+    uint32_t next_id;
+    atomic_uint_fast64_t version;
+    state_store *meta; // catalogue, sink cursors, reconciliation results
+    state_table t_objects, t_schemas, t_settings, t_sinks, t_recon;
+
+    log_store *log;
+    base_map *streams; // "schema.name" -> engine_stream (under catalog_lock)
+
+    plat_mutex flows_lock;
+    plat_cond flow_passed; // a flow has ended a pass
+    engine_flow *flows[ENGINE_FLOWS_MAX];
+    uint32_t nflows;
+    bool closing;
+
+    plat_mutex listeners_lock;
+    engine_listener *listeners;
+    uint32_t nlisteners, next_listener;
+
+    plat_mutex sinks_lock;
+    base_map *sink_reports; // by name
+    plat_thread schedule_thread;
+    plat_cond schedule_wake; // with flows_lock
+    bool schedule_running;
+    int64_t started_us;
+};
+
+void engine_say(engine *e, engine_level level, const char *fmt, ...) BASE_PRINTF(3, 4);
+void engine_notify_commit(engine_flow *flow);
+// The state configuration of a directory of this engine.
+state_config engine_state_config(engine *e, const char *dir);
+
+#endif

@@ -1,0 +1,262 @@
+// flow.c - flows: the views of one schema and one latency class, with a store, a graph and a cursor
+// of their own. Opening, and rebuilding the graph when views come and go. What a flow does at run
+// time is step.c; on which thread, runner.c.
+//
+// Invariants: views stand in the order of their ids, so that a view comes after those it reads; the
+// graph, the inputs and the views agree with each other whenever flow->lock is free.
+// Entry points: engine_flow_for, engine_flow_add_view, engine_flow_drop_view.
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/must.h"
+#include "engine/engine_int.h"
+
+static void class_name(int64_t refresh_us, char *out, size_t n) {
+    if (refresh_us == 0)
+        snprintf(out, n, "immediate");
+    else if (refresh_us % BASE_US_PER_SECOND == 0)
+        snprintf(out, n, "%llds", (long long)(refresh_us / BASE_US_PER_SECOND));
+    else
+        snprintf(out, n, "%lldus", (long long)refresh_us);
+}
+
+// A schema's name as a file name: letters, digits and _ stand, other bytes are %XX.
+static void file_name(const char *name, base_buf *out) {
+    for (const char *p = name; *p != 0; p++) {
+        if (isalnum((unsigned char)*p) || *p == '_')
+            base_buf_add_byte(out, (uint8_t)*p);
+        else
+            base_buf_printf(out, "%%%02X", (unsigned char)*p);
+    }
+}
+
+static base_rc open_store(engine_flow *flow, base_error *err) {
+    engine *e = flow->engine;
+    state_config config = engine_state_config(e, flow->dir);
+    base_rc rc = state_store_open(e->plat, flow->dir, &config, &flow->store, err);
+    if (rc == BASE_OK) rc = state_table_open(flow->store, "!flow", &flow->t_flow, err);
+    if (rc == BASE_OK) rc = state_table_open(flow->store, "!cursor", &flow->t_cursor, err);
+    if (rc == BASE_OK) rc = state_table_open(flow->store, "!view", &flow->t_view, err);
+    if (rc == BASE_OK) rc = state_table_open(flow->store, "!ledger", &flow->t_ledger, err);
+    if (rc == BASE_OK) rc = state_table_open(flow->store, "!quarantine", &flow->t_quarantine, err);
+    if (rc != BASE_OK) base_error_prefix(err, "flow %s", flow->name);
+    return rc;
+}
+
+base_rc engine_flow_for(engine *e, const char *schema, int64_t refresh_us, engine_flow **out,
+                        base_error *err) {
+    for (uint32_t i = 0; i < e->nflows; i++) {
+        if (strcmp(e->flows[i]->schema, schema) == 0 && e->flows[i]->refresh_us == refresh_us) {
+            *out = e->flows[i];
+            return BASE_OK;
+        }
+    }
+    if (e->nflows == ENGINE_FLOWS_MAX)
+        return base_fail(err, BASE_E_LIMIT, NULL, "more than %u flows", ENGINE_FLOWS_MAX);
+    engine_flow *flow = calloc(1, sizeof *flow);
+    must(flow != NULL);
+    flow->engine = e;
+    flow->refresh_us = refresh_us;
+    char class_text[64];
+    class_name(refresh_us, class_text, sizeof class_text);
+    snprintf(flow->schema, sizeof flow->schema, "%s", schema);
+    snprintf(flow->name, sizeof flow->name, "%s@%s", schema, class_text);
+    base_buf dir = {0};
+    base_buf_printf(&dir, "%s/flow/", e->dir);
+    file_name(schema, &dir);
+    base_buf_printf(&dir, "@%s", class_text);
+    flow->dir = strdup(base_buf_cstr(&dir));
+    base_buf_deinit(&dir);
+    must(flow->dir != NULL);
+    plat_mutex_init(&flow->lock);
+    plat_cond_init(&flow->wake);
+    base_arena_init(&flow->graph_arena, 1 << 14);
+    base_arena_init(&flow->step_arena, 1 << 20);
+    base_rc rc = open_store(flow, err);
+    if (rc != BASE_OK) {
+        engine_flow_close(flow);
+        return rc;
+    }
+    plat_mutex_lock(&e->flows_lock);
+    e->flows[e->nflows++] = flow;
+    plat_mutex_unlock(&e->flows_lock);
+    if (e->config.threads) engine_runner_start_flow(flow);
+    *out = flow;
+    return BASE_OK;
+}
+
+static void close_graph(engine_flow *flow) {
+    engine_inputs_close(flow);
+    if (flow->graph != NULL) flow_graph_destroy(flow->graph);
+    flow->graph = NULL;
+}
+
+void engine_flow_close(engine_flow *flow) {
+    close_graph(flow);
+    if (flow->store != NULL) state_store_close(flow->store);
+    base_arena_deinit(&flow->graph_arena);
+    base_arena_deinit(&flow->step_arena);
+    plat_mutex_deinit(&flow->lock);
+    plat_cond_deinit(&flow->wake);
+    free(flow->dir);
+    free(flow);
+}
+
+engine_view *engine_flow_view(engine_flow *flow, uint32_t view_id) {
+    for (uint32_t i = 0; i < flow->nviews; i++)
+        if (flow->views[i].object->id == view_id) return &flow->views[i];
+    return NULL;
+}
+
+engine_flow *engine_flow_of_view(engine *e, uint32_t view_id) {
+    const plan_object *view = engine_catalog_by_id(e, view_id);
+    if (view == NULL || view->kind != PLAN_OBJECT_VIEW) return NULL;
+    engine_flow *flow = NULL;
+    plat_mutex_lock(&e->flows_lock);
+    for (uint32_t i = 0; i < e->nflows && flow == NULL; i++)
+        if (strcmp(e->flows[i]->schema, view->schema) == 0 &&
+            e->flows[i]->refresh_us == view->refresh_us)
+            flow = e->flows[i];
+    plat_mutex_unlock(&e->flows_lock);
+    return flow;
+}
+
+// Makes graph, inputs and views anew for the given objects, ascending by id.
+static base_rc build(engine_flow *flow, uint32_t n, const plan_object *const *objects,
+                     base_error *err) {
+    engine *e = flow->engine;
+    close_graph(flow);
+    base_arena_reset(&flow->graph_arena);
+    flow->views = NULL;
+    flow->nviews = 0;
+    flow_graph_config config = {.store = flow->store,
+                                .cache_bytes = e->config.cache_bytes,
+                                .dedup_off = e->config.dedup_off,
+                                .batch_rows = e->config.batch_rows};
+    base_rc rc = flow_graph_create(&config, &flow->graph, err);
+    if (rc != BASE_OK) return rc;
+    flow->views = base_arena_array(&flow->graph_arena, engine_view, n + 1);
+    for (uint32_t i = 0; i < n; i++) {
+        rc = flow_graph_add(flow->graph, objects[i], objects[i]->plan, err);
+        if (rc != BASE_OK) return rc;
+        flow->views[i].object = objects[i];
+        flow->nviews = i + 1;
+        rc = engine_view_open(flow, &flow->views[i], err);
+        if (rc != BASE_OK) return rc;
+    }
+    rc = engine_inputs_build(flow, err);
+    if (rc != BASE_OK) return rc;
+    return engine_flow_reload(flow, err);
+}
+
+static uint32_t views_without(const engine_flow *flow, uint32_t id, const plan_object **out) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < flow->nviews; i++)
+        if (flow->views[i].object->id != id) out[n++] = flow->views[i].object;
+    return n;
+}
+
+base_rc engine_flow_add_view(engine_flow *flow, const plan_object *view, base_error *err) {
+    plat_mutex_lock(&flow->lock);
+    const plan_object **objects = calloc(flow->nviews + 1, sizeof *objects);
+    must(objects != NULL);
+    uint32_t n = views_without(flow, view->id, objects);
+    uint32_t at = n;
+    while (at > 0 && objects[at - 1]->id > view->id) {
+        objects[at] = objects[at - 1];
+        at--;
+    }
+    objects[at] = view;
+    base_rc rc = build(flow, n + 1, objects, err);
+    if (rc == BASE_OK) rc = engine_flow_fill(flow, view, err);
+    if (rc != BASE_OK) { // as it was before
+        memmove(objects + at, objects + at + 1, (n - at) * sizeof *objects);
+        base_error second;
+        if (build(flow, n, objects, &second) != BASE_OK)
+            engine_say(flow->engine, ENGINE_ERROR, "flow %s: could not be put back: %s", flow->name,
+                       second.message);
+    }
+    free(objects);
+    plat_mutex_unlock(&flow->lock);
+    return rc;
+}
+
+static base_rc drop_facts(engine_flow *flow, const plan_object *view, base_error *err) {
+    char name[32], key[4];
+    snprintf(name, sizeof name, "v%u", view->id);
+    base_rc rc = state_table_drop(flow->store, name, err);
+    snprintf(name, sizeof name, "c%u", view->id);
+    if (rc == BASE_OK) rc = state_table_drop(flow->store, name, err);
+    if (rc == BASE_OK) rc = flow_state_drop(flow->store, view->id, err);
+    if (rc != BASE_OK) return rc;
+    state_txn *txn;
+    rc = state_begin_write(flow->store, &txn, err);
+    if (rc != BASE_OK) return rc;
+    for (int i = 0; i < 4; i++) key[i] = (char)(view->id >> (24 - 8 * i));
+    bool found;
+    rc = state_delete(txn, flow->t_view, (base_str){key, 4}, &found, err);
+    if (rc != BASE_OK) {
+        state_abort(txn);
+        return rc;
+    }
+    return state_commit(txn, err);
+}
+
+// Cursors and source tables of inputs that no view reads any more are dropped with their last
+// reader, so that a later view starts from the beginning of the log.
+static base_rc drop_unread_inputs(engine_flow *flow, const uint32_t *before, uint32_t nbefore,
+                                  base_error *err) {
+    for (uint32_t i = 0; i < nbefore; i++) {
+        bool still = false;
+        for (uint32_t k = 0; k < flow->ninputs; k++)
+            if (flow->inputs[k].object->id == before[i]) still = true;
+        if (still) continue;
+        base_rc rc = flow_source_drop(flow->store, before[i], err);
+        state_txn *txn;
+        if (rc == BASE_OK) rc = state_begin_write(flow->store, &txn, err);
+        if (rc != BASE_OK) return rc;
+        char from[4], to[4];
+        for (int b = 0; b < 4; b++) {
+            from[b] = (char)(before[i] >> (24 - 8 * b));
+            to[b] = (char)((before[i] + 1) >> (24 - 8 * b));
+        }
+        uint64_t deleted;
+        rc = state_delete_range(txn, flow->t_cursor, (base_str){from, 4}, (base_str){to, 4},
+                                &deleted, err);
+        if (rc != BASE_OK) {
+            state_abort(txn);
+            return rc;
+        }
+        rc = state_commit(txn, err);
+        if (rc != BASE_OK) return rc;
+    }
+    return BASE_OK;
+}
+
+base_rc engine_flow_drop_view(engine_flow *flow, const plan_object *view, base_error *err) {
+    plat_mutex_lock(&flow->lock);
+    const plan_object **objects = calloc(flow->nviews + 1, sizeof *objects);
+    uint32_t nbefore = flow->ninputs;
+    uint32_t *before = calloc(nbefore + 1, sizeof *before);
+    must(objects != NULL && before != NULL);
+    for (uint32_t i = 0; i < nbefore; i++) before[i] = flow->inputs[i].object->id;
+    uint32_t n = views_without(flow, view->id, objects);
+    base_rc rc = build(flow, n, objects, err);
+    if (rc == BASE_OK) rc = drop_facts(flow, view, err);
+    if (rc == BASE_OK) rc = drop_unread_inputs(flow, before, nbefore, err);
+    free(objects);
+    free(before);
+    plat_mutex_unlock(&flow->lock);
+    return rc;
+}
+
+base_rc engine_flow_open_views(engine_flow *flow, uint32_t n, const plan_object *const *views,
+                               base_error *err) {
+    plat_mutex_lock(&flow->lock);
+    base_rc rc = build(flow, n, views, err);
+    plat_mutex_unlock(&flow->lock);
+    return rc;
+}

@@ -1,0 +1,465 @@
+// input.c - what a step reads: partitions of logs from their cursors, and the changes of views of
+// other flows from their steps. Also watermarks: of a partition, of an input, of a view.
+//
+// Watermark of a partition: the greatest value so far of the contract's WATERMARK expression. Of an
+// input: the least over its partitions, without those that are idle (nothing unread, and nothing
+// came for the contract's idle timeout of processing time). Of a view: the least over its inputs.
+// None ever goes back. A record is late if its event time is below its partition's watermark when
+// it is read, in the order of the log: so counts do not depend on how the log is cut into steps.
+// Cursors and watermarks are rows of the flow's store and move in the step's commit.
+// Entry points: engine_inputs_build, engine_inputs_gather, engine_inputs_save.
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/must.h"
+#include "engine/engine_int.h"
+
+// The stored form of a cursor; key: object id and partition, big endian. A disk format.
+typedef struct cursor_row {
+    uint32_t version; // 1
+    uint32_t started;
+    uint64_t next;
+    int64_t watermark_us;
+    int64_t max_event_us;
+    int64_t active_us;
+    uint64_t records, late, faults;
+} cursor_row;
+_Static_assert(sizeof(cursor_row) == 64, "cursor_row is a disk format");
+
+static base_str cursor_key(char out[8], uint32_t object_id, uint32_t partition) {
+    for (int i = 0; i < 4; i++) {
+        out[i] = (char)(object_id >> (24 - 8 * i));
+        out[4 + i] = (char)(partition >> (24 - 8 * i));
+    }
+    return (base_str){out, 8};
+}
+
+static bool is_log_object(const plan_object *object) {
+    return object->kind == PLAN_OBJECT_STREAM || object->kind == PLAN_OBJECT_TABLE;
+}
+
+// ---- building
+// ----------------------------------------------------------------------------------------
+
+static base_rc build_log_input(engine_flow *flow, engine_input *input, base_error *err) {
+    input->stream = engine_stream_of(flow->engine, input->object);
+    if (input->stream == NULL)
+        return base_fail(err, BASE_E_INTERNAL, NULL, "\"%s.%s\" has no log", input->object->schema,
+                         input->object->name);
+    input->npartitions = log_stream_partitions(input->stream->log);
+    input->contract = engine_contract_create(input->object, false, input->ncolumns, input->columns);
+    if (input->object->watermark != NULL && input->contract->watermark == NULL)
+        return base_fail(err, BASE_E_UNSUPPORTED, NULL,
+                         "the watermark of \"%s.%s\" uses more than its event-time column",
+                         input->object->schema, input->object->name);
+    return BASE_OK;
+}
+
+base_rc engine_inputs_build(engine_flow *flow, base_error *err) {
+    const flow_input *found;
+    size_t n = flow_graph_inputs(flow->graph, &found);
+    flow->ninputs = (uint32_t)n;
+    flow->inputs = base_arena_array(&flow->graph_arena, engine_input, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        engine_input *input = &flow->inputs[i];
+        input->object = found[i].object;
+        input->graph_input = i;
+        input->ncolumns = found[i].ncolumns;
+        input->columns = found[i].columns;
+        input->watermark_us = ENGINE_NO_WATERMARK;
+        input->npartitions = 1;
+        if (is_log_object(input->object)) {
+            base_rc rc = build_log_input(flow, input, err);
+            if (rc != BASE_OK) return rc;
+        } else {
+            input->upstream = engine_flow_of_view(flow->engine, input->object->id);
+            if (input->upstream == NULL || input->upstream == flow)
+                return base_fail(err, BASE_E_INTERNAL, NULL,
+                                 "view \"%s.%s\" has no flow to read from", input->object->schema,
+                                 input->object->name);
+        }
+        input->partitions =
+            base_arena_array(&flow->graph_arena, engine_partition, input->npartitions);
+    }
+    return BASE_OK;
+}
+
+void engine_inputs_close(engine_flow *flow) {
+    for (uint32_t i = 0; i < flow->ninputs; i++) {
+        engine_input *input = &flow->inputs[i];
+        for (uint32_t p = 0; input->partitions != NULL && p < input->npartitions; p++)
+            if (input->partitions[p].reader != NULL) log_reader_close(input->partitions[p].reader);
+        engine_contract_destroy(input->contract);
+    }
+    flow->ninputs = 0;
+    flow->inputs = NULL;
+}
+
+// Takes cursors from the store; what has none begins at the first retained record.
+base_rc engine_inputs_load(engine_flow *flow, state_txn *txn, base_error *err) {
+    for (uint32_t i = 0; i < flow->ninputs; i++) {
+        engine_input *input = &flow->inputs[i];
+        for (uint32_t p = 0; p < input->npartitions; p++) {
+            engine_partition *part = &input->partitions[p];
+            char key[8];
+            base_str value;
+            bool found;
+            base_rc rc = state_get(txn, flow->t_cursor, cursor_key(key, input->object->id, p),
+                                   &value, &found, err);
+            if (rc != BASE_OK) return rc;
+            if (part->reader != NULL) log_reader_close(part->reader);
+            memset(part, 0, sizeof *part);
+            part->watermark_us = ENGINE_NO_WATERMARK;
+            part->max_event_us = INT64_MIN;
+            input->started = false;
+            if (found) {
+                cursor_row row;
+                if (value.n != sizeof row)
+                    return base_fail(err, BASE_E_CORRUPT, NULL,
+                                     "flow \"%s\": a cursor has %zu bytes", flow->name, value.n);
+                memcpy(&row, value.p, sizeof row);
+                part->next = row.next;
+                part->watermark_us = row.watermark_us;
+                part->max_event_us = row.max_event_us;
+                part->active_us = row.active_us;
+                part->records = row.records;
+                part->late = row.late;
+                part->faults = row.faults;
+                input->started = row.started != 0;
+                input->upstream_step = row.next;
+            } else if (input->stream != NULL) {
+                part->next = log_begin(input->stream->log, p);
+            }
+        }
+    }
+    return BASE_OK;
+}
+
+base_rc engine_inputs_save(engine_flow *flow, base_error *err) {
+    for (uint32_t i = 0; i < flow->ninputs; i++) {
+        engine_input *input = &flow->inputs[i];
+        for (uint32_t p = 0; p < input->npartitions; p++) {
+            const engine_partition *part = &input->partitions[p];
+            cursor_row row = {1,
+                              input->started,
+                              input->upstream != NULL ? input->upstream_step : part->next,
+                              part->watermark_us,
+                              part->max_event_us,
+                              part->active_us,
+                              part->records,
+                              part->late,
+                              part->faults};
+            char key[8];
+            base_rc rc = state_put(flow->txn, flow->t_cursor, cursor_key(key, input->object->id, p),
+                                   (base_str){(const char *)&row, sizeof row}, err);
+            if (rc != BASE_OK) return rc;
+        }
+    }
+    return BASE_OK;
+}
+
+void engine_inputs_release(engine_flow *flow) {
+    for (uint32_t i = 0; i < flow->ninputs; i++)
+        for (uint32_t p = 0; p < flow->inputs[i].npartitions; p++)
+            if (flow->inputs[i].partitions[p].reader != NULL)
+                log_reader_release(flow->inputs[i].partitions[p].reader);
+}
+
+// ---- watermarks
+// --------------------------------------------------------------------------------------
+
+static bool is_idle(const engine_flow *flow, const engine_input *input, uint32_t p) {
+    const engine_partition *part = &input->partitions[p];
+    if (part->next < log_end(input->stream->log, p)) return false;
+    int64_t timeout =
+        input->object->idle_timeout_us > 0 ? input->object->idle_timeout_us : ENGINE_IDLE_US;
+    return part->records == 0 || flow->now_us - part->active_us > timeout;
+}
+
+static int64_t log_input_watermark(const engine_flow *flow, const engine_input *input) {
+    int64_t least_active = INT64_MAX, greatest = ENGINE_NO_WATERMARK;
+    bool any_active = false;
+    for (uint32_t p = 0; p < input->npartitions; p++) {
+        int64_t wm = input->partitions[p].watermark_us;
+        if (wm > greatest) greatest = wm;
+        if (is_idle(flow, input, p)) continue;
+        any_active = true;
+        if (wm < least_active) least_active = wm;
+    }
+    return any_active ? least_active : greatest;
+}
+
+// A table, or a stream without a watermark, holds nobody back.
+static bool has_watermark(const engine_input *input) {
+    return input->upstream != NULL || input->contract->watermark != NULL;
+}
+
+static const engine_input *input_of(const engine_flow *flow, const plan_object *object) {
+    for (uint32_t i = 0; i < flow->ninputs; i++)
+        if (flow->inputs[i].object->id == object->id) return &flow->inputs[i];
+    return NULL;
+}
+
+typedef struct least_watermark {
+    engine_flow *flow;
+    int64_t us;
+    bool any;
+} least_watermark;
+
+static void visit_scan(void *arg, const plan_node *scan) {
+    least_watermark *least = arg;
+    int64_t us;
+    const engine_view *view = NULL;
+    if (scan->object->kind == PLAN_OBJECT_VIEW)
+        view = engine_flow_view(least->flow, scan->object->id);
+    if (view != NULL) {
+        us = view->watermark_us;
+    } else {
+        const engine_input *input = input_of(least->flow, scan->object);
+        if (input == NULL || !has_watermark(input)) return;
+        us = input->watermark_us;
+    }
+    if (!least->any || us < least->us) least->us = us;
+    least->any = true;
+}
+
+void engine_inputs_watermarks(engine_flow *flow) {
+    for (uint32_t i = 0; i < flow->ninputs; i++) {
+        engine_input *input = &flow->inputs[i];
+        if (input->stream == NULL || input->contract->watermark == NULL) continue;
+        if (flow->finish) {
+            for (uint32_t p = 0; p < input->npartitions; p++)
+                input->partitions[p].watermark_us = ENGINE_END_OF_TIME;
+        }
+        int64_t us = log_input_watermark(flow, input);
+        if (us > input->watermark_us) input->watermark_us = us;
+    }
+    // Views stand in the order of their ids, so a view comes after those of this flow that it
+    // reads.
+    for (uint32_t i = 0; i < flow->nviews; i++) {
+        least_watermark least = {flow, 0, false};
+        plan_node_scans(flow->views[i].object->plan, visit_scan, &least);
+        if (least.any && least.us > flow->views[i].watermark_us)
+            flow->views[i].watermark_us = least.us;
+    }
+}
+
+// ---- reading
+// -----------------------------------------------------------------------------------------
+
+static bool log_input_ready(const engine_input *input) {
+    for (uint32_t p = 0; p < input->npartitions; p++)
+        if (input->partitions[p].next < log_end(input->stream->log, p)) return true;
+    return false;
+}
+
+bool engine_inputs_ready(engine_flow *flow) {
+    if (flow->initial || flow->finish) return true;
+    for (uint32_t i = 0; i < flow->ninputs; i++) {
+        engine_input *input = &flow->inputs[i];
+        if (input->stream != NULL) {
+            if (log_input_ready(input)) return true;
+            // A partition that has fallen idle may let the watermark go on.
+            if (input->npartitions > 1 && input->contract->watermark != NULL) {
+                int64_t before = flow->now_us;
+                int64_t wall = plat_wall_us(flow->engine->plat);
+                if (wall > flow->now_us) flow->now_us = wall;
+                bool moves = log_input_watermark(flow, input) > input->watermark_us;
+                flow->now_us = before;
+                if (moves) return true;
+            }
+        } else if (!input->started ||
+                   input->upstream_step < atomic_load(&input->upstream->committed_step)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Counts late rows and moves the partition's watermark, a row at a time in the order of the log.
+static void follow_event_time(engine_partition *part, const engine_decoded *d) {
+    if (d->event_us == NULL) return;
+    for (uint32_t row = 0; row < d->nrows; row++) {
+        int64_t us = d->event_us[row];
+        if (us == INT64_MIN) continue;
+        if (us > part->max_event_us) part->max_event_us = us;
+        if (d->watermark_us == NULL) continue;
+        if (us < part->watermark_us) part->late++;
+        if (d->watermark_us[row] > part->watermark_us) part->watermark_us = d->watermark_us[row];
+    }
+}
+
+// A record that the step's decoder refuses (it was logged before a rule existed, or by other means
+// than the edge) goes to the flow's quarantine, under its place in the log.
+static base_rc quarantine_logged(engine_flow *flow, engine_input *input, uint32_t p,
+                                 const log_batch *batch, uint32_t first, const engine_decoded *d,
+                                 base_error *err) {
+    for (uint32_t i = 0; i < d->nfaults; i++) {
+        uint32_t record = first + d->faults[i].doc;
+        uint64_t offset = batch->base_offset + record;
+        base_buf key = {0}, value = {0};
+        base_buf_add_u32be(&key, input->object->id);
+        base_buf_add_u32be(&key, p);
+        base_buf_add_u64be(&key, offset);
+        log_headers_add(&value, BASE_STR("sqlstate"), base_str_of(d->faults[i].sqlstate));
+        log_headers_add(&value, BASE_STR("cause"), base_str_of(d->faults[i].message));
+        log_headers_add(&value, BASE_STR("raw"), log_batch_record(batch, record));
+        base_rc rc =
+            state_put(flow->txn, flow->t_quarantine, base_buf_str(&key), base_buf_str(&value), err);
+        base_buf_deinit(&key);
+        base_buf_deinit(&value);
+        if (rc != BASE_OK) return rc;
+    }
+    input->partitions[p].faults += d->nfaults;
+    return BASE_OK;
+}
+
+static base_rc push_decoded(engine_flow *flow, engine_input *input, uint32_t p,
+                            uint64_t first_offset, const engine_decoded *d, base_error *err) {
+    if (d->nrows == 0) return BASE_OK;
+    uint64_t *offsets = base_arena_alloc(&flow->step_arena, d->nrows * sizeof *offsets);
+    for (uint32_t row = 0; row < d->nrows; row++) offsets[row] = first_offset + d->doc[row];
+    flow_origin origin = {p, offsets, d->event_us, d->deletes};
+    return flow_graph_push(flow->graph, input->graph_input, d->batch, &origin, err);
+}
+
+static base_rc gather_partition(engine_flow *flow, engine_input *input, uint32_t p,
+                                uint64_t *budget, uint64_t *rows, base_error *err) {
+    engine_partition *part = &input->partitions[p];
+    log_stream *log = input->stream->log;
+    if (part->next >= log_end(log, p)) return BASE_OK;
+    base_rc rc;
+    if (part->reader == NULL) {
+        uint64_t begin = log_begin(log, p);
+        if (part->next < begin) part->next = begin; // retention went past us
+        rc = log_reader_open(log, p, part->next, &part->reader, err);
+        if (rc != BASE_OK) return rc;
+    }
+    uint32_t chunk = flow->engine->config.batch_rows > 0 ? flow->engine->config.batch_rows : 65536;
+    while (*budget > 0) {
+        log_batch batch;
+        bool end;
+        rc = log_reader_next(part->reader, &batch, &end, err);
+        if (rc != BASE_OK) return rc;
+        if (end) break;
+        uint32_t skip =
+            part->next > batch.base_offset ? (uint32_t)(part->next - batch.base_offset) : 0;
+        for (uint32_t at = skip; at < batch.count;) {
+            uint32_t n = batch.count - at < chunk ? batch.count - at : chunk;
+            engine_decoded d;
+            engine_contract_decode(input->contract, batch.payload, batch.payload_bytes, batch.ends,
+                                   at, n, batch.base_offset + at, p, batch.info.append_us,
+                                   &flow->step_arena, &d);
+            follow_event_time(part, &d);
+            rc = quarantine_logged(flow, input, p, &batch, at, &d, err);
+            if (rc == BASE_OK) rc = push_decoded(flow, input, p, batch.base_offset + at, &d, err);
+            if (rc != BASE_OK) return rc;
+            at += n;
+            *rows += n;
+            input->step_rows += n;
+            part->records += n;
+        }
+        part->next = batch.base_offset + batch.count;
+        part->active_us = flow->now_us;
+        *budget -= batch.payload_bytes < *budget ? batch.payload_bytes : *budget;
+    }
+    return BASE_OK;
+}
+
+// ---- views of other flows
+// ----------------------------------------------------------------------------
+
+typedef struct snapshot_push {
+    engine_flow *flow;
+    engine_input *input;
+    uint64_t rows;
+} snapshot_push;
+
+static base_rc push_upstream(engine_flow *flow, engine_input *input, const col_batch *rows,
+                             base_error *err) {
+    col_batch *batch = col_batch_project(&flow->step_arena, rows, input->ncolumns, input->columns);
+    input->step_rows += batch->nrows;
+    return flow_graph_push(flow->graph, input->graph_input, batch, NULL, err);
+}
+
+static base_rc push_snapshot_rows(void *arg, const col_batch *rows, base_error *err) {
+    snapshot_push *push = arg;
+    push->rows += rows->nrows;
+    // The scan's scratch is reused: what operators keep for the step must be ours.
+    return push_upstream(push->flow, push->input, col_batch_copy(&push->flow->step_arena, rows),
+                         err);
+}
+
+static base_rc gather_upstream(engine_flow *flow, engine_input *input, uint64_t *rows,
+                               base_error *err) {
+    engine *e = flow->engine;
+    base_rc rc = BASE_OK;
+    if (!input->started) {
+        engine_view_snapshot snapshot;
+        rc = engine_view_snapshot_open(e, input->object, &snapshot, err);
+        if (rc != BASE_OK) return rc;
+        snapshot_push push = {flow, input, 0};
+        rc = engine_view_scan_txn(input->object, snapshot.rows, snapshot.txn, snapshot.watermark_us,
+                                  65536, push_snapshot_rows, &push, err);
+        if (rc == BASE_OK) {
+            input->started = true;
+            input->upstream_step = snapshot.step;
+            input->watermark_us = snapshot.watermark_us;
+            *rows += push.rows + 1; // taking the snapshot is progress even if it is empty
+        }
+        engine_view_snapshot_close(&snapshot);
+        return rc;
+    }
+    engine_view_snapshot snapshot;
+    rc = engine_view_snapshot_open(e, input->object, &snapshot, err);
+    if (rc != BASE_OK) return rc;
+    uint64_t upto = snapshot.step;
+    int64_t watermark_us = snapshot.watermark_us;
+    engine_view_snapshot_close(&snapshot);
+    while (input->upstream_step < upto) {
+        engine_change change;
+        bool found;
+        rc = engine_change_next(e, input->object, input->upstream_step, &flow->step_arena, &change,
+                                &found, err);
+        if (rc != BASE_OK) return rc;
+        if (!found || change.step > upto) {
+            input->upstream_step = upto;
+            *rows += 1;
+            break;
+        }
+        rc = push_upstream(flow, input, change.delta, err);
+        if (rc != BASE_OK) return rc;
+        input->upstream_step = change.step;
+        *rows += change.delta->nrows;
+    }
+    if (watermark_us > input->watermark_us) input->watermark_us = watermark_us;
+    return BASE_OK;
+}
+
+base_rc engine_inputs_gather(engine_flow *flow, uint64_t *rows, base_error *err) {
+    uint64_t budget =
+        flow->engine->config.step_bytes > 0 ? flow->engine->config.step_bytes : 64u << 20;
+    *rows = 0;
+    for (uint32_t i = 0; i < flow->ninputs; i++) flow->inputs[i].step_rows = 0;
+    for (uint32_t i = 0; i < flow->ninputs; i++) {
+        engine_input *input = &flow->inputs[i];
+        base_rc rc = BASE_OK;
+        if (input->upstream != NULL) {
+            rc = gather_upstream(flow, input, rows, err);
+        } else {
+            // Each partition may take its share, so that none starves the others.
+            uint64_t share = budget / (flow->ninputs * input->npartitions) + 1;
+            for (uint32_t p = 0; rc == BASE_OK && p < input->npartitions; p++) {
+                uint64_t left = share;
+                rc = gather_partition(flow, input, p, &left, rows, err);
+            }
+        }
+        if (rc != BASE_OK) {
+            base_error_prefix(err, "flow \"%s\", input \"%s.%s\"", flow->name,
+                              input->object->schema, input->object->name);
+            return rc;
+        }
+    }
+    return BASE_OK;
+}

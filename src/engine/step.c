@@ -1,0 +1,262 @@
+// step.c - the step: the only code that advances a flow. Its stages, in one visible order:
+//
+//   gather inputs -> fix the clock reading -> push and flush -> stage state, views, changes,
+//   ledger, cursors -> commit -> publish -> trim
+//
+// Invariants: everything a step writes goes into one transaction; nothing outside sees a step
+// before its commit; if a stage fails, the transaction is aborted, every cache is dropped and the
+// cursors are read back, so that the next step starts from exactly what the store says. Recovery
+// after a crash is the same: a flow opens where its last commit left it. Entry point:
+// engine_flow_step.
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/must.h"
+#include "engine/engine_int.h"
+
+typedef struct flow_row {
+    uint64_t step;
+    int64_t now_us;
+} flow_row;
+
+// ---- hooks: what operators report
+// --------------------------------------------------------------------
+
+// A row that a view's expression cannot be computed for: kept in the flow's quarantine, once for
+// each view, node and row text, with the weight added up (a retraction takes the entry back).
+static void on_row_failed(void *self, uint32_t node_id, const col_batch *batch, uint32_t row,
+                          const base_error *failure) {
+    engine_flow *flow = self;
+    base_buf value = {0}, text = {0};
+    base_buf_printf(&text, "node %u of a view of flow %s", node_id, flow->name);
+    log_headers_add(&value, BASE_STR("sqlstate"), base_str_of(failure->sqlstate));
+    log_headers_add(&value, BASE_STR("cause"), base_str_of(failure->message));
+    log_headers_add(&value, BASE_STR("field"), base_buf_str(&text));
+    base_buf_clear(&text);
+    base_buf_add_byte(&text, '[');
+    for (uint32_t i = 0; i < batch->ncols; i++) {
+        if (i > 0) base_buf_add_byte(&text, ',');
+        if (col_is_null(&batch->cols[i], row))
+            base_buf_add_cstr(&text, "null");
+        else
+            col_json_format(&batch->cols[i], row, &text);
+    }
+    base_buf_add_byte(&text, ']');
+    log_headers_add(&value, BASE_STR("raw"), base_buf_str(&text));
+    base_buf key = {0};
+    base_buf_add_u32be(&key,
+                       UINT32_MAX); // after the places in logs, whose keys begin with object ids
+    base_buf_add_u32be(&key, node_id);
+    base_buf_add_u64be(&key, flow->step + 1);
+    base_buf_add_u32be(&key, flow->quarantine_seq++);
+    base_error err;
+    // A failure to note the row fails the commit that follows just as well; no other answer here.
+    if (state_put(flow->txn, flow->t_quarantine, base_buf_str(&key), base_buf_str(&value), &err) !=
+        BASE_OK)
+        engine_say(flow->engine, ENGINE_ERROR, "flow %s: a failed row could not be noted: %s",
+                   flow->name, err.message);
+    atomic_fetch_add(&flow->faults, 1);
+    base_buf_deinit(&text);
+    base_buf_deinit(&key);
+    base_buf_deinit(&value);
+}
+
+static void on_duplicate(void *self, const plan_object *object, uint32_t partition, uint64_t offset,
+                         uint32_t original_partition, uint64_t original_offset) {
+    engine_flow *flow = self;
+    (void)object, (void)partition, (void)offset, (void)original_partition, (void)original_offset;
+    atomic_fetch_add(&flow->duplicates, 1);
+}
+
+// ---- stages
+// ------------------------------------------------------------------------------------------
+
+static void fix_clock(engine_flow *flow) {
+    int64_t wall = plat_wall_us(flow->engine->plat);
+    // A wall clock that jumps back does not take the flow's time back.
+    if (wall > flow->now_us) flow->now_us = wall;
+}
+
+static int64_t low_watermark(const engine_flow *flow) {
+    int64_t low = INT64_MAX;
+    for (uint32_t i = 0; i < flow->ninputs; i++) {
+        const engine_input *input = &flow->inputs[i];
+        if (input->stream == NULL || input->contract->watermark == NULL) continue;
+        if (input->watermark_us < low) low = input->watermark_us;
+    }
+    return low == INT64_MAX ? ENGINE_NO_WATERMARK : low;
+}
+
+static base_rc stage_views(engine_flow *flow, base_error *err) {
+    for (uint32_t i = 0; i < flow->nviews; i++) {
+        engine_view *view = &flow->views[i];
+        base_rc rc =
+            engine_view_apply(flow, view, flow_graph_output(flow->graph, view->object->id), err);
+        if (rc == BASE_OK) rc = engine_view_trim(flow, view, err);
+        if (rc == BASE_OK) rc = engine_view_save(flow, view, err);
+        if (rc != BASE_OK) return rc;
+    }
+    return BASE_OK;
+}
+
+static base_rc stage_flow(engine_flow *flow, base_error *err) {
+    flow_row row = {flow->step + 1, flow->now_us};
+    return state_put(flow->txn, flow->t_flow, BASE_STR("step"),
+                     (base_str){(const char *)&row, sizeof row}, err);
+}
+
+typedef base_rc (*gather_stage)(engine_flow *flow, void *arg, uint64_t *rows, base_error *err);
+
+static base_rc run_stages(engine_flow *flow, gather_stage gather, void *arg, uint64_t *rows,
+                          base_error *err) {
+    static const char *const stage_names[] = {"gather",          "flush",         "stage views",
+                                              "stage operators", "stage cursors", "stage step"};
+    base_rc rc = gather(flow, arg, rows, err);
+    int stage = 0;
+    if (rc == BASE_OK) {
+        engine_inputs_watermarks(flow);
+        flow->ctx.low_watermark_us = low_watermark(flow);
+        stage = 1;
+        rc = flow_graph_flush(flow->graph, err);
+    }
+    if (rc == BASE_OK) stage = 2, rc = stage_views(flow, err);
+    if (rc == BASE_OK) stage = 3, rc = flow_graph_save(flow->graph, err);
+    if (rc == BASE_OK) stage = 4, rc = engine_inputs_save(flow, err);
+    if (rc == BASE_OK) stage = 5, rc = stage_flow(flow, err);
+    if (rc != BASE_OK)
+        base_error_prefix(err, "flow %s, step %llu (%s)", flow->name,
+                          (unsigned long long)(flow->step + 1), stage_names[stage]);
+    return rc;
+}
+
+static void count_step(engine_flow *flow, uint64_t rows, uint64_t step_ns, uint64_t commit_ns) {
+    atomic_fetch_add(&flow->rows_in, rows);
+    atomic_fetch_add(&flow->steps, 1);
+    atomic_fetch_add(&flow->step_ns_total, step_ns);
+    atomic_fetch_add(&flow->commit_ns_total, commit_ns);
+    unsigned bucket = 0;
+    for (uint64_t us = step_ns / 1000; us > 0 && bucket < 39; us >>= 1) bucket++;
+    atomic_fetch_add(&flow->step_ns_buckets[bucket], 1);
+}
+
+static void publish(engine_flow *flow) {
+    flow->step++;
+    flow->initial = false;
+    flow->finish = false;
+    for (uint32_t i = 0; i < flow->nviews; i++) {
+        flow->views[i].is_new = false;
+        flow->views[i].final_before_us = flow->views[i].watermark_us;
+    }
+    uint64_t late = 0;
+    for (uint32_t i = 0; i < flow->ninputs; i++)
+        for (uint32_t p = 0; p < flow->inputs[i].npartitions; p++)
+            late += flow->inputs[i].partitions[p].late;
+    atomic_store(&flow->late, late);
+    atomic_store(&flow->committed_us, flow->now_us);
+    atomic_store(&flow->committed_step, flow->step);
+}
+
+// After a failed step: back to what the store says. A commit may have failed after its data was in
+// place, so not even the step number is known until it is read back.
+static void roll_back(engine_flow *flow) {
+    flow_graph_reset(flow->graph);
+    flow->reload = true; // before the next step; the store may not be readable just now
+}
+
+base_rc engine_step_with(engine_flow *flow, gather_stage gather, void *arg, bool *progressed,
+                         base_error *err) {
+    *progressed = false;
+    uint64_t begin_ns = plat_monotonic_ns(flow->engine->plat);
+    base_arena_reset(&flow->step_arena);
+    base_rc rc = state_begin_write(flow->store, &flow->txn, err);
+    if (rc != BASE_OK) {
+        base_error_prefix(err, "flow %s", flow->name);
+        return rc;
+    }
+    int64_t before_us = flow->now_us;
+    fix_clock(flow);
+    flow_hooks hooks = {flow, on_row_failed, on_duplicate};
+    flow->ctx = (flow_ctx){.arena = &flow->step_arena,
+                           .txn = flow->txn,
+                           .step = flow->step + 1,
+                           .now_us = flow->now_us,
+                           .low_watermark_us = ENGINE_NO_WATERMARK,
+                           .hooks = &hooks};
+    flow->quarantine_seq = flow->ledger_seq = 0;
+    flow_graph_begin(flow->graph, &flow->ctx);
+    uint64_t rows = 0, commit_ns = 0;
+    rc = run_stages(flow, gather, arg, &rows, err);
+    if (rc == BASE_OK) {
+        uint64_t at_ns = plat_monotonic_ns(flow->engine->plat);
+        rc = state_commit(flow->txn, err);
+        commit_ns = plat_monotonic_ns(flow->engine->plat) - at_ns;
+        if (rc != BASE_OK)
+            base_error_prefix(err, "flow %s, commit of step %llu", flow->name,
+                              (unsigned long long)(flow->step + 1));
+    } else {
+        state_abort(flow->txn);
+    }
+    flow->txn = NULL;
+    engine_inputs_release(flow);
+    if (rc != BASE_OK) {
+        flow->now_us = before_us;
+        roll_back(flow);
+        return rc;
+    }
+    flow_graph_end(flow->graph);
+    publish(flow);
+    count_step(flow, rows, plat_monotonic_ns(flow->engine->plat) - begin_ns, commit_ns);
+    *progressed = true;
+    return BASE_OK;
+}
+
+static base_rc reload(engine_flow *flow, base_error *err) {
+    state_txn *txn;
+    base_rc rc = state_begin_read(flow->store, &txn, err);
+    if (rc != BASE_OK) return rc;
+    base_str value;
+    bool found;
+    rc = state_get(txn, flow->t_flow, BASE_STR("step"), &value, &found, err);
+    if (rc == BASE_OK && found && value.n == sizeof(flow_row)) {
+        flow_row row;
+        memcpy(&row, value.p, sizeof row);
+        flow->step = row.step;
+        if (row.now_us > flow->now_us) flow->now_us = row.now_us;
+    }
+    if (rc == BASE_OK) rc = engine_inputs_load(flow, txn, err);
+    flow->initial = false;
+    for (uint32_t i = 0; rc == BASE_OK && i < flow->nviews; i++) {
+        rc = engine_view_load(flow, &flow->views[i], txn, err);
+        if (flow->views[i].is_new) flow->initial = true;
+    }
+    state_abort(txn);
+    if (rc != BASE_OK) return rc;
+    flow->reload = false;
+    atomic_store(&flow->committed_step, flow->step);
+    atomic_store(&flow->committed_us, flow->now_us);
+    return BASE_OK;
+}
+
+base_rc engine_flow_reload(engine_flow *flow, base_error *err) {
+    base_rc rc = reload(flow, err);
+    if (rc != BASE_OK) base_error_prefix(err, "flow %s", flow->name);
+    return rc;
+}
+
+static base_rc gather_inputs(engine_flow *flow, void *arg, uint64_t *rows, base_error *err) {
+    (void)arg;
+    return engine_inputs_gather(flow, rows, err);
+}
+
+base_rc engine_flow_step(engine_flow *flow, bool *progressed, base_error *err) {
+    *progressed = false;
+    plat_mutex_lock(&flow->lock);
+    base_rc rc = flow->reload ? engine_flow_reload(flow, err) : BASE_OK;
+    if (rc == BASE_OK && flow->graph != NULL && flow->nviews > 0 && engine_inputs_ready(flow))
+        rc = engine_step_with(flow, gather_inputs, NULL, progressed, err);
+    flow->backlog = rc == BASE_OK && *progressed && engine_inputs_ready(flow);
+    plat_mutex_unlock(&flow->lock);
+    if (*progressed) engine_notify_commit(flow);
+    return rc;
+}

@@ -1,0 +1,632 @@
+// view.c - materialised views: the rows of a view in its flow's store, the log of its changes, and
+// the ledger of changes to rows that were final.
+//
+// Tables of a view with id N:  vN  row key -> row;  cN  step -> the step's delta.
+// A row's key is the ordered encoding of the view's key columns or, without a key, of all columns
+// (then the weight counts equal rows). Facts of a view stand in the flow's "!view" table under its
+// id.
+//
+// Standing. A windowed row is final once the view's watermark has reached its window's end plus the
+// lateness; that is decided when it is read, so nothing is written when a window closes. A change
+// to a row that was final before the step is a correction: the row keeps that mark for good, and
+// the ledger gets the row before and after and the cause. Entry points: engine_view_apply (in a
+// step), engine_view_scan_txn (readers).
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/must.h"
+#include "col/codec.h"
+#include "col/kernel.h"
+#include "engine/engine_int.h"
+
+#define ROW_CORRECTED 1u
+
+// Heads a row's value; the row encoding follows. A disk format.
+typedef struct row_head {
+    uint8_t version; // 1
+    uint8_t flags;
+    uint16_t zero;
+    uint32_t revision;
+    int64_t updated_us;
+    int64_t weight;
+} row_head;
+_Static_assert(sizeof(row_head) == 24, "row_head is a disk format");
+
+// The facts of a view; a disk format.
+typedef struct view_row {
+    uint32_t version; // 1
+    uint32_t zero;
+    int64_t watermark_us;
+    uint64_t changed_step;
+    uint64_t trimmed_step;
+    uint64_t nrows;
+    uint64_t corrections;
+} view_row;
+_Static_assert(sizeof(view_row) == 48, "view_row is a disk format");
+
+// The flow's own row in "!flow"; a disk format, written by step.c.
+typedef struct flow_row {
+    uint64_t step;
+    int64_t now_us;
+} flow_row;
+
+static base_str id_key(char out[4], uint32_t id) {
+    for (int i = 0; i < 4; i++) out[i] = (char)(id >> (24 - 8 * i));
+    return (base_str){out, 4};
+}
+
+static base_str step_key(char out[8], uint64_t step) {
+    for (int i = 0; i < 8; i++) out[i] = (char)(step >> (56 - 8 * i));
+    return (base_str){out, 8};
+}
+
+static uint64_t read_u64be(const char *p) {
+    uint64_t v = 0;
+    for (int i = 0; i < 8; i++) v = v << 8 | (uint8_t)p[i];
+    return v;
+}
+
+base_rc engine_view_open(engine_flow *flow, engine_view *view, base_error *err) {
+    char name[32];
+    snprintf(name, sizeof name, "v%u", view->object->id);
+    base_rc rc = state_table_open(flow->store, name, &view->rows, err);
+    if (rc != BASE_OK) return rc;
+    snprintf(name, sizeof name, "c%u", view->object->id);
+    return state_table_open(flow->store, name, &view->changes, err);
+}
+
+static base_rc read_facts(state_txn *txn, state_table t_view, uint32_t id, view_row *out,
+                          bool *found, base_error *err) {
+    char key[4];
+    base_str value;
+    base_rc rc = state_get(txn, t_view, id_key(key, id), &value, found, err);
+    if (rc != BASE_OK || !*found) return rc;
+    if (value.n != sizeof *out)
+        return base_fail(err, BASE_E_CORRUPT, NULL, "the facts of view %u have %zu bytes", id,
+                         value.n);
+    memcpy(out, value.p, sizeof *out);
+    return BASE_OK;
+}
+
+base_rc engine_view_load(engine_flow *flow, engine_view *view, state_txn *txn, base_error *err) {
+    view_row facts = {0};
+    bool found;
+    base_rc rc = read_facts(txn, flow->t_view, view->object->id, &facts, &found, err);
+    if (rc != BASE_OK) return rc;
+    view->is_new = !found;
+    view->watermark_us = found ? facts.watermark_us : ENGINE_NO_WATERMARK;
+    view->changed_step = facts.changed_step;
+    view->trimmed_step = facts.trimmed_step;
+    view->nrows = facts.nrows;
+    view->corrections = facts.corrections;
+    view->final_before_us = view->watermark_us;
+    return BASE_OK;
+}
+
+base_rc engine_view_save(engine_flow *flow, engine_view *view, base_error *err) {
+    view_row facts = {1,
+                      0,
+                      view->watermark_us,
+                      view->changed_step,
+                      view->trimmed_step,
+                      view->nrows,
+                      view->corrections};
+    char key[4];
+    return state_put(flow->txn, flow->t_view, id_key(key, view->object->id),
+                     (base_str){(const char *)&facts, sizeof facts}, err);
+}
+
+// ---- standing
+// ----------------------------------------------------------------------------------------
+
+// When a row's window ends and may no longer change: INT64_MAX if it never is final.
+static int64_t final_at(const plan_object *view, const col_batch *rows, uint32_t row) {
+    if (view->window_column < 0) return INT64_MAX;
+    const plan_column *column = &view->columns[view->window_column];
+    const col_vec *vec = &rows->cols[view->window_column];
+    if (col_is_null(vec, row)) return INT64_MAX;
+    int64_t end = col_i64(vec)[row];
+    if (column->time_role == PLAN_TIME_WINDOW_START &&
+        __builtin_add_overflow(end, column->window_us, &end))
+        return INT64_MAX;
+    if (__builtin_add_overflow(end, view->lateness_us, &end)) return INT64_MAX;
+    return end;
+}
+
+static const char *status_of(const plan_object *view, const col_batch *rows, uint32_t row,
+                             uint8_t flags, int64_t watermark_us) {
+    if ((flags & ROW_CORRECTED) != 0) return "corrected";
+    if (view->window_column < 0) return "current";
+    return watermark_us != ENGINE_NO_WATERMARK && final_at(view, rows, row) <= watermark_us
+               ? "final"
+               : "provisional";
+}
+
+// ---- ledger
+// ------------------------------------------------------------------------------------------
+
+static void row_json(const plan_object *view, const col_batch *rows, uint32_t row, base_buf *buf) {
+    base_buf_add_byte(buf, '{');
+    for (uint32_t i = 0; i < rows->ncols; i++) {
+        if (i > 0) base_buf_add_byte(buf, ',');
+        base_buf_add_json_string(buf, base_str_of(view->columns[i].name));
+        base_buf_add_byte(buf, ':');
+        if (col_is_null(&rows->cols[i], row))
+            base_buf_add_cstr(buf, "null");
+        else
+            col_json_format(&rows->cols[i], row, buf);
+    }
+    base_buf_add_byte(buf, '}');
+}
+
+// Which kinds of input of the view had rows in this step: the finest cause that a step can tell.
+typedef struct cause_search {
+    engine_flow *flow;
+    bool event, table, upstream;
+} cause_search;
+
+static void visit_cause(void *arg, const plan_node *scan) {
+    cause_search *cause = arg;
+    const plan_object *object = scan->object;
+    if (object->kind == PLAN_OBJECT_VIEW) {
+        engine_view *inner = engine_flow_view(cause->flow, object->id);
+        if (inner != NULL) {
+            if (inner->changed_step == cause->flow->step + 1) cause->upstream = true;
+            return;
+        }
+    }
+    for (uint32_t i = 0; i < cause->flow->ninputs; i++) {
+        const engine_input *input = &cause->flow->inputs[i];
+        if (input->object->id != object->id || input->step_rows == 0) continue;
+        if (object->kind == PLAN_OBJECT_STREAM) cause->event = true;
+        if (object->kind == PLAN_OBJECT_TABLE) cause->table = true;
+        if (object->kind == PLAN_OBJECT_VIEW) cause->upstream = true;
+    }
+}
+
+static void cause_text(engine_flow *flow, const plan_object *view, base_buf *buf) {
+    cause_search cause = {flow, false, false, false};
+    plan_node_scans(view->plan, visit_cause, &cause);
+    if (cause.event) base_buf_add_cstr(buf, "late event");
+    if (cause.table) base_buf_add_cstr(buf, buf->n > 0 ? ", table change" : "table change");
+    if (cause.upstream)
+        base_buf_add_cstr(buf, buf->n > 0 ? ", upstream correction" : "upstream correction");
+    if (buf->n == 0) base_buf_add_cstr(buf, "unknown");
+}
+
+// Ledger rows: key step, sequence; value headers: view, at, cause, old, new (JSON texts).
+static base_rc ledger_add(engine_flow *flow, engine_view *view, const col_batch *old_rows,
+                          uint32_t old_row, const col_batch *new_rows, uint32_t new_row,
+                          uint32_t revision, base_error *err) {
+    base_buf key = {0}, value = {0}, text = {0};
+    base_buf_add_u64be(&key, flow->step + 1);
+    base_buf_add_u32be(&key, flow->ledger_seq++);
+    base_buf_printf(&text, "%u", view->object->id);
+    log_headers_add(&value, BASE_STR("view"), base_buf_str(&text));
+    base_buf_clear(&text);
+    base_buf_printf(&text, "%lld", (long long)flow->now_us);
+    log_headers_add(&value, BASE_STR("at"), base_buf_str(&text));
+    base_buf_clear(&text);
+    base_buf_printf(&text, "%u", revision);
+    log_headers_add(&value, BASE_STR("revision"), base_buf_str(&text));
+    base_buf_clear(&text);
+    cause_text(flow, view->object, &text);
+    log_headers_add(&value, BASE_STR("cause"), base_buf_str(&text));
+    if (old_rows != NULL) {
+        base_buf_clear(&text);
+        row_json(view->object, old_rows, old_row, &text);
+        log_headers_add(&value, BASE_STR("old"), base_buf_str(&text));
+    }
+    if (new_rows != NULL) {
+        base_buf_clear(&text);
+        row_json(view->object, new_rows, new_row, &text);
+        log_headers_add(&value, BASE_STR("new"), base_buf_str(&text));
+    }
+    base_rc rc =
+        state_append(flow->txn, flow->t_ledger, base_buf_str(&key), base_buf_str(&value), err);
+    base_buf_deinit(&key);
+    base_buf_deinit(&value);
+    base_buf_deinit(&text);
+    return rc;
+}
+
+// ---- applying a step's delta
+// -------------------------------------------------------------------------
+
+typedef struct keyed_row {
+    base_str key;
+    uint32_t row;
+} keyed_row;
+
+static int by_key(const void *a, const void *b) {
+    const keyed_row *x = a, *y = b;
+    int order = base_str_cmp(x->key, y->key);
+    return order != 0 ? order : (x->row > y->row) - (x->row < y->row);
+}
+
+typedef struct apply {
+    engine_flow *flow;
+    engine_view *view;
+    const col_batch *delta;
+    const uint32_t *columns; // 0, 1, 2, ...
+    base_buf values;         // encodings of new values
+} apply;
+
+// What becomes of one key: its rows in the delta are order[begin..end).
+typedef struct outcome {
+    base_str key;
+    base_str old;      // stored value, p NULL: none
+    uint32_t put_row;  // row of the delta that is the new value, UINT32_MAX: none
+    uint32_t gone_row; // a retracted row of the delta, UINT32_MAX: none
+    int64_t weight;    // new weight; 0: delete
+    size_t value_at, value_n;
+} outcome;
+
+static base_rc decide(apply *a, const keyed_row *order, uint32_t begin, uint32_t end, outcome *o,
+                      base_error *err) {
+    const plan_object *object = a->view->object;
+    int64_t old_weight = 0;
+    if (o->old.p != NULL) {
+        row_head head;
+        if (o->old.n < sizeof head)
+            return base_fail(err, BASE_E_CORRUPT, NULL, "view \"%s.%s\": a row has %zu bytes",
+                             object->schema, object->name, o->old.n);
+        memcpy(&head, o->old.p, sizeof head);
+        old_weight = head.weight;
+    }
+    o->put_row = o->gone_row = UINT32_MAX;
+    int64_t net = old_weight;
+    for (uint32_t i = begin; i < end; i++) {
+        int64_t w = col_weight(a->delta, order[i].row);
+        net += w;
+        if (w > 0) o->put_row = order[i].row;
+        if (w < 0) o->gone_row = order[i].row;
+    }
+    o->weight = net;
+    if (net < 0 || (object->nview_key > 0 && net > 1))
+        return base_fail(err, BASE_E_INTERNAL, NULL,
+                         "view \"%s.%s\": a key would have %lld rows after step %llu",
+                         object->schema, object->name, (long long)net,
+                         (unsigned long long)(a->flow->step + 1));
+    return BASE_OK;
+}
+
+static base_rc write_outcome(apply *a, outcome *o, base_error *err) {
+    engine_view *view = a->view;
+    row_head old = {0};
+    if (o->old.p != NULL) memcpy(&old, o->old.p, sizeof old);
+    uint32_t seen = o->put_row != UINT32_MAX ? o->put_row : o->gone_row;
+    int64_t final_us = final_at(view->object, a->delta, seen);
+    bool was_final =
+        view->final_before_us != ENGINE_NO_WATERMARK && final_us <= view->final_before_us;
+    row_head head = {1, old.flags, 0, old.revision + 1, a->flow->now_us, o->weight};
+    if (was_final) {
+        head.flags |= ROW_CORRECTED;
+        view->corrections++;
+        base_rc rc =
+            ledger_add(a->flow, view, o->gone_row == UINT32_MAX ? NULL : a->delta, o->gone_row,
+                       o->put_row == UINT32_MAX ? NULL : a->delta, o->put_row, head.revision, err);
+        if (rc != BASE_OK) return rc;
+    }
+    if (o->weight == 0) {
+        if (o->old.p != NULL) view->nrows--;
+        o->value_n = 0;
+        return BASE_OK;
+    }
+    if (o->old.p == NULL) view->nrows++;
+    o->value_at = a->values.n;
+    base_buf_add(&a->values, &head, sizeof head);
+    if (o->put_row != UINT32_MAX)
+        col_row_encode(&a->values, a->delta, o->put_row, a->delta->ncols, a->columns);
+    else // fewer of the same row
+        base_buf_add(&a->values, o->old.p + sizeof head, o->old.n - sizeof head);
+    o->value_n = a->values.n - o->value_at;
+    return BASE_OK;
+}
+
+static base_rc apply_keys(apply *a, keyed_row *order, base_error *err) {
+    base_arena *arena = &a->flow->step_arena;
+    uint32_t n = a->delta->nrows, nkeys = 0;
+    outcome *outcomes = base_arena_array(arena, outcome, n);
+    uint32_t *begins = base_arena_array(arena, uint32_t, n + 1);
+    for (uint32_t i = 0; i < n; i++) {
+        if (i > 0 && base_str_eq(order[i].key, order[i - 1].key)) continue;
+        begins[nkeys] = i;
+        outcomes[nkeys++].key = order[i].key;
+    }
+    begins[nkeys] = n;
+    base_str *keys = base_arena_array(arena, base_str, nkeys);
+    base_str *values = base_arena_array(arena, base_str, nkeys);
+    for (uint32_t k = 0; k < nkeys; k++) keys[k] = outcomes[k].key;
+    base_rc rc = state_get_batch(a->flow->txn, a->view->rows, nkeys, keys, values, err);
+    for (uint32_t k = 0; rc == BASE_OK && k < nkeys; k++) {
+        outcomes[k].old = values[k];
+        rc = decide(a, order, begins[k], begins[k + 1], &outcomes[k], err);
+        // Values are borrowed from the store only until the first write, which ledger_add may do:
+        // keep what is needed of an old value that stays.
+        if (rc == BASE_OK && values[k].p != NULL)
+            outcomes[k].old.p = base_arena_memdup(arena, values[k].p, values[k].n);
+    }
+    for (uint32_t k = 0; rc == BASE_OK && k < nkeys; k++) rc = write_outcome(a, &outcomes[k], err);
+    if (rc != BASE_OK) return rc;
+    for (uint32_t k = 0; k < nkeys; k++)
+        values[k] = outcomes[k].value_n == 0
+                        ? (base_str){NULL, 0}
+                        : (base_str){a->values.p + outcomes[k].value_at, outcomes[k].value_n};
+    return state_put_batch(a->flow->txn, a->view->rows, nkeys, keys, values, err);
+}
+
+static base_rc add_change(apply *a, base_error *err) {
+    base_buf value = {0};
+    base_buf_add_u64le(&value, (uint64_t)a->flow->now_us);
+    base_buf_add_u64le(&value, (uint64_t)a->view->watermark_us);
+    col_batch_encode(&value, a->delta);
+    char key[8];
+    base_rc rc = state_append(a->flow->txn, a->view->changes, step_key(key, a->flow->step + 1),
+                              base_buf_str(&value), err);
+    base_buf_deinit(&value);
+    return rc;
+}
+
+base_rc engine_view_apply(engine_flow *flow, engine_view *view, const col_batch *delta,
+                          base_error *err) {
+    if (delta == NULL || delta->nrows == 0) return BASE_OK;
+    base_arena *arena = &flow->step_arena;
+    const plan_object *object = view->object;
+    uint32_t nkey = object->nview_key;
+    uint32_t *columns = base_arena_array(arena, uint32_t, delta->ncols + 1);
+    for (uint32_t i = 0; i < delta->ncols; i++) columns[i] = i;
+    base_str *encoded = base_arena_array(arena, base_str, delta->nrows);
+    col_key_encode_batch(arena, delta, nkey > 0 ? nkey : delta->ncols,
+                         nkey > 0 ? object->view_key : columns, encoded);
+    keyed_row *order = base_arena_array(arena, keyed_row, delta->nrows);
+    for (uint32_t i = 0; i < delta->nrows; i++) order[i] = (keyed_row){encoded[i], i};
+    qsort(order, delta->nrows, sizeof *order, by_key);
+    apply a = {flow, view, delta, columns, {0}};
+    base_rc rc = apply_keys(&a, order, err);
+    if (rc == BASE_OK && !view->filling) rc = add_change(&a, err);
+    base_buf_deinit(&a.values);
+    if (rc == BASE_OK) view->changed_step = flow->step + 1;
+    return rc;
+}
+
+// Drops changes that nobody needs: older than what the configuration keeps and than every reader.
+base_rc engine_view_trim(engine_flow *flow, engine_view *view, base_error *err) {
+    engine *e = flow->engine;
+    uint64_t keep = e->config.changes_keep_steps > 0 ? e->config.changes_keep_steps : 100000;
+    if (flow->step + 1 <= keep + view->trimmed_step + 256) return BASE_OK; // in lots of 256 steps
+    uint64_t upto = flow->step + 1 - keep;
+    plat_mutex_lock(&e->flows_lock);
+    for (uint32_t i = 0; i < e->nflows; i++) {
+        engine_flow *other = e->flows[i];
+        for (uint32_t k = 0; other != flow && k < other->ninputs; k++)
+            if (other->inputs[k].object->id == view->object->id &&
+                other->inputs[k].upstream_step < upto)
+                upto = other->inputs[k].upstream_step;
+    }
+    plat_mutex_unlock(&e->flows_lock);
+    if (upto <= view->trimmed_step) return BASE_OK;
+    char key[8];
+    uint64_t deleted;
+    base_rc rc = state_delete_range(flow->txn, view->changes, (base_str){NULL, 0},
+                                    step_key(key, upto + 1), &deleted, err);
+    if (rc == BASE_OK) view->trimmed_step = upto;
+    return rc;
+}
+
+// ---- reading
+// -----------------------------------------------------------------------------------------
+
+base_rc engine_view_snapshot_open(engine *e, const plan_object *view, engine_view_snapshot *out,
+                                  base_error *err) {
+    memset(out, 0, sizeof *out);
+    engine_flow *flow = engine_flow_of_view(e, view->id);
+    if (flow == NULL)
+        return base_fail(err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_TABLE,
+                         "materialized view \"%s.%s\" does not exist", view->schema, view->name);
+    char name[32];
+    snprintf(name, sizeof name, "v%u", view->id);
+    base_rc rc = state_table_open(flow->store, name, &out->rows, err);
+    if (rc != BASE_OK) return rc;
+    snprintf(name, sizeof name, "c%u", view->id);
+    rc = state_table_open(flow->store, name, &out->changes, err);
+    if (rc != BASE_OK) return rc;
+    rc = state_begin_read(flow->store, &out->txn, err);
+    if (rc != BASE_OK) return rc;
+    out->flow = flow;
+    base_str value;
+    bool found;
+    rc = state_get(out->txn, flow->t_flow, BASE_STR("step"), &value, &found, err);
+    if (rc == BASE_OK && found && value.n == sizeof(flow_row)) {
+        flow_row row;
+        memcpy(&row, value.p, sizeof row);
+        out->step = row.step;
+        out->now_us = row.now_us;
+    }
+    view_row facts = {0};
+    if (rc == BASE_OK) rc = read_facts(out->txn, flow->t_view, view->id, &facts, &found, err);
+    if (rc != BASE_OK) {
+        state_abort(out->txn);
+        out->txn = NULL;
+        return rc;
+    }
+    out->watermark_us = found ? facts.watermark_us : ENGINE_NO_WATERMARK;
+    out->nrows = facts.nrows;
+    out->corrections = facts.corrections;
+    out->trimmed_step = facts.trimmed_step;
+    return BASE_OK;
+}
+
+void engine_view_snapshot_close(engine_view_snapshot *snapshot) {
+    if (snapshot->txn != NULL) state_abort(snapshot->txn);
+    snapshot->txn = NULL;
+}
+
+// A batch under construction by a scan.
+typedef struct scan_batch {
+    const plan_object *object;
+    uint32_t declared;
+    col_type *types;
+    uint32_t *columns; // 0, 1, 2, ...
+    uint32_t capacity, n;
+    col_batch *batch;
+    uint8_t *flags;
+    int64_t *weights;
+    bool weighted;
+} scan_batch;
+
+static void scan_batch_begin(scan_batch *s, base_arena *arena) {
+    base_arena_reset(arena);
+    s->batch =
+        col_batch_create(arena, s->declared + ENGINE_VIEW_SYSTEM_COLUMNS, s->types, s->capacity);
+    s->flags = base_arena_zalloc(arena, s->capacity);
+    s->weights = base_arena_alloc(arena, s->capacity * sizeof *s->weights);
+    s->n = 0;
+    s->weighted = false;
+}
+
+static base_rc scan_batch_end(scan_batch *s, base_arena *arena, int64_t watermark_us,
+                              base_rc (*visit)(void *arg, const col_batch *rows, base_error *err),
+                              void *arg, base_error *err) {
+    if (s->n == 0) return BASE_OK;
+    col_batch *rows = col_batch_slice(arena, s->batch, 0, s->n);
+    base_str *status = col_str(&rows->cols[s->declared]);
+    for (uint32_t i = 0; i < s->n; i++)
+        status[i] = base_str_of(status_of(s->object, rows, i, s->flags[i], watermark_us));
+    if (s->weighted) rows = col_batch_with_weights(arena, rows, s->weights);
+    return visit(arg, rows, err);
+}
+
+static base_rc scan_row(scan_batch *s, base_arena *arena, base_str value, base_error *err) {
+    row_head head;
+    if (value.n < sizeof head || value.p[0] != 1)
+        return base_fail(err, BASE_E_CORRUPT, NULL, "view \"%s.%s\": a stored row is damaged",
+                         s->object->schema, s->object->name);
+    memcpy(&head, value.p, sizeof head);
+    size_t at = sizeof head;
+    // Strings would be borrowed from the snapshot; a scan's visitor may outlive it, so they are
+    // copied.
+    base_str bytes = {base_arena_memdup(arena, value.p, value.n), value.n};
+    base_rc rc = col_row_decode(bytes, &at, s->batch, s->n, s->declared, s->columns, arena, err);
+    if (rc != BASE_OK) return rc;
+    col_i64(&s->batch->cols[s->declared + 1])[s->n] = head.revision;
+    col_i64(&s->batch->cols[s->declared + 2])[s->n] = head.updated_us;
+    s->flags[s->n] = head.flags;
+    s->weights[s->n] = head.weight;
+    if (head.weight != 1) s->weighted = true;
+    s->n++;
+    return BASE_OK;
+}
+
+base_rc engine_view_scan_txn(const plan_object *object, state_table rows, state_txn *txn,
+                             int64_t watermark_us, uint32_t batch_rows,
+                             base_rc (*visit)(void *arg, const col_batch *rows, base_error *err),
+                             void *arg, base_error *err) {
+    base_arena arena;
+    base_arena_init(&arena, 1 << 16);
+    scan_batch s = {
+        .object = object, .declared = engine_declared_columns(object), .capacity = batch_rows};
+    s.types = malloc((s.declared + ENGINE_VIEW_SYSTEM_COLUMNS) * sizeof *s.types);
+    s.columns = malloc((s.declared + 1) * sizeof *s.columns);
+    must(s.types != NULL && s.columns != NULL);
+    for (uint32_t i = 0; i < s.declared; i++) {
+        s.types[i] = object->columns[i].type;
+        s.columns[i] = i;
+    }
+    s.types[s.declared] = col_type_of(COL_TEXT);
+    s.types[s.declared + 1] = col_type_of(COL_INT8);
+    s.types[s.declared + 2] = col_type_of(COL_TIMESTAMPTZ);
+    scan_batch_begin(&s, &arena);
+    state_cursor *cursor;
+    base_rc rc = state_cursor_open(txn, rows, &cursor, err);
+    if (rc == BASE_OK) {
+        base_str key, value;
+        bool end;
+        rc = state_cursor_seek(cursor, (base_str){NULL, 0}, &key, &value, &end, err);
+        while (rc == BASE_OK && !end) {
+            rc = scan_row(&s, &arena, value, err);
+            if (rc == BASE_OK && s.n == s.capacity) {
+                rc = scan_batch_end(&s, &arena, watermark_us, visit, arg, err);
+                scan_batch_begin(&s, &arena);
+            }
+            if (rc == BASE_OK) rc = state_cursor_next(cursor, &key, &value, &end, err);
+        }
+        if (rc == BASE_OK) rc = scan_batch_end(&s, &arena, watermark_us, visit, arg, err);
+        state_cursor_close(cursor);
+    }
+    free(s.types);
+    free(s.columns);
+    base_arena_deinit(&arena);
+    return rc;
+}
+
+base_rc engine_view_scan(engine *e, const plan_object *view, base_arena *arena, uint64_t *step,
+                         base_rc (*visit)(void *arg, const col_batch *rows, base_error *err),
+                         void *arg, base_error *err) {
+    (void)arena;
+    engine_view_snapshot snapshot;
+    base_rc rc = engine_view_snapshot_open(e, view, &snapshot, err);
+    if (rc != BASE_OK) return rc;
+    if (step != NULL) *step = snapshot.step;
+    rc = engine_view_scan_txn(view, snapshot.rows, snapshot.txn, snapshot.watermark_us, 8192, visit,
+                              arg, err);
+    engine_view_snapshot_close(&snapshot);
+    return rc;
+}
+
+base_rc engine_change_next(engine *e, const plan_object *view, uint64_t after, base_arena *arena,
+                           engine_change *out, bool *found, base_error *err) {
+    *found = false;
+    engine_view_snapshot snapshot;
+    base_rc rc = engine_view_snapshot_open(e, view, &snapshot, err);
+    if (rc != BASE_OK) return rc;
+    if (after < snapshot.trimmed_step) {
+        rc = base_fail(
+            err, BASE_E_NOT_FOUND, BASE_SQLSTATE_INVALID_PARAMETER,
+            "changes of \"%s.%s\" are kept after step %llu only, and step %llu was asked for",
+            view->schema, view->name, (unsigned long long)snapshot.trimmed_step,
+            (unsigned long long)after);
+        base_error_hint(err, "Read the view as a snapshot and go on from its step.");
+        engine_view_snapshot_close(&snapshot);
+        return rc;
+    }
+    state_cursor *cursor;
+    rc = state_cursor_open(snapshot.txn, snapshot.changes, &cursor, err);
+    if (rc == BASE_OK) {
+        char from[8];
+        base_str key, value;
+        bool end;
+        rc = state_cursor_seek(cursor, step_key(from, after + 1), &key, &value, &end, err);
+        if (rc == BASE_OK && !end && (key.n != 8 || value.n < 16)) {
+            rc = base_fail(err, BASE_E_CORRUPT, NULL, "the change log of \"%s.%s\" is damaged",
+                           view->schema, view->name);
+        } else if (rc == BASE_OK && !end) {
+            uint32_t n = engine_declared_columns(view);
+            col_type *types = base_arena_array(arena, col_type, n + 1);
+            for (uint32_t i = 0; i < n; i++) types[i] = view->columns[i].type;
+            base_str bytes = {base_arena_memdup(arena, value.p, value.n), value.n};
+            out->step = read_u64be(key.p);
+            memcpy(&out->at_us, bytes.p, 8);
+            memcpy(&out->watermark_us, bytes.p + 8, 8);
+            col_batch *delta;
+            rc = col_batch_decode((base_str){bytes.p + 16, bytes.n - 16}, arena, n, types, &delta,
+                                  err);
+            out->delta = delta;
+            *found = rc == BASE_OK;
+        }
+        state_cursor_close(cursor);
+    }
+    engine_view_snapshot_close(&snapshot);
+    return rc;
+}
+
+base_rc engine_view_step(engine *e, const plan_object *view, uint64_t *step, base_error *err) {
+    engine_flow *flow = engine_flow_of_view(e, view->id);
+    if (flow == NULL)
+        return base_fail(err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_TABLE,
+                         "materialized view \"%s.%s\" does not exist", view->schema, view->name);
+    *step = atomic_load(&flow->committed_step);
+    return BASE_OK;
+}
