@@ -94,12 +94,10 @@ base_rc base_timestamp_add(int64_t us, const base_interval *interval, int64_t *o
     if (interval->months != 0 && !add_months(us, interval->months, &us)) {
         return fail_out_of_range(err);
     }
-    if (interval->days != 0) {
-        // Within the bounds of int64: a day has fewer than 2^37 microseconds.
-        if (__builtin_add_overflow(us, interval->days * BASE_US_PER_DAY, &us) ||
-            !is_finite_valid(us)) {
-            return fail_out_of_range(err);
-        }
+    int64_t days_us;
+    if (__builtin_mul_overflow((int64_t)interval->days, BASE_US_PER_DAY, &days_us) ||
+        __builtin_add_overflow(us, days_us, &us) || !is_finite_valid(us)) {
+        return fail_out_of_range(err);
     }
     if (__builtin_add_overflow(us, interval->us, &us) || !is_finite_valid(us)) {
         return fail_out_of_range(err);

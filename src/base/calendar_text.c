@@ -156,8 +156,8 @@ static scan_result scan_date(cursor *c, time_fields *f) {
     size_t n = digits_ahead(c);
     char separator = c->p + n < c->end ? c->p[n] : '\0';
     if (separator != '-' && separator != '/') {
-        if (n != 8) return SCAN_SYNTAX;
-        f->year = take_number(c, 4);
+        if (n < 8 || n > 10) return SCAN_SYNTAX; // yyyymmdd, or more digits of the year
+        f->year = take_number(c, n - 4);
         f->month = take_number(c, 2);
         f->day = take_number(c, 2);
         f->has_date = true;
@@ -248,7 +248,7 @@ static base_str take_word(cursor *c) {
     const char *from = c->p;
     while (c->p < c->end && is_letter(*c->p)) c->p++;
     // A zone's name goes on with these: "Europe/Paris", "Etc/GMT+3", "America/Port-au-Prince".
-    if (c->p < c->end && (*c->p == '/' || *c->p == '_')) {
+    if (c->p > from && c->p < c->end && (*c->p == '/' || *c->p == '_')) {
         while (c->p < c->end && !is_blank(*c->p)) c->p++;
     }
     return (base_str){from, (size_t)(c->p - from)};
@@ -275,7 +275,13 @@ static scan_result scan_suffix(cursor *c, time_fields *f) {
         f->pm = true;
     } else if (!f->has_zone) {
         f->has_zone = true;
-        if (!base_str_eq_nocase(word, BASE_STR("z"))) f->zone_name = word;
+        if (base_str_eq_nocase(word, BASE_STR("z"))) return SCAN_OK;
+        f->zone_name = word;
+        // A word that is no zone's name is just wrong; "Area/Place" is checked by who needs it.
+        const base_zone *zone;
+        if (memchr(word.p, '/', word.n) == NULL && base_zone_find(word, &zone, NULL) != BASE_OK) {
+            return SCAN_SYNTAX;
+        }
     } else {
         return SCAN_SYNTAX;
     }
@@ -332,7 +338,7 @@ static scan_result scan_fields(base_str text, bool want_date, time_fields *f) {
     scan_result r;
     size_t n = digits_ahead(&c);
     char after = c.p + n < c.end ? c.p[n] : '\0';
-    bool date_first = !time_mark && (want_date || after == '-' || after == '/' || n == 8);
+    bool date_first = !time_mark && (want_date || after == '-' || after == '/' || n >= 8);
     if (date_first) {
         r = scan_date(&c, f);
         if (r != SCAN_OK) return r;
@@ -456,6 +462,11 @@ base_rc base_timestamp_parse(base_str text, int64_t *us, base_error *err) {
     time_fields f = {0};
     base_rc rc = parse_local(text, "timestamp", &f, us, err);
     if (rc != BASE_OK) return rc;
+    if (f.zone_name.n > 0) { // it has no meaning here, but must be one
+        const base_zone *zone;
+        rc = base_zone_find(f.zone_name, &zone, err);
+        if (rc != BASE_OK) return rc;
+    }
     return base_timestamp_valid(*us) ? BASE_OK : fail_range("timestamp", text, err);
 }
 

@@ -343,6 +343,7 @@ static interval_result parse_iso(const char *p, const char *end, base_interval *
         }
         number_text number;
         base_time_field unit;
+        if (*p == '+') return INTERVAL_SYNTAX; // ISO 8601 knows no plus here, nor does PostgreSQL
         interval_result r = take_number(&p, end, &number);
         if (r != INTERVAL_OK) return r;
         if (p == end || !iso_unit(*p++, in_time, &unit)) return INTERVAL_SYNTAX;
