@@ -163,6 +163,7 @@ typedef struct walk {
     int64_t append_us_max;    // of all batches before it
     uint64_t durable_witness; // the index says that all before this position was durable...
     uint64_t durable_offset;  // ...and that this offset came next; 0: not known
+    uint64_t durable_seen;    // the index or a batch says that all before it was durable
     uint64_t salvage;         // a batch that reads well inside a torn tail, or UINT64_MAX
 } walk;
 
@@ -181,7 +182,7 @@ static void begin_walk(walk *w) {
     }
     base_buf_deinit(&bytes);
     base_buf_deinit(&path);
-    w->durable_witness = header.durable_position;
+    w->durable_witness = w->durable_seen = header.durable_position;
     w->durable_offset = header.durable_offset;
     w->position = sizeof(log_segment_header);
     w->offset = segment->base_offset;
@@ -196,6 +197,7 @@ static void begin_walk(walk *w) {
             w->position = entry->position;
             w->offset = entry->offset;
             w->append_us_max = entry->append_us_max_before;
+            if (entry->position > w->durable_seen) w->durable_seen = entry->position;
             return;
         }
         if (entry->position >= w->durable_witness) {
@@ -277,6 +279,7 @@ static base_rc run_walk(walk *w, log_open_report *report, base_error *err) {
             indexed = at;
         }
         if (batch.append_us > w->append_us_max) w->append_us_max = batch.append_us;
+        if (batch.durable_position > w->durable_seen) w->durable_seen = batch.durable_position;
         w->position += log_batch_total_bytes(&batch);
         w->offset += batch.count;
     }
@@ -297,23 +300,39 @@ static void salvage_tail(const walk *w, uint64_t tail_end, log_open_report *repo
     base_buf_deinit(&path);
 }
 
-// Cuts what lies behind the end that the walk found, and makes sure that readers can look
-// LOG_SEGMENT_SLACK bytes past it.
-static base_rc cut_tail(walk *w, plat_file *file, uint64_t tail_end, base_error *err) {
+// Makes the end that the walk found the durable one: cuts what lies behind it, leaves
+// LOG_SEGMENT_SLACK readable bytes, and writes anew what no witness calls durable. To sync alone
+// would not do: where a sync failed before, the page cache shows bytes (or the blanks put over
+// them) that count as clean and never reached the disk.
+static base_rc settle_tail(walk *w, plat_file *file, const base_buf *tail, uint64_t tail_position,
+                           base_error *err) {
     uint64_t size = log_align(w->position + LOG_SEGMENT_SLACK, LOG_SEGMENT_PAGE);
     base_rc rc = BASE_OK;
-    if (tail_end > w->position) {
-        rc = plat_truncate(file, w->position, err);
-        w->size = w->position;
-    }
-    // Extended without allocating, so that a full disk does not keep the log from being read.
-    if (rc == BASE_OK && w->size < size) {
-        rc = plat_truncate(file, size, err);
-        w->size = size;
-    }
-    // What the walk accepted may still be in the page cache only; it is about to become readable.
+    if (w->size != size) rc = plat_truncate(file, size, err);
+    if (rc == BASE_OK) rc = plat_write_at(file, tail->p, tail->n, tail_position, err);
     if (rc == BASE_OK) rc = plat_sync(file, err);
+    w->size = size;
     return rc;
+}
+
+// Tells of what lies between the end that the walk found and the last byte that is not zero.
+static void report_tail(const walk *w, log_open_report *report) {
+    uint64_t tail_end = w->size;
+    while (tail_end > w->position && w->bytes[tail_end - 1] == 0) {
+        // In large steps first: an allocated but unused end is megabytes of zeros.
+        uint64_t step = 64 << 10;
+        bool zero =
+            tail_end - w->position > step && log_bytes_zero(w->bytes + tail_end - step, step);
+        tail_end -= zero ? step : 1;
+    }
+    if (tail_end == w->position) return;
+    if (w->salvage != UINT64_MAX) salvage_tail(w, tail_end, report);
+    if (report != NULL) {
+        report->torn_bytes += tail_end - w->position;
+        report->torn_segments++;
+    }
+    say(report, "cut a torn tail of %" PRIu64 " bytes, not known as synced, at offset %" PRIu64,
+        tail_end - w->position, w->offset);
 }
 
 static base_rc walk_file(walk *w, plat_file *file, log_open_report *report, base_error *err) {
@@ -324,28 +343,23 @@ static base_rc walk_file(walk *w, plat_file *file, log_open_report *report, base
     if (rc != BASE_OK) return rc;
     begin_walk(w);
     rc = run_walk(w, report, err);
-    uint64_t tail_end = w->size;
+    base_buf tail = {0};
+    uint64_t tail_position = w->durable_seen < w->position ? w->durable_seen : w->position;
     if (rc == BASE_OK) {
-        while (tail_end > w->position && w->bytes[tail_end - 1] == 0) {
-            // In large steps first: an allocated but unused end is megabytes of zeros.
-            uint64_t step = 64 << 10;
-            bool zero =
-                tail_end - w->position > step && log_bytes_zero(w->bytes + tail_end - step, step);
-            tail_end -= zero ? step : 1;
-        }
-        if (tail_end > w->position) {
-            if (w->salvage != UINT64_MAX) salvage_tail(w, tail_end, report);
-            if (report != NULL) {
-                report->torn_bytes += tail_end - w->position;
-                report->torn_segments++;
-            }
-            say(report,
-                "cut a torn tail of %" PRIu64 " bytes, not known as synced, at offset %" PRIu64,
-                tail_end - w->position, w->offset);
-        }
+        report_tail(w, report);
+        // Up to the page that the slack ends in, with zeros behind the last batch.
+        uint64_t end = log_align(w->position + LOG_SEGMENT_SLACK, LOG_SEGMENT_PAGE);
+        base_buf_reserve(&tail, end - tail_position);
+        // The end is beyond the file only if damage hides it.
+        uint64_t have = w->position < w->size ? w->position : w->size;
+        if (have > tail_position)
+            base_buf_add(&tail, w->bytes + tail_position, have - tail_position);
+        memset(tail.p + tail.n, 0, end - tail_position - tail.n);
+        tail.n = end - tail_position;
     }
     pl->ops->unmap(pl, w->bytes, mapped);
-    if (rc == BASE_OK) rc = cut_tail(w, file, tail_end, err);
+    if (rc == BASE_OK) rc = settle_tail(w, file, &tail, tail_position, err);
+    base_buf_deinit(&tail);
     return rc;
 }
 
@@ -376,7 +390,10 @@ base_rc log_partition_recover(log_partition *p, log_open_report *report, base_er
     plat *pl = p->stream->store->plat;
     base_list list = {0};
     if (report != NULL) *report = (log_open_report){0};
-    base_rc rc = pl->ops->list_dir(pl, p->dir, visit_entry, &list, err);
+    // First make sure that what is listed is what a power loss would leave: a start that failed
+    // half way, or retention, may have removed a file whose name could still come back.
+    base_rc rc = pl->ops->sync_dir(pl, p->dir, err);
+    if (rc == BASE_OK) rc = pl->ops->list_dir(pl, p->dir, visit_entry, &list, err);
     for (uint32_t i = 0; rc == BASE_OK && i < list.count; i++) {
         rc = load_segment(p, list.bases[i], report, err);
     }

@@ -334,6 +334,9 @@ base_rc log_stream_open(log_store *store, base_str name, const log_stream_config
             rc = base_fail(err, BASE_E_NOT_FOUND, NULL, "stream \"%.*s\" is not in the log",
                            BASE_STR_ARG(name));
         }
+        // Its creation may have failed at the last step, before the names were durable.
+        if (rc == BASE_OK) rc = store->plat->ops->sync_dir(store->plat, dir, err);
+        if (rc == BASE_OK) rc = store->plat->ops->sync_dir(store->plat, store->dir, err);
         if (rc == BASE_OK) {
             rc = open_at(store, name, dir, partitions, config, reports, out, err);
         } else {
