@@ -160,7 +160,7 @@ int main(int argc, char **argv) {
     printf("%zu events of %zu bytes; simdjson %s, index by %s, On Demand by %s\n",
            corpus.ends.size(), event_bytes, WEIR_BENCH_SIMDJSON,
            simdjson::get_active_implementation()->name().c_str(),
-           simdjson::builtin_implementation()->name().c_str());
+           WEIR_BENCH_TEXT(SIMDJSON_BUILTIN_IMPLEMENTATION));
     compare<3>(corpus, rounds);
     compare<7>(corpus, rounds);
     return 0;

@@ -29,7 +29,7 @@
 #include <emmintrin.h>
 #endif
 
-#define SPAN_BYTES         (128u << 10)
+#define SPAN_BYTES         (32u << 10)
 #define SPAN_BYTES_MIN     2048
 #define UNKNOWN_SLOTS_MAX  64 // names of unknown fields that are kept for prediction
 #define UNKNOWN_NAME_BYTES 64
@@ -303,64 +303,60 @@ static inline bool slot_matches(const json_slot *slot, const char *p, uint32_t r
     return slot->raw_n <= raw_max && memcmp(p + 16, slot->raw + 16, slot->raw_n - 16) == 0;
 }
 
-static json_rc key_broken(json_walk *walk, uint32_t at) {
-    walk->x = &walk->x[at];
+static json_rc broken_at(json_walk *walk, const uint32_t *x) {
+    walk->x = x;
     return JSON_BROKEN;
 }
 
+static void predict(json_slot *last, json_slot *slot) {
+    last->next[1] = last->next[0];
+    last->next[0] = slot;
+}
+
+// The name of an unknown field is kept, so that skipping it next time costs one comparison.
+static json_slot *slot_of_unknown(wire_json_decoder *decoder, json_shape *shape,
+                                  base_str raw_name) {
+    if (shape->nslots == shape->slots_max || raw_name.n > UNKNOWN_NAME_BYTES ||
+        !name_is_plain(raw_name)) {
+        return &shape->unknown;
+    }
+    return shape_add_slot(&decoder->arena, shape, raw_name, JSON_SLOT_UNKNOWN);
+}
+
 // The key at the cursor was not predicted: finds its slot by name and predicts it from now on.
-static __attribute__((noinline)) json_rc find_slot(json_walk *walk, json_shape *shape,
-                                                   json_slot *last, json_slot **out) {
-    const char *p = walk->text + walk->x[0], *e = walk->text + walk->x[1];
-    if (*p != '"') return key_broken(walk, 0);
-    if (*e != ':') return key_broken(walk, 1);
-    json_slot *second = last->next[1];
-    if (slot_matches(second, p, (uint32_t)(e - p))) {
-        last->next[1] = last->next[0];
-        last->next[0] = second;
-        *out = second;
+static __attribute__((noinline)) json_rc find_slot(wire_json_decoder *decoder, json_walk *walk,
+                                                   json_shape *shape, json_slot *last,
+                                                   json_slot **out) {
+    const uint32_t *x = walk->x;
+    const char *p = walk->text + x[0], *e = walk->text + x[1];
+    if (*p != '"') return broken_at(walk, x);
+    if (*e != ':') return broken_at(walk, x + 1);
+    json_slot *slot = last->next[1];
+    if (slot_matches(slot, p, (uint32_t)(e - p))) {
+        predict(last, slot);
+        *out = slot;
         return JSON_OK;
     }
     while (e > p + 1 && e[-1] != '"') e--;
-    if (e - p < 2) return key_broken(walk, 0);
-    base_str name = {p + 1, (size_t)(e - p) - 2};
-    bool escaped = memchr(name.p, '\\', name.n) != NULL;
-    if (escaped) {
+    if (e - p < 2) return broken_at(walk, x);
+    base_str raw_name = {p + 1, (size_t)(e - p) - 2}, name = raw_name;
+    if (memchr(name.p, '\\', name.n) != NULL) {
         base_error err;
         if (json_unescape(name.p, name.p + name.n, walk->arena, &name, &err) != BASE_OK) {
             return json_fault(walk, NULL, p, err.sqlstate, "name of a field: %s", err.message);
         }
     }
-    json_slot *slot = table_find(shape, name);
-    if (slot == NULL || (slot->field == JSON_SLOT_OP && !walk->op_known)) {
-        if (walk->unknown == WIRE_JSON_UNKNOWN_FAULT) {
-            return json_fault(walk, NULL, p, BASE_SQLSTATE_UNDEFINED_COLUMN, "unknown field %s",
-                              json_shorten(walk, p, e));
-        }
+    slot = table_find(shape, name);
+    bool known =
+        slot != NULL && (slot->field >= 0 || (slot->field == JSON_SLOT_OP && walk->op_known));
+    if (!known && walk->unknown == WIRE_JSON_UNKNOWN_FAULT) {
+        return json_fault(walk, NULL, p, BASE_SQLSTATE_UNDEFINED_COLUMN, "unknown field %s",
+                          json_shorten(walk, p, e));
     }
-    if (slot == NULL) {
-        *out = &shape->unknown;
-        return JSON_OK;
-    }
-    last->next[1] = last->next[0];
-    last->next[0] = slot;
+    if (slot == NULL) slot = slot_of_unknown(decoder, shape, raw_name);
+    if (slot != &shape->unknown) predict(last, slot);
     *out = slot;
     return JSON_OK;
-}
-
-// Keeps the name of an unknown field, so that skipping it next time costs one comparison.
-static json_slot *remember_unknown(wire_json_decoder *decoder, json_shape *shape, json_walk *walk,
-                                   json_slot *last) {
-    const char *p = walk->text + walk->x[0], *e = walk->text + walk->x[1];
-    while (e[-1] != '"') e--;
-    base_str name = {p + 1, (size_t)(e - p) - 2};
-    if (shape->nslots == shape->slots_max || name.n > UNKNOWN_NAME_BYTES || !name_is_plain(name)) {
-        return &shape->unknown;
-    }
-    json_slot *slot = shape_add_slot(&decoder->arena, shape, name, JSON_SLOT_UNKNOWN);
-    last->next[1] = last->next[0];
-    last->next[0] = slot;
-    return slot;
 }
 
 // ---- values ----
@@ -629,10 +625,13 @@ static json_rc put_op(json_walk *walk, const char *v, const char *e) {
 
 static json_rc walk_object(wire_json_decoder *decoder, json_walk *walk, json_shape *shape);
 
-// The value at walk->x[2] is an object or array; leaves the cursor after it.
-static json_rc put_nested(wire_json_decoder *decoder, json_walk *walk, json_field *field) {
-    const char *v = walk->text + walk->x[2];
+// The value at walk->x[2] is an object or array, for field (NULL: skipped); leaves the cursor after
+// it.
+static __attribute__((noinline)) json_rc walk_nested(wire_json_decoder *decoder, json_walk *walk,
+                                                     const json_slot *slot, json_field *field) {
     walk->x += 2;
+    const char *v = walk->text + walk->x[0];
+    if (slot->field == JSON_SLOT_OP && walk->op_known) return put_op(walk, v, v + 1);
     if (field != NULL && field->kind == COL_STRUCT && *v == '{') {
         if (walk->depth == WIRE_JSON_DEPTH_MAX) {
             return json_fault(walk, field, v, BASE_SQLSTATE_LIMIT, "nested deeper than %d levels",
@@ -669,71 +668,66 @@ static inline bool is_null_token(const char *v, const char *e) {
     return *v == 'n' && e - v == 4 && memcmp(v, "null", 4) == 0;
 }
 
-// The key at the cursor is slot's: takes its value and leaves the cursor at what follows it.
-static inline json_rc walk_value(wire_json_decoder *decoder, json_walk *walk, json_shape *shape,
-                                 json_slot *slot, uint32_t *nseen) {
-    const char *v = walk->text + walk->x[2];
-    json_field *field = slot->field >= 0 ? &shape->fields[slot->field] : NULL;
-    if (*v == '{' || *v == '[') {
-        if (field != NULL) {
-            *nseen += field->seen != shape->visit;
-            field->seen = shape->visit;
-        } else if (slot->field == JSON_SLOT_OP && walk->op_known) {
-            return put_op(walk, v, v + 1);
-        }
-        return put_nested(decoder, walk, field);
-    }
-    if (!value_start[(uint8_t)*v]) return key_broken(walk, 2);
-    const char *e = trim_end(v, walk->text + walk->x[3]);
-    if (*v == '"' && (e[-1] != '"' || e - v < 2)) return key_broken(walk, 2);
-    if (field == NULL) {
-        json_rc rc = slot->field == JSON_SLOT_OP && walk->op_known ? put_op(walk, v, e) : JSON_OK;
-        walk->x += 3;
-        return rc;
-    }
-    if (__builtin_expect(is_null_token(v, e), 0)) {
-        *nseen -= field->seen == shape->visit;
-        field->seen = 0;
-        walk->x += 3;
-        return JSON_OK;
-    }
-    *nseen += field->seen != shape->visit;
-    field->seen = shape->visit;
-    json_rc rc = put_scalar(walk, field, v, e);
-    walk->x += 3;
-    return rc;
-}
-
-// The cursor is at '{'; leaves it after the matching '}'.
+// The cursor is at '{'; leaves it after the matching '}'. The cursor is kept in x, and put back
+// into walk where others look at it.
 static json_rc walk_object(wire_json_decoder *decoder, json_walk *walk, json_shape *shape) {
-    shape->visit++;
-    uint32_t nseen = 0;
+    const char *text = walk->text;
+    const uint32_t *x = walk->x + 1;
+    uint32_t end = walk->end, nseen = 0;
+    uint64_t visit = ++shape->visit;
     json_slot *last = &shape->start;
-    if (walk->x[1] >= walk->end) return key_broken(walk, 1);
-    if (walk->text[*++walk->x] == '}') {
-        walk->x++;
+    if (*x >= end) return broken_at(walk, x);
+    if (text[*x] == '}') {
+        walk->x = x + 1;
         return put_absent(walk, shape);
     }
     for (;;) {
         // Key, colon, value, and at least the object's own end.
-        if (walk->x[3] >= walk->end) return key_broken(walk, 3);
-        const char *key = walk->text + walk->x[0];
+        if (x[3] >= end) return broken_at(walk, x + 3);
         json_slot *slot = last->next[0];
-        if (__builtin_expect(!slot_matches(slot, key, walk->x[1] - walk->x[0]), 0)) {
-            json_rc rc = find_slot(walk, shape, last, &slot);
+        if (__builtin_expect(!slot_matches(slot, text + x[0], x[1] - x[0]), 0)) {
+            walk->x = x;
+            json_rc rc = find_slot(decoder, walk, shape, last, &slot);
             if (rc != JSON_OK) return rc;
-            if (slot == &shape->unknown) slot = remember_unknown(decoder, shape, walk, last);
         }
-        if (walk->text[walk->x[1]] != ':') return key_broken(walk, 1);
-        json_rc rc = walk_value(decoder, walk, shape, slot, &nseen);
-        if (__builtin_expect(rc != JSON_OK, 0)) return rc;
-        if (walk->x[0] >= walk->end) return JSON_BROKEN;
         last = slot;
-        char c = walk->text[*walk->x];
-        if (c != ',' && c != '}') return JSON_BROKEN;
-        walk->x++;
+        if (text[x[1]] != ':') return broken_at(walk, x + 1);
+        json_field *field = slot->field >= 0 ? &shape->fields[slot->field] : NULL;
+        const char *v = text + x[2];
+        if (__builtin_expect(*v == '{' || *v == '[', 0)) {
+            walk->x = x;
+            if (field != NULL) {
+                nseen += field->seen != visit;
+                field->seen = visit;
+            }
+            json_rc rc = walk_nested(decoder, walk, slot, field);
+            if (rc != JSON_OK) return rc;
+            x = walk->x;
+            if (*x >= end) return JSON_BROKEN;
+        } else {
+            if (!value_start[(uint8_t)*v]) return broken_at(walk, x + 2);
+            x += 3;
+            const char *e = text + *x;
+            if (__builtin_expect((uint8_t)e[-1] <= ' ', 0)) e = trim_end(v, e);
+            json_rc rc = JSON_OK;
+            if (field == NULL) {
+                if (slot->field == JSON_SLOT_OP && walk->op_known) rc = put_op(walk, v, e);
+            } else if (__builtin_expect(is_null_token(v, e), 0)) {
+                nseen -= field->seen == visit;
+                field->seen = 0;
+            } else {
+                nseen += field->seen != visit;
+                field->seen = visit;
+                rc = put_scalar(walk, field, v, e);
+            }
+            if (__builtin_expect(rc != JSON_OK, 0)) return rc;
+        }
+        char c = text[*x];
+        if (c != ',' && c != '}') return broken_at(walk, x);
+        x++;
         if (c == '}') break;
     }
+    walk->x = x;
     return nseen == shape->nfields ? JSON_OK : put_absent(walk, shape);
 }
 
