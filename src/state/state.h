@@ -10,7 +10,8 @@
 // Borrowed results (keys, values) live until the next write in, or the end of, their transaction; so
 // what a write is given may not be borrowed from the same transaction (keys of a delete may).
 // Errors: a write that fails for another reason than its arguments leaves the transaction unusable:
-// later writes and the commit return the same error. A damaged row is BASE_E_CORRUPT when it is read.
+// later writes and the commit return the same error. A damaged row is BASE_E_CORRUPT when it is read;
+// if it was a page of the tree, so is every later read of that transaction.
 // One process, one open store a directory (LMDB's locks); other processes may open it beside.
 #ifndef WEIR_STATE_STATE_H
 #define WEIR_STATE_STATE_H

@@ -8,6 +8,8 @@
 
 #include <stdlib.h>
 
+enum { ROWS_AHEAD = 8 }; // a scan's rows lie apart in memory: it asks for them early
+
 typedef state_tree_node node;
 typedef state_tree_row row;
 
@@ -399,7 +401,9 @@ const state_tree_row *state_tree_last(const state_tree *tree, state_tree_path *p
 const state_tree_row *state_tree_next(state_tree_path *path) {
     uint32_t top = path->depth - 1;
     const node *leaf = path->steps[top].node;
-    if (++path->steps[top].i < leaf->n) return leaf->keys[path->steps[top].i];
+    uint32_t i = ++path->steps[top].i;
+    if (i + ROWS_AHEAD < leaf->n) __builtin_prefetch(leaf->keys[i + ROWS_AHEAD]);
+    if (i < leaf->n) return leaf->keys[i];
     while (path->depth > 1) {
         path->depth--;
         uint32_t up = path->depth - 1;

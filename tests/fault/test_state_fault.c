@@ -555,6 +555,86 @@ TEST(a_row_damaged_while_open_is_corrupt) {
     dir_remove(dir);
 }
 
+// Of a store above 64 MiB the leaves are not read at open; what is damaged there is found by who
+// reads it, and by the verification.
+static const state_config large_config = {.map_bytes = 256u << 20, .no_sync = true};
+enum { LARGE_ROWS = 90000 };
+
+static base_rc large_build(const char *dir) {
+    state_store *store;
+    state_table table;
+    state_txn *txn;
+    static char value[900];
+    base_rc rc = state_store_open(plat_os(), dir, &large_config, &store, &err);
+    if (rc != BASE_OK) return rc;
+    rc = state_table_open(store, "large", &table, &err);
+    if (rc == BASE_OK) rc = state_begin_write(store, &txn, &err);
+    if (rc == BASE_OK) {
+        for (int i = 0; i < LARGE_ROWS && rc == BASE_OK; i++) {
+            char key[16];
+            snprintf(value, sizeof value, "value of %d", i);
+            rc = state_append(txn, table, text_of(key, 16, "%08d", i),
+                              (base_str){value, sizeof value}, &err);
+        }
+        base_rc committed = state_commit(txn, &err);
+        if (rc == BASE_OK) rc = committed;
+    }
+    state_store_close(store);
+    return rc;
+}
+
+// Writes n bytes over every page that holds `text`; returns how many did.
+static int pages_overwrite(const char *dir, const char *text, const char *bytes, size_t n) {
+    char path[96];
+    snprintf(path, sizeof path, "%s/data.mdb", dir);
+    base_buf all = {0};
+    if (plat_read_file(plat_os(), path, 512u << 20, &all, &err) != BASE_OK) return -1;
+    int fd = open(path, O_WRONLY), hits = 0;
+    for (size_t page = 2; page < all.n / 4096; page++) {
+        if (memmem(all.p + page * 4096, 4096, text, strlen(text)) == NULL) continue;
+        if (pwrite(fd, bytes, n, (off_t)page * 4096) == (ssize_t)n) hits++;
+    }
+    close(fd);
+    base_buf_deinit(&all);
+    return hits;
+}
+
+TEST(a_large_store_is_checked_where_it_matters) {
+    char dir[64];
+    REQUIRE(dir_make(dir));
+    REQUIRE_OK(large_build(dir));
+    state_store *store;
+    state_table table;
+    state_txn *txn;
+    base_str value;
+    bool found;
+    REQUIRE_OK(state_store_open(plat_os(), dir, &large_config, &store, &err));
+    state_stats stats;
+    state_store_stats(store, &stats);
+    EXPECT(stats.bytes_used > (66u << 20));
+    REQUIRE_OK(state_verify(store, &err));
+    state_store_close(store);
+    static const char zeros[4096];
+    EXPECT_EQ_INT(pages_overwrite(dir, "value of 50000", zeros, sizeof zeros), 1);
+    REQUIRE_OK(state_store_open(plat_os(), dir, &large_config, &store, &err));
+    REQUIRE_OK(state_table_open(store, "large", &table, &err));
+    REQUIRE_OK(state_begin_read(store, &txn, &err));
+    EXPECT(state_get(txn, table, BASE_STR("00050000"), &value, &found, &err) == BASE_E_CORRUPT);
+    EXPECT(state_get(txn, table, BASE_STR("00020000"), &value, &found, &err) == BASE_E_CORRUPT);
+    state_abort(txn); // it takes another snapshot to go on
+    REQUIRE_OK(state_begin_read(store, &txn, &err));
+    REQUIRE_OK(state_get(txn, table, BASE_STR("00020000"), &value, &found, &err));
+    EXPECT(found);
+    state_abort(txn);
+    EXPECT(state_verify(store, &err) == BASE_E_CORRUPT);
+    EXPECT(strstr(err.message, "\"large\"") != NULL);
+    state_store_close(store);
+    // The page that names the table is an inner one.
+    EXPECT(pages_overwrite(dir, "large", "\1\2\3", 3) >= 1);
+    EXPECT(state_store_open(plat_os(), dir, &large_config, &store, &err) == BASE_E_CORRUPT);
+    dir_remove(dir);
+}
+
 TEST(other_files_are_not_taken_for_a_state) {
     char dir[64], path[96];
     REQUIRE(dir_make(dir));
@@ -577,4 +657,5 @@ TEST_MAIN(TEST_ENTRY(every_call_of_the_twin_fails_once),
           TEST_ENTRY(a_full_disk_loses_nothing), TEST_ENTRY(a_cut_file_is_corrupt),
           TEST_ENTRY(damaged_headers_are_corrupt), TEST_ENTRY(damaged_pages_are_corrupt),
           TEST_ENTRY(a_row_damaged_while_open_is_corrupt),
+          TEST_ENTRY(a_large_store_is_checked_where_it_matters),
           TEST_ENTRY(other_files_are_not_taken_for_a_state))

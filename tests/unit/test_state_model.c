@@ -169,7 +169,7 @@ static base_str random_key(world *w) {
                                 (int)number);
     uint64_t kind = number % 8;
     if (kind == 0) { // around the bound of long keys, and long ones that share a prefix
-        size_t to = number % 3 == 0 ? 494 + number % 19 : 600 + number;
+        size_t to = number % 3 == 0 ? 494 + number % 19 : 600 + number % 1300;
         if (number % 5 == 0) n = 0; // nothing but the filler before the end
         memset(key_room + n, 'x', to - n);
         memcpy(key_room + to - 4, key_room, 4);
