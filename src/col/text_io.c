@@ -303,13 +303,13 @@ static base_rc parse_struct(const col_json *node, int32_t zone, col_vec *vec, ui
 // A field of a struct from its JSON value.
 static base_rc parse_json_value(const col_json *node, int32_t zone, col_vec *vec, uint32_t row,
                                 base_arena *arena, base_error *err) {
-    if (vec->type.kind == COL_JSONB && node != NULL) {
-        if (vec->nulls != NULL) vec->nulls[row] = 0;
-        return col_json_print(node, arena, &col_str(vec)[row], err);
-    }
     if (node == NULL || node->kind == COL_JSON_NULL) {
         col_vec_set_null(vec, arena, row);
         return BASE_OK;
+    }
+    if (vec->type.kind == COL_JSONB) {
+        if (vec->nulls != NULL) vec->nulls[row] = 0;
+        return col_json_print(node, arena, &col_str(vec)[row], err);
     }
     if (vec->type.kind == COL_STRUCT) return parse_struct(node, zone, vec, row, arena, err);
     switch (node->kind) {
