@@ -7,8 +7,7 @@
 #include "base/calendar_int.h"
 #include "base/must.h"
 
-#define DAYS_PER_ERA       146097 // of 400 Gregorian years
-#define DAYS_FROM_0000_MAR 730425 // 2000-01-01 minus 0000-03-01
+#define DAYS_PER_ERA 146097 // of 400 Gregorian years
 
 // The year starts in March here: the leap day is its last, and month lengths follow one formula.
 int32_t base_days_from_civil(int32_t year, int32_t month, int32_t day) {
@@ -37,8 +36,7 @@ void base_civil_from_days(int32_t days, int32_t *year, int32_t *month, int32_t *
 
 base_civil base_civil_from_us(int64_t us) {
     base_civil c;
-    int64_t days = floor_div(us, BASE_US_PER_DAY);
-    int64_t rest = us - days * BASE_US_PER_DAY;
+    int64_t rest, days = split_days(us, &rest);
     base_civil_from_days((int32_t)days, &c.year, &c.month, &c.day);
     c.hour = (int32_t)(rest / BASE_US_PER_HOUR);
     rest %= BASE_US_PER_HOUR;
@@ -70,8 +68,7 @@ static bool is_finite_valid(int64_t us) {
 
 // The same time of day `months` later, on the month's last day if it has no such day.
 static bool add_months(int64_t us, int32_t months, int64_t *out) {
-    int64_t days = floor_div(us, BASE_US_PER_DAY);
-    int64_t time_of_day = us - days * BASE_US_PER_DAY;
+    int64_t time_of_day, days = split_days(us, &time_of_day);
     int32_t year, month, day;
     base_civil_from_days((int32_t)days, &year, &month, &day);
     int64_t total = (int64_t)year * 12 + (month - 1) + months;
@@ -337,8 +334,7 @@ base_rc base_timestamp_extract_field(base_time_field field, int64_t us, int64_t 
         return base_fail(err, BASE_E_UNSUPPORTED, NULL, "extract from infinity is not supported");
     }
     *scale = 0;
-    int64_t days = floor_div(us, BASE_US_PER_DAY);
-    int64_t time_of_day = us - days * BASE_US_PER_DAY;
+    int64_t time_of_day, days = split_days(us, &time_of_day);
     switch (field) {
     case BASE_FIELD_MICROSECONDS:
         *unscaled = time_of_day % BASE_US_PER_MINUTE;

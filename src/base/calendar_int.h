@@ -4,8 +4,18 @@
 
 #include "base/calendar.h"
 
+#define DAYS_FROM_0000_MAR 730425 // 2000-01-01 minus 0000-03-01
+
 static inline int64_t floor_div(int64_t a, int64_t b) { // b > 0
     return a / b - (a % b < 0);
+}
+
+// Days and the time of day; unlike days * BASE_US_PER_DAY it cannot overflow at the least values.
+static inline int64_t split_days(int64_t us, int64_t *time_of_day) {
+    int64_t rest = us % BASE_US_PER_DAY;
+    if (rest < 0) rest += BASE_US_PER_DAY;
+    *time_of_day = rest;
+    return floor_div(us, BASE_US_PER_DAY);
 }
 
 static inline bool is_leap_year(int32_t year) {

@@ -18,15 +18,38 @@ static inline unsigned two_at(const char *p, unsigned *bad) {
     return digit_at(p, bad) * 10 + digit_at(p + 1, bad);
 }
 
+// Takes eight characters at once. zero has '0' where a digit must be and elsewhere the very
+// character; most has 0x7f less the largest difference allowed (9 or 0). Byte k of the result is
+// then the number that the digits k and k + 1 make. A borrow or a carry between bytes comes only
+// from a byte that is bad itself.
+static inline uint64_t eight_at(const char *p, const char zero[8], uint64_t most, unsigned *bad) {
+    uint64_t word, base;
+    memcpy(&word, p, 8); // little-endian, which str.c asserts: the first character is lowest
+    memcpy(&base, zero, 8);
+    word -= base;
+    *bad |= (((word + most) | word) & 0x8080808080808080ull) != 0;
+    return word * 10 + (word >> 8);
+}
+
+static inline unsigned byte_of(uint64_t word, int k) {
+    return (unsigned)(word >> (8 * k)) & 0xff;
+}
+
 // Days since 2000 of the ten bytes at p.
 static inline bool fixed_date(const char *p, int32_t *days) {
-    unsigned bad = (p[4] != '-') | (p[7] != '-');
-    unsigned year = two_at(p, &bad) * 100 + two_at(p + 2, &bad);
-    unsigned month = two_at(p + 5, &bad), day = two_at(p + 8, &bad);
-    bad |= (year == 0) | (month - 1 > 11);
-    if (bad || day == 0 || (int32_t)day > days_in_month((int32_t)year, (int32_t)month))
-        return false;
-    *days = base_days_from_civil((int32_t)year, (int32_t)month, (int32_t)day);
+    unsigned bad = 0;
+    uint64_t pairs = eight_at(p, "0000-00-", 0x7f76767f76767676ull, &bad);
+    unsigned day = two_at(p + 8, &bad);
+    if (bad) return false;
+    unsigned year = byte_of(pairs, 0) * 100 + byte_of(pairs, 2), month = byte_of(pairs, 5);
+    if ((year == 0) | (month - 1 > 11)) return false;
+    if (day - 1 >= 28 && day - 1 >= (unsigned)days_in_month((int32_t)year, (int32_t)month)) {
+        return false; // as day 0 is, which wraps to the largest
+    }
+    // base_days_from_civil() without negative years.
+    unsigned y = year - (month <= 2), month_from_march = month > 2 ? month - 3 : month + 9;
+    unsigned day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
+    *days = (int32_t)(y * 365 + y / 4 - y / 100 + y / 400 + day_of_year) - DAYS_FROM_0000_MAR;
     return true;
 }
 
@@ -39,9 +62,9 @@ typedef struct fixed_timestamp {
 static inline bool fixed_scan(const char *p, size_t n, fixed_timestamp *out) {
     int32_t days;
     if (n < 19 || (p[10] != 'T' && p[10] != ' ') || !fixed_date(p, &days)) return false;
-    unsigned bad = (p[13] != ':') | (p[16] != ':');
-    unsigned hour = two_at(p + 11, &bad), minute = two_at(p + 14, &bad);
-    unsigned second = two_at(p + 17, &bad);
+    unsigned bad = 0;
+    uint64_t pairs = eight_at(p + 11, "00:00:00", 0x76767f76767f7676ull, &bad);
+    unsigned hour = byte_of(pairs, 0), minute = byte_of(pairs, 3), second = byte_of(pairs, 6);
     if (bad | (hour > 23) | (minute > 59) | (second > 59)) return false;
     const char *end = p + n;
     p += 19;
@@ -543,10 +566,10 @@ int base_time_format(int64_t us, char out[BASE_TIME_TEXT_MAX]) {
 
 // Date, separator and time of a finite timestamp.
 static char *put_timestamp(char *to, int64_t us, char separator, bool *bc) {
-    int64_t days = floor_div(us, BASE_US_PER_DAY);
+    int64_t time_of_day, days = split_days(us, &time_of_day);
     to = put_date(to, (int32_t)days, bc);
     *to++ = separator;
-    return put_time_of_day(to, us - days * BASE_US_PER_DAY);
+    return put_time_of_day(to, time_of_day);
 }
 
 int base_timestamp_format(int64_t us, char out[BASE_TIME_TEXT_MAX]) {

@@ -392,8 +392,9 @@ TEST(round_trips) {
         EXPECT_EQ_INT(back, us);
         int32_t offset = (int32_t)base_random_below(&random, 57599) - 28799;
         if (i % 3 != 0) offset -= offset % 900;
-        if (us - BASE_TIMESTAMP_MIN > BASE_US_PER_DAY &&
-            BASE_TIMESTAMP_END - us > BASE_US_PER_DAY) {
+        // Near its ends the local time would leave the range.
+        if (us > BASE_TIMESTAMP_MIN + BASE_US_PER_DAY &&
+            us < BASE_TIMESTAMP_END - BASE_US_PER_DAY) {
             base_timestamptz_format(us, offset, text);
             REQUIRE_OK(base_timestamptz_parse(base_str_of(text), 0, &back, &err));
             EXPECT_EQ_INT(back, us);
