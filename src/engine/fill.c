@@ -17,7 +17,9 @@
 typedef struct fill {
     engine_flow *flow;
     engine_view *view;
-    const plan_object *source; // of the rows that fill_view_rows gets
+    const plan_object
+        *source; // of the rows that fill_view_rows gets: an earlier view of the graph, or
+    const engine_input *input; // an input (then source is NULL)
     uint32_t ncolumns;         // and those of its columns that the graph wants
     const uint32_t *columns;
     uint64_t rows;
@@ -67,8 +69,8 @@ static base_rc fill_log_partition(fill *f, engine_input *input, uint32_t p) {
         for (uint32_t i = 0; i < d.nrows; i++) offsets[i] = batch.base_offset + d.doc[i];
         flow_origin origin = {p, offsets, d.event_us, d.deletes};
         if (d.nrows > 0)
-            rc = flow_graph_fill(flow->graph, f->view->object->id, input->object, d.batch, &origin,
-                                 f->err);
+            rc = flow_graph_push_to(flow->graph, input->graph_input, f->view->object->id, d.batch,
+                                    &origin, f->err);
         f->rows += d.nrows;
         bytes += batch.payload_bytes;
         if (rc == BASE_OK && bytes > FILL_CHUNK_BYTES) {
@@ -82,14 +84,20 @@ static base_rc fill_log_partition(fill *f, engine_input *input, uint32_t p) {
     return rc;
 }
 
+static base_rc fill_push(fill *f, const col_batch *rows) {
+    flow_graph *graph = f->flow->graph;
+    uint32_t to = f->view->object->id;
+    if (f->source != NULL) return flow_graph_push_view(graph, f->source->id, to, rows, f->err);
+    return flow_graph_push_to(graph, f->input->graph_input, to, rows, NULL, f->err);
+}
+
 static base_rc fill_view_rows(void *arg, const col_batch *rows, base_error *err) {
     fill *f = arg;
     (void)err;
     f->rows += rows->nrows;
     const col_batch *copy = col_batch_copy(&f->flow->step_arena, rows);
     copy = col_batch_project(&f->flow->step_arena, copy, f->ncolumns, f->columns);
-    base_rc rc =
-        flow_graph_fill(f->flow->graph, f->view->object->id, f->source, copy, NULL, f->err);
+    base_rc rc = fill_push(f, copy);
     return rc == BASE_OK ? fill_flush(f) : rc;
 }
 
@@ -100,7 +108,8 @@ static base_rc fill_upstream(fill *f, engine_input *input) {
     engine_view_snapshot snapshot;
     base_rc rc = engine_view_snapshot_open(e, input->object, &snapshot, f->err);
     if (rc != BASE_OK) return rc;
-    f->source = input->object;
+    f->source = NULL;
+    f->input = input;
     f->ncolumns = input->ncolumns;
     f->columns = input->columns;
     rc = engine_view_scan_txn(input->object, snapshot.rows, snapshot.txn, snapshot.watermark_us,
@@ -116,8 +125,8 @@ static base_rc fill_upstream(fill *f, engine_input *input) {
         at = change.step;
         const col_batch *undo = col_batch_negate(&f->flow->step_arena, change.delta);
         undo = col_batch_project(&f->flow->step_arena, undo, f->ncolumns, f->columns);
-        rc =
-            flow_graph_fill(f->flow->graph, f->view->object->id, input->object, undo, NULL, f->err);
+        rc = flow_graph_push_to(f->flow->graph, input->graph_input, f->view->object->id, undo, NULL,
+                                f->err);
         if (rc == BASE_OK) rc = fill_flush(f);
     }
     return rc;
@@ -150,7 +159,8 @@ static base_rc fill_object(fill *f, const plan_object *object) {
             return rc;
         }
         if (object->kind == PLAN_OBJECT_TABLE) {
-            base_rc rc = flow_graph_fill_table(flow->graph, f->view->object->id, object, f->err);
+            base_rc rc =
+                flow_graph_fill(flow->graph, input->graph_input, f->view->object->id, f->err);
             return rc == BASE_OK ? fill_flush(f) : rc;
         }
         return input->started ? fill_upstream(f, input) : BASE_OK;

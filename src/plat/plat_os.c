@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -287,6 +288,34 @@ static base_rc os_exists(plat *p, const char *path, bool *exists, bool *is_dir, 
     return BASE_OK;
 }
 
+static base_rc os_lock_file(plat *p, const char *path, plat_file **out, base_error *err) {
+    base_rc rc = os_open(p, path, PLAT_OPEN_READ | PLAT_OPEN_WRITE | PLAT_OPEN_CREATE, out, err);
+    if (rc != BASE_OK) return rc;
+    os_file *file = (os_file *)*out;
+    if (flock(file->fd, LOCK_EX | LOCK_NB) < 0) {
+        int saved = errno;
+        char holder[32] = "";
+        ssize_t n = pread(file->fd, holder, sizeof holder - 1, 0);
+        holder[n > 0 ? n : 0] = 0;
+        holder[strcspn(holder, "\n")] = 0;
+        plat_close(*out);
+        *out = NULL;
+        if (saved != EWOULDBLOCK)
+            return base_fail_errno(err, saved, "could not lock file \"%s\"", path);
+        return base_fail(err, BASE_E_BUSY, NULL, "\"%s\" is held by another process%s%s", path,
+                         holder[0] != 0 ? ", number " : "", holder);
+    }
+    char text[32];
+    int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+    rc = os_truncate(*out, 0, err);
+    if (rc == BASE_OK) rc = os_write_at(*out, text, (size_t)n, 0, err);
+    if (rc != BASE_OK) {
+        plat_close(*out);
+        *out = NULL;
+    }
+    return rc;
+}
+
 static base_rc os_disk_free(plat *p, const char *path, uint64_t *bytes, base_error *err) {
     (void)p;
     struct statvfs st;
@@ -342,6 +371,7 @@ plat *plat_os(void) {
         .list_dir = os_list_dir,
         .exists = os_exists,
         .disk_free = os_disk_free,
+        .lock_file = os_lock_file,
         .wall_us = os_wall_us,
         .monotonic_ns = os_monotonic_ns,
         .random_u64 = os_random_u64,

@@ -762,6 +762,11 @@ static base_rc sim_disk_free(plat *p, const char *path, uint64_t *bytes, base_er
     return rc;
 }
 
+// One process in a simulation: nobody else holds the lock.
+static base_rc sim_lock_file(plat *p, const char *path, plat_file **out, base_error *err) {
+    return sim_open(p, path, PLAT_OPEN_READ | PLAT_OPEN_WRITE | PLAT_OPEN_CREATE, out, err);
+}
+
 static int64_t sim_wall_us(plat *p) {
     return sim_of(p)->wall_us;
 }
@@ -906,6 +911,7 @@ plat_sim *plat_sim_create(uint64_t seed) {
         .list_dir = sim_list_dir,
         .exists = sim_exists,
         .disk_free = sim_disk_free,
+        .lock_file = sim_lock_file,
         .wall_us = sim_wall_us,
         .monotonic_ns = sim_monotonic_ns,
         .random_u64 = sim_random_u64,

@@ -1,0 +1,292 @@
+// query.c - ad-hoc queries: the operators of a view, run for one step over a snapshot.
+//
+// Each view is read from one LMDB snapshot of its flow, opened before the first row is taken;
+// streams and tables are read from their logs, from the first retained record to the durable end at
+// that moment, through the same source operators as in a flow (duplicates left out, upserts by
+// key); system objects make their rows on demand. Results are copied: nothing of a result is
+// borrowed from a store or a log. Entry point: engine_query.
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/must.h"
+#include "engine/query_int.h"
+
+#define QUERY_BATCH_ROWS 16384u
+
+typedef struct query {
+    engine_session *session;
+    engine *engine;
+    flow_graph *graph;
+    flow_ctx ctx;
+    base_arena scratch;
+    uint64_t memory_limit;
+    size_t nreaders, readers_cap;
+    log_reader **readers;
+    engine_contract **contracts;
+    size_t ncontracts;
+    engine_standing standing;
+    const flow_input *input; // being pushed
+    size_t input_index;
+} query;
+
+static bool session_cancelled(void *arg) {
+    const engine_session *session = arg;
+    if (session->cancel) return true;
+    return session->deadline_us > 0 &&
+           (int64_t)(plat_monotonic_ns(session->engine->plat) / 1000) > session->deadline_us;
+}
+
+static base_rc check_limits(query *q, base_error *err) {
+    if (session_cancelled(q->session))
+        return base_fail(err, BASE_E_CANCELLED, NULL, "canceling statement due to %s",
+                         q->session->cancel ? "user request" : "statement timeout");
+    if (q->scratch.total_bytes > q->memory_limit) {
+        base_fail(err, BASE_E_LIMIT, BASE_SQLSTATE_OUT_OF_MEMORY,
+                  "the query needs more than %llu MB of memory",
+                  (unsigned long long)(q->memory_limit >> 20));
+        base_error_hint(err, "Narrow it, or keep its result as a materialized view.");
+        return err->code;
+    }
+    return BASE_OK;
+}
+
+// ---- streams and tables
+// ------------------------------------------------------------------------------
+
+static base_rc push_log_batch(query *q, engine_contract *contract, uint32_t p,
+                              const log_batch *batch, uint32_t skip, base_error *err) {
+    for (uint32_t at = skip; at < batch->count;) {
+        uint32_t n = batch->count - at < QUERY_BATCH_ROWS ? batch->count - at : QUERY_BATCH_ROWS;
+        engine_decoded d;
+        engine_contract_decode(contract, batch->payload, batch->payload_bytes, batch->ends, at, n,
+                               batch->base_offset + at, p, batch->info.append_us, &q->scratch, &d);
+        uint64_t *offsets = base_arena_alloc(&q->scratch, (d.nrows + 1) * sizeof *offsets);
+        for (uint32_t i = 0; i < d.nrows; i++) offsets[i] = batch->base_offset + at + d.doc[i];
+        flow_origin origin = {p, offsets, d.event_us, d.deletes};
+        if (d.nrows > 0) {
+            base_rc rc = flow_graph_push(q->graph, q->input_index, d.batch, &origin, err);
+            if (rc != BASE_OK) return rc;
+        }
+        base_rc rc = check_limits(q, err);
+        if (rc != BASE_OK) return rc;
+        at += n;
+    }
+    return BASE_OK;
+}
+
+static base_rc push_partition(query *q, engine_stream *stream, engine_contract *contract,
+                              uint32_t p, base_error *err) {
+    uint64_t upto = log_end(stream->log, p);
+    if (log_begin(stream->log, p) >= upto) return BASE_OK;
+    log_reader *reader;
+    base_rc rc = log_reader_open(stream->log, p, log_begin(stream->log, p), &reader, err);
+    if (rc != BASE_OK) return rc;
+    if (q->nreaders == q->readers_cap) {
+        q->readers_cap = q->readers_cap == 0 ? 16 : q->readers_cap * 2;
+        q->readers = realloc(q->readers, q->readers_cap * sizeof(log_reader *));
+        must(q->readers != NULL);
+    }
+    q->readers[q->nreaders++] = reader; // closed with the query: rows borrow strings from it
+    while (log_reader_offset(reader) < upto) {
+        log_batch batch;
+        bool end;
+        rc = log_reader_next(reader, &batch, &end, err);
+        if (rc != BASE_OK) return rc;
+        if (end) break;
+        rc = push_log_batch(q, contract, p, &batch, 0, err);
+        if (rc != BASE_OK) return rc;
+    }
+    return BASE_OK;
+}
+
+static base_rc push_log(query *q, base_error *err) {
+    const plan_object *object = q->input->object;
+    engine_stream *stream = engine_stream_of(q->engine, object);
+    if (stream == NULL)
+        return base_fail(err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_TABLE,
+                         "relation \"%s.%s\" does not exist", object->schema, object->name);
+    engine_contract *contract =
+        engine_contract_create(object, false, q->input->ncolumns, q->input->columns);
+    q->contracts[q->ncontracts++] = contract;
+    for (uint32_t p = 0; p < log_stream_partitions(stream->log); p++) {
+        base_rc rc = push_partition(q, stream, contract, p, err);
+        if (rc != BASE_OK) return rc;
+    }
+    return BASE_OK;
+}
+
+// ---- views
+// -------------------------------------------------------------------------------------------
+
+static base_rc push_view_rows(void *arg, const col_batch *rows, base_error *err) {
+    query *q = arg;
+    col_batch *batch = col_batch_project(&q->scratch, rows, q->input->ncolumns, q->input->columns);
+    // The scan's scratch is used again.
+    batch = col_batch_copy(&q->scratch, batch);
+    base_rc rc = flow_graph_push(q->graph, q->input_index, batch, NULL, err);
+    return rc == BASE_OK ? check_limits(q, err) : rc;
+}
+
+static base_rc push_view(query *q, engine_view_snapshot *snapshot, base_error *err) {
+    return engine_view_scan_txn(q->input->object, snapshot->rows, snapshot->txn,
+                                snapshot->watermark_us, QUERY_BATCH_ROWS, push_view_rows, q, err);
+}
+
+static void widen_standing(engine_standing *all, const engine_standing *one) {
+    if (!all->known) {
+        *all = *one;
+        return;
+    }
+    if (one->as_of_us < all->as_of_us) all->as_of_us = one->as_of_us;
+    if (one->watermark_us < all->watermark_us) all->watermark_us = one->watermark_us;
+    if (one->lag_us > all->lag_us) all->lag_us = one->lag_us;
+    all->fresh = all->fresh && one->fresh;
+}
+
+static void snapshot_standing(engine *e, const plan_object *view,
+                              const engine_view_snapshot *snapshot, engine_standing *out) {
+    *out = (engine_standing){.known = true,
+                             .step = snapshot->step,
+                             .as_of_us = snapshot->now_us,
+                             .watermark_us = snapshot->watermark_us};
+    plat_mutex_lock(&e->flows_lock);
+    int64_t since = snapshot->flow->pending_since_us;
+    plat_mutex_unlock(&e->flows_lock);
+    int64_t now = plat_wall_us(e->plat);
+    out->lag_us = since > 0 && now > since ? now - since : 0;
+    out->fresh = view->freshness_us == 0 || out->lag_us <= view->freshness_us;
+}
+
+base_rc engine_view_standing(engine *e, const plan_object *view, engine_standing *out,
+                             base_error *err) {
+    engine_view_snapshot snapshot;
+    base_rc rc = engine_view_snapshot_open(e, view, &snapshot, err);
+    if (rc != BASE_OK) return rc;
+    snapshot_standing(e, view, &snapshot, out);
+    engine_view_snapshot_close(&snapshot);
+    return BASE_OK;
+}
+
+// ---- the whole
+// ---------------------------------------------------------------------------------------
+
+static base_rc push_system(query *q, base_error *err) {
+    const col_batch *rows;
+    base_rc rc = engine_system_rows(q->session, q->input->object, &q->scratch, &rows, err);
+    if (rc != BASE_OK) return rc;
+    return flow_graph_push(
+        q->graph, q->input_index,
+        col_batch_project(&q->scratch, rows, q->input->ncolumns, q->input->columns), NULL, err);
+}
+
+static base_rc push_inputs(query *q, base_error *err) {
+    const flow_input *inputs;
+    size_t n = flow_graph_inputs(q->graph, &inputs);
+    engine_view_snapshot *snapshots = calloc(n + 1, sizeof *snapshots);
+    q->contracts = calloc(n + 1, sizeof(engine_contract *));
+    must(snapshots != NULL && q->contracts != NULL);
+    base_rc rc = BASE_OK;
+    // All snapshots first: views of one flow then show one instant.
+    for (size_t i = 0; rc == BASE_OK && i < n; i++) {
+        if (inputs[i].object->kind != PLAN_OBJECT_VIEW) continue;
+        rc = engine_view_snapshot_open(q->engine, inputs[i].object, &snapshots[i], err);
+        if (rc != BASE_OK) break;
+        engine_standing one;
+        snapshot_standing(q->engine, inputs[i].object, &snapshots[i], &one);
+        widen_standing(&q->standing, &one);
+    }
+    for (size_t i = 0; rc == BASE_OK && i < n; i++) {
+        q->input = &inputs[i];
+        q->input_index = i;
+        switch (inputs[i].object->kind) {
+        case PLAN_OBJECT_VIEW:
+            rc = push_view(q, &snapshots[i], err);
+            break;
+        case PLAN_OBJECT_SYSTEM:
+            rc = push_system(q, err);
+            break;
+        default:
+            rc = push_log(q, err);
+            break;
+        }
+    }
+    for (size_t i = 0; i < n; i++) engine_view_snapshot_close(&snapshots[i]);
+    free(snapshots);
+    return rc;
+}
+
+// Rows by weight, each once, in the result's arena.
+static base_rc finish_rows(const col_batch *output, base_arena *arena, const col_batch **out,
+                           base_error *err) {
+    uint64_t total = 0;
+    bool plain = true;
+    for (uint32_t i = 0; i < output->nrows; i++) {
+        int64_t w = col_weight(output, i);
+        if (w != 1) plain = false;
+        if (w < 0)
+            return base_fail(err, BASE_E_INTERNAL, NULL, "a query's row has weight %lld",
+                             (long long)w);
+        total += (uint64_t)w;
+    }
+    if (total > COL_BATCH_ROWS_MAX)
+        return base_fail(err, BASE_E_LIMIT, BASE_SQLSTATE_OUT_OF_MEMORY,
+                         "the result has %llu rows, more than %u", (unsigned long long)total,
+                         COL_BATCH_ROWS_MAX);
+    if (plain) {
+        *out = col_batch_with_weights(arena, col_batch_copy(arena, output), NULL);
+        return BASE_OK;
+    }
+    uint32_t *sel = base_arena_alloc(arena, (total + 1) * sizeof *sel);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < output->nrows; i++)
+        for (int64_t w = col_weight(output, i); w > 0; w--) sel[n++] = i;
+    col_batch *copy = col_batch_copy(arena, output);
+    *out = col_batch_with_weights(arena, col_batch_gather(arena, copy, sel, n), NULL);
+    return BASE_OK;
+}
+
+base_rc engine_query(engine_session *session, const plan_node *plan, base_arena *arena,
+                     const col_batch **rows, engine_standing *standing, base_error *err) {
+    engine *e = session->engine;
+    query q = {.session = session, .engine = e};
+    q.memory_limit = e->config.query_memory_bytes > 0 ? e->config.query_memory_bytes : 1ull << 30;
+    base_arena_init(&q.scratch, 1 << 16);
+    flow_graph_config config = {.memory_limit_bytes = q.memory_limit};
+    base_rc rc = flow_graph_create(&config, &q.graph, err);
+    if (rc == BASE_OK) rc = flow_graph_add(q.graph, NULL, plan, err);
+    if (rc == BASE_OK) {
+        col_func_host host = engine_func_host(session);
+        q.ctx = (flow_ctx){.arena = &q.scratch,
+                           .now_us = plat_wall_us(e->plat),
+                           .low_watermark_us = ENGINE_NO_WATERMARK,
+                           .zone_offset_seconds = session->zone_offset_seconds,
+                           .host = &host,
+                           .user = session->user,
+                           .database = session->database,
+                           .cancelled = session_cancelled,
+                           .cancel_arg = session};
+        flow_graph_begin(q.graph, &q.ctx);
+        rc = push_inputs(&q, err);
+        if (rc == BASE_OK) rc = flow_graph_flush(q.graph, err);
+        if (rc == BASE_OK) {
+            const col_batch *output = flow_graph_output(q.graph, 0);
+            if (output == NULL) {
+                col_type *types = base_arena_array(arena, col_type, plan->ncolumns + 1);
+                for (uint32_t i = 0; i < plan->ncolumns; i++) types[i] = plan->columns[i].type;
+                *rows = col_batch_create(arena, plan->ncolumns, types, 0);
+            } else {
+                rc = finish_rows(output, arena, rows, err);
+            }
+        }
+    }
+    *standing = q.standing;
+    flow_graph_destroy(q.graph);
+    for (size_t i = 0; i < q.nreaders; i++) log_reader_close(q.readers[i]);
+    for (size_t i = 0; i < q.ncontracts; i++) engine_contract_destroy(q.contracts[i]);
+    free(q.readers);
+    free(q.contracts);
+    base_arena_deinit(&q.scratch);
+    return rc;
+}

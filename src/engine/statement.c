@@ -1,0 +1,403 @@
+// statement.c - statements from text to answer: prepare, describe, execute.
+//
+// A prepared statement keeps its text and binds itself again when the catalogue has changed since.
+// DDL goes to ddl.c, queries to query.c, INSERT to ingest.c; what is small is answered here. Entry
+// points: engine_prepare, engine_execute, engine_run_sql.
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/must.h"
+#include "engine/query_int.h"
+#include "engine/setting_int.h"
+
+struct engine_prepared {
+    engine_session *session;
+    base_arena *arena;
+    base_str text;
+    int32_t text_offset;
+    size_t nparam_types;
+    const col_type *param_types;
+    sql_statement *statement;
+    uint64_t version;
+    // What a description says: fixed by the first binding.
+    uint32_t ncolumns;
+    const char **names;
+    col_type *types;
+    bool has_rows;
+};
+
+void engine_session_init(engine_session *session, engine *e) {
+    memset(session, 0, sizeof *session);
+    session->engine = e;
+    session->user = "weir";
+    session->database = "weir";
+    session->schema = "public";
+}
+
+base_rc engine_split(base_arena *arena, base_str text, size_t *n, base_str **statements,
+                     base_error *err) {
+    return sql_split(arena, text, n, statements, err);
+}
+
+// ---- prepare
+// -----------------------------------------------------------------------------------------
+
+// SHOW of a list is a query over schema weir; NULL: a setting.
+static const char *show_query(const char *name) {
+    static const struct {
+        const char *name, *query;
+    } lists[] = {
+        {"streams", "SELECT * FROM weir.streams ORDER BY 1, 2"},
+        {"tables", "SELECT * FROM weir.tables ORDER BY 1, 2"},
+        {"views", "SELECT * FROM weir.views ORDER BY 1, 2"},
+        {"materialized views", "SELECT * FROM weir.views ORDER BY 1, 2"},
+        {"flows", "SELECT * FROM weir.flows ORDER BY 1"},
+        {"sinks", "SELECT * FROM weir.sinks ORDER BY 1, 2"},
+        {"reconciliations", "SELECT * FROM weir.reconciliations ORDER BY 1, 2"},
+        {"schemas", "SELECT nspname AS schema FROM pg_catalog.pg_namespace ORDER BY 1"},
+        {"quarantine", "SELECT * FROM weir.quarantine ORDER BY 1, 2, 3"},
+        {"all",
+         "SELECT name, setting, short_desc AS description FROM pg_catalog.pg_settings ORDER BY 1"},
+    };
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        if (strcmp(name, lists[i].name) == 0) return lists[i].query;
+    return NULL;
+}
+
+static void one_text_column(engine_prepared *p, const char *name) {
+    p->has_rows = true;
+    p->ncolumns = 1;
+    p->names = base_arena_array(p->arena, const char *, 1);
+    p->types = base_arena_array(p->arena, col_type, 1);
+    p->names[0] = name;
+    p->types[0] = col_type_of(COL_TEXT);
+}
+
+static void describe_plan(engine_prepared *p, const plan_node *plan) {
+    p->has_rows = true;
+    p->ncolumns = plan->ncolumns;
+    p->names = base_arena_array(p->arena, const char *, plan->ncolumns + 1);
+    p->types = base_arena_array(p->arena, col_type, plan->ncolumns + 1);
+    for (uint32_t i = 0; i < plan->ncolumns; i++) {
+        p->names[i] = plan->columns[i].name;
+        p->types[i] = plan->columns[i].type;
+    }
+}
+
+static const char *const reconcile_columns[] = {"run", "matched", "missing", "unexpected",
+                                                "differing"};
+
+static void describe_statement(engine_prepared *p) {
+    const sql_statement *s = p->statement;
+    p->has_rows = false;
+    p->ncolumns = 0;
+    switch (s->kind) {
+    case SQL_SELECT:
+    case SQL_COPY_OUT:
+        describe_plan(p, s->plan);
+        break;
+    case SQL_EXPLAIN:
+        one_text_column(p, "QUERY PLAN");
+        break;
+    case SQL_SHOW:
+        one_text_column(p, s->name);
+        break;
+    case SQL_RECONCILE:
+        p->has_rows = true;
+        p->ncolumns = 5;
+        p->names = base_arena_array(p->arena, const char *, 5);
+        p->types = base_arena_array(p->arena, col_type, 5);
+        for (uint32_t i = 0; i < 5; i++) {
+            p->names[i] = reconcile_columns[i];
+            p->types[i] = col_type_of(COL_INT8);
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+static base_rc bind(engine_prepared *p, base_error *err) {
+    engine *e = p->session->engine;
+    plan_catalog catalog = engine_plan_catalog(e);
+    sql_session session = {&catalog, p->session->schema, plat_wall_us(e->plat),
+                           p->session->zone_offset_seconds};
+    p->version = engine_catalog_version(e);
+    base_rc rc = sql_bind(p->arena, &session, p->text, p->text_offset, p->nparam_types,
+                          p->param_types, &p->statement, err);
+    if (rc != BASE_OK || p->statement->kind != SQL_SHOW || p->statement->name == NULL) return rc;
+    const char *query = show_query(p->statement->name);
+    if (query == NULL) return BASE_OK;
+    return sql_bind(p->arena, &session, base_str_of(query), 0, 0, NULL, &p->statement, err);
+}
+
+base_rc engine_prepare(engine_session *session, base_arena *arena, base_str text,
+                       int32_t text_offset, size_t nparam_types, const col_type *param_types,
+                       engine_prepared **out, base_error *err) {
+    engine_prepared *p = base_arena_new(arena, engine_prepared);
+    p->session = session;
+    p->arena = arena;
+    p->text = (base_str){base_arena_memdup(arena, text.p, text.n), text.n};
+    p->text_offset = text_offset;
+    p->nparam_types = nparam_types;
+    col_type *types = base_arena_array(arena, col_type, nparam_types + 1);
+    if (nparam_types > 0) memcpy(types, param_types, nparam_types * sizeof *types);
+    p->param_types = types;
+    base_rc rc = bind(p, err);
+    if (rc != BASE_OK) return rc;
+    describe_statement(p);
+    *out = p;
+    return BASE_OK;
+}
+
+void engine_prepared_describe(const engine_prepared *prepared, size_t *nparams,
+                              const col_type **params, engine_result *out) {
+    memset(out, 0, sizeof *out);
+    *nparams = prepared->statement->nparams;
+    *params = prepared->statement->params;
+    out->has_rows = prepared->has_rows && prepared->statement->kind != SQL_COPY_OUT;
+    out->is_copy = prepared->statement->kind == SQL_COPY_OUT;
+    out->ncolumns = prepared->ncolumns;
+    out->names = prepared->names;
+    out->types = prepared->types;
+}
+
+bool engine_prepared_is_empty(const engine_prepared *prepared) {
+    return prepared->statement->kind == SQL_EMPTY;
+}
+
+// The catalogue has changed: bind again, in memory of its own, since arena belongs to this
+// execution.
+static base_rc rebind(engine_prepared *p, base_arena *arena, engine_prepared *copy,
+                      base_error *err) {
+    *copy = *p;
+    copy->arena = arena;
+    base_rc rc = bind(copy, err);
+    if (rc != BASE_OK) return rc;
+    describe_statement(copy);
+    bool same = copy->ncolumns == p->ncolumns && copy->statement->nparams == p->statement->nparams;
+    for (uint32_t i = 0; same && i < p->ncolumns; i++)
+        same = copy->types[i].kind == p->types[i].kind;
+    if (!same)
+        return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_UNSUPPORTED,
+                         "cached plan must not change result type");
+    return BASE_OK;
+}
+
+// ---- execute
+// -----------------------------------------------------------------------------------------
+
+typedef struct execution {
+    engine_session *session;
+    engine_prepared *prepared;
+    const sql_statement *statement;
+    const col_batch *params;
+    base_arena *arena;
+    engine_result *out;
+    base_error *err;
+} execution;
+
+static void set_rows(execution *x, const col_batch *rows) {
+    x->out->has_rows = true;
+    x->out->ncolumns = x->prepared->ncolumns;
+    x->out->names = x->prepared->names;
+    x->out->types = x->prepared->types;
+    x->out->rows = rows;
+}
+
+static const plan_node *bound_plan(execution *x) {
+    if (x->params == NULL || x->statement->nparams == 0) return x->statement->plan;
+    return plan_node_bind_params(x->arena, x->statement->plan, x->params);
+}
+
+static base_rc do_select(execution *x) {
+    const col_batch *rows;
+    base_rc rc =
+        engine_query(x->session, bound_plan(x), x->arena, &rows, &x->out->standing, x->err);
+    if (rc != BASE_OK) return rc;
+    set_rows(x, rows);
+    snprintf(x->out->tag, sizeof x->out->tag, "SELECT %u", rows->nrows);
+    if (x->statement->kind == SQL_COPY_OUT) {
+        x->out->is_copy = true;
+        x->out->copy_csv = x->statement->copy.csv;
+        x->out->copy_header = x->statement->copy.header;
+        x->out->copy_delimiter = x->statement->copy.delimiter;
+        x->out->copy_null = x->statement->copy.null_text;
+        snprintf(x->out->tag, sizeof x->out->tag, "COPY %u", rows->nrows);
+    }
+    return BASE_OK;
+}
+
+static base_rc text_rows(execution *x, base_str text) {
+    col_type type = col_type_of(COL_TEXT);
+    col_builder *builder = col_builder_create(x->arena, 1, &type);
+    for (size_t at = 0; at < text.n;) {
+        const char *newline = memchr(text.p + at, '\n', text.n - at);
+        size_t n = newline == NULL ? text.n - at : (size_t)(newline - (text.p + at));
+        col_builder_new_row(builder, 1);
+        col_builder_set_str(builder, 0, (base_str){base_arena_memdup(x->arena, text.p + at, n), n});
+        at += n + 1;
+    }
+    set_rows(x, col_builder_finish(builder));
+    return BASE_OK;
+}
+
+static base_rc do_explain(execution *x) {
+    base_buf text = {0};
+    const plan_node *plan = x->statement->plan;
+    if (plan == NULL && x->statement->object != NULL) plan = x->statement->object->plan;
+    if (plan == NULL) {
+        base_buf_add_cstr(&text, "Utility statement\n");
+    } else {
+        plan_node_print(plan, &text);
+        if (x->statement->analyze) {
+            uint64_t begin = plat_monotonic_ns(x->session->engine->plat);
+            const col_batch *rows;
+            base_rc rc = engine_query(x->session, plan, x->arena, &rows, &x->out->standing, x->err);
+            if (rc != BASE_OK) {
+                base_buf_deinit(&text);
+                return rc;
+            }
+            base_buf_printf(&text, "Rows: %u\nExecution Time: %.3f ms\n", rows->nrows,
+                            (double)(plat_monotonic_ns(x->session->engine->plat) - begin) / 1e6);
+        }
+    }
+    base_rc rc = text_rows(x, base_buf_str(&text));
+    base_buf_deinit(&text);
+    snprintf(x->out->tag, sizeof x->out->tag, "EXPLAIN");
+    return rc;
+}
+
+static base_rc do_insert(execution *x) {
+    const col_batch *rows;
+    base_rc rc =
+        engine_query(x->session, bound_plan(x), x->arena, &rows, &x->out->standing, x->err);
+    if (rc != BASE_OK) return rc;
+    memset(&x->out->standing, 0, sizeof x->out->standing);
+    engine_ingest_result result;
+    rc = engine_ingest_rows(x->session->engine, x->statement->target, x->statement->ntarget_columns,
+                            x->statement->target_columns, rows, "sql", x->arena, &result, x->err);
+    if (rc != BASE_OK) return rc;
+    snprintf(x->out->tag, sizeof x->out->tag, "INSERT 0 %llu", (unsigned long long)result.accepted);
+    if (result.quarantined == 0) return BASE_OK;
+    // SQL clients expect a broken rule to be an error; what happened to the rows is said with it.
+    base_fail(x->err, BASE_E_INVALID, result.faults[0].sqlstate, "%s", result.faults[0].message);
+    base_error_detail(x->err, "%llu of %u rows were stored; %llu are in weir.quarantine.",
+                      (unsigned long long)result.accepted, rows->nrows,
+                      (unsigned long long)result.quarantined);
+    return x->err->code;
+}
+
+static base_rc do_reconcile(execution *x) {
+    const char *schema = x->statement->schema != NULL ? x->statement->schema : x->session->schema;
+    const plan_object *object = engine_catalog_find(x->session->engine, schema, x->statement->name);
+    if (object == NULL || object->kind != PLAN_OBJECT_RECONCILIATION)
+        return base_fail(x->err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_OBJECT,
+                         "reconciliation \"%s.%s\" does not exist", schema, x->statement->name);
+    engine_reconcile_result result;
+    base_rc rc = engine_reconcile(x->session->engine, object, &result, x->err);
+    if (rc != BASE_OK) return rc;
+    col_builder *builder = col_builder_create(x->arena, 5, x->prepared->types);
+    const uint64_t values[] = {result.run, result.matched, result.missing, result.unexpected,
+                               result.differing};
+    col_builder_new_row(builder, 1);
+    for (uint32_t i = 0; i < 5; i++) col_builder_set_i64(builder, i, (int64_t)values[i]);
+    set_rows(x, col_builder_finish(builder));
+    snprintf(x->out->tag, sizeof x->out->tag, "RECONCILE");
+    return BASE_OK;
+}
+
+static base_rc do_show(execution *x) {
+    base_str value;
+    if (!engine_setting_get(x->session, base_str_of(x->statement->name), x->arena, &value))
+        return base_fail(x->err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_OBJECT,
+                         "unrecognized configuration parameter \"%s\"", x->statement->name);
+    base_rc rc = text_rows(x, value);
+    if (rc == BASE_OK && x->out->rows->nrows == 0) rc = text_rows(x, BASE_STR("\n"));
+    snprintf(x->out->tag, sizeof x->out->tag, "SHOW");
+    return rc;
+}
+
+static base_rc do_set(execution *x) {
+    const sql_statement *s = x->statement;
+    bool reset = s->kind == SQL_RESET;
+    snprintf(x->out->tag, sizeof x->out->tag, reset ? "RESET" : "SET");
+    if (s->name == NULL) return BASE_OK; // RESET ALL
+    base_rc rc = engine_setting_set(x->session, s->name, reset ? NULL : s->value, x->err);
+    if (rc != BASE_OK) return rc;
+    base_str value;
+    if (engine_setting_reported(s->name) &&
+        engine_setting_get(x->session, base_str_of(s->name), x->arena, &value)) {
+        snprintf(x->out->setting_name, sizeof x->out->setting_name, "%s",
+                 engine_setting_canonical(s->name));
+        snprintf(x->out->setting_value, sizeof x->out->setting_value, "%.*s", BASE_STR_ARG(value));
+    }
+    return BASE_OK;
+}
+
+static base_rc execute(execution *x) {
+    engine *e = x->session->engine;
+    switch (x->statement->kind) {
+    case SQL_EMPTY:
+        return BASE_OK;
+    case SQL_CREATE_SCHEMA:
+    case SQL_CREATE_STREAM:
+    case SQL_CREATE_TABLE:
+    case SQL_CREATE_VIEW:
+    case SQL_CREATE_SINK:
+    case SQL_CREATE_RECONCILIATION:
+    case SQL_DROP:
+    case SQL_DROP_SCHEMA:
+    case SQL_COMMENT:
+        return engine_ddl(x->session, x->prepared->statement, x->out, x->arena, x->err);
+    case SQL_SELECT:
+    case SQL_COPY_OUT:
+        return do_select(x);
+    case SQL_EXPLAIN:
+        return do_explain(x);
+    case SQL_INSERT:
+        return do_insert(x);
+    case SQL_SHOW:
+        return do_show(x);
+    case SQL_SET:
+    case SQL_RESET:
+        return do_set(x);
+    case SQL_RECONCILE:
+        return do_reconcile(x);
+    case SQL_FLUSH: {
+        int64_t timeout = 0;
+        if (x->session->deadline_us > 0)
+            timeout = x->session->deadline_us - (int64_t)(plat_monotonic_ns(e->plat) / 1000);
+        snprintf(x->out->tag, sizeof x->out->tag, "FLUSH");
+        return engine_flush(e, timeout < 0 ? 1 : timeout, &x->session->cancel, x->err);
+    }
+    default:
+        snprintf(x->out->tag, sizeof x->out->tag, "%s", sql_command_tag(x->statement));
+        return BASE_OK;
+    }
+}
+
+base_rc engine_execute(engine_session *session, engine_prepared *prepared, const col_batch *params,
+                       base_arena *arena, engine_result *out, base_error *err) {
+    memset(out, 0, sizeof *out);
+    engine_prepared fresh;
+    if (prepared->version != engine_catalog_version(session->engine) &&
+        prepared->statement->kind != SQL_EMPTY) {
+        base_rc rc = rebind(prepared, arena, &fresh, err);
+        if (rc != BASE_OK) return rc;
+        prepared = &fresh;
+    }
+    execution x = {session, prepared, prepared->statement, params, arena, out, err};
+    return execute(&x);
+}
+
+base_rc engine_run_sql(engine_session *session, base_str text, base_arena *arena,
+                       engine_result *out, base_error *err) {
+    memset(out, 0, sizeof *out);
+    engine_prepared *prepared;
+    base_rc rc = engine_prepare(session, arena, text, 0, 0, NULL, &prepared, err);
+    if (rc != BASE_OK) return rc;
+    return engine_execute(session, prepared, NULL, arena, out, err);
+}
