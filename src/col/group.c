@@ -118,6 +118,11 @@ static void group_by_rows(table *t, const col_batch *batch, uint32_t nkeys, cons
         return !bad;                                                                               \
     }
 
+static inline bool decimals_equal(const base_decimal *a, const base_decimal *b) {
+    if (a->scale == b->scale) return a->lo == b->lo && a->hi == b->hi;
+    return base_decimal_cmp(*a, *b) == 0;
+}
+
 // Whether every row has in vec the value of its group's first row.
 static bool verify(const col_vec *vec, uint32_t n, const uint32_t *restrict group_of,
                    const uint32_t *restrict first_row) {
@@ -137,6 +142,8 @@ static bool verify(const col_vec *vec, uint32_t n, const uint32_t *restrict grou
         VERIFY_LOOP(float, col_f32_bits(in[i]) != col_f32_bits(in[f]))
     case COL_ST_F64:
         VERIFY_LOOP(double, col_f64_bits(in[i]) != col_f64_bits(in[f]))
+    case COL_ST_DEC:
+        VERIFY_LOOP(base_decimal, !decimals_equal(&in[i], &in[f]))
     case COL_ST_STR:
         VERIFY_LOOP(base_str, !base_str_eq(in[i], in[f]))
     default:

@@ -2,11 +2,11 @@
 //
 // Method: the range is sorted by the first key; runs of rows equal in it are sorted by the next
 // key. A key becomes a 64-bit prefix whose unsigned order agrees with the order of the values:
-// exact for integers, times, floats and for decimals of one scale that fit; the first 8 bytes of
-// strings and uuids; nothing (0) for the rest. Prefixes are sorted by LSD radix (large ranges) or
-// merging; if the prefix is not exact, runs of equal prefix are merged by full comparison.
-// Invariants: between keys, perm is the only state; entries and spare are scratch for n rows.
-// Entry point: col_sort().
+// exact for integers, times, floats and for decimals of one scale that fit; eight bytes at a time
+// of strings; the first eight of uuids; nothing (0) for the rest. Prefixes are sorted by LSD radix
+// (large ranges) or merging; runs that the prefix does not tell apart are merged by full
+// comparison. Invariants: between keys, perm is the only state; entries and spare are scratch for n
+// rows. Entry point: col_sort().
 #include "base/must.h"
 #include "col/col_int.h"
 #include "col/kernel.h"
@@ -85,9 +85,6 @@ static bool fill_prefixes(const col_vec *vec, entry *e, uint32_t n) {
             return true;
         }
         break;
-    case COL_ST_STR:
-        PREFIX_LOOP(base_str, in[row].n == 0 ? 0 : bytes_prefix(in[row].p, in[row].n))
-        return false;
     case COL_ST_UUID:
         PREFIX_LOOP(char, bytes_prefix(in + 16 * (size_t)row, 16))
         return false;
@@ -183,8 +180,47 @@ static void sort_runs(sorter *s, const col_vec *vec, bool exact, uint32_t begin,
     }
 }
 
+#define STRING_DEPTH_MAX 64 // bytes in which strings are sorted by prefixes; then by comparison
+
+// Sorts strings equal in their first depth bytes, eight bytes at a time. e[..].prefix is scratch.
+static void sort_strings(const col_vec *vec, bool descending, entry *e, entry *spare, uint32_t n,
+                         size_t depth) {
+    const base_str *in = col_str(vec);
+    uint64_t flip = descending ? UINT64_MAX : 0;
+    for (uint32_t i = 0; i < n; i++) {
+        base_str s = in[e[i].row];
+        e[i].prefix = (s.n <= depth ? 0 : bytes_prefix(s.p + depth, s.n - depth)) ^ flip;
+    }
+    sort_prefixes(e, spare, n);
+    uint32_t run = 0;
+    for (uint32_t i = 1; i <= n; i++) {
+        if (i < n && e[i].prefix == e[run].prefix) continue;
+        uint32_t count = i - run;
+        size_t shortest = SIZE_MAX, longest = 0;
+        for (uint32_t j = run; j < i && count > 1; j++) {
+            size_t length = in[e[j].row].n;
+            if (length < shortest) shortest = length;
+            if (length > longest) longest = length;
+        }
+        // Strings that end here and are of one length are equal. Of several lengths they differ in
+        // zero bytes at the end, which the prefix does not tell.
+        if (count > 1 && (shortest > depth + 8 || longest > shortest)) {
+            if (shortest > depth + 8 && depth < STRING_DEPTH_MAX) {
+                sort_strings(vec, descending, e + run, spare, count, depth + 8);
+            } else {
+                merge_sort(vec, descending, e + run, spare, count);
+            }
+        }
+        run = i;
+    }
+}
+
 // Sorts e[0..n), none null, by a key.
 static bool sort_values(const col_vec *vec, bool descending, entry *e, entry *spare, uint32_t n) {
+    if (col_storage_of(vec) == COL_ST_STR) {
+        sort_strings(vec, descending, e, spare, n, 0);
+        return false;
+    }
     bool exact = fill_prefixes(vec, e, n);
     if (descending) {
         for (uint32_t i = 0; i < n; i++) e[i].prefix = ~e[i].prefix;

@@ -140,6 +140,32 @@ TEST(sort_of_money) {
     sort_is_right(batch, 1, &key);
 }
 
+// Long common beginnings, zero bytes at the end, ends inside and at the limits of a prefix.
+TEST(sort_of_long_strings) {
+    start(4);
+    col_type type = col_type_of(COL_BYTEA);
+    col_batch *batch = col_batch_create(&arena, 1, &type, 1500);
+    char *zeros = base_arena_zalloc(&arena, 200), *letters = base_arena_alloc(&arena, 200);
+    memset(letters, 'a', 200);
+    for (uint32_t i = 0; i < 1500; i++) {
+        size_t head = base_random_below(&random_state, 3) * 40, tail = head + 20;
+        char *p = base_arena_memdup(&arena, letters, head);
+        char *text =
+            base_arena_printf(&arena, "%s%08u", p, (unsigned)base_random_below(&random_state, 30));
+        base_str s = {text, head + base_random_below(&random_state, 9)};
+        if (i % 3 == 0) {
+            char *padded = base_arena_memdup(&arena, zeros, tail);
+            memcpy(padded, s.p, s.n);
+            s = (base_str){padded, s.n + base_random_below(&random_state, 12)};
+        }
+        col_str(&batch->cols[0])[i] = s;
+    }
+    for (int descending = 0; descending < 2; descending++) {
+        col_sort_key key = {0, descending == 1, false};
+        sort_is_right(batch, 1, &key);
+    }
+}
+
 static void group_is_right(const col_batch *batch, uint32_t nkeys, const uint32_t *keys) {
     uint32_t n = batch->nrows, ngroups, *first_row;
     uint32_t *group_of = base_arena_array(&arena, uint32_t, n);
@@ -264,6 +290,7 @@ TEST(select_rows) {
 
 TEST_MAIN(TEST_ENTRY(compare_is_an_order), TEST_ENTRY(known_orders), TEST_ENTRY(sort_by_each_kind),
           TEST_ENTRY(sort_by_several_keys), TEST_ENTRY(sort_of_money),
-          TEST_ENTRY(group_by_each_kind), TEST_ENTRY(group_by_several_keys_and_none),
-          TEST_ENTRY(group_grows), TEST_ENTRY(group_survives_hash_collision),
-          TEST_ENTRY(consolidate_adds_up), TEST_ENTRY(select_rows))
+          TEST_ENTRY(sort_of_long_strings), TEST_ENTRY(group_by_each_kind),
+          TEST_ENTRY(group_by_several_keys_and_none), TEST_ENTRY(group_grows),
+          TEST_ENTRY(group_survives_hash_collision), TEST_ENTRY(consolidate_adds_up),
+          TEST_ENTRY(select_rows))
