@@ -37,11 +37,11 @@ static base_rc open_store(engine_flow *flow, base_error *err) {
     engine *e = flow->engine;
     state_config config = engine_state_config(e, flow->dir);
     base_rc rc = state_store_open(e->plat, flow->dir, &config, &flow->store, err);
-    if (rc == BASE_OK) rc = state_table_open(flow->store, "!flow", &flow->t_flow, err);
-    if (rc == BASE_OK) rc = state_table_open(flow->store, "!cursor", &flow->t_cursor, err);
-    if (rc == BASE_OK) rc = state_table_open(flow->store, "!view", &flow->t_view, err);
-    if (rc == BASE_OK) rc = state_table_open(flow->store, "!ledger", &flow->t_ledger, err);
-    if (rc == BASE_OK) rc = state_table_open(flow->store, "!quarantine", &flow->t_quarantine, err);
+    if (rc == BASE_OK) rc = state_table_open(flow->store, "engine.flow", &flow->t_flow, err);
+    if (rc == BASE_OK) rc = state_table_open(flow->store, "engine.cursor", &flow->t_cursor, err);
+    if (rc == BASE_OK) rc = state_table_open(flow->store, "engine.view", &flow->t_view, err);
+    if (rc == BASE_OK) rc = state_table_open(flow->store, "engine.ledger", &flow->t_ledger, err);
+    if (rc == BASE_OK) rc = state_table_open(flow->store, "engine.quarantine", &flow->t_quarantine, err);
     if (rc != BASE_OK) base_error_prefix(err, "flow %s", flow->name);
     return rc;
 }

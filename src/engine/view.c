@@ -3,7 +3,7 @@
 //
 // Tables of a view with id N:  vN  row key -> row;  cN  step -> the step's delta.
 // A row's key is the ordered encoding of the view's key columns or, without a key, of all columns
-// (then the weight counts equal rows). Facts of a view stand in the flow's "!view" table under its
+// (then the weight counts equal rows). Facts of a view stand in the flow's "engine.view" table under its
 // id.
 //
 // Standing. A windowed row is final once the view's watermark has reached its window's end plus the
@@ -46,7 +46,7 @@ typedef struct view_row {
 } view_row;
 _Static_assert(sizeof(view_row) == 48, "view_row is a disk format");
 
-// The flow's own row in "!flow"; a disk format, written by step.c.
+// The flow's own row in "engine.flow"; a disk format, written by step.c.
 typedef struct flow_row {
     uint64_t step;
     int64_t now_us;
