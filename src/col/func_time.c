@@ -1,0 +1,650 @@
+// func_time.c - arithmetic of dates, times and intervals, readings of the fixed clock, constructors
+// and time zones. Fields (extract, date_trunc, age): func_field.c. Source: PostgreSQL 15.
+// A timestamptz meets months and days in the session's fixed zone offset.
+#include <math.h>
+
+#include "base/must.h"
+#include "col/cast_int.h"
+#include "col/func_time_int.h"
+
+static base_rc out_of_range(const char *what, base_error *err) {
+    return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_DATETIME_OVERFLOW, "%s out of range", what);
+}
+
+static bool date_infinite(int32_t days) {
+    return days == INT32_MIN || days == INT32_MAX;
+}
+
+static bool us_infinite(int64_t us) {
+    return us == INT64_MIN || us == INT64_MAX;
+}
+
+// ---- dates ----
+
+static base_rc date_shift(int32_t days, int64_t by, int32_t *to, base_error *err) {
+    *to = days;
+    if (date_infinite(days)) return BASE_OK;
+    int64_t sum = days + by;
+    if (sum < BASE_DATE_MIN || sum >= BASE_DATE_END) return out_of_range("date", err);
+    *to = (int32_t)sum;
+    return BASE_OK;
+}
+
+#define DATE_SHIFT(name, date_at, by)                                                              \
+    FUNC_KERNEL(name) {                                                                            \
+        FUNC_UNUSED;                                                                               \
+        base_error e;                                                                              \
+        FUNC_EACH(i)                                                                               \
+        FUNC_ROW_CALL(date_shift(col_i32(args[date_at])[i], (by), &col_i32(out)[i], &e));          \
+        return BASE_OK;                                                                            \
+    }
+DATE_SHIFT(date_plus_int, 0, (int64_t)col_i32(args[1])[i])
+DATE_SHIFT(int_plus_date, 1, (int64_t)col_i32(args[0])[i])
+DATE_SHIFT(date_minus_int, 0, -(int64_t)col_i32(args[1])[i])
+
+FUNC_KERNEL(date_minus_date) {
+    FUNC_UNUSED;
+    FUNC_EACH(i) {
+        int32_t a = col_i32(args[0])[i], b = col_i32(args[1])[i];
+        if (date_infinite(a) || date_infinite(b)) {
+            FUNC_TOLERATE(func_row_fail(ctx, out, i, BASE_E_INVALID,
+                                        BASE_SQLSTATE_DATETIME_OVERFLOW,
+                                        "cannot subtract infinite dates"));
+        } else {
+            col_i32(out)[i] = (int32_t)((int64_t)a - b);
+        }
+    }
+    return BASE_OK;
+}
+
+static base_rc date_and_time(int32_t days, int64_t time, int64_t *to, base_error *err) {
+    base_rc rc = func_date_to_us(days, to, err);
+    return rc == BASE_OK ? func_shift_us(*to, time, to, err) : rc;
+}
+
+FUNC_KERNEL(date_plus_time) {
+    FUNC_UNUSED;
+    base_error e;
+    FUNC_EACH(i) {
+        FUNC_ROW_CALL(
+            date_and_time(col_i32(args[0])[i], col_i64(args[1])[i], &col_i64(out)[i], &e));
+    }
+    return BASE_OK;
+}
+
+FUNC_KERNEL(time_plus_date) {
+    const col_vec *swapped[] = {args[1], args[0]};
+    return date_plus_time(ctx, n, nargs, swapped, out);
+}
+
+// ---- timestamps and intervals ----
+
+static base_interval negated(base_interval v, bool *overflow) {
+    base_interval r;
+    *overflow = __builtin_sub_overflow((int64_t)0, v.us, &r.us);
+    *overflow |= __builtin_sub_overflow(0, v.days, &r.days);
+    *overflow |= __builtin_sub_overflow(0, v.months, &r.months);
+    return r;
+}
+
+static base_rc interval_negate(base_interval v, base_interval *to, base_error *err) {
+    bool overflow;
+    *to = negated(v, &overflow);
+    return overflow ? out_of_range("interval", err) : BASE_OK;
+}
+
+static base_rc timestamp_shift(int64_t us, base_interval by, bool minus, int64_t zone_us,
+                               int64_t *to, base_error *err) {
+    *to = us;
+    if (us_infinite(us)) return BASE_OK;
+    base_rc rc = BASE_OK;
+    if (minus) rc = interval_negate(by, &by, err);
+    if (rc == BASE_OK && zone_us != 0) rc = func_shift_us(us, zone_us, &us, err);
+    if (rc == BASE_OK) rc = base_timestamp_add(us, &by, to, err);
+    if (rc == BASE_OK && zone_us != 0) rc = func_shift_us(*to, -zone_us, to, err);
+    return rc;
+}
+
+static base_rc shift_rows(col_func_ctx *ctx, uint32_t n, const col_vec *times,
+                          const col_vec *intervals, col_vec *out, bool minus, bool zoned) {
+    int64_t zone_us = zoned ? ctx->zone_offset_seconds * BASE_US_PER_SECOND : 0;
+    base_error e;
+    FUNC_EACH(i) {
+        FUNC_ROW_CALL(timestamp_shift(col_i64(times)[i], col_interval(intervals)[i], minus, zone_us,
+                                      &col_i64(out)[i], &e));
+    }
+    return BASE_OK;
+}
+
+#define TIMESTAMP_SHIFT(name, time_at, interval_at, minus, zoned)                                  \
+    FUNC_KERNEL(name) {                                                                            \
+        FUNC_UNUSED;                                                                               \
+        return shift_rows(ctx, n, args[time_at], args[interval_at], out, minus, zoned);            \
+    }
+TIMESTAMP_SHIFT(timestamp_plus_interval, 0, 1, false, false)
+TIMESTAMP_SHIFT(timestamp_minus_interval, 0, 1, true, false)
+TIMESTAMP_SHIFT(interval_plus_timestamp, 1, 0, false, false)
+TIMESTAMP_SHIFT(timestamptz_plus_interval, 0, 1, false, true)
+TIMESTAMP_SHIFT(timestamptz_minus_interval, 0, 1, true, true)
+TIMESTAMP_SHIFT(interval_plus_timestamptz, 1, 0, false, true)
+
+static base_rc date_shift_rows(col_func_ctx *ctx, uint32_t n, const col_vec *dates,
+                               const col_vec *intervals, col_vec *out, bool minus) {
+    base_error e;
+    FUNC_EACH(i) {
+        int64_t us = 0;
+        base_rc rc = func_date_to_us(col_i32(dates)[i], &us, &e);
+        if (rc == BASE_OK) {
+            rc = timestamp_shift(us, col_interval(intervals)[i], minus, 0, &col_i64(out)[i], &e);
+        }
+        FUNC_ROW_CALL(rc);
+    }
+    return BASE_OK;
+}
+
+FUNC_KERNEL(date_plus_interval) {
+    FUNC_UNUSED;
+    return date_shift_rows(ctx, n, args[0], args[1], out, false);
+}
+
+FUNC_KERNEL(date_minus_interval) {
+    FUNC_UNUSED;
+    return date_shift_rows(ctx, n, args[0], args[1], out, true);
+}
+
+FUNC_KERNEL(interval_plus_date) {
+    FUNC_UNUSED;
+    return date_shift_rows(ctx, n, args[1], args[0], out, false);
+}
+
+// Whole days out of the time part; days and time get one sign.
+static base_rc justify_hours(base_interval v, base_interval *to, base_error *err) {
+    int64_t whole = v.us / BASE_US_PER_DAY;
+    v.us -= whole * BASE_US_PER_DAY;
+    if (__builtin_add_overflow(v.days, whole, &v.days)) return out_of_range("interval", err);
+    if (v.days > 0 && v.us < 0) {
+        v.us += BASE_US_PER_DAY;
+        v.days--;
+    } else if (v.days < 0 && v.us > 0) {
+        v.us -= BASE_US_PER_DAY;
+        v.days++;
+    }
+    *to = v;
+    return BASE_OK;
+}
+
+static base_rc justify_days(base_interval v, base_interval *to, base_error *err) {
+    int32_t whole = v.days / 30;
+    v.days -= whole * 30;
+    if (__builtin_add_overflow(v.months, whole, &v.months)) return out_of_range("interval", err);
+    if (v.months > 0 && v.days < 0) {
+        v.days += 30;
+        v.months--;
+    } else if (v.months < 0 && v.days > 0) {
+        v.days -= 30;
+        v.months++;
+    }
+    *to = v;
+    return BASE_OK;
+}
+
+static base_rc justify_interval(base_interval v, base_interval *to, base_error *err) {
+    int64_t days = v.days + v.us / BASE_US_PER_DAY, months = v.months;
+    int64_t us = v.us % BASE_US_PER_DAY;
+    months += days / 30;
+    days %= 30;
+    if (months > 0 && (days < 0 || (days == 0 && us < 0))) {
+        days += 30;
+        months--;
+    } else if (months < 0 && (days > 0 || (days == 0 && us > 0))) {
+        days -= 30;
+        months++;
+    }
+    if (days > 0 && us < 0) {
+        us += BASE_US_PER_DAY;
+        days--;
+    } else if (days < 0 && us > 0) {
+        us -= BASE_US_PER_DAY;
+        days++;
+    }
+    if (months < INT32_MIN || months > INT32_MAX) return out_of_range("interval", err);
+    *to = (base_interval){us, (int32_t)days, (int32_t)months};
+    return BASE_OK;
+}
+
+static base_rc timestamp_difference(int64_t a, int64_t b, base_interval *to, base_error *err) {
+    if (us_infinite(a) || us_infinite(b)) {
+        return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_DATETIME_OVERFLOW,
+                         "cannot subtract infinite timestamps");
+    }
+    base_interval v = {0};
+    if (__builtin_sub_overflow(a, b, &v.us)) return out_of_range("interval", err);
+    return justify_hours(v, to, err);
+}
+
+FUNC_KERNEL(timestamp_minus_timestamp) {
+    FUNC_UNUSED;
+    base_error e;
+    FUNC_EACH(i) {
+        FUNC_ROW_CALL(timestamp_difference(col_i64(args[0])[i], col_i64(args[1])[i],
+                                           &col_interval(out)[i], &e));
+    }
+    return BASE_OK;
+}
+
+static base_rc interval_sum(base_interval a, base_interval b, base_interval *to, base_error *err) {
+    bool overflow = __builtin_add_overflow(a.us, b.us, &to->us);
+    overflow |= __builtin_add_overflow(a.days, b.days, &to->days);
+    overflow |= __builtin_add_overflow(a.months, b.months, &to->months);
+    return overflow ? out_of_range("interval", err) : BASE_OK;
+}
+
+static base_rc interval_difference(base_interval a, base_interval b, base_interval *to,
+                                   base_error *err) {
+    bool overflow = __builtin_sub_overflow(a.us, b.us, &to->us);
+    overflow |= __builtin_sub_overflow(a.days, b.days, &to->days);
+    overflow |= __builtin_sub_overflow(a.months, b.months, &to->months);
+    return overflow ? out_of_range("interval", err) : BASE_OK;
+}
+
+static double scaled(double v, double factor, bool divide) {
+    return divide ? v / factor : v * factor;
+}
+
+static double to_microseconds(double seconds) {
+    return rint(seconds * 1e6) / 1e6;
+}
+
+// Parts of months become days and parts of days become time, never upwards.
+static base_rc interval_scale(base_interval v, double factor, bool divide, base_interval *to,
+                              base_error *err) {
+    if (divide && factor == 0) {
+        return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_DIVISION_BY_ZERO, "division by zero");
+    }
+    double months = scaled(v.months, factor, divide), days = scaled(v.days, factor, divide);
+    if (!(fabs(months) < 2147483648.0) || !(fabs(days) < 2147483648.0)) {
+        return out_of_range("interval", err);
+    }
+    to->months = (int32_t)months;
+    to->days = (int32_t)days;
+    double month_days = to_microseconds((months - to->months) * 30);
+    double seconds = (days - to->days + month_days - (int)month_days) * 86400;
+    seconds = to_microseconds(seconds);
+    int64_t carried = 0;
+    if (fabs(seconds) >= 86400) {
+        carried = (int64_t)(seconds / 86400);
+        seconds -= (double)carried * 86400;
+    }
+    double us = rint(scaled((double)v.us, factor, divide) + seconds * 1e6);
+    if (__builtin_add_overflow(to->days, carried + (int64_t)month_days, &to->days) ||
+        !(fabs(us) < 9223372036854775807.0)) {
+        return out_of_range("interval", err);
+    }
+    to->us = (int64_t)us;
+    return BASE_OK;
+}
+
+#define INTERVAL_TWO(name, call)                                                                   \
+    FUNC_KERNEL(name) {                                                                            \
+        FUNC_UNUSED;                                                                               \
+        base_error e;                                                                              \
+        FUNC_EACH(i)                                                                               \
+        FUNC_ROW_CALL(                                                                             \
+            call(col_interval(args[0])[i], col_interval(args[1])[i], &col_interval(out)[i], &e));  \
+        return BASE_OK;                                                                            \
+    }
+#define INTERVAL_ONE(name, call)                                                                   \
+    FUNC_KERNEL(name) {                                                                            \
+        FUNC_UNUSED;                                                                               \
+        base_error e;                                                                              \
+        FUNC_EACH(i) FUNC_ROW_CALL(call(col_interval(args[0])[i], &col_interval(out)[i], &e));     \
+        return BASE_OK;                                                                            \
+    }
+#define INTERVAL_SCALE(name, interval_at, factor_at, divide)                                       \
+    FUNC_KERNEL(name) {                                                                            \
+        FUNC_UNUSED;                                                                               \
+        base_error e;                                                                              \
+        FUNC_EACH(i)                                                                               \
+        FUNC_ROW_CALL(interval_scale(col_interval(args[interval_at])[i],                           \
+                                     col_f64(args[factor_at])[i], divide, &col_interval(out)[i],   \
+                                     &e));                                                         \
+        return BASE_OK;                                                                            \
+    }
+INTERVAL_TWO(interval_plus_interval, interval_sum)
+INTERVAL_TWO(interval_minus_interval, interval_difference)
+INTERVAL_ONE(interval_neg, interval_negate)
+INTERVAL_ONE(justify_hours_interval, justify_hours)
+INTERVAL_ONE(justify_days_interval, justify_days)
+INTERVAL_ONE(justify_both_interval, justify_interval)
+INTERVAL_SCALE(interval_times_float, 0, 1, false)
+INTERVAL_SCALE(float_times_interval, 1, 0, false)
+INTERVAL_SCALE(interval_over_float, 0, 1, true)
+
+// ---- time of day ----
+
+static int64_t day_modulo(int64_t us) {
+    int64_t rest = us % BASE_US_PER_DAY;
+    return rest < 0 ? rest + BASE_US_PER_DAY : rest;
+}
+
+#define TIME_SHIFT(name, time_at, interval_at, op)                                                 \
+    FUNC_KERNEL(name) {                                                                            \
+        FUNC_UNUSED;                                                                               \
+        FUNC_EACH(i) {                                                                             \
+            int64_t by = col_interval(args[interval_at])[i].us % BASE_US_PER_DAY;                  \
+            col_i64(out)[i] = day_modulo(col_i64(args[time_at])[i] op by);                         \
+        }                                                                                          \
+        return BASE_OK;                                                                            \
+    }
+TIME_SHIFT(time_plus_interval, 0, 1, +)
+TIME_SHIFT(time_minus_interval, 0, 1, -)
+TIME_SHIFT(interval_plus_time, 1, 0, +)
+
+FUNC_KERNEL(time_minus_time) {
+    FUNC_UNUSED;
+    FUNC_EACH(i) {
+        int64_t us = col_i64(args[0])[i] - col_i64(args[1])[i];
+        col_interval(out)[i] = (base_interval){us, 0, 0};
+    }
+    return BASE_OK;
+}
+
+// ---- the fixed clock ----
+
+FUNC_KERNEL(now_timestamptz) {
+    FUNC_UNUSED;
+    for (uint32_t i = 0; i < n; i++) col_i64(out)[i] = ctx->now_us;
+    return BASE_OK;
+}
+
+int64_t func_local_now_us(const col_func_ctx *ctx) {
+    return ctx->now_us + ctx->zone_offset_seconds * BASE_US_PER_SECOND;
+}
+
+FUNC_KERNEL(now_timestamp) {
+    FUNC_UNUSED;
+    for (uint32_t i = 0; i < n; i++) col_i64(out)[i] = func_local_now_us(ctx);
+    return BASE_OK;
+}
+
+FUNC_KERNEL(now_date) {
+    FUNC_UNUSED;
+    for (uint32_t i = 0; i < n; i++) col_i32(out)[i] = func_us_to_days(func_local_now_us(ctx));
+    return BASE_OK;
+}
+
+FUNC_KERNEL(now_time) {
+    FUNC_UNUSED;
+    for (uint32_t i = 0; i < n; i++) col_i64(out)[i] = day_modulo(func_local_now_us(ctx));
+    return BASE_OK;
+}
+
+// ---- constructors ----
+
+static base_rc make_date(int32_t year, int32_t month, int32_t day, int32_t *days, base_error *err) {
+    static const int8_t lengths[] = {0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    int32_t astronomical = year < 0 ? year + 1 : year;
+    if (year != 0 && year >= -4713 && year <= 5874897 && month >= 1 && month <= 12 && day >= 1 &&
+        day <= lengths[month]) {
+        *days = base_days_from_civil(astronomical, month, day);
+        int32_t y, m, d;
+        base_civil_from_days(*days, &y, &m, &d);
+        if (m == month && *days >= BASE_DATE_MIN && *days < BASE_DATE_END) return BASE_OK;
+    }
+    return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_DATETIME_OVERFLOW,
+                     "date field value out of range: %d-%02d-%02d", year, month, day);
+}
+
+static base_rc make_time(int32_t hour, int32_t minute, double second, int64_t *us,
+                         base_error *err) {
+    double rest = rint(second * 1e6);
+    bool good = hour >= 0 && minute >= 0 && minute < 60 && second >= 0 && second <= 60 &&
+                (hour < 24 || (hour == 24 && minute == 0 && second == 0));
+    if (good) {
+        *us = hour * BASE_US_PER_HOUR + minute * BASE_US_PER_MINUTE + (int64_t)rest;
+        if (*us <= BASE_US_PER_DAY) return BASE_OK;
+    }
+    return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_DATETIME_OVERFLOW,
+                     "time field value out of range: %d:%02d:%02g", hour, minute, second);
+}
+
+FUNC_KERNEL(make_date_int) {
+    FUNC_UNUSED;
+    base_error e;
+    FUNC_EACH(i) {
+        FUNC_ROW_CALL(make_date(col_i32(args[0])[i], col_i32(args[1])[i], col_i32(args[2])[i],
+                                &col_i32(out)[i], &e));
+    }
+    return BASE_OK;
+}
+
+FUNC_KERNEL(make_time_int) {
+    FUNC_UNUSED;
+    base_error e;
+    FUNC_EACH(i) {
+        FUNC_ROW_CALL(make_time(col_i32(args[0])[i], col_i32(args[1])[i], col_f64(args[2])[i],
+                                &col_i64(out)[i], &e));
+    }
+    return BASE_OK;
+}
+
+static base_rc make_timestamps(col_func_ctx *ctx, uint32_t n, const col_vec *const *args,
+                               col_vec *out, int64_t zone_us) {
+    base_error e;
+    FUNC_EACH(i) {
+        int32_t days = 0;
+        int64_t time = 0, us = 0;
+        base_rc rc =
+            make_date(col_i32(args[0])[i], col_i32(args[1])[i], col_i32(args[2])[i], &days, &e);
+        if (rc == BASE_OK) {
+            rc =
+                make_time(col_i32(args[3])[i], col_i32(args[4])[i], col_f64(args[5])[i], &time, &e);
+        }
+        if (rc == BASE_OK) rc = date_and_time(days, time, &us, &e);
+        if (rc == BASE_OK) rc = func_shift_us(us, -zone_us, &col_i64(out)[i], &e);
+        FUNC_ROW_CALL(rc);
+    }
+    return BASE_OK;
+}
+
+FUNC_KERNEL(make_timestamp_int) {
+    FUNC_UNUSED;
+    return make_timestamps(ctx, n, args, out, 0);
+}
+
+FUNC_KERNEL(make_timestamptz_int) {
+    FUNC_UNUSED;
+    return make_timestamps(ctx, n, args, out, ctx->zone_offset_seconds * BASE_US_PER_SECOND);
+}
+
+static base_rc from_epoch(double seconds, int64_t *us, base_error *err) {
+    if (isnan(seconds)) {
+        return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_DATETIME_OVERFLOW,
+                         "timestamp cannot be NaN");
+    }
+    if (isinf(seconds)) {
+        *us = seconds < 0 ? INT64_MIN : INT64_MAX;
+        return BASE_OK;
+    }
+    double v = rint((seconds - BASE_UNIX_EPOCH_US / 1e6) * 1e6);
+    if (v < (double)BASE_TIMESTAMP_MIN || v >= (double)BASE_TIMESTAMP_END) {
+        return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_DATETIME_OVERFLOW,
+                         "timestamp out of range: \"%g\"", seconds);
+    }
+    *us = (int64_t)v;
+    return BASE_OK;
+}
+
+FUNC_KERNEL(to_timestamp_float) {
+    FUNC_UNUSED;
+    base_error e;
+    FUNC_EACH(i) FUNC_ROW_CALL(from_epoch(col_f64(args[0])[i], &col_i64(out)[i], &e));
+    return BASE_OK;
+}
+
+FUNC_KERNEL(isfinite_date) {
+    FUNC_UNUSED;
+    FUNC_EACH(i) col_u8(out)[i] = !date_infinite(col_i32(args[0])[i]);
+    return BASE_OK;
+}
+
+FUNC_KERNEL(isfinite_timestamp) {
+    FUNC_UNUSED;
+    FUNC_EACH(i) col_u8(out)[i] = !us_infinite(col_i64(args[0])[i]);
+    return BASE_OK;
+}
+
+FUNC_KERNEL(isfinite_interval) {
+    FUNC_UNUSED;
+    FUNC_EACH(i) col_u8(out)[i] = 1;
+    return BASE_OK;
+}
+
+// ---- zones ----
+
+// The numeric names that AT TIME ZONE takes have POSIX's sign: '+02' is two hours WEST.
+static base_rc find_zone(base_str name, base_arena *arena, const base_zone **zone,
+                         base_error *err) {
+    base_error ignored;
+    base_str key = name;
+    if (name.n > 0 && (name.p[0] == '+' || name.p[0] == '-')) {
+        char *turned = base_arena_memdup(arena, name.p, name.n);
+        turned[0] = name.p[0] == '+' ? '-' : '+';
+        key.p = turned;
+    }
+    if (name.n <= 255 && base_zone_find(key, zone, &ignored) == BASE_OK) return BASE_OK;
+    return base_fail(err, BASE_E_INVALID, NULL, "time zone \"%.*s\" not recognized",
+                     (int)(name.n < 200 ? name.n : 200), name.p);
+}
+
+static base_rc zone_rows(col_func_ctx *ctx, uint32_t n, const col_vec *const *args, col_vec *out,
+                         bool to_utc) {
+    const base_zone *zone = NULL;
+    base_str name = {0};
+    base_error e;
+    FUNC_EACH(i) {
+        base_str wanted = col_str(args[0])[i];
+        if (zone == NULL || !base_str_eq(wanted, name)) {
+            zone = NULL;
+            if (find_zone(wanted, ctx->arena, &zone, &e) != BASE_OK) {
+                zone = NULL;
+                FUNC_TOLERATE(func_row_error(ctx, out, i, &e));
+                continue;
+            }
+            name = wanted;
+        }
+        int64_t us = col_i64(args[1])[i];
+        if (us_infinite(us)) {
+            col_i64(out)[i] = us;
+            continue;
+        }
+        int32_t offset = to_utc ? base_zone_offset_local(zone, us) : base_zone_offset_at(zone, us);
+        int64_t by = (to_utc ? -offset : offset) * BASE_US_PER_SECOND;
+        FUNC_ROW_CALL(func_shift_us(us, by, &col_i64(out)[i], &e));
+    }
+    return BASE_OK;
+}
+
+FUNC_KERNEL(timezone_timestamp) {
+    FUNC_UNUSED;
+    return zone_rows(ctx, n, args, out, true);
+}
+
+FUNC_KERNEL(timezone_timestamptz) {
+    FUNC_UNUSED;
+    return zone_rows(ctx, n, args, out, false);
+}
+
+static base_rc interval_zone_rows(col_func_ctx *ctx, uint32_t n, const col_vec *const *args,
+                                  col_vec *out, int sign) {
+    base_error e;
+    FUNC_EACH(i) {
+        base_interval by = col_interval(args[0])[i];
+        base_rc rc = BASE_OK;
+        if (by.months != 0 || by.days != 0) {
+            rc = base_fail(&e, BASE_E_INVALID, NULL,
+                           "interval time zone must not include months or days");
+        } else {
+            rc = func_shift_us(col_i64(args[1])[i], sign * by.us, &col_i64(out)[i], &e);
+        }
+        FUNC_ROW_CALL(rc);
+    }
+    return BASE_OK;
+}
+
+FUNC_KERNEL(interval_zone_timestamp) {
+    FUNC_UNUSED;
+    return interval_zone_rows(ctx, n, args, out, -1);
+}
+
+FUNC_KERNEL(interval_zone_timestamptz) {
+    FUNC_UNUSED;
+    return interval_zone_rows(ctx, n, args, out, 1);
+}
+
+#define S      COL_FUNC_STRICT
+#define STABLE (COL_FUNC_STRICT | COL_FUNC_STABLE)
+#define DATE   COL_DATE
+#define TIME   COL_TIME
+#define TS     COL_TIMESTAMP
+#define TZ     COL_TIMESTAMPTZ
+#define IV     COL_INTERVAL
+#define I4     COL_INT4
+#define F8     COL_FLOAT8
+
+static const col_func rows[] = {
+    {"+", 2, {DATE, I4}, DATE, S, date_plus_int, NULL},
+    {"+", 2, {I4, DATE}, DATE, S, int_plus_date, NULL},
+    {"-", 2, {DATE, I4}, DATE, S, date_minus_int, NULL},
+    {"-", 2, {DATE, DATE}, I4, S, date_minus_date, NULL},
+    {"+", 2, {DATE, TIME}, TS, S, date_plus_time, NULL},
+    {"+", 2, {TIME, DATE}, TS, S, time_plus_date, NULL},
+    {"+", 2, {DATE, IV}, TS, S, date_plus_interval, NULL},
+    {"+", 2, {IV, DATE}, TS, S, interval_plus_date, NULL},
+    {"-", 2, {DATE, IV}, TS, S, date_minus_interval, NULL},
+    {"+", 2, {TS, IV}, TS, S, timestamp_plus_interval, NULL},
+    {"+", 2, {IV, TS}, TS, S, interval_plus_timestamp, NULL},
+    {"-", 2, {TS, IV}, TS, S, timestamp_minus_interval, NULL},
+    {"+", 2, {TZ, IV}, TZ, STABLE, timestamptz_plus_interval, NULL},
+    {"+", 2, {IV, TZ}, TZ, STABLE, interval_plus_timestamptz, NULL},
+    {"-", 2, {TZ, IV}, TZ, STABLE, timestamptz_minus_interval, NULL},
+    {"-", 2, {TS, TS}, IV, S, timestamp_minus_timestamp, NULL},
+    {"-", 2, {TZ, TZ}, IV, S, timestamp_minus_timestamp, NULL},
+    {"+", 2, {IV, IV}, IV, S, interval_plus_interval, NULL},
+    {"-", 2, {IV, IV}, IV, S, interval_minus_interval, NULL},
+    {"-", 1, {IV}, IV, S, interval_neg, NULL},
+    {"*", 2, {IV, F8}, IV, S, interval_times_float, NULL},
+    {"*", 2, {F8, IV}, IV, S, float_times_interval, NULL},
+    {"/", 2, {IV, F8}, IV, S, interval_over_float, NULL},
+    {"+", 2, {TIME, IV}, TIME, S, time_plus_interval, NULL},
+    {"+", 2, {IV, TIME}, TIME, S, interval_plus_time, NULL},
+    {"-", 2, {TIME, IV}, TIME, S, time_minus_interval, NULL},
+    {"-", 2, {TIME, TIME}, IV, S, time_minus_time, NULL},
+    {"justify_hours", 1, {IV}, IV, S, justify_hours_interval, NULL},
+    {"justify_days", 1, {IV}, IV, S, justify_days_interval, NULL},
+    {"justify_interval", 1, {IV}, IV, S, justify_both_interval, NULL},
+    {"now", 0, {0}, TZ, STABLE, now_timestamptz, NULL},
+    {"current_timestamp", 0, {0}, TZ, STABLE, now_timestamptz, NULL},
+    {"transaction_timestamp", 0, {0}, TZ, STABLE, now_timestamptz, NULL},
+    {"statement_timestamp", 0, {0}, TZ, STABLE, now_timestamptz, NULL},
+    {"clock_timestamp", 0, {0}, TZ, STABLE, now_timestamptz, NULL},
+    {"localtimestamp", 0, {0}, TS, STABLE, now_timestamp, NULL},
+    {"current_date", 0, {0}, DATE, STABLE, now_date, NULL},
+    {"localtime", 0, {0}, TIME, STABLE, now_time, NULL},
+    {"make_date", 3, {I4, I4, I4}, DATE, S, make_date_int, NULL},
+    {"make_time", 3, {I4, I4, F8}, TIME, S, make_time_int, NULL},
+    {"make_timestamp", 6, {I4, I4, I4, I4, I4, F8}, TS, S, make_timestamp_int, NULL},
+    {"make_timestamptz", 6, {I4, I4, I4, I4, I4, F8}, TZ, STABLE, make_timestamptz_int, NULL},
+    {"to_timestamp", 1, {F8}, TZ, S, to_timestamp_float, NULL},
+    {"date", 1, {TS}, DATE, S, cast_timestamp_date, NULL},
+    {"date", 1, {TZ}, DATE, STABLE, cast_timestamptz_date, NULL},
+    {"isfinite", 1, {DATE}, COL_BOOL, S, isfinite_date, NULL},
+    {"isfinite", 1, {TS}, COL_BOOL, S, isfinite_timestamp, NULL},
+    {"isfinite", 1, {TZ}, COL_BOOL, S, isfinite_timestamp, NULL},
+    {"isfinite", 1, {IV}, COL_BOOL, S, isfinite_interval, NULL},
+    {"timezone", 2, {COL_TEXT, TS}, TZ, S, timezone_timestamp, NULL},
+    {"timezone", 2, {COL_TEXT, TZ}, TS, S, timezone_timestamptz, NULL},
+    {"timezone", 2, {IV, TS}, TZ, S, interval_zone_timestamp, NULL},
+    {"timezone", 2, {IV, TZ}, TS, S, interval_zone_timestamptz, NULL},
+};
+FUNC_TABLE(func_time_table, rows);
