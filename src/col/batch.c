@@ -288,8 +288,13 @@ col_batch *col_batch_gather(base_arena *arena, const col_batch *batch, const uin
 
 // Copies the rows of from to to's rows [begin, begin + from->n).
 static void vec_copy_range(base_arena *arena, col_vec *to, uint32_t begin, const col_vec *from) {
-    must(col_storage_of(to) == col_storage_of(from) && to->type.nfields == from->type.nfields);
     if (from->n == 0) return;
+    if (col_storage_of(from) == COL_ST_NONE) {
+        // An untyped column of nulls fits any type.
+        for (uint32_t i = 0; i < from->n; i++) col_vec_set_null(to, arena, begin + i);
+        return;
+    }
+    must(col_storage_of(to) == col_storage_of(from) && to->type.nfields == from->type.nfields);
     if (from->nulls != NULL) {
         if (to->nulls == NULL) to->nulls = base_arena_zalloc(arena, to->n);
         memcpy(to->nulls + begin, from->nulls, from->n);
@@ -315,12 +320,18 @@ col_batch *col_batch_concat(base_arena *arena, uint32_t ncols, const col_type *t
     }
     must(nrows < COL_NO_ROW);
     col_batch *out = batch_shell(arena, ncols, (uint32_t)nrows);
-    if (n == 1) {
+    bool same_kinds = true;
+    for (uint32_t c = 0; n == 1 && c < ncols; c++) {
+        same_kinds &= batches[0]->cols[c].type.kind == types[c].kind;
+    }
+    if (n == 1 && same_kinds) {
         *out = *batches[0];
         return out;
     }
     for (uint32_t c = 0; c < ncols; c++) {
-        vec_shape(&out->cols[c], arena, types[c], (uint32_t)nrows, false);
+        bool untyped = false;
+        for (size_t b = 0; b < n; b++) untyped |= batches[b]->cols[c].type.kind == COL_UNKNOWN;
+        vec_shape(&out->cols[c], arena, types[c], (uint32_t)nrows, untyped);
         uint32_t at = 0;
         for (size_t b = 0; b < n; b++) {
             vec_copy_range(arena, &out->cols[c], at, &batches[b]->cols[c]);

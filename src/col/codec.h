@@ -7,7 +7,9 @@
 
 // Ordered keys: memcmp order of the encodings is the order of col_cells_compare (nulls last),
 // column by column; self-delimiting, so that keys may be concatenated and prefixes scanned. Equal
-// values give equal bytes (NUMERIC 1.0 and 1.00 too), so decoding a NUMERIC gives its least scale.
+// values give equal bytes (NUMERIC 1.0 and 1.00, INTERVAL 1 month and 30 days too), so decoding a
+// NUMERIC gives its least scale and an INTERVAL comes as days and time. Keep a row encoding beside
+// the key where the very value must be shown.
 void col_key_encode(base_buf *buf, const col_vec *vec, uint32_t row);
 void col_key_encode_row(base_buf *buf, const col_batch *batch, uint32_t row, uint32_t nkeys,
                         const uint32_t *keys);
@@ -18,7 +20,8 @@ void col_key_encode_batch(base_arena *arena, const col_batch *batch, uint32_t nk
 BASE_MUST_USE base_rc col_key_decode(base_str key, size_t *at, col_vec *vec, uint32_t row,
                                      base_arena *arena, base_error *err);
 
-// Rows: compact, exact (scales are kept), for values in state and change logs.
+// Rows: compact, exact (scales are kept), for values in state and change logs. A row is its cells
+// one after the other, so a prefix of its columns may be decoded alone.
 void col_row_encode(base_buf *buf, const col_batch *batch, uint32_t row, uint32_t ncols,
                     const uint32_t *cols);
 BASE_MUST_USE base_rc col_row_decode(base_str bytes, size_t *at, col_batch *batch, uint32_t row,

@@ -160,6 +160,24 @@ TEST(concat_of_nothing) {
     EXPECT_EQ_INT(batch->ncols, COL_RANDOM_TYPES);
 }
 
+TEST(concat_takes_untyped_nulls) {
+    start(9);
+    col_type untyped[COL_RANDOM_TYPES];
+    for (size_t t = 0; t < COL_RANDOM_TYPES; t++) untyped[t] = col_type_of(COL_UNKNOWN);
+    const col_batch *parts[] = {all_kinds(4),
+                                col_batch_create(&arena, COL_RANDOM_TYPES, untyped, 3)};
+    col_batch *both = col_batch_concat(&arena, COL_RANDOM_TYPES, col_random_types, 2, parts);
+    col_batch *nulls = col_batch_concat(&arena, COL_RANDOM_TYPES, col_random_types, 1, parts + 1);
+    for (uint32_t i = 0; i < 4; i++) expect_row(parts[0], i, both, i);
+    for (uint32_t c = 0; c < both->ncols; c++) {
+        EXPECT_EQ_INT(nulls->cols[c].type.kind, col_random_types[c].kind);
+        for (uint32_t i = 0; i < 3; i++) {
+            EXPECT(col_is_null(&both->cols[c], 4 + i));
+            EXPECT(col_is_null(&nulls->cols[c], i));
+        }
+    }
+}
+
 TEST(builder_keeps_rows) {
     start(6);
     col_batch *batch = all_kinds(500);
@@ -221,5 +239,6 @@ TEST(null_structs_are_null_within) {
 TEST_MAIN(TEST_ENTRY(type_names_and_oids), TEST_ENTRY(type_format_and_typmod),
           TEST_ENTRY(copy_gather_slice_concat_agree), TEST_ENTRY(copy_owns_its_strings),
           TEST_ENTRY(gather_outer_makes_nulls), TEST_ENTRY(negate_and_project),
-          TEST_ENTRY(concat_of_nothing), TEST_ENTRY(builder_keeps_rows),
-          TEST_ENTRY(builder_typed_setters), TEST_ENTRY(null_structs_are_null_within))
+          TEST_ENTRY(concat_of_nothing), TEST_ENTRY(concat_takes_untyped_nulls),
+          TEST_ENTRY(builder_keeps_rows), TEST_ENTRY(builder_typed_setters),
+          TEST_ENTRY(null_structs_are_null_within))
