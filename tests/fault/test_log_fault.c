@@ -259,4 +259,70 @@ TEST(full_disk) {
     plat_sim_destroy(r.sim);
 }
 
-TEST_MAIN(TEST_ENTRY(every_call_fails_once), TEST_ENTRY(many_faults), TEST_ENTRY(full_disk))
+// What a failed sync leaves is taken back: not readable after a reopening, its offsets used again.
+TEST(failed_sync_takes_back) {
+    static run r;
+    run_init(&r, 1, LOG_CODEC_NONE);
+    start(&r);
+    EXPECT(append_one(&r) == BASE_OK);
+    EXPECT(sync_now(&r) == BASE_OK);
+    EXPECT(append_one(&r) == BASE_OK);
+    EXPECT(append_one(&r) == BASE_OK);
+    plat_sim_fail_call(r.sim, 2); // the write, then the sync
+    EXPECT(sync_now(&r) == BASE_E_IO);
+    EXPECT(append_one(&r) == BASE_E_IO);
+    restart(&r);
+    EXPECT_EQ_INT(r.end, 1);
+    EXPECT(append_one(&r) == BASE_OK);
+    EXPECT_EQ_INT(r.end, 2);
+    EXPECT(sync_now(&r) == BASE_OK);
+    plat_sim_crash(r.sim);
+    restart(&r);
+    EXPECT_EQ_INT(r.end, 2);
+    read_back(&r);
+    log_store_close(r.store);
+    plat_sim_destroy(r.sim);
+}
+
+static base_rc append_bytes(run *r, size_t n) {
+    static char bytes[8192];
+    memset(bytes, 'b', sizeof bytes);
+    log_record record = {{bytes, n}, {NULL, 0}};
+    log_batch_info info = {0};
+    return log_append(r->stream, 0, &record, 1, &info, NULL, &err);
+}
+
+// A segment whose creation failed half way may still be there after a restart. Records must not
+// have gone on into the segment before it, or their offsets would be hidden by the new one.
+TEST(failed_roll_then_smaller_record) {
+    for (uint64_t n = 1; n <= 8; n++) {
+        static run r;
+        run_init(&r, n, LOG_CODEC_NONE);
+        start(&r);
+        EXPECT(append_bytes(&r, 3000) == BASE_OK);
+        REQUIRE_OK(log_sync(r.stream, 0, &err));
+        plat_sim_fail_call(r.sim, n);
+        bool rolled = append_bytes(&r, 2000) == BASE_OK;
+        plat_sim_fail_call(r.sim, 0);
+        if (!rolled && append_bytes(&r, 10) == BASE_OK) { // it would fit the first segment
+            REQUIRE_OK(log_sync(r.stream, 0, &err));
+            EXPECT_EQ_INT(log_end(r.stream, 0), 2);
+            log_store_close(r.store);
+            REQUIRE_OK(log_store_open(r.p, "data/log", &r.store, &err));
+            REQUIRE_OK(log_stream_open(r.store, BASE_STR("s"), &r.config, NULL, &r.stream, &err));
+            EXPECT_EQ_INT(log_end(r.stream, 0), 2);
+            log_reader *reader;
+            log_batch batch;
+            bool end;
+            REQUIRE_OK(log_reader_open(r.stream, 0, 1, &reader, &err));
+            REQUIRE_OK(log_reader_next(reader, &batch, &end, &err));
+            EXPECT(!end && batch.payload_bytes == 10);
+            log_reader_close(reader);
+        }
+        log_store_close(r.store);
+        plat_sim_destroy(r.sim);
+    }
+}
+
+TEST_MAIN(TEST_ENTRY(failed_sync_takes_back), TEST_ENTRY(failed_roll_then_smaller_record),
+          TEST_ENTRY(every_call_fails_once), TEST_ENTRY(many_faults), TEST_ENTRY(full_disk))

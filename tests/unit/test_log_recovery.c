@@ -544,6 +544,57 @@ TEST(missing_segment) {
     fixture_deinit(&f);
 }
 
-TEST_MAIN(TEST_ENTRY(crash_at_every_call), TEST_ENTRY(crash_seeds), TEST_ENTRY(damaged_payload),
-          TEST_ENTRY(damaged_batch_header), TEST_ENTRY(damaged_last_record_after_clean_close),
-          TEST_ENTRY(torn_tail), TEST_ENTRY(any_bit), TEST_ENTRY(missing_segment))
+// Someone logs the bytes of another segment: behind damage, none of its batches may pass for one of
+// the log's own.
+TEST(payload_that_looks_like_batches) {
+    static fixture f;
+    fixture_init(&f, 4, 30, 1 << 20, true);
+    base_buf foreign = {0}, now = {0};
+    base_buf_add_cstr(&foreign, "look"); // a payload begins 4 bytes off the alignment of batches
+    REQUIRE_OK(plat_read_file(f.p, last_segment_file(&f)->path, 1 << 20, &foreign, &err));
+    fixture_deinit(&f);
+
+    fixture_init(&f, 5, 8, 1 << 20, true);
+    log_open_report report;
+    REQUIRE_OK(fixture_open(&f, &report));
+    log_record records[2] = {{base_buf_str(&foreign), {NULL, 0}}, {BASE_STR("after"), {NULL, 0}}};
+    log_batch_info info = {0};
+    for (int i = 0; i < 2; i++) {
+        REQUIRE_OK(log_append(f.stream, 0, &records[i], 1, &info, NULL, &err));
+        REQUIRE_OK(log_sync(f.stream, 0, &err));
+    }
+    log_store_close(f.store);
+    list_files(&f);
+    const place *file = f.files;
+    const char *look = NULL;
+    for (int i = 0; i < f.file_count && look == NULL; i++) {
+        file = &f.files[i];
+        base_buf_clear(&now);
+        REQUIRE_OK(plat_read_file(f.p, file->path, 1 << 20, &now, &err));
+        look = memmem(now.p, now.n, "look", 4);
+    }
+    REQUIRE(look != NULL && (look - now.p) % 8 == 4);
+    plat_sim_flip_bit(f.sim, file->path, (uint64_t)(look - now.p - 60) * 8);
+    REQUIRE_OK(fixture_open(&f, &report));
+    EXPECT_EQ_INT(log_end(f.stream, 0), 10);
+    uint64_t next;
+    log_reader *reader;
+    log_batch batch;
+    bool end;
+    REQUIRE_OK(log_reader_open(f.stream, 0, 8, &reader, &err));
+    EXPECT_EQ_INT(log_reader_next(reader, &batch, &end, &err), BASE_E_CORRUPT);
+    REQUIRE_OK(log_reader_skip_damage(reader, &next, &err));
+    EXPECT_EQ_INT(next, 9);
+    REQUIRE_OK(log_reader_next(reader, &batch, &end, &err));
+    REQUIRE(!end);
+    EXPECT(base_str_eq(log_batch_record(&batch, 0), BASE_STR("after")));
+    log_reader_close(reader);
+    base_buf_deinit(&now);
+    base_buf_deinit(&foreign);
+    fixture_deinit(&f);
+}
+
+TEST_MAIN(TEST_ENTRY(payload_that_looks_like_batches), TEST_ENTRY(crash_at_every_call),
+          TEST_ENTRY(crash_seeds), TEST_ENTRY(damaged_payload), TEST_ENTRY(damaged_batch_header),
+          TEST_ENTRY(damaged_last_record_after_clean_close), TEST_ENTRY(torn_tail),
+          TEST_ENTRY(any_bit), TEST_ENTRY(missing_segment))
