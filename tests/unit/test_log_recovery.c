@@ -557,6 +557,9 @@ TEST(payload_that_looks_like_batches) {
     fixture_init(&f, 5, 8, 1 << 20, true);
     log_open_report report;
     REQUIRE_OK(fixture_open(&f, &report));
+    log_stream_config large = small_config(LOG_CODEC_NONE);
+    large.segment_bytes = 1 << 20; // both go into the segment that is there
+    REQUIRE_OK(log_stream_open(f.store, BASE_STR("s"), &large, NULL, &f.stream, &err));
     log_record records[2] = {{base_buf_str(&foreign), {NULL, 0}}, {BASE_STR("after"), {NULL, 0}}};
     log_batch_info info = {0};
     for (int i = 0; i < 2; i++) {
