@@ -20,7 +20,7 @@ typedef struct col_func_ctx {
     // the call goes on (the first failure's text stays in err). NULL: the first failure fails the
     // call.
     uint8_t *failed;
-    void *host; // for functions of the host (pg_get_viewdef, ...); see func_host in the engine
+    void *host; // a col_func_host (func_host.h), for pg_get_viewdef and the like; or NULL
 } col_func_ctx;
 
 // Computes out[0..n) (allocated by the caller with the result type). For a strict function the
@@ -59,7 +59,9 @@ typedef struct col_func {
 // All functions of a name (case-insensitive); returns how many, *out points at an array of pointers
 // that lives for the process. The binder ranks them by PostgreSQL's rules.
 size_t col_func_find(base_str name, const col_func *const **out);
-// Functions by position, for documentation and pg_proc.
+// Functions by position, for documentation and pg_proc; pg_proc.oid of function i is
+// COL_FUNC_OID_FIRST + i (pg_get_function_arguments and others count on it).
+#define COL_FUNC_OID_FIRST 20000u
 size_t col_func_count(void);
 const col_func *col_func_at(size_t i);
 
