@@ -5,7 +5,8 @@
 // earlier: it gets that view's deltas in the same step.
 //
 // State: with a store, each operator keeps its tables there, named by the view's and the node's id;
-// without one everything lives in memory for the life of the graph.
+// without one everything lives in memory, and the graph runs for one step (an ad-hoc query): begin,
+// pushes, flush, output, destroy.
 #ifndef WEIR_FLOW_GRAPH_H
 #define WEIR_FLOW_GRAPH_H
 
@@ -26,7 +27,8 @@ BASE_MUST_USE base_rc flow_graph_create(const flow_graph_config *config, flow_gr
 void flow_graph_destroy(flow_graph *graph);
 
 // Adds a view (its plan) under its object id, or an ad-hoc plan under id 0. The object must outlive
-// the graph. Reads nothing: a new view starts empty and is filled by pushes.
+// the graph. Reads nothing: a new view starts empty and is filled by pushes. Outside of a step and
+// of any transaction of this thread. After a failure the graph can only be destroyed.
 BASE_MUST_USE base_rc flow_graph_add(flow_graph *graph, const plan_object *view,
                                      const plan_node *plan, base_error *err);
 
@@ -35,7 +37,8 @@ typedef struct flow_input {
     const plan_object *object;
     uint32_t ncolumns;
     const uint32_t *columns; // of the object, ascending: the union over scans, plus key columns of
-                             // streams and tables, plus the event-time columns
+                             // streams and tables, plus the event-time columns; tables with a
+                             // key: all columns
     bool dedup;              // a stream with a business key
     bool upsert;             // a table with a key
 } flow_input;
@@ -50,14 +53,26 @@ typedef struct flow_origin {
 } flow_origin;
 
 // One step: begin, pushes, flush, outputs, save. A batch has input->ncolumns columns in input
-// order. origin is needed for dedup and upsert inputs, else NULL.
+// order. origin: for dedup and upsert inputs; NULL: the rows are taken as they come, with their
+// weights, and the source remembers nothing of them (the present rows of a table, a snapshot).
 void flow_graph_begin(flow_graph *graph, flow_ctx *ctx);
 BASE_MUST_USE base_rc flow_graph_push(flow_graph *graph, size_t input, const col_batch *batch,
                                       const flow_origin *origin, base_error *err);
-// Push only to one view of the graph (filling a new view from history while the others stand).
+// Push only to one view of the graph (filling a new view from history while the others stand). Of a
+// deduplicated stream with origin: rows that the source knows to be duplicates are left out
+// quietly; a row is an original if the stored place of its key is its own, or its key is no longer
+// stored.
 BASE_MUST_USE base_rc flow_graph_push_to(flow_graph *graph, size_t input, uint32_t view_id,
                                          const col_batch *batch, const flow_origin *origin,
                                          base_error *err);
+// The same for a keyed table whose rows the graph has already: they go to the new view as they
+// stand.
+BASE_MUST_USE base_rc flow_graph_fill(flow_graph *graph, size_t input, uint32_t view_id,
+                                      base_error *err);
+// And for a new view that reads a view of the graph: rows of the plan's output columns.
+BASE_MUST_USE base_rc flow_graph_push_view(flow_graph *graph, uint32_t from_view_id,
+                                           uint32_t to_view_id, const col_batch *batch,
+                                           base_error *err);
 BASE_MUST_USE base_rc flow_graph_flush(flow_graph *graph, base_error *err);
 // The step's delta of a view (or id 0): consolidated, in the step's arena; columns as the plan's
 // output. For an ad-hoc plan whose root is a SORT the rows are in order. NULL: no change.

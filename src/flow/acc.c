@@ -1,0 +1,509 @@
+// acc.c - accumulators of aggregates. Delta rule: acc(A + dA) = acc(A) + acc(dA), a weighted sum;
+// an extreme takes the better of both, and is only ever fed values that are there.
+//
+// Results follow PostgreSQL 15: sum(smallint, integer) is bigint and fails beyond it; sum(bigint)
+// and sum(numeric) are numeric; avg divides as numeric does; nothing but nulls gives null, count 0.
+// Sum of floats: two doubles, the second the rounding error of the first (Knuth's two-sum), so that
+// order hardly matters; NaN and infinities are counted beside and retract exactly.
+// Entry points: acc_spec_init, acc_update, acc_merge, acc_result.
+#include "flow/acc.h"
+
+#include <math.h>
+#include <stddef.h>
+
+#include "base/must.h"
+#include "col/kernel.h"
+
+// ------------------------------------------------------------------------------------ specs
+
+static bool is_integer(col_kind kind) {
+    return kind == COL_INT2 || kind == COL_INT4 || kind == COL_INT8;
+}
+
+static base_rc sum_kind(acc_spec *spec, bool append_only, base_error *err) {
+    col_kind arg = spec->arg.kind;
+    if (is_integer(arg)) {
+        spec->kind = ACC_INT;
+        spec->size = sizeof(acc_int);
+        return BASE_OK;
+    }
+    if (arg == COL_NUMERIC) {
+        spec->kind = ACC_DEC;
+        spec->scales = !append_only && spec->arg.precision == 0;
+        spec->size = spec->scales ? sizeof(acc_dec) : ACC_DEC_SHORT;
+        return BASE_OK;
+    }
+    if (arg == COL_FLOAT4 || arg == COL_FLOAT8) {
+        spec->kind = ACC_FLOAT;
+        spec->size = sizeof(acc_float);
+        return BASE_OK;
+    }
+    return base_fail(err, BASE_E_UNSUPPORTED, NULL, "%s of %s is not supported",
+                     spec->id == PLAN_AGG_SUM ? "sum" : "avg", col_kind_name(arg));
+}
+
+base_rc acc_spec_init(acc_spec *spec, const plan_agg *agg, bool append_only, base_error *err) {
+    *spec = (acc_spec){.id = agg->def->id, .type = agg->type};
+    if (agg->arg != NULL) spec->arg = agg->arg->type;
+    bool extreme = false;
+    base_rc rc = BASE_OK;
+    switch (spec->id) {
+    case PLAN_AGG_COUNT_STAR:
+        spec->kind = agg->filter == NULL ? ACC_WEIGHT : ACC_COUNT;
+        spec->size = agg->filter == NULL ? 0 : sizeof(int64_t);
+        break;
+    case PLAN_AGG_COUNT:
+        spec->kind = ACC_COUNT;
+        spec->size = sizeof(int64_t);
+        break;
+    case PLAN_AGG_SUM:
+    case PLAN_AGG_AVG:
+        rc = sum_kind(spec, append_only, err);
+        break;
+    case PLAN_AGG_BOOL_AND:
+    case PLAN_AGG_BOOL_OR:
+        spec->kind = ACC_BOOL;
+        spec->size = sizeof(acc_bool);
+        break;
+    case PLAN_AGG_MIN:
+    case PLAN_AGG_MAX:
+        extreme = true;
+        spec->kind = ACC_EXTREME;
+        spec->size = sizeof(acc_extreme);
+        spec->string = col_kind_is_string(spec->arg.kind);
+        if (spec->arg.kind == COL_STRUCT) {
+            rc = base_fail(err, BASE_E_UNSUPPORTED, NULL, "min and max of a record");
+        }
+        break;
+    default:
+        rc = base_fail(err, BASE_E_UNSUPPORTED, NULL, "aggregate \"%s\" is not supported",
+                       agg->def->name);
+    }
+    // DISTINCT changes nothing for an extreme.
+    spec->values = extreme ? !append_only : agg->distinct && agg->arg != NULL;
+    return rc;
+}
+
+// ------------------------------------------------------------------------------------ decimals
+
+// v * 10^n; false if it does not fit.
+static bool scale_up(acc_i128 *v, int32_t n) {
+    base_i128 x = *v;
+    for (; n > 0; n -= 18) {
+        int64_t factor = 1;
+        for (int32_t i = 0; i < n && i < 18; i++) factor *= 10;
+        if (__builtin_mul_overflow(x, (base_i128)factor, &x)) return false;
+    }
+    *v = x;
+    return true;
+}
+
+static void dec_add(acc_dec *acc, acc_i128 unscaled, int32_t scale) {
+    if (scale > acc->scale) {
+        if (!scale_up(&acc->sum, scale - acc->scale)) acc->overflowed = 1;
+        acc->scale = scale;
+    } else if (scale < acc->scale && !scale_up(&unscaled, acc->scale - scale)) {
+        acc->overflowed = 1;
+    }
+    base_i128 sum;
+    if (acc->overflowed || __builtin_add_overflow((base_i128)acc->sum, (base_i128)unscaled, &sum)) {
+        acc->overflowed = 1;
+    } else {
+        acc->sum = sum;
+    }
+}
+
+// Counts a scale; slots hold signed counts, so that partials of a step may be negative.
+static void dec_count_scale(acc_dec *acc, int32_t scale, int64_t weight) {
+    int free_slot = -1;
+    for (int i = 0; i < ACC_SCALES; i++) {
+        if (acc->scales[i] == 0) {
+            if (free_slot < 0) free_slot = i;
+        } else if ((int32_t)(acc->scales[i] & 63) == scale) {
+            int64_t count = ((int64_t)acc->scales[i] >> 6) + weight;
+            acc->scales[i] = count == 0 ? 0 : (uint64_t)count << 6 | (uint64_t)scale;
+            return;
+        }
+    }
+    if (weight == 0) return;
+    if (free_slot < 0) {
+        acc->sticky = 1;
+    } else {
+        acc->scales[free_slot] = (uint64_t)weight << 6 | (uint64_t)scale;
+    }
+}
+
+static void dec_take(const acc_spec *spec, acc_dec *acc, base_decimal v, int64_t weight) {
+    acc_i128 product;
+    base_i128 wide;
+    if (__builtin_mul_overflow(base_decimal_unscaled(v), (base_i128)weight, &wide)) {
+        acc->overflowed = 1;
+        wide = 0;
+    }
+    product = wide;
+    acc->n += weight;
+    dec_add(acc, product, v.scale);
+    if (spec->scales) dec_count_scale(acc, v.scale, weight);
+}
+
+// The scale to show: the greatest among the values that are there.
+static int32_t dec_scale(const acc_spec *spec, const acc_dec *acc) {
+    if (!spec->scales || acc->sticky) return acc->scale;
+    int32_t most = 0;
+    for (int i = 0; i < ACC_SCALES; i++) {
+        int32_t scale = (int32_t)(acc->scales[i] & 63);
+        if ((int64_t)acc->scales[i] >> 6 > 0 && scale > most) most = scale;
+    }
+    return most;
+}
+
+static base_rc dec_sum(const acc_spec *spec, const acc_dec *acc, base_decimal *out,
+                       base_error *err) {
+    static const base_i128 ten19 = (base_i128)10000000000000000000ull;
+    base_i128 limit = ten19 * ten19, sum = acc->sum;
+    if (acc->overflowed || sum >= limit || sum <= -limit) {
+        return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_NUMERIC_RANGE,
+                         "value overflows numeric format");
+    }
+    int32_t scale = dec_scale(spec, acc), cut = acc->scale - scale;
+    for (; cut > 0 && sum % 10 == 0; cut--) sum /= 10; // those digits are zeros
+    *out = base_decimal_make(sum, scale + cut);
+    return BASE_OK;
+}
+
+// ------------------------------------------------------------------------------------ floats
+
+static void float_add(acc_float *acc, double x, double error) {
+    double sum = acc->hi + x, part = sum - acc->hi;
+    double lost = (acc->hi - (sum - part)) + (x - part);
+    double low = acc->lo + lost + error;
+    acc->hi = sum + low;
+    acc->lo = low - (acc->hi - sum);
+}
+
+static void float_take(acc_float *acc, double x, int64_t weight) {
+    acc->n += weight;
+    if (isnan(x)) {
+        acc->nan += weight;
+    } else if (isinf(x)) {
+        *(x > 0 ? &acc->plus : &acc->minus) += weight;
+    } else {
+        double product = x * (double)weight;
+        float_add(acc, product, weight == 1 || weight == -1 ? 0 : fma(x, (double)weight, -product));
+    }
+}
+
+static double float_sum(const acc_float *acc) {
+    if (acc->nan > 0 || (acc->plus > 0 && acc->minus > 0)) return NAN;
+    if (acc->plus > 0) return INFINITY;
+    if (acc->minus > 0) return -INFINITY;
+    return acc->hi + acc->lo;
+}
+
+// ------------------------------------------------------------------------------------ extremes
+
+static bool better(const acc_spec *spec, int order) {
+    return spec->id == PLAN_AGG_MAX ? order > 0 : order < 0;
+}
+
+void acc_set_extreme(const acc_spec *spec, char *block, const col_vec *value, uint32_t row) {
+    acc_extreme *acc = (acc_extreme *)(void *)(block + spec->offset);
+    memset(acc, 0, sizeof *acc);
+    if (value == NULL) return;
+    size_t width = col_kind_width(spec->arg.kind);
+    memcpy(acc->cell, (const char *)value->data + width * row, width);
+    acc->has = 1;
+}
+
+static void extreme_take(const acc_spec *spec, char *block, const col_vec *value, uint32_t row) {
+    acc_extreme *acc = (acc_extreme *)(void *)(block + spec->offset);
+    col_vec mine = {.type = spec->arg, .n = 1, .data = acc->cell};
+    if (!acc->has || better(spec, col_cells_compare(value, row, &mine, 0))) {
+        acc_set_extreme(spec, block, value, row);
+    }
+}
+
+#define EXTREME_LOOP(cell_type)                                                                    \
+    do {                                                                                           \
+        const cell_type *in = values->data;                                                        \
+        for (uint32_t i = 0; i < n; i++) {                                                         \
+            if (nulls != NULL && nulls[i]) continue;                                               \
+            acc_extreme *acc = (acc_extreme *)(void *)(blocks + stride * group_of[i]);             \
+            cell_type mine, v = in[i];                                                             \
+            memcpy(&mine, acc->cell, sizeof mine);                                                 \
+            if (!acc->has || (max ? v > mine : v < mine)) {                                        \
+                memcpy(acc->cell, &v, sizeof v);                                                   \
+                acc->has = 1;                                                                      \
+            }                                                                                      \
+        }                                                                                          \
+    } while (0)
+
+static base_rc update_extreme(const acc_spec *spec, char *blocks, size_t stride,
+                              const uint32_t *group_of, const col_vec *values,
+                              const int64_t *weights, base_error *err) {
+    uint32_t n = values->n;
+    const uint8_t *nulls = values->nulls;
+    bool max = spec->id == PLAN_AGG_MAX;
+    for (uint32_t i = 0; weights != NULL && i < n; i++) {
+        if (weights[i] < 0 && !(nulls != NULL && nulls[i])) {
+            return base_fail(err, BASE_E_INTERNAL, NULL,
+                             "a row was retracted from an input that only grows");
+        }
+    }
+    switch (spec->arg.kind) {
+    case COL_INT8:
+    case COL_TIME:
+    case COL_TIMESTAMP:
+    case COL_TIMESTAMPTZ:
+        blocks += spec->offset;
+        EXTREME_LOOP(int64_t);
+        return BASE_OK;
+    case COL_INT4:
+    case COL_DATE:
+        blocks += spec->offset;
+        EXTREME_LOOP(int32_t);
+        return BASE_OK;
+    default:
+        for (uint32_t i = 0; i < n; i++) {
+            if (nulls != NULL && nulls[i]) continue;
+            extreme_take(spec, blocks + stride * group_of[i], values, i);
+        }
+        return BASE_OK;
+    }
+}
+
+// ------------------------------------------------------------------------------------ update
+
+void acc_update_weights(char *blocks, size_t stride, const uint32_t *group_of, uint32_t n,
+                        const int64_t *weights) {
+    if (weights == NULL) {
+        for (uint32_t i = 0; i < n; i++) (*acc_weight(blocks + stride * group_of[i]))++;
+        return;
+    }
+    for (uint32_t i = 0; i < n; i++) *acc_weight(blocks + stride * group_of[i]) += weights[i];
+}
+
+#define FOR_VALUES(acc_type, body)                                                                 \
+    for (uint32_t i = 0; i < n; i++) {                                                             \
+        if (nulls != NULL && nulls[i]) continue;                                                   \
+        int64_t w = weights == NULL ? 1 : weights[i];                                              \
+        acc_type *acc = (acc_type *)(void *)(at + stride * group_of[i]);                           \
+        body;                                                                                      \
+    }
+
+#define INT_LOOP(cell_type)                                                                        \
+    do {                                                                                           \
+        const cell_type *in = values->data;                                                        \
+        FOR_VALUES(acc_int, acc->n += w; acc->sum += (base_i128)w * in[i])                         \
+    } while (0)
+
+base_rc acc_update(const acc_spec *spec, char *blocks, size_t stride, const uint32_t *group_of,
+                   const col_vec *values, const int64_t *weights, base_error *err) {
+    char *at = blocks + spec->offset;
+    uint32_t n = values == NULL ? 0 : values->n;
+    const uint8_t *nulls = values == NULL ? NULL : values->nulls;
+    switch (spec->kind) {
+    case ACC_WEIGHT:
+        break;
+    case ACC_COUNT:
+        FOR_VALUES(int64_t, *acc += w)
+        break;
+    case ACC_INT:
+        if (values->type.kind == COL_INT4) {
+            INT_LOOP(int32_t);
+        } else if (values->type.kind == COL_INT8) {
+            INT_LOOP(int64_t);
+        } else {
+            must(values->type.kind == COL_INT2);
+            INT_LOOP(int16_t);
+        }
+        break;
+    case ACC_DEC:
+        FOR_VALUES(acc_dec, dec_take(spec, acc, col_dec(values)[i], w))
+        break;
+    case ACC_FLOAT:
+        if (values->type.kind == COL_FLOAT4) {
+            FOR_VALUES(acc_float, float_take(acc, (double)col_f32(values)[i], w))
+        } else {
+            FOR_VALUES(acc_float, float_take(acc, col_f64(values)[i], w))
+        }
+        break;
+    case ACC_BOOL:
+        FOR_VALUES(acc_bool, acc->n += w; acc->yes += col_u8(values)[i] ? w : 0)
+        break;
+    case ACC_EXTREME:
+        return update_extreme(spec, blocks, stride, group_of, values, weights, err);
+    }
+    return BASE_OK;
+}
+
+// ------------------------------------------------------------------------------------ merge
+
+static void merge_dec(const acc_spec *spec, acc_dec *into, const acc_dec *from) {
+    into->n += from->n;
+    into->overflowed |= from->overflowed;
+    if (from->n != 0 || from->sum != 0 || from->scale != 0) dec_add(into, from->sum, from->scale);
+    if (!spec->scales) {
+        if (into->n == 0 && into->sum == 0) into->scale = 0; // as if there had been nothing
+        return;
+    }
+    into->sticky |= from->sticky;
+    for (int i = 0; i < ACC_SCALES; i++) {
+        if (from->scales[i] == 0) continue;
+        dec_count_scale(into, (int32_t)(from->scales[i] & 63), (int64_t)from->scales[i] >> 6);
+    }
+}
+
+bool acc_merge(const acc_spec *spec, char *into, const char *from) {
+    void *to = into + spec->offset;
+    const void *more = from + spec->offset;
+    switch (spec->kind) {
+    case ACC_WEIGHT:
+        return false;
+    case ACC_COUNT:
+        *(int64_t *)to += *(const int64_t *)more;
+        return false;
+    case ACC_INT: {
+        acc_int *a = to;
+        const acc_int *b = more;
+        a->n += b->n;
+        a->sum += b->sum;
+        return false;
+    }
+    case ACC_DEC:
+        merge_dec(spec, to, more);
+        return false;
+    case ACC_FLOAT: {
+        acc_float *a = to;
+        const acc_float *b = more;
+        a->n += b->n;
+        a->nan += b->nan;
+        a->plus += b->plus;
+        a->minus += b->minus;
+        float_add(a, b->hi, b->lo);
+        if (a->n == 0) a->hi = a->lo = 0; // rounding must not outlive the values
+        return false;
+    }
+    case ACC_BOOL: {
+        acc_bool *a = to;
+        const acc_bool *b = more;
+        a->n += b->n;
+        a->yes += b->yes;
+        return false;
+    }
+    case ACC_EXTREME: {
+        const acc_extreme *b = more;
+        if (!b->has) return false;
+        acc_extreme *a = to;
+        col_vec theirs = {.type = spec->arg, .n = 1, .data = (void *)(uintptr_t)b->cell};
+        col_vec mine = {.type = spec->arg, .n = 1, .data = a->cell};
+        if (a->has && !better(spec, col_cells_compare(&theirs, 0, &mine, 0))) return false;
+        *a = *b;
+        return true;
+    }
+    }
+    return false;
+}
+
+// ------------------------------------------------------------------------------------ results
+
+static void set_int(col_vec *out, uint32_t row, int64_t v) {
+    col_i64(out)[row] = v;
+}
+
+static base_rc int_result(const acc_spec *spec, const acc_int *acc, col_vec *out, uint32_t row,
+                          base_error *err) {
+    base_i128 sum = acc->sum;
+    if (spec->id == PLAN_AGG_SUM && out->type.kind == COL_INT8) {
+        if (sum > INT64_MAX || sum < INT64_MIN) {
+            return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_NUMERIC_RANGE,
+                             "bigint out of range");
+        }
+        set_int(out, row, (int64_t)sum);
+        return BASE_OK;
+    }
+    base_decimal total = base_decimal_make(sum, 0);
+    if (spec->id == PLAN_AGG_SUM) {
+        col_dec(out)[row] = total;
+        return BASE_OK;
+    }
+    return base_decimal_div(total, base_decimal_from_i64(acc->n), &col_dec(out)[row], err);
+}
+
+static base_rc dec_result(const acc_spec *spec, const acc_dec *acc, col_vec *out, uint32_t row,
+                          base_error *err) {
+    base_decimal sum;
+    base_rc rc = dec_sum(spec, acc, &sum, err);
+    if (rc != BASE_OK) return rc;
+    if (spec->id == PLAN_AGG_SUM) {
+        col_dec(out)[row] = sum;
+        return BASE_OK;
+    }
+    return base_decimal_div(sum, base_decimal_from_i64(acc->n), &col_dec(out)[row], err);
+}
+
+static base_rc float_result(const acc_spec *spec, const acc_float *acc, col_vec *out, uint32_t row,
+                            base_error *err) {
+    double v = float_sum(acc);
+    bool special = acc->nan > 0 || acc->plus > 0 || acc->minus > 0;
+    if (spec->id == PLAN_AGG_AVG) v /= (double)acc->n;
+    bool narrow = out->type.kind == COL_FLOAT4;
+    if (!special && (!isfinite(v) || (narrow && !isfinite((float)v)))) {
+        return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_NUMERIC_RANGE,
+                         "value out of range: overflow");
+    }
+    if (narrow) {
+        col_f32(out)[row] = (float)v;
+    } else {
+        col_f64(out)[row] = v;
+    }
+    return BASE_OK;
+}
+
+// How many values are in; 0 or less gives null for all but counts.
+static int64_t values_in(const acc_spec *spec, const void *at) {
+    switch (spec->kind) {
+    case ACC_WEIGHT:
+    case ACC_COUNT:
+        return 1;
+    case ACC_EXTREME:
+        return ((const acc_extreme *)at)->has != 0;
+    default:
+        return *(const int64_t *)at; // n is the first member of all the others
+    }
+}
+
+base_rc acc_result(const acc_spec *spec, const char *block, col_vec *out, uint32_t row,
+                   base_arena *arena, base_error *err) {
+    const void *at = block + spec->offset;
+    if (values_in(spec, at) <= 0) {
+        col_vec_set_null(out, arena, row);
+        return BASE_OK;
+    }
+    switch (spec->kind) {
+    case ACC_WEIGHT:
+        set_int(out, row, *(const int64_t *)(const void *)block);
+        return BASE_OK;
+    case ACC_COUNT:
+        set_int(out, row, *(const int64_t *)at);
+        return BASE_OK;
+    case ACC_INT:
+        return int_result(spec, at, out, row, err);
+    case ACC_DEC:
+        return dec_result(spec, at, out, row, err);
+    case ACC_FLOAT:
+        return float_result(spec, at, out, row, err);
+    case ACC_BOOL: {
+        const acc_bool *acc = at;
+        col_u8(out)[row] = spec->id == PLAN_AGG_BOOL_AND ? acc->yes >= acc->n : acc->yes > 0;
+        return BASE_OK;
+    }
+    case ACC_EXTREME: {
+        size_t width = col_kind_width(spec->arg.kind);
+        must(col_kind_width(out->type.kind) == width);
+        memcpy((char *)out->data + width * row, ((const acc_extreme *)at)->cell, width);
+        return BASE_OK;
+    }
+    }
+    return BASE_OK;
+}

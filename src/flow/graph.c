@@ -1,0 +1,516 @@
+// graph.c - builds operators from plans and drives them through a step.
+//
+// Invariants:
+//  - graph->ops is in topological order: an operator is made after those it reads from, so that
+//    flushing in that order lets each see all of its input first.
+//  - A view's root feeds a collector (kept per view) and the scans of later views.
+//  - Without a store a graph lives for one step, so that operators need keep nothing but the step.
+// Entry points: flow_graph_create, flow_graph_add, then begin / push / flush / output / save / end.
+#include "flow/flow_int.h"
+
+#include <stdlib.h>
+
+typedef struct flow_view {
+    uint32_t id;
+    const plan_object *object; // NULL for id 0
+    const plan_node *plan;
+    flow_op *root;
+    flow_op *collector;
+    flow_pile pile;          // of the step
+    const col_batch *output; // once asked for
+    bool output_made;
+} flow_view;
+
+// ------------------------------------------------------------------------------------ life
+
+base_rc flow_graph_create(const flow_graph_config *config, flow_graph **out, base_error *err) {
+    (void)err;
+    flow_graph *graph = calloc(1, sizeof *graph);
+    must(graph != NULL);
+    base_arena_init(&graph->arena, 16 << 10);
+    graph->store = config->store;
+    graph->cache_bytes = config->cache_bytes == 0 ? 256ull << 20 : config->cache_bytes;
+    graph->batch_rows = config->batch_rows == 0 ? 65536 : config->batch_rows;
+    graph->dedup_off = config->dedup_off;
+    graph->memory_limit_bytes = config->memory_limit_bytes;
+    *out = graph;
+    return BASE_OK;
+}
+
+void flow_graph_destroy(flow_graph *graph) {
+    if (graph == NULL) return;
+    for (uint32_t i = 0; i < graph->nops; i++) graph->ops[i]->class->close(graph->ops[i]);
+    free(graph->ops);
+    free(graph->inputs);
+    free(graph->sources);
+    free(graph->views);
+    base_arena_deinit(&graph->arena);
+    free(graph);
+}
+
+#define GROW(array, n, cap)                                                                        \
+    do {                                                                                           \
+        if ((n) == (cap)) {                                                                        \
+            (cap) = (cap) == 0 ? 8 : (cap)*2;                                                      \
+            (array) = realloc((array), sizeof *(array) * (cap));                                   \
+            must((array) != NULL);                                                                 \
+        }                                                                                          \
+    } while (0)
+
+static void add_op(flow_graph *graph, flow_op *op) {
+    GROW(graph->ops, graph->nops, graph->ops_cap);
+    graph->ops[graph->nops++] = op;
+}
+
+static void connect(flow_op *from, flow_op *to, uint32_t port) {
+    flow_out *out = &from->out;
+    if (out->nedges == out->cap) {
+        uint32_t cap = out->cap == 0 ? 4 : out->cap * 2;
+        flow_edge *edges = base_arena_array(&from->graph->arena, flow_edge, cap);
+        if (out->nedges > 0) memcpy(edges, out->edges, sizeof *edges * out->nedges);
+        out->edges = edges;
+        out->cap = cap;
+    }
+    out->edges[out->nedges++] = (flow_edge){to, port};
+}
+
+void flow_heap_add(flow_op *op, int64_t bytes) {
+    op->graph->heap_bytes = (uint64_t)((int64_t)op->graph->heap_bytes + bytes);
+}
+
+base_rc flow_poll(flow_graph *graph, flow_ctx *ctx, base_error *err) {
+    if (ctx->cancelled != NULL && ctx->cancelled(ctx->cancel_arg)) {
+        return base_fail(err, BASE_E_CANCELLED, BASE_SQLSTATE_CANCELLED,
+                         "canceling statement due to user request");
+    }
+    uint64_t held = ctx->arena->total_bytes + graph->heap_bytes;
+    if (graph->store == NULL && graph->memory_limit_bytes > 0 && held > graph->memory_limit_bytes) {
+        base_fail(err, BASE_E_LIMIT, BASE_SQLSTATE_OUT_OF_MEMORY,
+                  "the query needs more than its limit of %llu bytes of memory",
+                  (unsigned long long)graph->memory_limit_bytes);
+        base_error_hint(err, "read fewer rows or columns, or group by fewer values");
+        return BASE_E_LIMIT;
+    }
+    return BASE_OK;
+}
+
+base_rc flow_emit(flow_out *out, flow_ctx *ctx, const col_batch *batch, base_error *err) {
+    if (batch->nrows == 0) return BASE_OK;
+    flow_op *owner = out->owner;
+    flow_graph *graph = owner->graph;
+    owner->stats.rows_out += batch->nrows;
+    base_rc rc = flow_poll(graph, ctx, err);
+    bool restricted = graph->restricted && owner->node == NULL;
+    for (uint32_t i = 0; rc == BASE_OK && i < out->nedges; i++) {
+        flow_op *to = out->edges[i].op;
+        if (restricted && to->view_id != graph->only_view) continue;
+        rc = to->class->push(to, ctx, out->edges[i].port, batch, &to->out, err);
+    }
+    return rc;
+}
+
+// ------------------------------------------------------------------------------------ collector
+
+typedef struct collector_op {
+    flow_op op;
+    uint32_t view; // index; the views may move
+} collector_op;
+
+static base_rc collector_push(flow_op *op, flow_ctx *ctx, uint32_t port, const col_batch *batch,
+                              flow_out *out, base_error *err) {
+    (void)port, (void)out, (void)err;
+    op->stats.rows_in += batch->nrows;
+    flow_pile_add(&op->graph->views[((collector_op *)op)->view].pile, ctx->arena, batch);
+    return BASE_OK;
+}
+static base_rc collector_flush(flow_op *op, flow_ctx *ctx, flow_out *out, base_error *err) {
+    (void)op, (void)ctx, (void)out, (void)err;
+    return BASE_OK;
+}
+static base_rc collector_save(flow_op *op, flow_ctx *ctx, base_error *err) {
+    (void)op, (void)ctx, (void)err;
+    return BASE_OK;
+}
+static void collector_reset(flow_op *op) {
+    (void)op;
+}
+static void collector_stats(flow_op *op, flow_op_stats *stats) {
+    *stats = op->stats;
+}
+
+static const flow_op_class collector_class = {.name = "output",
+                                              .push = collector_push,
+                                              .flush = collector_flush,
+                                              .save = collector_save,
+                                              .reset = collector_reset,
+                                              .verify = collector_save,
+                                              .stats = collector_stats,
+                                              .close = collector_reset};
+
+// ------------------------------------------------------------------------------------ building
+
+static flow_view *find_view(const flow_graph *graph, uint32_t id) {
+    for (uint32_t i = 0; i < graph->nviews; i++) {
+        if (graph->views[i].id == id) return &graph->views[i];
+    }
+    return NULL;
+}
+
+static bool is_log_object(const plan_object *object) {
+    return object->kind == PLAN_OBJECT_STREAM || object->kind == PLAN_OBJECT_TABLE;
+}
+
+static void add_column(flow_graph *graph, flow_input *input, uint32_t column) {
+    uint32_t at = 0;
+    while (at < input->ncolumns && input->columns[at] < column) at++;
+    if (at < input->ncolumns && input->columns[at] == column) return;
+    uint32_t *columns = base_arena_array(&graph->arena, uint32_t, input->ncolumns + 1u);
+    for (uint32_t i = 0; i < input->ncolumns; i++) columns[i < at ? i : i + 1] = input->columns[i];
+    columns[at] = column;
+    input->columns = columns;
+    input->ncolumns++;
+}
+
+static base_rc add_input(flow_graph *graph, const plan_object *object, uint32_t *index,
+                         base_error *err) {
+    flow_op *source;
+    base_rc rc = flow_source_create(graph, object, &source, err);
+    if (rc != BASE_OK) return rc;
+    add_op(graph, source);
+    if (graph->ninputs == graph->inputs_cap) {
+        graph->inputs_cap = graph->inputs_cap == 0 ? 8 : graph->inputs_cap * 2;
+        graph->inputs = realloc(graph->inputs, sizeof *graph->inputs * graph->inputs_cap);
+        graph->sources = realloc(graph->sources, sizeof *graph->sources * graph->inputs_cap);
+        must(graph->inputs != NULL && graph->sources != NULL);
+    }
+    bool keyed = is_log_object(object) && object->nkey > 0;
+    *index = graph->ninputs++;
+    flow_input *input = &graph->inputs[*index];
+    *input = (flow_input){.object = object,
+                          .dedup = keyed && object->kind == PLAN_OBJECT_STREAM && !graph->dedup_off,
+                          .upsert = keyed && object->kind == PLAN_OBJECT_TABLE};
+    graph->sources[*index] = source;
+    if (is_log_object(object)) {
+        for (uint32_t i = 0; i < object->nkey; i++) add_column(graph, input, object->key[i]);
+        if (object->event_time >= 0) add_column(graph, input, (uint32_t)object->event_time);
+    }
+    // The stored row of a table serves views to come: it has all columns.
+    for (uint32_t i = 0; input->upsert && i < object->ncolumns; i++) add_column(graph, input, i);
+    return BASE_OK;
+}
+
+static base_rc build_scan(flow_graph *graph, const plan_node *node, flow_op **out, flow_op **from,
+                          base_error *err) {
+    base_rc rc = flow_scan_create(graph, node, 0, out, err);
+    if (rc != BASE_OK) return rc;
+    const plan_object *object = node->object;
+    flow_view *view = object->kind == PLAN_OBJECT_VIEW ? find_view(graph, object->id) : NULL;
+    if (view != NULL) {
+        for (uint32_t i = 0; i < node->ncolumns; i++) {
+            if (node->indexes[i] >= view->plan->ncolumns) {
+                return base_fail(err, BASE_E_UNSUPPORTED, NULL,
+                                 "system columns of view \"%s.%s\" cannot be used in a view",
+                                 object->schema, object->name);
+            }
+        }
+        *from = view->root;
+        flow_scan_bind(*out, NULL);
+        return BASE_OK;
+    }
+    uint32_t at = 0;
+    while (at < graph->ninputs && graph->inputs[at].object->id != object->id) at++;
+    if (at == graph->ninputs) rc = add_input(graph, object, &at, err);
+    if (rc != BASE_OK) return rc;
+    for (uint32_t i = 0; i < node->ncolumns; i++) {
+        add_column(graph, &graph->inputs[at], node->indexes[i]);
+    }
+    *from = graph->sources[at];
+    return BASE_OK;
+}
+
+// Which columns of input i a node reads, given which of its own are read.
+static bool *child_needs(flow_graph *graph, const plan_node *node, uint32_t i, const bool *needed) {
+    const plan_node *child = node->inputs[i];
+    bool *needs = base_arena_array(&graph->arena, bool, child->ncolumns + 1u);
+    switch (node->kind) {
+    case PLAN_NODE_FILTER:
+        memcpy(needs, needed, sizeof(bool) * child->ncolumns);
+        flow_mark_columns(node->predicate, needs);
+        return needs;
+    case PLAN_NODE_PROJECT:
+        for (uint32_t c = 0; c < node->ncolumns; c++) {
+            if (needed[c]) flow_mark_columns(node->exprs[c], needs);
+        }
+        return needs;
+    case PLAN_NODE_TUMBLE:
+        memcpy(needs, needed, sizeof(bool) * child->ncolumns);
+        needs[node->time_column] = true;
+        return needs;
+    case PLAN_NODE_AGGREGATE:
+        for (uint32_t c = 0; c < node->nexprs; c++) flow_mark_columns(node->exprs[c], needs);
+        for (uint32_t c = 0; c < node->naggs; c++) {
+            if (node->aggs[c].arg != NULL) flow_mark_columns(node->aggs[c].arg, needs);
+            if (node->aggs[c].filter != NULL) flow_mark_columns(node->aggs[c].filter, needs);
+        }
+        return needs;
+    case PLAN_NODE_UNION_ALL:
+        memcpy(needs, needed, sizeof(bool) * child->ncolumns);
+        return needs;
+    default: // they compare, keep or give whole rows
+        memset(needs, 1, sizeof(bool) * child->ncolumns);
+        return needs;
+    }
+}
+
+// Whether no row of the output is ever retracted.
+static bool append_only(const flow_graph *graph, const plan_node *node) {
+    switch (node->kind) {
+    case PLAN_NODE_SCAN: // without a store there is one step, in which tables give what is there
+        return node->object->kind == PLAN_OBJECT_STREAM || graph->store == NULL;
+    case PLAN_NODE_VALUES:
+        return true;
+    case PLAN_NODE_AGGREGATE:
+        return graph->store == NULL;
+    case PLAN_NODE_SORT:
+        if (graph->store != NULL && (node->limit >= 0 || node->offset > 0)) return false;
+        break;
+    case PLAN_NODE_JOIN:
+        if (graph->store != NULL && node->join != PLAN_JOIN_INNER) return false;
+        break;
+    default:
+        break;
+    }
+    for (uint32_t i = 0; i < node->ninputs; i++) {
+        if (!append_only(graph, node->inputs[i])) return false;
+    }
+    return true;
+}
+
+static base_rc build(flow_graph *graph, uint32_t view_id, const plan_node *node, const bool *needed,
+                     flow_op **out, base_error *err);
+
+static base_rc make_op(flow_graph *graph, uint32_t view_id, const plan_node *node,
+                       const bool *needed, flow_op **out, flow_op **from, base_error *err) {
+    switch (node->kind) {
+    case PLAN_NODE_SCAN:
+        return build_scan(graph, node, out, from, err);
+    case PLAN_NODE_VALUES:
+        return flow_values_create(graph, view_id, node, out, err);
+    case PLAN_NODE_FILTER:
+        return flow_filter_create(graph, node, needed, out, err);
+    case PLAN_NODE_PROJECT:
+        return flow_project_create(graph, node, needed, out, err);
+    case PLAN_NODE_TUMBLE:
+        return flow_tumble_create(graph, node, needed, out, err);
+    case PLAN_NODE_AGGREGATE:
+        return flow_agg_create(graph, view_id, node, append_only(graph, node->inputs[0]), out, err);
+    case PLAN_NODE_JOIN:
+        return flow_join_create(graph, view_id, node, out, err);
+    case PLAN_NODE_DISTINCT:
+        return flow_distinct_create(graph, view_id, node, out, err);
+    case PLAN_NODE_UNION_ALL:
+        return flow_union_create(graph, node, out, err);
+    case PLAN_NODE_SORT:
+        return flow_sort_create(graph, view_id, node, out, err);
+    }
+    return base_fail(err, BASE_E_UNSUPPORTED, NULL, "a plan node of kind %d cannot be run",
+                     (int)node->kind);
+}
+
+static base_rc build(flow_graph *graph, uint32_t view_id, const plan_node *node, const bool *needed,
+                     flow_op **out, base_error *err) {
+    flow_op **inputs = base_arena_array(&graph->arena, flow_op *, node->ninputs + 1u);
+    for (uint32_t i = 0; i < node->ninputs; i++) {
+        base_rc rc = build(graph, view_id, node->inputs[i], child_needs(graph, node, i, needed),
+                           &inputs[i], err);
+        if (rc != BASE_OK) return rc;
+    }
+    flow_op *op = NULL, *from = NULL;
+    base_rc rc = make_op(graph, view_id, node, needed, &op, &from, err);
+    if (op != NULL) {
+        op->view_id = view_id;
+        add_op(graph, op); // also when it failed: it is closed with the graph
+    }
+    if (rc != BASE_OK) return rc;
+    if (from != NULL) connect(from, op, 0);
+    for (uint32_t i = 0; i < node->ninputs; i++) connect(inputs[i], op, i);
+    *out = op;
+    return BASE_OK;
+}
+
+base_rc flow_graph_add(flow_graph *graph, const plan_object *view, const plan_node *plan,
+                       base_error *err) {
+    uint32_t id = view == NULL ? 0 : view->id;
+    if (find_view(graph, id) != NULL) {
+        return base_fail(err, BASE_E_EXISTS, NULL, "view %u is in the graph already", id);
+    }
+    bool *needed = base_arena_array(&graph->arena, bool, plan->ncolumns + 1u);
+    memset(needed, 1, plan->ncolumns);
+    flow_op *root;
+    base_rc rc = build(graph, id, plan, needed, &root, err);
+    if (rc != BASE_OK) return rc;
+    GROW(graph->views, graph->nviews, graph->views_cap);
+    collector_op *collector = base_arena_new(&graph->arena, collector_op);
+    FLOW_OP_INIT(&collector->op, &collector_class, graph, id, plan);
+    collector->view = graph->nviews;
+    add_op(graph, &collector->op);
+    connect(root, &collector->op, 0);
+    graph->views[graph->nviews++] = (flow_view){
+        .id = id, .object = view, .plan = plan, .root = root, .collector = &collector->op};
+    return BASE_OK;
+}
+
+size_t flow_graph_inputs(const flow_graph *graph, const flow_input **out) {
+    *out = graph->inputs;
+    return graph->ninputs;
+}
+
+// ------------------------------------------------------------------------------------ a step
+
+void flow_graph_begin(flow_graph *graph, flow_ctx *ctx) {
+    graph->ctx = ctx;
+    base_error_clear(&graph->begin_error);
+    if (graph->store == NULL && graph->stepped) {
+        base_fail(&graph->begin_error, BASE_E_UNSUPPORTED, NULL,
+                  "a graph without a store runs for one step");
+    }
+    must(graph->store == NULL || ctx->txn != NULL);
+    graph->stepped = true;
+    for (uint32_t i = 0; i < graph->nviews; i++) {
+        graph->views[i].pile = (flow_pile){0};
+        graph->views[i].output = NULL;
+        graph->views[i].output_made = false;
+    }
+    for (uint32_t i = 0; i < graph->ninputs; i++) {
+        const flow_out *out = &graph->sources[i]->out;
+        for (uint32_t e = 0; e < out->nedges; e++) {
+            flow_scan_bind(out->edges[e].op, &graph->inputs[i]);
+        }
+    }
+}
+
+base_rc flow_graph_push(flow_graph *graph, size_t input, const col_batch *batch,
+                        const flow_origin *origin, base_error *err) {
+    must(input < graph->ninputs && graph->ctx != NULL);
+    if (graph->begin_error.code != BASE_OK) {
+        *err = graph->begin_error;
+        return err->code;
+    }
+    must(batch->ncols == graph->inputs[input].ncolumns);
+    if (batch->nrows == 0) return BASE_OK;
+    return flow_source_push(graph->sources[input], graph->ctx, batch, origin, err);
+}
+
+base_rc flow_graph_push_to(flow_graph *graph, size_t input, uint32_t view_id,
+                           const col_batch *batch, const flow_origin *origin, base_error *err) {
+    graph->restricted = true;
+    graph->only_view = view_id;
+    base_rc rc = flow_graph_push(graph, input, batch, origin, err);
+    graph->restricted = false;
+    return rc;
+}
+
+base_rc flow_graph_fill(flow_graph *graph, size_t input, uint32_t view_id, base_error *err) {
+    must(input < graph->ninputs && graph->ctx != NULL);
+    graph->restricted = true;
+    graph->only_view = view_id;
+    base_rc rc = flow_source_fill(graph->sources[input], graph->ctx, err);
+    graph->restricted = false;
+    return rc;
+}
+
+base_rc flow_graph_push_view(flow_graph *graph, uint32_t from_view_id, uint32_t to_view_id,
+                             const col_batch *batch, base_error *err) {
+    flow_view *view = find_view(graph, from_view_id);
+    must(view != NULL && graph->ctx != NULL);
+    const flow_out *out = &view->root->out;
+    for (uint32_t i = 0; i < out->nedges && batch->nrows > 0; i++) {
+        flow_op *to = out->edges[i].op;
+        if (to->view_id != to_view_id || to == view->collector) continue;
+        base_rc rc = to->class->push(to, graph->ctx, out->edges[i].port, batch, &to->out, err);
+        if (rc != BASE_OK) return rc;
+    }
+    return BASE_OK;
+}
+
+base_rc flow_graph_flush(flow_graph *graph, base_error *err) {
+    if (graph->begin_error.code != BASE_OK) {
+        *err = graph->begin_error;
+        return err->code;
+    }
+    base_rc rc = flow_poll(graph, graph->ctx, err);
+    for (uint32_t i = 0; rc == BASE_OK && i < graph->nops; i++) {
+        flow_op *op = graph->ops[i];
+        rc = op->class->flush(op, graph->ctx, &op->out, err);
+    }
+    return rc;
+}
+
+static bool all_ones(const flow_pile *pile) {
+    for (uint32_t i = 0; i < pile->n; i++) {
+        if (pile->batches[i]->weights != NULL) return false;
+    }
+    return true;
+}
+
+const col_batch *flow_graph_output(flow_graph *graph, uint32_t view_id) {
+    flow_view *view = find_view(graph, view_id);
+    if (view == NULL || view->pile.n == 0) return NULL;
+    if (view->output_made) return view->output;
+    base_arena *arena = graph->ctx->arena;
+    const col_batch *batch = flow_pile_concat(&view->pile, arena, view->plan);
+    // An ad-hoc result is in order, if it has one, and nothing in it cancels.
+    bool as_is =
+        graph->store == NULL && (view->plan->kind == PLAN_NODE_SORT || all_ones(&view->pile));
+    if (!as_is) batch = col_consolidate(arena, batch);
+    view->output = batch->nrows == 0 ? NULL : batch;
+    view->output_made = true;
+    return view->output;
+}
+
+base_rc flow_graph_save(flow_graph *graph, base_error *err) {
+    base_rc rc = BASE_OK;
+    for (uint32_t i = 0; rc == BASE_OK && graph->store != NULL && i < graph->nops; i++) {
+        rc = graph->ops[i]->class->save(graph->ops[i], graph->ctx, err);
+    }
+    return rc;
+}
+
+static void forget_step(flow_graph *graph) {
+    for (uint32_t i = 0; i < graph->nviews; i++) {
+        graph->views[i].pile = (flow_pile){0};
+        graph->views[i].output = NULL;
+        graph->views[i].output_made = false;
+    }
+    graph->ctx = NULL;
+    graph->restricted = false;
+}
+
+void flow_graph_end(flow_graph *graph) {
+    forget_step(graph);
+}
+
+void flow_graph_reset(flow_graph *graph) {
+    forget_step(graph);
+    for (uint32_t i = 0; i < graph->nops; i++) graph->ops[i]->class->reset(graph->ops[i]);
+}
+
+base_rc flow_graph_verify(flow_graph *graph, flow_ctx *ctx, base_error *err) {
+    base_rc rc = BASE_OK;
+    for (uint32_t i = 0; rc == BASE_OK && graph->store != NULL && i < graph->nops; i++) {
+        rc = graph->ops[i]->class->verify(graph->ops[i], ctx, err);
+    }
+    return rc;
+}
+
+void flow_graph_stats(flow_graph *graph,
+                      void (*visit)(void *arg, uint32_t view_id, uint32_t node_id, const char *op,
+                                    const flow_op_stats *stats),
+                      void *arg) {
+    for (uint32_t i = 0; i < graph->nops; i++) {
+        flow_op *op = graph->ops[i];
+        flow_op_stats stats = {0};
+        op->class->stats(op, &stats);
+        visit(arg, op->view_id, op->node_id, op->class->name, &stats);
+    }
+}
