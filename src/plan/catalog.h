@@ -58,6 +58,8 @@ typedef struct plan_object {
     uint32_t noptions;
     const plan_option *options; // WITH (...), as given
 
+    bool always_empty; // SYSTEM: never has a row, e.g. pg_policy; the binder may rely on it
+
     // Streams and tables.
     uint32_t nkey;
     const uint32_t *key; // business key: column indexes; nkey 0: none

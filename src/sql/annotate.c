@@ -1,0 +1,210 @@
+// annotate.c - what is known of a plan's output once its shape stands: ids in preorder, which
+// columns are never null, what they mean to time, and which columns are unique. Entry point:
+// sql_annotate.
+#include "sql/sql_int.h"
+
+#include "base/must.h"
+
+static void inherit(plan_column *to, const plan_column *from) {
+    to->not_null = from->not_null;
+    to->time_role = from->time_role;
+    to->window_us = from->window_us;
+    to->hidden = false;
+    to->default_value = NULL;
+}
+
+static void set_key(sql_ctx *ctx, plan_node *node, uint32_t n, const uint32_t *columns) {
+    uint32_t *key = base_arena_array(ctx->arena, uint32_t, n);
+    if (n > 0) memcpy(key, columns, n * sizeof *key);
+    node->nkey = n;
+    node->key = key;
+}
+
+static bool never_null(const plan_expr *expr, const plan_node *input) {
+    switch (expr->kind) {
+    case PLAN_EXPR_COLUMN:
+        return input->columns[expr->index].not_null;
+    case PLAN_EXPR_CONST:
+        return !col_is_null(expr->constant, 0);
+    case PLAN_EXPR_IS_NULL:
+    case PLAN_EXPR_IS_NOT_NULL:
+    case PLAN_EXPR_IS_TRUE:
+    case PLAN_EXPR_IS_DISTINCT:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void annotate_scan(sql_ctx *ctx, plan_node *node) {
+    const plan_object *object = node->object;
+    bool is_view = object->kind == PLAN_OBJECT_VIEW;
+    uint32_t n = is_view ? object->nview_key : object->nkey, found = 0;
+    const uint32_t *key = is_view ? object->view_key : object->key;
+    // A stream's repeats are recognised within its horizon only; with one, its key may repeat.
+    if (object->kind == PLAN_OBJECT_STREAM && object->dedup_horizon_us != 0) n = 0;
+    uint32_t *columns = base_arena_array(ctx->arena, uint32_t, n);
+    for (uint32_t i = 0; i < node->ncolumns; i++) {
+        const plan_column *source = &object->columns[node->indexes[i]];
+        inherit(&sql_columns(node)[i], source);
+        sql_columns(node)[i].comment = source->comment;
+        if (is_view && source->hidden) node->system_columns = true;
+    }
+    for (uint32_t k = 0; k < n; k++)
+        for (uint32_t i = 0; i < node->ncolumns; i++)
+            if (node->indexes[i] == key[k]) {
+                columns[found++] = i;
+                break;
+            }
+    set_key(ctx, node, found == n ? n : 0, columns);
+}
+
+static void annotate_values(sql_ctx *ctx, plan_node *node) {
+    for (uint32_t i = 0; i < node->ncolumns; i++) {
+        bool not_null = true;
+        for (uint32_t k = i; k < node->nexprs; k += node->ncolumns)
+            not_null &= never_null(node->exprs[k], node);
+        inherit(&sql_columns(node)[i], &(plan_column){.not_null = not_null});
+    }
+    set_key(ctx, node, 0, NULL);
+}
+
+static void annotate_same(sql_ctx *ctx, plan_node *node) {
+    const plan_node *input = node->inputs[0];
+    for (uint32_t i = 0; i < node->ncolumns; i++)
+        inherit(&sql_columns(node)[i], &input->columns[i]);
+    set_key(ctx, node, input->nkey, input->key);
+}
+
+static void annotate_project(sql_ctx *ctx, plan_node *node) {
+    const plan_node *input = node->inputs[0];
+    uint32_t found = 0, *key = base_arena_array(ctx->arena, uint32_t, input->nkey);
+    for (uint32_t i = 0; i < node->ncolumns; i++) {
+        const plan_expr *expr = node->exprs[i];
+        plan_column computed = {.not_null = never_null(expr, input)};
+        inherit(&sql_columns(node)[i],
+                expr->kind == PLAN_EXPR_COLUMN ? &input->columns[expr->index] : &computed);
+    }
+    for (uint32_t k = 0; k < input->nkey; k++)
+        for (uint32_t i = 0; i < node->ncolumns; i++)
+            if (node->exprs[i]->kind == PLAN_EXPR_COLUMN &&
+                node->exprs[i]->index == input->key[k]) {
+                key[found++] = i;
+                break;
+            }
+    set_key(ctx, node, found == input->nkey ? found : 0, key);
+}
+
+static void annotate_tumble(sql_ctx *ctx, plan_node *node) {
+    const plan_node *input = node->inputs[0];
+    uint32_t n = input->ncolumns;
+    for (uint32_t i = 0; i < n; i++) inherit(&sql_columns(node)[i], &input->columns[i]);
+    bool not_null = input->columns[node->time_column].not_null;
+    for (uint32_t i = 0; i < 2; i++)
+        inherit(&sql_columns(node)[n + i],
+                &(plan_column){.not_null = not_null,
+                               .time_role = i == 0 ? PLAN_TIME_WINDOW_START : PLAN_TIME_WINDOW_END,
+                               .window_us = node->window_us});
+    set_key(ctx, node, input->nkey, input->key);
+}
+
+static void annotate_aggregate(sql_ctx *ctx, plan_node *node) {
+    const plan_node *input = node->inputs[0];
+    uint32_t *key = base_arena_array(ctx->arena, uint32_t, node->nexprs);
+    for (uint32_t i = 0; i < node->nexprs; i++) {
+        const plan_expr *expr = node->exprs[i];
+        plan_column computed = {.not_null = never_null(expr, input)};
+        inherit(&sql_columns(node)[i],
+                expr->kind == PLAN_EXPR_COLUMN ? &input->columns[expr->index] : &computed);
+        key[i] = i;
+    }
+    for (uint32_t i = 0; i < node->naggs; i++) {
+        plan_agg_id id = node->aggs[i].def->id;
+        inherit(&sql_columns(node)[node->nexprs + i],
+                &(plan_column){.not_null = id == PLAN_AGG_COUNT || id == PLAN_AGG_COUNT_STAR});
+    }
+    set_key(ctx, node, node->nexprs, key);
+}
+
+static bool contains_all(uint32_t n, const uint32_t *columns, uint32_t nkey, const uint32_t *key) {
+    if (nkey == 0) return false;
+    for (uint32_t k = 0; k < nkey; k++) {
+        uint32_t i = 0;
+        while (i < n && columns[i] != key[k]) i++;
+        if (i == n) return false;
+    }
+    return true;
+}
+
+static void annotate_join(sql_ctx *ctx, plan_node *node) {
+    const plan_node *left = node->inputs[0], *right = node->inputs[1];
+    bool inner = node->join == PLAN_JOIN_INNER;
+    for (uint32_t i = 0; i < left->ncolumns; i++) inherit(&sql_columns(node)[i], &left->columns[i]);
+    for (uint32_t i = 0; i < right->ncolumns; i++) {
+        plan_column *column = &sql_columns(node)[left->ncolumns + i];
+        inherit(column, &right->columns[i]);
+        if (!inner) inherit(column, &(plan_column){.not_null = false});
+    }
+    uint32_t n = 0, *key = base_arena_array(ctx->arena, uint32_t, left->nkey + right->nkey);
+    // At most one match a left row: the left key stays unique; likewise the other way.
+    bool one_right = contains_all(node->nequi, node->right_keys, right->nkey, right->key);
+    bool one_left = contains_all(node->nequi, node->left_keys, left->nkey, left->key);
+    if (left->nkey == 0 || (right->nkey == 0 && !one_right)) {
+        set_key(ctx, node, 0, NULL);
+        return;
+    }
+    bool only_right = inner && one_left && !one_right;
+    for (uint32_t i = 0; i < left->nkey && !only_right; i++) key[n++] = left->key[i];
+    for (uint32_t i = 0; i < right->nkey && !one_right; i++)
+        key[n++] = left->ncolumns + right->key[i];
+    set_key(ctx, node, n, key);
+}
+
+static void annotate_distinct(sql_ctx *ctx, plan_node *node) {
+    annotate_same(ctx, node);
+    if (node->nkey > 0) return;
+    uint32_t *key = base_arena_array(ctx->arena, uint32_t, node->ncolumns);
+    for (uint32_t i = 0; i < node->ncolumns; i++) key[i] = i;
+    set_key(ctx, node, node->ncolumns, key);
+}
+
+static void annotate_union(sql_ctx *ctx, plan_node *node) {
+    for (uint32_t i = 0; i < node->ncolumns; i++) {
+        const plan_column *a = &node->inputs[0]->columns[i], *b = &node->inputs[1]->columns[i];
+        plan_column both = {.not_null = a->not_null && b->not_null};
+        if (a->time_role == b->time_role && a->window_us == b->window_us) {
+            both.time_role = a->time_role;
+            both.window_us = a->window_us;
+        }
+        inherit(&sql_columns(node)[i], &both);
+    }
+    set_key(ctx, node, 0, NULL);
+}
+
+static void (*const annotators[])(sql_ctx *, plan_node *) = {
+    [PLAN_NODE_SCAN] = annotate_scan,       [PLAN_NODE_VALUES] = annotate_values,
+    [PLAN_NODE_FILTER] = annotate_same,     [PLAN_NODE_PROJECT] = annotate_project,
+    [PLAN_NODE_TUMBLE] = annotate_tumble,   [PLAN_NODE_AGGREGATE] = annotate_aggregate,
+    [PLAN_NODE_JOIN] = annotate_join,       [PLAN_NODE_DISTINCT] = annotate_distinct,
+    [PLAN_NODE_UNION_ALL] = annotate_union, [PLAN_NODE_SORT] = annotate_same,
+};
+
+static plan_node *annotate(sql_ctx *ctx, const plan_node *node, uint32_t *next_id) {
+    plan_node *copy = sql_node(ctx, node->kind, node->ncolumns, node->ninputs, NULL, NULL);
+    const plan_node **inputs = copy->inputs;
+    plan_column *columns = sql_columns(copy);
+    *copy = *node;
+    copy->inputs = inputs;
+    copy->columns = columns;
+    if (node->ncolumns > 0) memcpy(columns, node->columns, node->ncolumns * sizeof *columns);
+    copy->id = (*next_id)++;
+    for (uint32_t i = 0; i < node->ninputs; i++)
+        inputs[i] = annotate(ctx, node->inputs[i], next_id);
+    annotators[copy->kind](ctx, copy);
+    return copy;
+}
+
+plan_node *sql_annotate(sql_ctx *ctx, const plan_node *node) {
+    uint32_t next_id = 0;
+    return annotate(ctx, node, &next_id);
+}

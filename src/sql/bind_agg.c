@@ -1,0 +1,240 @@
+// bind_agg.c - aggregates. While the expressions of a SELECT are bound, an aggregate call becomes a
+// marker (column SQL_AGG_BASE + number); sql_aggregate then makes the plan: a projection that
+// computes group keys and arguments, the aggregate, and the expressions rewritten over its output.
+// What is left of the input in them is PostgreSQL's 42803. Entry points: sql_bind_agg_call,
+// sql_aggregate.
+#include "sql/sql_int.h"
+
+#include "base/must.h"
+
+bool sql_agg_exists(const char *name) {
+    const plan_agg_def *defs;
+    return plan_agg_find(base_str_of(name), &defs) > 0;
+}
+
+static const plan_agg_def *def_at(const sql_candidates *list, size_t candidate) {
+    return &((const plan_agg_def *)list->self)[candidate];
+}
+static col_kind agg_arg(const sql_candidates *list, size_t candidate, uint32_t i) {
+    (void)i;
+    return def_at(list, candidate)->arg;
+}
+static bool agg_takes(const sql_candidates *list, size_t candidate, uint32_t nargs) {
+    return def_at(list, candidate)->nargs == nargs;
+}
+static bool agg_polymorphic(const sql_candidates *list, size_t candidate) {
+    return def_at(list, candidate)->nargs > 0 && def_at(list, candidate)->arg == COL_UNKNOWN;
+}
+
+static base_rc resolve_agg(sql_ctx *ctx, const char *name, uint32_t nargs, const plan_expr **args,
+                           int32_t position, const plan_agg_def **out) {
+    const plan_agg_def *defs = NULL;
+    size_t chosen;
+    sql_candidates list = {.n = plan_agg_find(base_str_of(name), &defs),
+                           .self = defs,
+                           .arg = agg_arg,
+                           .takes = agg_takes,
+                           .polymorphic = agg_polymorphic};
+    list.self = defs;
+    sql_resolution result = sql_resolve(&list, nargs, args, false, &chosen);
+    if (result == SQL_RESOLVED) {
+        *out = &defs[chosen];
+        return BASE_OK;
+    }
+    bool ambiguous = result == SQL_AMBIGUOUS;
+    sql_fail(ctx, position, BASE_E_NOT_FOUND,
+             ambiguous ? BASE_SQLSTATE_AMBIGUOUS_FUNCTION : BASE_SQLSTATE_UNDEFINED_FUNCTION,
+             ambiguous ? "function %s(%s) is not unique" : "function %s(%s) does not exist", name,
+             nargs == 0 ? "" : sql_type_name(ctx, &args[0]->type));
+    base_error_hint(ctx->err, "%s You might need to add explicit type casts.",
+                    ambiguous ? "Could not choose a best candidate function."
+                              : "No function matches the given name and argument types.");
+    return ctx->err->code;
+}
+
+static base_rc check_place(sql_binder *binder, int32_t position) {
+    if (binder->in_agg)
+        return sql_fail(binder->ctx, position, BASE_E_INVALID, BASE_SQLSTATE_GROUPING,
+                        "aggregate function calls cannot be nested");
+    if (!binder->aggs_allowed)
+        return sql_fail(binder->ctx, position, BASE_E_INVALID, BASE_SQLSTATE_GROUPING,
+                        "aggregate functions are not allowed in %s",
+                        binder->place == NULL ? "this place" : binder->place);
+    return BASE_OK;
+}
+
+// The number of an equal aggregate, or of a new one.
+static uint32_t add_agg(sql_binder *binder, plan_agg agg, int32_t position) {
+    for (uint32_t i = 0; i < binder->naggs; i++) {
+        const plan_agg *have = &binder->aggs[i].agg;
+        if (have->def == agg.def && have->distinct == agg.distinct &&
+            plan_expr_equal(have->arg, agg.arg) && plan_expr_equal(have->filter, agg.filter))
+            return i;
+    }
+    if (binder->naggs == binder->aggs_cap) {
+        uint32_t cap = binder->aggs_cap == 0 ? 8 : binder->aggs_cap * 2;
+        sql_query_agg *more = base_arena_array(binder->ctx->arena, sql_query_agg, cap);
+        if (binder->naggs > 0) memcpy(more, binder->aggs, binder->naggs * sizeof *more);
+        binder->aggs = more;
+        binder->aggs_cap = cap;
+    }
+    binder->aggs[binder->naggs] = (sql_query_agg){agg, position};
+    return binder->naggs++;
+}
+
+base_rc sql_bind_agg_call(sql_binder *binder, const char *name, const sql_tree *body,
+                          const plan_expr **out) {
+    sql_ctx *ctx = binder->ctx;
+    int32_t position = sql_tree_position(ctx, body);
+    SQL_TRY(check_place(binder, position));
+    if (sql_get(body, "agg_order") != NULL)
+        return sql_unsupported(ctx, position, "ORDER BY in an aggregate is not supported");
+    plan_agg agg = {.distinct = sql_get_bool(body, "agg_distinct")};
+    const sql_tree *arg_list = sql_get(body, "args");
+    uint32_t nargs = sql_tree_count(arg_list);
+    const plan_expr *args[4] = {NULL};
+    if (nargs > 4 || (nargs == 0 && !sql_get_bool(body, "agg_star")))
+        return sql_fail(ctx, position, BASE_E_NOT_FOUND,
+                        nargs == 0 && strcmp(name, "count") == 0 ? "42809"
+                                                                 : BASE_SQLSTATE_UNDEFINED_FUNCTION,
+                        nargs == 0 && strcmp(name, "count") == 0
+                            ? "%s(*) must be used to call a parameterless aggregate function"
+                            : "function %s(...) does not exist",
+                        name);
+    const char *place = binder->place;
+    binder->in_agg = true;
+    uint32_t i = 0;
+    for (const sql_tree *arg = arg_list == NULL ? NULL : arg_list->child; arg != NULL;
+         arg = arg->next)
+        SQL_TRY(sql_bind_expr(binder, arg, &args[i++]));
+    if (sql_get(body, "agg_filter") != NULL)
+        SQL_TRY(sql_bind_condition(binder, sql_get(body, "agg_filter"), "FILTER", &agg.filter));
+    binder->in_agg = false;
+    binder->place = place;
+    SQL_TRY(resolve_agg(ctx, name, nargs, args, position, &agg.def));
+    if (nargs == 1) {
+        agg.arg = args[0];
+        if (agg.def->arg == COL_UNKNOWN) {
+            SQL_TRY(sql_settle(ctx, &agg.arg));
+        } else {
+            SQL_TRY(
+                sql_coerce(ctx, agg.arg, col_type_of(agg.def->arg), COL_CAST_IMPLICIT, &agg.arg));
+        }
+    }
+    agg.type = agg.def->ret == COL_UNKNOWN ? agg.arg->type : col_type_of(agg.def->ret);
+    plan_expr *marker = sql_expr(ctx, PLAN_EXPR_COLUMN, agg.type, 0, position);
+    marker->index = SQL_AGG_BASE + add_agg(binder, agg, position);
+    *out = marker;
+    return BASE_OK;
+}
+
+// ---- the plan --------------------------------------------------------------------------------
+
+typedef struct grouping {
+    sql_binder *binder;
+    const sql_exprs *group;
+    base_rc rc;
+} grouping;
+
+static const plan_expr *ungrouped(grouping *g, const plan_expr *column) {
+    sql_ctx *ctx = g->binder->ctx;
+    const sql_scope *scope = &g->binder->scope;
+    const char *rel = NULL, *name = "?";
+    for (uint32_t i = 0; i < scope->ncolumns; i++) {
+        if (scope->columns[i].index != column->index) continue;
+        name = scope->columns[i].name;
+        rel = scope->rels[scope->columns[i].rel].name;
+    }
+    g->rc = sql_fail(ctx, column->position, BASE_E_INVALID, BASE_SQLSTATE_GROUPING,
+                     "column \"%s%s%s\" must appear in the GROUP BY clause or be used in an "
+                     "aggregate function",
+                     rel == NULL ? "" : rel, rel == NULL ? "" : ".", name);
+    return column;
+}
+
+// expr over the input -> over the aggregate's output.
+static const plan_expr *regroup(grouping *g, const plan_expr *expr) {
+    sql_ctx *ctx = g->binder->ctx;
+    if (g->rc != BASE_OK) return expr;
+    for (uint32_t i = 0; i < g->group->n; i++) {
+        if (!plan_expr_equal(expr, g->group->items[i])) continue;
+        plan_expr *column = sql_expr(ctx, PLAN_EXPR_COLUMN, expr->type, 0, expr->position);
+        column->index = i;
+        return column;
+    }
+    if (expr->kind == PLAN_EXPR_COLUMN) {
+        if (expr->index < SQL_AGG_BASE) {
+            if (expr->index < SQL_OUTER_BASE) return ungrouped(g, expr);
+            g->rc = sql_unsupported(ctx, expr->position,
+                                    "a sub-query that aggregates cannot use columns of the query "
+                                    "around it");
+            return expr;
+        }
+        plan_expr *column = sql_expr(ctx, PLAN_EXPR_COLUMN, expr->type, 0, expr->position);
+        column->index = g->group->n + (expr->index - SQL_AGG_BASE);
+        return column;
+    }
+    if (expr->nargs == 0) return expr;
+    plan_expr *copy = sql_expr(ctx, expr->kind, expr->type, expr->nargs, expr->position);
+    copy->index = expr->index;
+    copy->func = expr->func;
+    for (uint32_t i = 0; i < expr->nargs; i++) copy->args[i] = regroup(g, expr->args[i]);
+    return copy;
+}
+
+// Column of the pre-projection for an expression.
+static const plan_expr *placed(sql_ctx *ctx, sql_exprs *columns, const plan_expr *expr) {
+    uint32_t i = 0;
+    while (i < columns->n && !plan_expr_equal(columns->items[i], expr)) i++;
+    if (i == columns->n) sql_exprs_add(ctx, columns, expr);
+    plan_expr *column = sql_expr(ctx, PLAN_EXPR_COLUMN, expr->type, 0, expr->position);
+    column->index = i;
+    return column;
+}
+
+base_rc sql_aggregate(sql_binder *binder, sql_exprs *group, sql_exprs *targets,
+                      const plan_expr **having, plan_node **node) {
+    sql_ctx *ctx = binder->ctx;
+    grouping g = {.binder = binder, .group = group, .rc = BASE_OK};
+    for (uint32_t i = 0; i < targets->n; i++) targets->items[i] = regroup(&g, targets->items[i]);
+    if (*having != NULL) *having = regroup(&g, *having);
+    SQL_TRY(g.rc);
+
+    sql_exprs columns = {0};
+    uint32_t ncolumns = group->n + binder->naggs;
+    plan_node *aggregate = sql_node(ctx, PLAN_NODE_AGGREGATE, ncolumns, 1, NULL, NULL);
+    aggregate->nexprs = group->n;
+    aggregate->exprs = base_arena_array(ctx->arena, const plan_expr *, group->n);
+    for (uint32_t i = 0; i < group->n; i++)
+        aggregate->exprs[i] = placed(ctx, &columns, group->items[i]);
+    plan_agg *aggs = base_arena_array(ctx->arena, plan_agg, binder->naggs);
+    for (uint32_t i = 0; i < binder->naggs; i++) {
+        aggs[i] = binder->aggs[i].agg;
+        if (aggs[i].arg != NULL) aggs[i].arg = placed(ctx, &columns, aggs[i].arg);
+        if (aggs[i].filter != NULL) aggs[i].filter = placed(ctx, &columns, aggs[i].filter);
+    }
+    aggregate->naggs = binder->naggs;
+    aggregate->aggs = aggs;
+    for (uint32_t i = 0; i < columns.n; i++) {
+        bool outer =
+            columns.items[i]->kind == PLAN_EXPR_COLUMN && columns.items[i]->index >= SQL_OUTER_BASE;
+        if (outer)
+            return sql_unsupported(ctx, columns.items[i]->position,
+                                   "a sub-query that aggregates cannot use columns of the query "
+                                   "around it");
+    }
+    plan_node *input = (plan_node *)(uintptr_t)binder->from;
+    // count(*) alone needs no column; a projection of none would lose nothing but is odd.
+    plan_node *project =
+        columns.n == 0 ? NULL : sql_node_project(ctx, input, columns.n, columns.items, NULL);
+    aggregate->inputs[0] = project == NULL ? input : project;
+    for (uint32_t i = 0; i < ncolumns; i++) {
+        bool is_group = i < group->n;
+        const char *name = is_group ? project->columns[aggregate->exprs[i]->index].name
+                                    : aggs[i - group->n].def->name;
+        sql_columns(aggregate)[i] = (plan_column){
+            .name = name, .type = is_group ? group->items[i]->type : aggs[i - group->n].type};
+    }
+    *node = aggregate;
+    return BASE_OK;
+}

@@ -1,0 +1,449 @@
+// bind_from.c - FROM: tables, sub-selects, joins and window functions over a table, by a table of
+// handlers. Each gives a piece: a plan node and the names over its columns. Conditions of joins
+// stay on the join (LEFT) or become a filter over it (INNER); the optimiser finds the equal keys.
+// Entry point: sql_bind_from.
+#include "sql/sql_int.h"
+
+#include "base/must.h"
+
+typedef struct piece {
+    plan_node *node;
+    sql_scope scope;
+} piece;
+
+static base_rc bind_item(sql_binder *binder, const sql_tree *wrapper, piece *out);
+
+base_rc sql_bind_relation(sql_ctx *ctx, const char *schema, const char *name, int32_t position,
+                          const plan_object **out) {
+    const plan_catalog *catalog = ctx->session->catalog;
+    *out = catalog->find(catalog->self, schema, name);
+    if (*out == NULL) {
+        return sql_fail(ctx, position, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_TABLE,
+                        "relation \"%s%s%s\" does not exist", schema == NULL ? "" : schema,
+                        schema == NULL ? "" : ".", name);
+    }
+    return BASE_OK;
+}
+
+static base_rc readable(sql_ctx *ctx, const plan_object *object, int32_t position) {
+    if (object->kind == PLAN_OBJECT_SINK || object->kind == PLAN_OBJECT_RECONCILIATION)
+        return sql_fail(ctx, position, BASE_E_INVALID, "42809", "\"%s\" is a %s, not a table",
+                        object->name, plan_object_kind_name(object->kind));
+    if (ctx->in_view && object->kind == PLAN_OBJECT_SYSTEM)
+        return sql_unsupported(ctx, position, "a %s cannot read the system view \"%s.%s\"",
+                               ctx->view_word, object->schema, object->name);
+    return BASE_OK;
+}
+
+// Adds the columns of piece->node as those of one range-table entry; alias columns rename.
+static base_rc add_columns(sql_ctx *ctx, piece *p, sql_rel rel, const sql_tree *alias) {
+    const char *alias_name = sql_get_text(alias, "aliasname");
+    const sql_tree *renames = sql_get(alias, "colnames");
+    const sql_tree *rename = renames == NULL ? NULL : renames->child;
+    if (alias_name != NULL) {
+        rel.table = rel.name;
+        rel.name = alias_name;
+        rel.schema = NULL;
+    }
+    uint32_t id = sql_scope_add_rel(ctx, &p->scope, rel);
+    uint32_t shown = 0;
+    for (uint32_t i = 0; i < p->node->ncolumns; i++) {
+        const plan_column *column = &p->node->columns[i];
+        const char *name = column->name;
+        if (rename != NULL && !column->hidden) {
+            name = sql_string(rename);
+            rename = rename->next;
+        }
+        shown += !column->hidden;
+        sql_scope_add(
+            ctx, &p->scope,
+            (sql_scope_column){
+                .rel = id, .index = i, .column = column, .name = name, .hidden = column->hidden});
+    }
+    if (rename != NULL)
+        return sql_fail(ctx, rel.position, BASE_E_INVALID, "42P10",
+                        "table \"%s\" has %u columns available but %u columns specified", rel.name,
+                        shown, sql_tree_count(renames));
+    return BASE_OK;
+}
+
+// ---- tables ----------------------------------------------------------------------------------
+
+static base_rc bind_cte(sql_binder *binder, const sql_cte *cte, const sql_tree *alias,
+                        int32_t position, piece *out) {
+    sql_ctx *ctx = binder->ctx;
+    SQL_TRY(sql_bind_query(ctx, cte->query, NULL, cte->outer, NULL, &out->node));
+    const sql_tree *name = cte->aliases == NULL ? NULL : cte->aliases->child;
+    for (uint32_t i = 0; name != NULL; name = name->next, i++) {
+        if (i == out->node->ncolumns)
+            return sql_fail(ctx, position, BASE_E_INVALID, "42P10",
+                            "WITH query \"%s\" has %u columns available but %u columns specified",
+                            cte->name, out->node->ncolumns, sql_tree_count(cte->aliases));
+        sql_columns(out->node)[i].name = sql_string(name);
+    }
+    return add_columns(ctx, out, (sql_rel){.name = cte->name, .position = position}, alias);
+}
+
+static base_rc bind_range_var(sql_binder *binder, const sql_tree *body, piece *out) {
+    sql_ctx *ctx = binder->ctx;
+    int32_t position = sql_tree_position(ctx, body);
+    const char *schema = sql_get_text(body, "schemaname");
+    const char *name = sql_get_text(body, "relname");
+    const sql_tree *alias = sql_get(body, "alias");
+    for (const sql_cte *cte = binder->ctes; schema == NULL && cte != NULL; cte = cte->outer)
+        if (strcmp(cte->name, name) == 0) return bind_cte(binder, cte, alias, position, out);
+    const plan_object *object;
+    SQL_TRY(sql_bind_relation(ctx, schema, name, position, &object));
+    SQL_TRY(readable(ctx, object, position));
+    out->node = sql_node_scan(ctx, object);
+    return add_columns(
+        ctx, out, (sql_rel){.schema = object->schema, .name = object->name, .position = position},
+        alias);
+}
+
+static base_rc bind_sub_select(sql_binder *binder, const sql_tree *body, piece *out) {
+    sql_ctx *ctx = binder->ctx;
+    const sql_tree *alias = sql_get(body, "alias");
+    if (sql_get_bool(body, "lateral")) return sql_unsupported(ctx, 0, "LATERAL is not supported");
+    if (alias == NULL) {
+        // PostgreSQL 15 demands one; the position is that of the sub-select's text, which the
+        // parse tree does not have.
+        SQL_SYNTAX(ctx, 0, "subquery in FROM must have an alias");
+        base_error_hint(ctx->err, "For example, FROM (SELECT ...) [AS] foo.");
+        return ctx->err->code;
+    }
+    SQL_TRY(sql_bind_query(ctx, sql_body(sql_get(body, "subquery")), NULL, binder->ctes, NULL,
+                           &out->node));
+    return add_columns(ctx, out, (sql_rel){.name = sql_get_text(alias, "aliasname")}, alias);
+}
+
+// ---- window functions over a table -----------------------------------------------------------
+
+typedef struct windowing {
+    sql_binder *binder;
+    const sql_tree *args[4];
+    uint32_t nargs;
+    int32_t position;
+} windowing;
+
+static base_rc window_table(windowing *w, piece *out, sql_rel *rel) {
+    sql_ctx *ctx = w->binder->ctx;
+    if (sql_is(w->args[0], "SubLink")) {
+        rel->name = "tumble";
+        return sql_bind_query(ctx, sql_body(sql_get(sql_body(w->args[0]), "subselect")), NULL,
+                              w->binder->ctes, NULL, &out->node);
+    }
+    if (!sql_is(w->args[0], "ColumnRef"))
+        return SQL_SYNTAX(ctx, w->position, "the first argument of TUMBLE must be a table");
+    const char *parts[2] = {NULL, NULL};
+    uint32_t n = 0;
+    for (const sql_tree *part = sql_get(sql_body(w->args[0]), "fields")->child; part != NULL;
+         part = part->next) {
+        if (n == 2 || sql_string(part) == NULL)
+            return SQL_SYNTAX(ctx, w->position, "the first argument of TUMBLE must be a table");
+        parts[n++] = sql_string(part);
+    }
+    // Bound as any table is, so that it may be a WITH query as well.
+    sql_tree fields[3] = {
+        {.name = "relname", .text = parts[n - 1]},
+        {.name = "location", .number = sql_get_number(sql_body(w->args[0]), "location", 0)},
+        {.name = "schemaname", .text = parts[0]}};
+    fields[0].next = &fields[1];
+    if (n == 2) fields[1].next = &fields[2];
+    sql_tree body = {.child = &fields[0]};
+    SQL_TRY(bind_range_var(w->binder, &body, out));
+    *rel = out->scope.rels[0];
+    out->scope = (sql_scope){0};
+    return BASE_OK;
+}
+
+static base_rc window_column(windowing *w, const piece *p, uint32_t *index) {
+    sql_ctx *ctx = w->binder->ctx;
+    const sql_tree *body = sql_body(w->args[1]);
+    const sql_tree *fields = sql_get(body, "fields");
+    int32_t position = sql_tree_position(ctx, body);
+    if (!sql_is(w->args[1], "ColumnRef") || sql_tree_count(fields) != 1)
+        return SQL_SYNTAX(ctx, w->position, "the second argument of TUMBLE must be a column");
+    const char *name = sql_string(fields->child);
+    for (uint32_t i = 0; name != NULL && i < p->node->ncolumns; i++) {
+        if (strcmp(p->node->columns[i].name, name) != 0) continue;
+        col_kind kind = p->node->columns[i].type.kind;
+        if (kind != COL_TIMESTAMP && kind != COL_TIMESTAMPTZ) {
+            sql_fail(ctx, position, BASE_E_INVALID, BASE_SQLSTATE_DATATYPE_MISMATCH,
+                     "TUMBLE needs a column of type timestamp, but \"%s\" is of type %s", name,
+                     sql_type_name(ctx, &p->node->columns[i].type));
+            if (kind == COL_DATE)
+                base_error_hint(ctx->err,
+                                "Cast it in a sub-select: TUMBLE((SELECT %s::timestamp "
+                                "...), %s, ...).",
+                                name, name);
+            return ctx->err->code;
+        }
+        *index = i;
+        return BASE_OK;
+    }
+    return sql_fail(ctx, position, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_COLUMN,
+                    "column \"%s\" does not exist", name == NULL ? "*" : name);
+}
+
+static base_rc window_interval(windowing *w, uint32_t arg, bool positive, int64_t *us) {
+    sql_ctx *ctx = w->binder->ctx;
+    sql_binder constants = {.ctx = ctx, .place = "TUMBLE"};
+    const plan_expr *expr;
+    SQL_TRY(sql_bind_expr(&constants, w->args[arg], &expr));
+    SQL_TRY(sql_coerce(ctx, expr, col_type_of(COL_INTERVAL), COL_CAST_IMPLICIT, &expr));
+    if (expr->kind != PLAN_EXPR_CONST || sql_const_is_null(expr))
+        return sql_fail(ctx, w->position, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
+                        "the window of TUMBLE must be a constant interval");
+    const base_interval *interval = &col_interval(expr->constant)[0];
+    if (interval->months != 0)
+        return sql_fail(ctx, expr->position, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
+                        "a window cannot be of months or years: their length varies");
+    if (base_interval_total_us(interval, us, ctx->err) != BASE_OK) {
+        ctx->err->position = expr->position;
+        return ctx->err->code;
+    }
+    if (positive && *us <= 0)
+        return sql_fail(ctx, expr->position, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
+                        "the window of TUMBLE must be longer than zero");
+    return BASE_OK;
+}
+
+static base_rc bind_tumble(windowing *w, const sql_tree *alias, piece *out) {
+    sql_ctx *ctx = w->binder->ctx;
+    if (w->nargs != 3 && w->nargs != 4) {
+        sql_fail(ctx, w->position, BASE_E_INVALID, BASE_SQLSTATE_UNDEFINED_FUNCTION,
+                 "TUMBLE takes a table, a time column, an interval and, optionally, an offset");
+        base_error_hint(ctx->err,
+                        "For example, TUMBLE(sales.orders, placed_at, INTERVAL '1 minute').");
+        return ctx->err->code;
+    }
+    sql_rel rel = {.position = w->position};
+    uint32_t time_column;
+    int64_t size, offset = 0;
+    SQL_TRY(window_table(w, out, &rel));
+    SQL_TRY(window_column(w, out, &time_column));
+    SQL_TRY(window_interval(w, 2, true, &size));
+    if (w->nargs == 4) SQL_TRY(window_interval(w, 3, false, &offset));
+    const plan_node *input = out->node;
+    plan_node *node = sql_node(ctx, PLAN_NODE_TUMBLE, input->ncolumns + 2, 1, input, NULL);
+    plan_column *columns = sql_columns(node);
+    memcpy(columns, input->columns, input->ncolumns * sizeof *columns);
+    col_type type = input->columns[time_column].type;
+    columns[input->ncolumns] = (plan_column){.name = "window_start", .type = type};
+    columns[input->ncolumns + 1] = (plan_column){.name = "window_end", .type = type};
+    node->time_column = time_column;
+    node->window_us = size;
+    node->window_offset_us = offset;
+    out->node = node;
+    return add_columns(ctx, out, rel, alias);
+}
+
+static base_rc bind_range_function(sql_binder *binder, const sql_tree *body, piece *out) {
+    sql_ctx *ctx = binder->ctx;
+    const sql_tree *functions = sql_get(body, "functions");
+    const sql_tree *call = functions == NULL || functions->child == NULL
+                               ? NULL
+                               : sql_get(sql_body(functions->child), "items")->child;
+    if (!sql_is(call, "FuncCall") || functions->child->next != NULL)
+        return sql_unsupported(ctx, 0, "this function in FROM is not supported");
+    const sql_tree *call_body = sql_body(call), *name_part = sql_get(call_body, "funcname")->child;
+    windowing w = {.binder = binder, .position = sql_tree_position(ctx, call_body)};
+    while (name_part->next != NULL) name_part = name_part->next;
+    const char *name = sql_string(name_part);
+    const sql_tree *args = sql_get(call_body, "args");
+    for (const sql_tree *arg = args == NULL ? NULL : args->child; arg != NULL; arg = arg->next) {
+        if (w.nargs < 4) w.args[w.nargs] = arg;
+        w.nargs++;
+    }
+    if (strcmp(name, "tumble") == 0) return bind_tumble(&w, sql_get(body, "alias"), out);
+    if (strcmp(name, "hop") == 0 || strcmp(name, "session") == 0 || strcmp(name, "cumulate") == 0) {
+        sql_unsupported(ctx, w.position, "%s windows are not supported yet",
+                        name[0] == 'h'   ? "HOP"
+                        : name[0] == 's' ? "SESSION"
+                                         : "CUMULATE");
+        base_error_hint(ctx->err, "TUMBLE is.");
+        return ctx->err->code;
+    }
+    return sql_unsupported(ctx, w.position, "function %s() in FROM is not supported", name);
+}
+
+// ---- joins -----------------------------------------------------------------------------------
+
+// left's names, then right's, over a join of both nodes; swapped: the node has right's columns
+// first.
+static base_rc join_scopes(sql_ctx *ctx, const piece *left, const piece *right, bool swapped,
+                           sql_scope *out) {
+    uint32_t left_shift = swapped ? right->node->ncolumns : 0;
+    uint32_t right_shift = swapped ? 0 : left->node->ncolumns;
+    *out = (sql_scope){0};
+    for (uint32_t i = 0; i < left->scope.nrels; i++)
+        sql_scope_add_rel(ctx, out, left->scope.rels[i]);
+    for (uint32_t i = 0; i < right->scope.nrels; i++) {
+        const sql_rel *rel = &right->scope.rels[i];
+        for (uint32_t k = 0; k < left->scope.nrels; k++) {
+            const sql_rel *other = &left->scope.rels[k];
+            bool schemas_differ = rel->schema != NULL && other->schema != NULL &&
+                                  strcmp(rel->schema, other->schema) != 0;
+            if (strcmp(other->name, rel->name) == 0 && !schemas_differ)
+                return sql_fail(ctx, rel->position, BASE_E_INVALID, "42712",
+                                "table name \"%s\" specified more than once", rel->name);
+        }
+        sql_scope_add_rel(ctx, out, *rel);
+    }
+    for (uint32_t i = 0; i < left->scope.ncolumns; i++) {
+        sql_scope_column column = left->scope.columns[i];
+        column.index += left_shift;
+        sql_scope_add(ctx, out, column);
+    }
+    for (uint32_t i = 0; i < right->scope.ncolumns; i++) {
+        sql_scope_column column = right->scope.columns[i];
+        column.index += right_shift;
+        column.rel += left->scope.nrels;
+        sql_scope_add(ctx, out, column);
+    }
+    if (out->ncolumns > SQL_COLUMNS_MAX)
+        return sql_fail(ctx, 0, BASE_E_LIMIT, "54011", "a join can have at most %u columns",
+                        SQL_COLUMNS_MAX);
+    return BASE_OK;
+}
+
+static sql_scope_column *unique_column(sql_scope *scope, uint32_t first, uint32_t end,
+                                       const char *name, bool *several) {
+    sql_scope_column *found = NULL;
+    *several = false;
+    for (uint32_t i = first; i < end; i++) {
+        sql_scope_column *column = &scope->columns[i];
+        if (column->merged_away || strcmp(column->name, name) != 0) continue;
+        *several |= found != NULL;
+        found = column;
+    }
+    return found;
+}
+
+// USING (names): conditions, the right columns hidden, the merged ones moved to the front.
+static base_rc bind_using(sql_binder *inner, const sql_tree *names, uint32_t nleft, bool right_kept,
+                          const plan_expr **condition) {
+    sql_ctx *ctx = inner->ctx;
+    sql_scope *scope = &inner->scope;
+    uint32_t front = 0;
+    *condition = NULL;
+    for (const sql_tree *item = names->child; item != NULL; item = item->next) {
+        const char *name = sql_string(item);
+        bool several_left, several_right;
+        sql_scope_column *left = unique_column(scope, 0, nleft, name, &several_left);
+        sql_scope_column *right =
+            unique_column(scope, nleft, scope->ncolumns, name, &several_right);
+        if (left == NULL || right == NULL)
+            return sql_fail(ctx, 0, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_COLUMN,
+                            "column \"%s\" specified in USING clause does not exist in %s table",
+                            name, left == NULL ? "left" : "right");
+        if (several_left || several_right)
+            return sql_fail(ctx, 0, BASE_E_INVALID, BASE_SQLSTATE_AMBIGUOUS_COLUMN,
+                            "common column name \"%s\" appears more than once in %s table", name,
+                            several_left ? "left" : "right");
+        const plan_expr *equal,
+            *a = plan_expr_column(ctx->arena, left->index, left->column->type),
+            *b = plan_expr_column(ctx->arena, right->index, right->column->type);
+        SQL_TRY(sql_operator(ctx, "=", a, b, 0, &equal));
+        *condition = sql_and(ctx, *condition, equal);
+        sql_scope_column merged = right_kept ? *right : *left;
+        (right_kept ? left : right)->merged_away = true;
+        uint32_t at = (uint32_t)((right_kept ? right : left) - scope->columns);
+        memmove(&scope->columns[front + 1], &scope->columns[front],
+                (at - front) * sizeof *scope->columns);
+        scope->columns[front++] = merged;
+        if (right_kept) nleft++; // one moved from the right part to the front
+    }
+    return BASE_OK;
+}
+
+static base_rc bind_natural(sql_ctx *ctx, const sql_tree *body) {
+    (void)body;
+    return sql_unsupported(ctx, 0, "NATURAL JOIN is not supported; name the columns with USING");
+}
+
+static base_rc bind_join(sql_binder *binder, const sql_tree *body, piece *out) {
+    sql_ctx *ctx = binder->ctx;
+    const char *type = sql_get_text(body, "jointype");
+    bool inner = type == NULL || strcmp(type, "JOIN_INNER") == 0;
+    bool right_outer = type != NULL && strcmp(type, "JOIN_RIGHT") == 0;
+    if (!inner && !right_outer && strcmp(type, "JOIN_LEFT") != 0)
+        return sql_unsupported(ctx, 0, "FULL JOIN is not supported");
+    if (sql_get_bool(body, "isNatural")) return bind_natural(ctx, body);
+    if (sql_get(body, "alias") != NULL)
+        return sql_unsupported(ctx, 0, "an alias of a join is not supported");
+    piece left = {0}, right = {0};
+    SQL_TRY(bind_item(binder, sql_get(body, "larg"), &left));
+    SQL_TRY(bind_item(binder, sql_get(body, "rarg"), &right));
+    sql_binder names = {.ctx = ctx, .outer = binder->outer, .ctes = binder->ctes};
+    SQL_TRY(join_scopes(ctx, &left, &right, right_outer, &names.scope));
+    const plan_expr *condition = NULL;
+    if (sql_get(body, "usingClause") != NULL) {
+        SQL_TRY(bind_using(&names, sql_get(body, "usingClause"), left.scope.ncolumns, right_outer,
+                           &condition));
+    } else if (sql_get(body, "quals") != NULL) {
+        SQL_TRY(sql_bind_condition(&names, sql_get(body, "quals"), "JOIN/ON", &condition));
+    }
+    if (names.from != NULL || names.correlated)
+        return sql_unsupported(ctx, 0, "sub-queries in JOIN conditions are not supported");
+    const plan_node *a = right_outer ? right.node : left.node;
+    const plan_node *b = right_outer ? left.node : right.node;
+    if (inner) {
+        out->node = sql_node_join(ctx, PLAN_JOIN_INNER, a, b, NULL);
+        if (condition != NULL) out->node = sql_node_filter(ctx, out->node, condition);
+    } else {
+        out->node = sql_node_join(ctx, PLAN_JOIN_LEFT, a, b, condition);
+    }
+    out->scope = names.scope;
+    return BASE_OK;
+}
+
+// ---- dispatch --------------------------------------------------------------------------------
+
+static const struct {
+    const char *type;
+    base_rc (*bind)(sql_binder *binder, const sql_tree *body, piece *out);
+} from_types[] = {
+    {"RangeVar", bind_range_var},
+    {"JoinExpr", bind_join},
+    {"RangeSubselect", bind_sub_select},
+    {"RangeFunction", bind_range_function},
+};
+
+static base_rc bind_item(sql_binder *binder, const sql_tree *wrapper, piece *out) {
+    const char *type = sql_type_of(wrapper);
+    for (size_t i = 0; i < sizeof from_types / sizeof from_types[0]; i++) {
+        if (strcmp(type, from_types[i].type) != 0) continue;
+        SQL_TRY(sql_enter(binder->ctx, 0));
+        SQL_TRY(from_types[i].bind(binder, sql_body(wrapper), out));
+        sql_leave(binder->ctx);
+        return BASE_OK;
+    }
+    return sql_unsupported(binder->ctx, sql_tree_position(binder->ctx, sql_body(wrapper)),
+                           "%s is not supported in FROM", type);
+}
+
+base_rc sql_bind_from(sql_binder *binder, const sql_tree *from_clause) {
+    sql_ctx *ctx = binder->ctx;
+    if (from_clause == NULL || from_clause->child == NULL) {
+        binder->from = sql_node_one_row(ctx);
+        return BASE_OK;
+    }
+    piece all = {0};
+    for (const sql_tree *item = from_clause->child; item != NULL; item = item->next) {
+        piece next = {0};
+        SQL_TRY(bind_item(binder, item, &next));
+        if (all.node == NULL) {
+            all = next;
+            continue;
+        }
+        sql_scope scope;
+        SQL_TRY(join_scopes(ctx, &all, &next, false, &scope));
+        all.node = sql_node_join(ctx, PLAN_JOIN_INNER, all.node, next.node, NULL);
+        all.scope = scope;
+    }
+    binder->from = all.node;
+    binder->scope = all.scope;
+    return BASE_OK;
+}

@@ -1,0 +1,358 @@
+// bind_func.c - functions and operators by PostgreSQL's resolution: an exact match; else candidates
+// whose arguments coerce implicitly, ranked by exact arguments, preferred types and, for untyped
+// literals, categories. Candidates that take "any" stand behind typed ones. Source: PostgreSQL 15
+// documentation, chapter 10 "Type Conversion". Entry points: sql_call, sql_operator, sql_resolve.
+#include "sql/sql_int.h"
+
+#include "base/must.h"
+
+#define CANDIDATES_MAX 256
+#define CALL_ARGS_MAX  100u
+
+typedef struct ranking {
+    const sql_candidates *list;
+    uint32_t nargs;
+    const plan_expr *const *args;
+    bool alive[CANDIDATES_MAX];
+    size_t n; // alive
+} ranking;
+
+static void keep_best(ranking *r, const int *scores) {
+    int best = -1;
+    for (size_t i = 0; i < r->list->n; i++)
+        if (r->alive[i] && scores[i] > best) best = scores[i];
+    r->n = 0;
+    for (size_t i = 0; i < r->list->n; i++) {
+        r->alive[i] = r->alive[i] && scores[i] == best;
+        r->n += r->alive[i];
+    }
+}
+
+static size_t first_alive(const ranking *r) {
+    for (size_t i = 0; i < r->list->n; i++)
+        if (r->alive[i]) return i;
+    return 0;
+}
+
+static bool find_exact(const ranking *r, const col_kind *kinds, size_t *chosen) {
+    for (size_t c = 0; c < r->list->n; c++) {
+        if (!r->list->takes(r->list, c, r->nargs)) continue;
+        uint32_t i = 0;
+        while (i < r->nargs && kinds[i] != COL_UNKNOWN && r->list->arg(r->list, c, i) == kinds[i])
+            i++;
+        if (i < r->nargs) continue;
+        *chosen = c;
+        return true;
+    }
+    return false;
+}
+
+static void find_applicable(ranking *r, bool polymorphic) {
+    r->n = 0;
+    for (size_t c = 0; c < r->list->n; c++) {
+        r->alive[c] = false;
+        if (!r->list->takes(r->list, c, r->nargs) ||
+            r->list->polymorphic(r->list, c) != polymorphic)
+            continue;
+        uint32_t i = 0;
+        for (; i < r->nargs; i++) {
+            col_kind kind = r->list->arg(r->list, c, i);
+            if (kind != COL_UNKNOWN && !sql_can_coerce(r->args[i], kind, COL_CAST_IMPLICIT)) break;
+        }
+        r->alive[c] = i == r->nargs;
+        r->n += r->alive[c];
+    }
+}
+
+// Scores: arguments that match exactly; with preferred, or whose type is a preferred one.
+static void rank_known(ranking *r, bool preferred) {
+    int scores[CANDIDATES_MAX] = {0};
+    for (size_t c = 0; c < r->list->n; c++) {
+        for (uint32_t i = 0; r->alive[c] && i < r->nargs; i++) {
+            if (sql_is_unknown(r->args[i])) continue;
+            col_kind kind = r->list->arg(r->list, c, i);
+            scores[c] += kind == r->args[i]->type.kind ||
+                         (preferred && kind != COL_UNKNOWN && col_kind_preferred(kind));
+        }
+    }
+    keep_best(r, scores);
+}
+
+// Untyped literals: string if some candidate takes a string there, else the category all agree on.
+static void rank_unknown(ranking *r) {
+    for (uint32_t i = 0; i < r->nargs && r->n > 1; i++) {
+        if (!sql_is_unknown(r->args[i])) continue;
+        char category = '\0';
+        bool agree = true, has_preferred = false;
+        for (size_t c = 0; c < r->list->n; c++) {
+            if (!r->alive[c]) continue;
+            char mine = col_kind_category(r->list->arg(r->list, c, i));
+            if (mine == 'S' || category == 'S') {
+                category = 'S';
+                agree = true;
+            } else {
+                agree &= category == '\0' || category == mine;
+                category = mine;
+            }
+        }
+        if (!agree) continue;
+        for (size_t c = 0; c < r->list->n; c++) {
+            col_kind kind = r->alive[c] ? r->list->arg(r->list, c, i) : COL_UNKNOWN;
+            has_preferred |=
+                r->alive[c] && col_kind_category(kind) == category && col_kind_preferred(kind);
+        }
+        int scores[CANDIDATES_MAX] = {0};
+        for (size_t c = 0; c < r->list->n; c++) {
+            if (!r->alive[c]) continue;
+            col_kind kind = r->list->arg(r->list, c, i);
+            scores[c] =
+                col_kind_category(kind) == category && (!has_preferred || col_kind_preferred(kind));
+        }
+        keep_best(r, scores);
+    }
+}
+
+// The last resort: untyped literals are of the one type of the others.
+static void rank_same(ranking *r) {
+    col_kind known = COL_UNKNOWN;
+    bool unknown = false;
+    for (uint32_t i = 0; i < r->nargs; i++) {
+        col_kind kind = r->args[i]->type.kind;
+        if (kind == COL_UNKNOWN) {
+            unknown = true;
+        } else if (known == COL_UNKNOWN) {
+            known = kind;
+        } else if (known != kind) {
+            return;
+        }
+    }
+    if (known == COL_UNKNOWN || !unknown) return;
+    int scores[CANDIDATES_MAX] = {0};
+    for (size_t c = 0; c < r->list->n; c++) {
+        uint32_t i = 0;
+        while (r->alive[c] && i < r->nargs && r->list->arg(r->list, c, i) == known) i++;
+        scores[c] = r->alive[c] && i == r->nargs;
+    }
+    keep_best(r, scores);
+}
+
+sql_resolution sql_resolve(const sql_candidates *list, uint32_t nargs, const plan_expr *const *args,
+                           bool is_operator, size_t *chosen) {
+    must(list->n <= CANDIDATES_MAX);
+    ranking r = {.list = list, .nargs = nargs, .args = args};
+    col_kind kinds[CALL_ARGS_MAX];
+    for (uint32_t i = 0; i < nargs; i++) kinds[i] = args[i]->type.kind;
+    if (is_operator && nargs == 2) { // one untyped operand is taken to be of the other's type
+        if (kinds[0] == COL_UNKNOWN) kinds[0] = kinds[1];
+        if (kinds[1] == COL_UNKNOWN) kinds[1] = kinds[0];
+    }
+    if (find_exact(&r, kinds, chosen)) return SQL_RESOLVED;
+    find_applicable(&r, false);
+    if (r.n > 1) rank_known(&r, false);
+    if (r.n > 1) rank_known(&r, true);
+    if (r.n > 1) rank_unknown(&r);
+    if (r.n > 1) rank_same(&r);
+    if (r.n == 0) {
+        find_applicable(&r, true);
+        if (r.n > 1) rank_known(&r, false);
+    }
+    *chosen = first_alive(&r);
+    return r.n == 0 ? SQL_NONE : r.n == 1 ? SQL_RESOLVED : SQL_AMBIGUOUS;
+}
+
+// ---- functions -------------------------------------------------------------------------------
+
+static const col_func *func_at(const sql_candidates *list, size_t candidate) {
+    return ((const col_func *const *)list->self)[candidate];
+}
+static col_kind func_arg(const sql_candidates *list, size_t candidate, uint32_t i) {
+    const col_func *func = func_at(list, candidate);
+    if (i >= func->nargs) i = func->nargs == 0 ? 0 : (uint32_t)func->nargs - 1;
+    return func->args[i];
+}
+static bool func_takes(const sql_candidates *list, size_t candidate, uint32_t nargs) {
+    const col_func *func = func_at(list, candidate);
+    return func->nargs == nargs || ((func->flags & COL_FUNC_VARIADIC) && nargs >= func->nargs);
+}
+static bool func_polymorphic(const sql_candidates *list, size_t candidate) {
+    const col_func *func = func_at(list, candidate);
+    for (uint32_t i = 0; i < func->nargs; i++)
+        if (func->args[i] == COL_UNKNOWN) return true;
+    return false;
+}
+
+static const char *arg_types(sql_ctx *ctx, uint32_t nargs, const plan_expr *const *args) {
+    char *text = base_arena_strdup(ctx->arena, "");
+    for (uint32_t i = 0; i < nargs && i < 16; i++)
+        text = base_arena_printf(ctx->arena, "%s%s%s", text, i > 0 ? ", " : "",
+                                 sql_type_name(ctx, &args[i]->type));
+    return text;
+}
+
+static base_rc func_failed(sql_ctx *ctx, const char *name, uint32_t nargs,
+                           const plan_expr *const *args, int32_t position, bool ambiguous) {
+    sql_fail(ctx, position, BASE_E_NOT_FOUND,
+             ambiguous ? BASE_SQLSTATE_AMBIGUOUS_FUNCTION : BASE_SQLSTATE_UNDEFINED_FUNCTION,
+             ambiguous ? "function %s(%s) is not unique" : "function %s(%s) does not exist", name,
+             arg_types(ctx, nargs, args));
+    base_error_hint(ctx->err, "%s You might need to add explicit type casts.",
+                    ambiguous ? "Could not choose a best candidate function."
+                              : "No function matches the given name and argument types.");
+    return ctx->err->code;
+}
+
+static base_rc operator_failed(sql_ctx *ctx, const char *name, uint32_t nargs,
+                               const plan_expr *const *args, int32_t position, bool ambiguous) {
+    const char *what = ambiguous ? "operator is not unique" : "operator does not exist";
+    const char *state =
+        ambiguous ? BASE_SQLSTATE_AMBIGUOUS_FUNCTION : BASE_SQLSTATE_UNDEFINED_FUNCTION;
+    const char *last = sql_type_name(ctx, &args[nargs - 1]->type);
+    if (nargs == 1) {
+        sql_fail(ctx, position, BASE_E_NOT_FOUND, state, "%s: %s %s", what, name, last);
+    } else {
+        sql_fail(ctx, position, BASE_E_NOT_FOUND, state, "%s: %s %s %s", what,
+                 sql_type_name(ctx, &args[0]->type), name, last);
+    }
+    base_error_hint(ctx->err, "%s You might need to add explicit type casts.",
+                    ambiguous    ? "Could not choose a best candidate operator."
+                    : nargs == 1 ? "No operator matches the given name and argument type."
+                                 : "No operator matches the given name and argument types.");
+    return ctx->err->code;
+}
+
+// Coerces the arguments to what the function takes and makes the call.
+static base_rc make_call(sql_ctx *ctx, const col_func *func, uint32_t nargs, const plan_expr **args,
+                         int32_t position, const plan_expr **out) {
+    col_type any = col_type_of(COL_UNKNOWN);
+    const plan_expr *any_args[CALL_ARGS_MAX];
+    uint32_t nany = 0;
+    for (uint32_t i = 0; i < nargs; i++) {
+        uint32_t at = i < func->nargs ? i : (uint32_t)func->nargs - 1;
+        if (func->args[at] == COL_UNKNOWN) any_args[nany++] = args[i];
+    }
+    if (nany > 0 && (func->flags & COL_FUNC_ANY_SAME))
+        SQL_TRY(sql_common_type(ctx, func->name, nany, any_args, &any));
+    plan_expr *call = sql_expr(ctx, PLAN_EXPR_CALL, col_type_of(func->ret), nargs, position);
+    call->func = func;
+    col_type types[CALL_ARGS_MAX];
+    for (uint32_t i = 0, taken = 0; i < nargs; i++) {
+        uint32_t at = i < func->nargs ? i : (uint32_t)func->nargs - 1;
+        if (func->args[at] == COL_UNKNOWN) {
+            call->args[i] = any_args[taken++];
+            SQL_TRY(sql_settle(ctx, &call->args[i]));
+            if (any.kind == COL_UNKNOWN) any = call->args[i]->type;
+        } else {
+            SQL_TRY(sql_coerce(ctx, args[i], col_type_of(func->args[at]), COL_CAST_IMPLICIT,
+                               &call->args[i]));
+        }
+        types[i] = call->args[i]->type;
+    }
+    if (func->ret_type != NULL) {
+        func->ret_type(nargs, types, &call->type);
+    } else if (func->ret == COL_UNKNOWN) {
+        call->type = any;
+    }
+    if (ctx->in_view && (func->flags & (COL_FUNC_STABLE | COL_FUNC_HOST))) {
+        sql_unsupported(ctx, position, "function %s() is not allowed in a %s", func->name,
+                        ctx->view_word);
+        base_error_hint(ctx->err, "What it gives depends on when, where or by whom it is asked; "
+                                  "use the event's own time, or filter when you query the view.");
+        return ctx->err->code;
+    }
+    return sql_fold(ctx, call, out);
+}
+
+// name(x) where name is a type is a cast.
+static bool is_type_cast(const char *name, uint32_t nargs, col_kind *kind) {
+    return nargs == 1 && col_kind_from_name(base_str_of(name), kind) && *kind != COL_STRUCT &&
+           *kind != COL_UNKNOWN;
+}
+
+base_rc sql_call(sql_ctx *ctx, const char *name, uint32_t nargs, const plan_expr **args,
+                 int32_t position, const plan_expr **out) {
+    if (nargs > CALL_ARGS_MAX)
+        return sql_fail(ctx, position, BASE_E_LIMIT, "54023",
+                        "cannot pass more than %u arguments to a function", CALL_ARGS_MAX);
+    const col_func *const *funcs = NULL;
+    sql_candidates list = {.arg = func_arg, .takes = func_takes, .polymorphic = func_polymorphic};
+    list.n = col_func_find(base_str_of(name), &funcs);
+    list.self = funcs;
+    size_t chosen;
+    sql_resolution result = sql_resolve(&list, nargs, args, false, &chosen);
+    if (result == SQL_RESOLVED) return make_call(ctx, funcs[chosen], nargs, args, position, out);
+    col_kind kind;
+    if (result == SQL_NONE && is_type_cast(name, nargs, &kind) &&
+        sql_can_coerce(args[0], kind, COL_CAST_EXPLICIT))
+        return sql_coerce(ctx, args[0], col_type_of(kind), COL_CAST_EXPLICIT, out);
+    return func_failed(ctx, name, nargs, args, position, result == SQL_AMBIGUOUS);
+}
+
+base_rc sql_operator(sql_ctx *ctx, const char *name, const plan_expr *left, const plan_expr *right,
+                     int32_t position, const plan_expr **out) {
+    const plan_expr *args[2] = {left == NULL ? right : left, right};
+    uint32_t nargs = left == NULL ? 1 : 2;
+    if (strcmp(name, "!=") == 0) name = "<>";
+    const col_func *const *funcs = NULL;
+    sql_candidates list = {.arg = func_arg, .takes = func_takes, .polymorphic = func_polymorphic};
+    list.n = col_func_find(base_str_of(name), &funcs);
+    list.self = funcs;
+    size_t chosen;
+    sql_resolution result = sql_resolve(&list, nargs, args, true, &chosen);
+    // "any" operands must find one type, or there is no such operator.
+    col_type common;
+    if (result == SQL_RESOLVED && func_polymorphic(&list, chosen) && nargs == 2 &&
+        (funcs[chosen]->flags & COL_FUNC_ANY_SAME)) {
+        base_error *err = ctx->err, ignored;
+        ctx->err = &ignored;
+        base_rc rc = sql_common_type_find(ctx, name, nargs, args, &common);
+        ctx->err = err;
+        if (rc != BASE_OK) result = SQL_NONE;
+        for (uint32_t i = 0; i < nargs && result != SQL_NONE; i++)
+            if (!sql_can_coerce(args[i], common.kind, COL_CAST_IMPLICIT)) result = SQL_NONE;
+    }
+    if (result == SQL_RESOLVED) return make_call(ctx, funcs[chosen], nargs, args, position, out);
+    if (list.n == 0 && name[0] == '!' && name[1] != '\0' && nargs == 2) { // !~ is NOT ~
+        SQL_TRY(sql_operator(ctx, name + 1, left, right, position, out));
+        plan_expr *negated = sql_expr(ctx, PLAN_EXPR_NOT, col_type_of(COL_BOOL), 1, position);
+        negated->args[0] = *out;
+        *out = negated;
+        return BASE_OK;
+    }
+    return operator_failed(ctx, name, nargs, args, position, result == SQL_AMBIGUOUS);
+}
+
+base_rc sql_bind_func_call(sql_binder *binder, const sql_tree *body, const plan_expr **out) {
+    sql_ctx *ctx = binder->ctx;
+    int32_t position = sql_tree_position(ctx, body);
+    const sql_tree *names = sql_get(body, "funcname"), *last = names->child;
+    const char *schema = NULL;
+    if (last->next != NULL) {
+        schema = sql_string(last);
+        last = last->next;
+    }
+    const char *name = sql_string(last);
+    if (schema != NULL && strcmp(schema, "pg_catalog") != 0)
+        return sql_fail(ctx, position, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_FUNCTION,
+                        "function %s.%s does not exist", schema, name);
+    if (sql_get(body, "over") != NULL)
+        return sql_unsupported(ctx, position, "window functions are not supported");
+    if (sql_agg_exists(name)) return sql_bind_agg_call(binder, name, body, out);
+    if (sql_get(body, "agg_filter") != NULL || sql_get_bool(body, "agg_star") ||
+        sql_get_bool(body, "agg_distinct"))
+        return sql_fail(ctx, position, BASE_E_INVALID, "42809",
+                        "%s is specified, but %s is not an aggregate function",
+                        sql_get_bool(body, "agg_star")       ? "*"
+                        : sql_get_bool(body, "agg_distinct") ? "DISTINCT"
+                                                             : "FILTER",
+                        name);
+    const sql_tree *arg_list = sql_get(body, "args");
+    uint32_t nargs = sql_tree_count(arg_list), i = 0;
+    const plan_expr **args = base_arena_array(ctx->arena, const plan_expr *, nargs + 1);
+    for (const sql_tree *arg = arg_list == NULL ? NULL : arg_list->child; arg != NULL;
+         arg = arg->next) {
+        if (sql_is(arg, "NamedArgExpr"))
+            return sql_unsupported(ctx, position, "named arguments are not supported");
+        SQL_TRY(sql_bind_expr(binder, arg, &args[i++]));
+    }
+    return sql_call(ctx, name, nargs, args, position, out);
+}

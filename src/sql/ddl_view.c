@@ -1,0 +1,162 @@
+// ddl_view.c - CREATE MATERIALIZED VIEW: its query, and what the engine must know of its result:
+// the columns that identify a row, the one that says when its window ends, how fresh it is kept.
+// Entry point: sql_ddl_create_view.
+#include "sql/sql_int.h"
+
+#include "base/must.h"
+
+#define VIEW_REFRESH_DEFAULT_US (1 * BASE_US_PER_SECOND)
+
+#define MEMBER(name) offsetof(plan_object, name)
+static const sql_option_def view_options[] = {
+    {"refresh", SQL_OPTION_REFRESH, MEMBER(refresh_us)},
+    {"lateness", SQL_OPTION_US, MEMBER(lateness_us)},
+    {"freshness", SQL_OPTION_US, MEMBER(freshness_us)},
+    {"owner", SQL_OPTION_TEXT, MEMBER(owner)},
+};
+
+// Order without a limit means nothing in a view: such sorts are left out, wherever they stand.
+static const plan_node *without_sorts(sql_ctx *ctx, const plan_node *node) {
+    while (node->kind == PLAN_NODE_SORT && node->limit < 0 && node->offset == 0 &&
+           node->limit_param == NULL && node->offset_param == NULL)
+        node = node->inputs[0];
+    plan_node *copy = base_arena_new(ctx->arena, plan_node);
+    *copy = *node;
+    copy->inputs = base_arena_array(ctx->arena, const plan_node *, node->ninputs);
+    for (uint32_t i = 0; i < node->ninputs; i++)
+        copy->inputs[i] = without_sorts(ctx, node->inputs[i]);
+    return copy;
+}
+
+static base_rc check_columns(sql_ctx *ctx, const plan_node *plan, int32_t position) {
+    for (uint32_t i = 0; i < plan->ncolumns; i++) {
+        const char *name = plan->columns[i].name;
+        if (strcmp(name, "_status") == 0 || strcmp(name, "_revision") == 0 ||
+            strcmp(name, "_updated_at") == 0)
+            return sql_fail(ctx, position, BASE_E_INVALID, BASE_SQLSTATE_DUPLICATE_COLUMN,
+                            "column name \"%s\" conflicts with a system column name", name);
+        for (uint32_t k = 0; k < i; k++)
+            if (strcmp(plan->columns[k].name, name) == 0)
+                return sql_fail(ctx, position, BASE_E_INVALID, BASE_SQLSTATE_DUPLICATE_COLUMN,
+                                "column \"%s\" specified more than once", name);
+    }
+    return BASE_OK;
+}
+
+// The column that says when a row's window ends: window_end, else window_start (its window_us
+// tells the size); -1: rows are not windowed.
+static int32_t find_window(const plan_node *plan) {
+    int32_t start = -1;
+    for (uint32_t i = 0; i < plan->ncolumns; i++) {
+        if (plan->columns[i].time_role == PLAN_TIME_WINDOW_END) return (int32_t)i;
+        if (plan->columns[i].time_role == PLAN_TIME_WINDOW_START && start < 0) start = (int32_t)i;
+    }
+    return start;
+}
+
+static base_rc rename_columns(sql_cursor *cursor, plan_node *plan, uint32_t n,
+                              const char *const *names) {
+    if (n > plan->ncolumns)
+        return SQL_SYNTAX(cursor->ctx, 0, "too many column names were specified");
+    for (uint32_t i = 0; i < n; i++) sql_columns(plan)[i].name = names[i];
+    return BASE_OK;
+}
+
+static base_rc read_column_names(sql_cursor *cursor, uint32_t *n, const char ***names) {
+    *n = 0;
+    *names = base_arena_array(cursor->ctx->arena, const char *, SQL_COLUMNS_MAX);
+    if (!sql_take_symbol(cursor, "(")) return BASE_OK;
+    do {
+        if (*n == SQL_COLUMNS_MAX) return sql_syntax_error(cursor);
+        SQL_TRY(sql_take_name(cursor, &(*names)[(*n)++]));
+    } while (sql_take_symbol(cursor, ","));
+    return sql_expect_symbol(cursor, ")");
+}
+
+// The query: all tokens up to EMIT ON WINDOW CLOSE or the end.
+static base_rc read_query(sql_cursor *cursor, plan_object *object, base_str *text, size_t *offset) {
+    const sql_token *first = sql_peek(cursor), *last = NULL;
+    while (sql_peek(cursor)->kind != SQL_TOKEN_END && !sql_is_word(cursor, "EMIT ON")) {
+        last = sql_peek(cursor);
+        cursor->at++;
+    }
+    if (last == NULL) return sql_syntax_error(cursor);
+    *offset = first->offset;
+    *text = (base_str){first->text.p, last->offset + last->text.n - first->offset};
+    if (sql_take_word(cursor, "EMIT ON")) {
+        SQL_TRY(sql_expect_word(cursor, "WINDOW"));
+        SQL_TRY(sql_expect_word(cursor, "CLOSE"));
+        object->emit_on_close = true;
+    }
+    return sql_expect_end(cursor);
+}
+
+static base_rc analyse(sql_cursor *cursor, plan_object *object, const plan_node *plan) {
+    sql_ctx *ctx = cursor->ctx;
+    object->plan = plan;
+    object->nview_key = plan->nkey;
+    object->view_key = plan->key;
+    object->window_column = find_window(plan);
+    if (object->emit_on_close && object->window_column < 0) {
+        sql_fail(ctx, 0, BASE_E_INVALID, BASE_SQLSTATE_INVALID_DEFINITION,
+                 "EMIT ON WINDOW CLOSE needs window_start or window_end among the view's columns");
+        base_error_hint(ctx->err, "Group by the window of TUMBLE(...) and select window_start.");
+        return ctx->err->code;
+    }
+    object->ncolumns = plan->ncolumns;
+    object->columns =
+        sql_add_system_columns(ctx, plan->columns, &object->ncolumns, PLAN_OBJECT_VIEW);
+    return BASE_OK;
+}
+
+base_rc sql_ddl_create_view(sql_cursor *cursor, sql_statement *statement) {
+    sql_ctx *ctx = cursor->ctx;
+    statement->kind = SQL_CREATE_VIEW;
+    plan_object *object = base_arena_new(ctx->arena, plan_object);
+    object->kind = PLAN_OBJECT_VIEW;
+    object->event_time = object->effective_time = object->window_column = -1;
+    object->refresh_us = VIEW_REFRESH_DEFAULT_US;
+    object->version = 1;
+    object->definition = base_arena_memdup(ctx->arena, ctx->text.p, ctx->text.n);
+    SQL_TRY(sql_take_new_name(cursor, statement));
+    object->schema = statement->schema;
+    object->name = statement->name;
+    uint32_t nnames;
+    const char **names;
+    SQL_TRY(read_column_names(cursor, &nnames, &names));
+    plan_option *options = NULL;
+    int32_t *positions = NULL;
+    if (sql_take_word(cursor, "WITH"))
+        SQL_TRY(sql_take_options(cursor, &object->noptions, &options, &positions));
+    object->options = options;
+    SQL_TRY(sql_options_apply(ctx, view_options, sizeof view_options / sizeof view_options[0],
+                              object, positions));
+    SQL_TRY(sql_expect_word(cursor, "AS"));
+    int32_t position = sql_here(cursor);
+    base_str text;
+    size_t offset;
+    SQL_TRY(read_query(cursor, object, &text, &offset));
+
+    ctx->in_view = true;
+    ctx->view_word = "materialized view";
+    const sql_tree *tree;
+    plan_node *node;
+    SQL_TRY(sql_parse(ctx, text, (int64_t)offset, &tree));
+    if (!sql_is(tree, "SelectStmt"))
+        return SQL_SYNTAX(ctx, position, "a materialized view is made of a SELECT");
+    SQL_TRY(sql_bind_query(ctx, sql_body(tree), NULL, NULL, NULL, &node));
+    const plan_node *plan;
+    SQL_TRY(sql_optimise(ctx, without_sorts(ctx, node), &plan));
+    SQL_TRY(rename_columns(cursor, (plan_node *)(uintptr_t)plan, nnames, names));
+    SQL_TRY(check_columns(ctx, plan, position));
+    SQL_TRY(analyse(cursor, object, plan));
+    statement->object = object;
+    return BASE_OK;
+}
+
+base_rc sql_ddl_create_plain_view(sql_cursor *cursor, sql_statement *statement) {
+    (void)statement;
+    sql_unsupported(cursor->ctx, 1 + cursor->ctx->text_offset, "CREATE VIEW is not supported");
+    base_error_hint(cursor->ctx->err, "Use CREATE MATERIALIZED VIEW: it is kept current.");
+    return cursor->ctx->err->code;
+}

@@ -1,0 +1,273 @@
+// prune.c - each node keeps only the columns that something above it uses, down to the scans. Entry
+// point: sql_prune.
+#include "sql/sql_int.h"
+
+#include "base/must.h"
+
+// A node with fewer columns: map[i] is the new place of old column i, or UINT32_MAX.
+typedef struct pruned {
+    plan_node *node;
+    uint32_t *map;
+} pruned;
+
+static pruned prune(sql_ctx *ctx, const plan_node *node, const bool *used);
+
+static bool *no_columns(sql_ctx *ctx, uint32_t n) {
+    return base_arena_array(ctx->arena, bool, n);
+}
+
+static const plan_expr *remap(sql_ctx *ctx, const plan_expr *expr, const pruned *input,
+                              uint32_t nold) {
+    if (expr == NULL) return NULL;
+    const plan_expr **map = base_arena_array(ctx->arena, const plan_expr *, nold);
+    for (uint32_t i = 0; i < nold; i++)
+        if (input->map[i] != UINT32_MAX) map[i] = sql_column_of(ctx, input->node, input->map[i]);
+    return plan_expr_substitute(ctx->arena, expr, map);
+}
+
+// The chosen columns of an expression list change little: remap all with one map.
+static void remap_list(sql_ctx *ctx, const plan_expr **exprs, uint32_t n, const pruned *input,
+                       uint32_t nold) {
+    const plan_expr **map = base_arena_array(ctx->arena, const plan_expr *, nold);
+    for (uint32_t i = 0; i < nold; i++)
+        if (input->map[i] != UINT32_MAX) map[i] = sql_column_of(ctx, input->node, input->map[i]);
+    for (uint32_t i = 0; i < n; i++) exprs[i] = plan_expr_substitute(ctx->arena, exprs[i], map);
+}
+
+static pruned start(sql_ctx *ctx, const plan_node *node, const bool *used, uint32_t least) {
+    pruned out = {NULL, base_arena_array(ctx->arena, uint32_t, node->ncolumns)};
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < node->ncolumns; i++) out.map[i] = used[i] ? n++ : UINT32_MAX;
+    if (n < least && node->ncolumns > 0) { // a batch without columns is a special case; keep one
+        out.map[0] = 0;
+        n = 1;
+    }
+    out.node = sql_node(ctx, node->kind, n, node->ninputs, NULL, NULL);
+    plan_node *made = out.node;
+    const plan_node **inputs = made->inputs;
+    const plan_column *columns = made->columns;
+    *made = *node;
+    made->inputs = inputs;
+    made->columns = columns;
+    made->ncolumns = n;
+    for (uint32_t i = 0; i < node->ncolumns; i++)
+        if (out.map[i] != UINT32_MAX) sql_columns(made)[out.map[i]] = node->columns[i];
+    return out;
+}
+
+static pruned prune_scan(sql_ctx *ctx, const plan_node *node, const bool *used) {
+    pruned out = start(ctx, node, used, 1);
+    uint32_t *indexes = base_arena_array(ctx->arena, uint32_t, out.node->ncolumns);
+    for (uint32_t i = 0; i < node->ncolumns; i++)
+        if (out.map[i] != UINT32_MAX) indexes[out.map[i]] = node->indexes[i];
+    out.node->indexes = indexes;
+    return out;
+}
+
+static pruned prune_values(sql_ctx *ctx, const plan_node *node, const bool *used) {
+    pruned out = start(ctx, node, used, 1);
+    uint32_t n = out.node->ncolumns, nrows = node->nexprs / node->ncolumns;
+    out.node->nexprs = n * nrows;
+    out.node->exprs = base_arena_array(ctx->arena, const plan_expr *, out.node->nexprs);
+    for (uint32_t row = 0; row < nrows; row++)
+        for (uint32_t i = 0; i < node->ncolumns; i++)
+            if (out.map[i] != UINT32_MAX)
+                out.node->exprs[row * n + out.map[i]] = node->exprs[row * node->ncolumns + i];
+    return out;
+}
+
+// Nodes whose columns are their input's, in order.
+static pruned passing(sql_ctx *ctx, const plan_node *node, pruned input) {
+    pruned out = {sql_node(ctx, node->kind, input.node->ncolumns, 1, input.node, NULL), input.map};
+    const plan_node **inputs = out.node->inputs;
+    plan_column *columns = sql_columns(out.node);
+    uint32_t n = input.node->ncolumns;
+    *out.node = *node;
+    out.node->ncolumns = n;
+    out.node->inputs = inputs;
+    out.node->columns = columns;
+    inputs[0] = input.node;
+    for (uint32_t i = 0; i < node->ncolumns; i++)
+        if (input.map[i] != UINT32_MAX) columns[input.map[i]] = node->columns[i];
+    return out;
+}
+
+static bool *copy_used(sql_ctx *ctx, const plan_node *node, const bool *used) {
+    bool *copy = no_columns(ctx, node->ncolumns);
+    memcpy(copy, used, node->ncolumns * sizeof *copy);
+    return copy;
+}
+
+static pruned prune_filter(sql_ctx *ctx, const plan_node *node, const bool *used) {
+    bool *below = copy_used(ctx, node, used);
+    plan_expr_columns(node->predicate, below);
+    pruned input = prune(ctx, node->inputs[0], below);
+    pruned out = passing(ctx, node, input);
+    out.node->predicate = remap(ctx, node->predicate, &input, node->ncolumns);
+    return out;
+}
+
+static pruned prune_project(sql_ctx *ctx, const plan_node *node, const bool *used) {
+    pruned out = start(ctx, node, used, 1);
+    const plan_node *old = node->inputs[0];
+    bool *below = no_columns(ctx, old->ncolumns);
+    out.node->nexprs = out.node->ncolumns;
+    out.node->exprs = base_arena_array(ctx->arena, const plan_expr *, out.node->nexprs);
+    for (uint32_t i = 0; i < node->ncolumns; i++)
+        if (out.map[i] != UINT32_MAX) {
+            out.node->exprs[out.map[i]] = node->exprs[i];
+            plan_expr_columns(node->exprs[i], below);
+        }
+    pruned input = prune(ctx, old, below);
+    out.node->inputs[0] = input.node;
+    remap_list(ctx, out.node->exprs, out.node->nexprs, &input, old->ncolumns);
+    return out;
+}
+
+static pruned prune_tumble(sql_ctx *ctx, const plan_node *node, const bool *used) {
+    const plan_node *old = node->inputs[0];
+    bool *below = no_columns(ctx, old->ncolumns);
+    memcpy(below, used, old->ncolumns * sizeof *below);
+    below[node->time_column] = true;
+    pruned input = prune(ctx, old, below);
+    // Both window columns stay: the operator makes them together.
+    bool *kept = no_columns(ctx, node->ncolumns);
+    for (uint32_t i = 0; i < old->ncolumns; i++) kept[i] = input.map[i] != UINT32_MAX;
+    kept[old->ncolumns] = kept[old->ncolumns + 1] = true;
+    pruned out = start(ctx, node, kept, 1);
+    out.node->inputs[0] = input.node;
+    out.node->time_column = input.map[node->time_column];
+    return out;
+}
+
+static pruned prune_aggregate(sql_ctx *ctx, const plan_node *node, const bool *used) {
+    const plan_node *old = node->inputs[0];
+    bool *kept = copy_used(ctx, node, used), *below = no_columns(ctx, old->ncolumns);
+    for (uint32_t i = 0; i < node->nexprs; i++) { // keys say what the groups are
+        kept[i] = true;
+        plan_expr_columns(node->exprs[i], below);
+    }
+    bool any = node->nexprs > 0;
+    for (uint32_t i = node->nexprs; i < node->ncolumns; i++) any |= kept[i];
+    if (!any && node->ncolumns > 0) kept[0] = true;
+    pruned out = start(ctx, node, kept, 0);
+    plan_agg *aggs = base_arena_array(ctx->arena, plan_agg, node->naggs);
+    uint32_t naggs = 0;
+    for (uint32_t i = 0; i < node->naggs; i++) {
+        if (!kept[node->nexprs + i]) continue;
+        aggs[naggs++] = node->aggs[i];
+        if (node->aggs[i].arg != NULL) plan_expr_columns(node->aggs[i].arg, below);
+        if (node->aggs[i].filter != NULL) plan_expr_columns(node->aggs[i].filter, below);
+    }
+    pruned input = prune(ctx, old, below);
+    out.node->inputs[0] = input.node;
+    out.node->exprs = base_arena_array(ctx->arena, const plan_expr *, node->nexprs);
+    for (uint32_t i = 0; i < node->nexprs; i++) out.node->exprs[i] = node->exprs[i];
+    remap_list(ctx, out.node->exprs, node->nexprs, &input, old->ncolumns);
+    for (uint32_t i = 0; i < naggs; i++) {
+        aggs[i].arg = remap(ctx, aggs[i].arg, &input, old->ncolumns);
+        aggs[i].filter = remap(ctx, aggs[i].filter, &input, old->ncolumns);
+    }
+    out.node->naggs = naggs;
+    out.node->aggs = aggs;
+    return out;
+}
+
+static pruned prune_join(sql_ctx *ctx, const plan_node *node, const bool *used) {
+    uint32_t n = node->ncolumns, nleft = node->inputs[0]->ncolumns;
+    bool *below = copy_used(ctx, node, used);
+    if (node->predicate != NULL) plan_expr_columns(node->predicate, below);
+    for (uint32_t i = 0; i < node->nequi; i++) {
+        below[node->left_keys[i]] = true;
+        below[nleft + node->right_keys[i]] = true;
+    }
+    pruned sides[2] = {prune(ctx, node->inputs[0], below),
+                       prune(ctx, node->inputs[1], below + nleft)};
+    pruned out = {sql_node_join(ctx, node->join, sides[0].node, sides[1].node, NULL),
+                  base_arena_array(ctx->arena, uint32_t, n)};
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t to = i < nleft ? sides[0].map[i] : sides[1].map[i - nleft];
+        out.map[i] = to == UINT32_MAX ? to : i < nleft ? to : to + sides[0].node->ncolumns;
+        if (to != UINT32_MAX) sql_columns(out.node)[out.map[i]].name = node->columns[i].name;
+    }
+    uint32_t *left_keys = base_arena_array(ctx->arena, uint32_t, node->nequi);
+    uint32_t *right_keys = base_arena_array(ctx->arena, uint32_t, node->nequi);
+    for (uint32_t i = 0; i < node->nequi; i++) {
+        left_keys[i] = sides[0].map[node->left_keys[i]];
+        right_keys[i] = sides[1].map[node->right_keys[i]];
+    }
+    out.node->nequi = node->nequi;
+    out.node->left_keys = left_keys;
+    out.node->right_keys = right_keys;
+    out.node->predicate = remap(ctx, node->predicate, &out, n);
+    return out;
+}
+
+static pruned prune_all(sql_ctx *ctx, const plan_node *node, const bool *used) {
+    (void)used; // every column is part of what a row is
+    bool *below = no_columns(ctx, node->ncolumns);
+    memset(below, true, node->ncolumns);
+    return passing(ctx, node, prune(ctx, node->inputs[0], below));
+}
+
+// Inputs of a union must keep the same columns, so each gets a projection of those in use.
+static pruned prune_union(sql_ctx *ctx, const plan_node *node, const bool *used) {
+    pruned out = start(ctx, node, used, 1);
+    bool *kept = no_columns(ctx, node->ncolumns);
+    for (uint32_t i = 0; i < node->ncolumns; i++) kept[i] = out.map[i] != UINT32_MAX;
+    for (uint32_t k = 0; k < node->ninputs; k++) {
+        pruned input = prune(ctx, node->inputs[k], kept);
+        const plan_expr **exprs =
+            base_arena_array(ctx->arena, const plan_expr *, out.node->ncolumns);
+        bool same = input.node->ncolumns == out.node->ncolumns;
+        for (uint32_t i = 0; i < node->ncolumns; i++) {
+            if (!kept[i]) continue;
+            exprs[out.map[i]] = sql_column_of(ctx, input.node, input.map[i]);
+            same &= input.map[i] == out.map[i];
+        }
+        out.node->inputs[k] =
+            same ? input.node : sql_node_project(ctx, input.node, out.node->ncolumns, exprs, NULL);
+    }
+    return out;
+}
+
+static pruned prune_sort(sql_ctx *ctx, const plan_node *node, const bool *used) {
+    bool *below = copy_used(ctx, node, used);
+    for (uint32_t i = 0; i < node->nsort; i++) below[node->sort[i].column] = true;
+    pruned out = passing(ctx, node, prune(ctx, node->inputs[0], below));
+    plan_sort_key *keys = base_arena_array(ctx->arena, plan_sort_key, node->nsort);
+    for (uint32_t i = 0; i < node->nsort; i++) {
+        keys[i] = node->sort[i];
+        keys[i].column = out.map[keys[i].column];
+    }
+    out.node->sort = keys;
+    return out;
+}
+
+static pruned (*const pruners[])(sql_ctx *, const plan_node *, const bool *) = {
+    [PLAN_NODE_SCAN] = prune_scan,       [PLAN_NODE_VALUES] = prune_values,
+    [PLAN_NODE_FILTER] = prune_filter,   [PLAN_NODE_PROJECT] = prune_project,
+    [PLAN_NODE_TUMBLE] = prune_tumble,   [PLAN_NODE_AGGREGATE] = prune_aggregate,
+    [PLAN_NODE_JOIN] = prune_join,       [PLAN_NODE_DISTINCT] = prune_all,
+    [PLAN_NODE_UNION_ALL] = prune_union, [PLAN_NODE_SORT] = prune_sort,
+};
+
+static pruned prune(sql_ctx *ctx, const plan_node *node, const bool *used) {
+    return pruners[node->kind](ctx, node, used);
+}
+
+plan_node *sql_prune(sql_ctx *ctx, const plan_node *node) {
+    bool *used = no_columns(ctx, node->ncolumns);
+    memset(used, true, node->ncolumns);
+    pruned out = prune(ctx, node, used);
+    for (uint32_t i = 0; i < node->ncolumns; i++) must(out.map[i] == i || out.map[i] != UINT32_MAX);
+    if (out.node->ncolumns == node->ncolumns) return out.node;
+    // A node kept more than asked (a window's other column, a group's key): show what was asked.
+    const plan_expr **exprs = base_arena_array(ctx->arena, const plan_expr *, node->ncolumns);
+    const char **names = base_arena_array(ctx->arena, const char *, node->ncolumns);
+    for (uint32_t i = 0; i < node->ncolumns; i++) {
+        exprs[i] = sql_column_of(ctx, out.node, out.map[i]);
+        names[i] = node->columns[i].name;
+    }
+    return sql_node_project(ctx, out.node, node->ncolumns, exprs, names);
+}

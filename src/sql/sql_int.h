@@ -1,0 +1,367 @@
+// sql_int.h - what the files of src/sql share. One statement is bound with one sql_ctx; everything
+// made lives in its arena. Text positions: libpg_query and the lexer give byte offsets into a
+// fragment; sql_position turns them into characters of the whole text at once, so that bound trees
+// only carry final positions.
+#ifndef WEIR_SQL_SQL_INT_H
+#define WEIR_SQL_SQL_INT_H
+
+#include "sql/sql.h"
+
+#define SQL_TEXT_BYTES_MAX (4u << 20) // of one statement
+#define SQL_CHAIN_MAX      8000u      // tokens that may nest into one another; bounds parser stacks
+#define SQL_PARENS_MAX     300u
+#define SQL_TREE_DEPTH_MAX 6000u // of the parse tree's JSON
+#define SQL_BIND_DEPTH_MAX 800u  // of expressions and queries
+#define SQL_PARAMS_MAX     65535u
+#define SQL_COLUMNS_MAX    1600u // as PostgreSQL's limit of columns
+
+// ---- lexer.c: tokens ---------------------------------------------------------------------------
+
+typedef enum sql_token_kind {
+    SQL_TOKEN_END,
+    SQL_TOKEN_WORD,   // value: lower-cased
+    SQL_TOKEN_QUOTED, // "identifier", value: as meant
+    SQL_TOKEN_STRING, // value: the text meant
+    SQL_TOKEN_NUMBER,
+    SQL_TOKEN_PARAM,
+    SQL_TOKEN_SYMBOL, // one character of ( ) [ ] , ; . : and "::" - or an operator
+    SQL_TOKEN_UNENDED // a quote or comment that does not end: the parser words the error
+} sql_token_kind;
+
+typedef struct sql_token {
+    sql_token_kind kind;
+    base_str text;     // in the source
+    size_t offset;     // bytes
+    const char *value; // WORD, QUOTED, STRING; else NULL
+} sql_token;
+
+// Reads the token at *at and moves *at behind it. arena NULL: values are not made.
+sql_token sql_token_next(base_str source, size_t *at, base_arena *arena);
+
+// ---- the context of a statement ----------------------------------------------------------------
+
+typedef struct sql_ctx {
+    base_arena *arena;
+    const sql_session *session;
+    base_error *err;
+    base_str text;       // of the statement
+    int32_t text_offset; // characters before it
+    uint32_t *chars_at;  // characters before each 256th byte; NULL: all is ASCII
+    int64_t delta;       // of the fragment being bound: its offset in text less its own offsets
+    uint32_t depth;
+    uint32_t nparams;
+    uint32_t params_cap;
+    col_type *params;
+    bool in_view; // functions of time, session and host are refused
+    const char *view_word;
+} sql_ctx;
+
+int32_t sql_position(const sql_ctx *ctx, int64_t fragment_offset); // 0 if unknown (negative)
+int32_t sql_text_position(const sql_ctx *ctx, size_t text_offset);
+// Fails with a position.
+base_rc sql_fail(sql_ctx *ctx, int32_t position, base_rc code, const char *sqlstate,
+                 const char *fmt, ...) BASE_PRINTF(5, 6);
+base_rc sql_unsupported(sql_ctx *ctx, int32_t position, const char *fmt, ...) BASE_PRINTF(3, 4);
+#define SQL_SYNTAX(ctx, position, ...)                                                             \
+    sql_fail(ctx, position, BASE_E_INVALID, BASE_SQLSTATE_SYNTAX, __VA_ARGS__)
+#define SQL_TRY(call)                                                                              \
+    do {                                                                                           \
+        base_rc try_rc_ = (call);                                                                  \
+        if (try_rc_ != BASE_OK) return try_rc_;                                                    \
+    } while (0)
+BASE_MUST_USE base_rc sql_enter(sql_ctx *ctx, int32_t position); // then sql_leave
+static inline void sql_leave(sql_ctx *ctx) {
+    ctx->depth--;
+}
+
+// ---- cursor.c: reading our own DDL by tokens ---------------------------------------------------
+
+typedef struct sql_cursor {
+    sql_ctx *ctx;
+    uint32_t n, at;
+    const sql_token *tokens; // the last is END
+} sql_cursor;
+
+BASE_MUST_USE base_rc sql_cursor_init(sql_cursor *cursor, sql_ctx *ctx);
+const sql_token *sql_peek(const sql_cursor *cursor);
+int32_t sql_here(const sql_cursor *cursor);                    // position of the next token
+bool sql_is_word(const sql_cursor *cursor, const char *words); // "IF NOT EXISTS", any case
+bool sql_take_word(sql_cursor *cursor, const char *words);
+bool sql_take_symbol(sql_cursor *cursor, const char *symbol);
+base_rc sql_syntax_error(sql_cursor *cursor); // syntax error at or near "x"
+BASE_MUST_USE base_rc sql_expect_word(sql_cursor *cursor, const char *words);
+BASE_MUST_USE base_rc sql_expect_symbol(sql_cursor *cursor, const char *symbol);
+BASE_MUST_USE base_rc sql_expect_end(sql_cursor *cursor);
+BASE_MUST_USE base_rc sql_take_name(sql_cursor *cursor, const char **name);
+BASE_MUST_USE base_rc sql_take_qualified(sql_cursor *cursor, const char **schema,
+                                         const char **name);
+BASE_MUST_USE base_rc sql_take_string(sql_cursor *cursor, const char **value);
+// The text up to a token at this level that is `,`, `)`, the end, or one of the stop words
+// (NULL-terminated); not empty. Used for expressions.
+BASE_MUST_USE base_rc sql_take_fragment(sql_cursor *cursor, const char *const *stop_words,
+                                        base_str *text, size_t *offset);
+BASE_MUST_USE base_rc sql_take_type(sql_cursor *cursor, col_type *type);
+// WITH ( name = value, ... ): names lower case. Absent: none.
+BASE_MUST_USE base_rc sql_take_options(sql_cursor *cursor, uint32_t *n, plan_option **options,
+                                       int32_t **positions);
+
+// ---- options.c: WITH (...) by table ------------------------------------------------------------
+
+typedef enum sql_option_kind {
+    SQL_OPTION_TEXT,      // const char *
+    SQL_OPTION_U32,       // uint32_t, from 1
+    SQL_OPTION_US,        // int64_t, from an interval; 0 and more
+    SQL_OPTION_REFRESH,   // int64_t; 'immediate' is 0
+    SQL_OPTION_RETENTION, // interval -> retention_us, or bytes ('10 GB') -> retention_bytes
+    SQL_OPTION_KEPT       // only kept in object->options
+} sql_option_kind;
+
+typedef struct sql_option_def {
+    const char *name;
+    sql_option_kind kind;
+    size_t offset; // of the member of plan_object
+} sql_option_def;
+
+BASE_MUST_USE base_rc sql_options_apply(sql_ctx *ctx, const sql_option_def *defs, size_t ndefs,
+                                        plan_object *object, const int32_t *positions);
+BASE_MUST_USE base_rc sql_interval_us(sql_ctx *ctx, const char *text, int32_t position,
+                                      int64_t *us);
+
+// ---- tree.c: libpg_query's JSON ----------------------------------------------------------------
+
+typedef struct sql_tree sql_tree;
+struct sql_tree {
+    const char *name; // the key, or NULL in an array
+    const char *text; // of a string
+    int64_t number;   // of a number, or 0/1 of a boolean
+    sql_tree *child, *next;
+};
+
+// Parses one statement (or a fragment wrapped by the caller). fragment_offset: of `text` in the
+// statement. *statement is the body's wrapper {"SelectStmt": {...}}.
+BASE_MUST_USE base_rc sql_parse(sql_ctx *ctx, base_str text, int64_t delta,
+                                const sql_tree **statement);
+const sql_tree *sql_get(const sql_tree *tree, const char *name); // NULL-safe
+const char *sql_get_text(const sql_tree *tree, const char *name);
+int64_t sql_get_number(const sql_tree *tree, const char *name, int64_t otherwise);
+static inline bool sql_get_bool(const sql_tree *tree, const char *name) {
+    return sql_get_number(tree, name, 0) != 0;
+}
+int32_t sql_tree_position(const sql_ctx *ctx, const sql_tree *body); // by its location
+uint32_t sql_tree_count(const sql_tree *list);
+// Of a wrapper {"Type": body}.
+static inline const char *sql_type_of(const sql_tree *wrapper) {
+    return wrapper == NULL || wrapper->child == NULL ? "" : wrapper->child->name;
+}
+static inline const sql_tree *sql_body(const sql_tree *wrapper) {
+    return wrapper == NULL ? NULL : wrapper->child;
+}
+bool sql_is(const sql_tree *wrapper, const char *type);
+// Value of a {"String": {"sval"}} wrapper, or NULL.
+const char *sql_string(const sql_tree *wrapper);
+
+// ---- nodes.c: making plan nodes ----------------------------------------------------------------
+
+typedef struct sql_exprs {
+    uint32_t n, cap;
+    const plan_expr **items;
+} sql_exprs;
+void sql_exprs_add(sql_ctx *ctx, sql_exprs *list, const plan_expr *expr);
+
+plan_node *sql_node(sql_ctx *ctx, plan_node_kind kind, uint32_t ncolumns, uint32_t ninputs,
+                    const plan_node *input0, const plan_node *input1);
+plan_column *sql_columns(plan_node *node); // to fill in a node just made
+plan_node *sql_node_scan(sql_ctx *ctx, const plan_object *object);
+plan_node *sql_node_filter(sql_ctx *ctx, const plan_node *input, const plan_expr *predicate);
+plan_node *sql_node_project(sql_ctx *ctx, const plan_node *input, uint32_t n,
+                            const plan_expr *const *exprs, const char *const *names);
+plan_node *sql_node_join(sql_ctx *ctx, plan_join_kind kind, const plan_node *left,
+                         const plan_node *right, const plan_expr *predicate);
+plan_node *sql_node_one_row(sql_ctx *ctx); // one row, one column nobody needs
+const plan_expr *sql_column_of(sql_ctx *ctx, const plan_node *node, uint32_t index);
+// NULL and NULL gives NULL.
+const plan_expr *sql_and(sql_ctx *ctx, const plan_expr *a, const plan_expr *b);
+void sql_conjuncts(sql_ctx *ctx, const plan_expr *expr, sql_exprs *out);
+const plan_expr *sql_conjunction(sql_ctx *ctx, const sql_exprs *list);
+
+// ---- scopes and expression binding -------------------------------------------------------------
+
+// Columns that are not of this input: markers replaced before a plan is done.
+#define SQL_OUTER_BASE (1u << 28) // + column of the outer query's input
+#define SQL_AGG_BASE   (1u << 30) // + number of the aggregate
+
+typedef struct sql_scope_column {
+    uint32_t rel; // number of the range-table entry
+    uint32_t index;
+    const plan_column *column;
+    const char *name;
+    bool hidden;
+    bool merged_away; // the right side of USING: only by its table's name
+} sql_scope_column;
+
+typedef struct sql_rel {
+    const char *schema; // or NULL
+    const char *name;   // alias or table name
+    const char *table;  // the table's name if there is an alias, for hints
+    int32_t position;
+} sql_rel;
+
+typedef struct sql_scope {
+    uint32_t ncolumns, columns_cap;
+    sql_scope_column *columns; // in the order of *
+    uint32_t nrels, rels_cap;
+    sql_rel *rels;
+} sql_scope;
+
+typedef struct sql_cte {
+    const char *name;
+    const sql_tree *query;
+    const sql_tree *aliases;
+    const struct sql_cte *outer; // those that its query may name
+} sql_cte;
+
+typedef struct sql_query_agg {
+    plan_agg agg;
+    int32_t position;
+} sql_query_agg;
+
+// One SELECT's names and what its expressions gather.
+typedef struct sql_binder {
+    sql_ctx *ctx;
+    sql_scope scope;
+    plan_node *from; // input of the expressions; scalar sub-queries join to it
+    struct sql_binder *outer;
+    const sql_cte *ctes;
+    const char *place; // "WHERE", ...: for errors
+    bool aggs_allowed;
+    bool in_agg;
+    bool correlated;            // a column of the outer query was used
+    bool negated;               // under a NOT
+    sql_exprs outer_conditions; // parts of WHERE that use columns of the outer query
+    uint32_t nkept; // with outer_conditions: columns of the input put behind the targets
+    bool has_aggregate, has_limit;
+    uint32_t naggs, aggs_cap;
+    sql_query_agg *aggs;
+} sql_binder;
+
+BASE_MUST_USE base_rc sql_bind_expr(sql_binder *binder, const sql_tree *wrapper,
+                                    const plan_expr **out);
+// ... as boolean, for `place`.
+BASE_MUST_USE base_rc sql_bind_condition(sql_binder *binder, const sql_tree *wrapper,
+                                         const char *place, const plan_expr **out);
+plan_expr *sql_expr(sql_ctx *ctx, plan_expr_kind kind, col_type type, uint32_t nargs,
+                    int32_t position);
+BASE_MUST_USE base_rc sql_bind_column_ref(sql_binder *binder, const sql_tree *body,
+                                          const plan_expr **out);
+// row.a.b: fields of a struct.
+BASE_MUST_USE base_rc sql_bind_fields(sql_ctx *ctx, const plan_expr *row, uint32_t n,
+                                      const char *const *names, int32_t position,
+                                      const plan_expr **out);
+// The column named `name` with no table; *found NULL if there is none.
+BASE_MUST_USE base_rc sql_scope_find(sql_binder *binder, const char *rel, const char *name,
+                                     int32_t position, const sql_scope_column **found);
+void sql_scope_add(sql_ctx *ctx, sql_scope *scope, sql_scope_column column);
+uint32_t sql_scope_add_rel(sql_ctx *ctx, sql_scope *scope, sql_rel rel);
+// Name of an output column, as PostgreSQL chooses it.
+const char *sql_output_name(const sql_tree *wrapper);
+
+// ---- coerce.c ----------------------------------------------------------------------------------
+
+bool sql_is_unknown(const plan_expr *expr); // an untyped literal or parameter
+BASE_MUST_USE base_rc sql_coerce(sql_ctx *ctx, const plan_expr *expr, col_type type,
+                                 col_cast_context context, const plan_expr **out);
+bool sql_can_coerce(const plan_expr *expr, col_kind kind, col_cast_context context);
+// Text for what is still unknown.
+BASE_MUST_USE base_rc sql_settle(sql_ctx *ctx, const plan_expr **expr);
+// One type for all, as UNION, CASE and COALESCE find it; coerces the items.
+BASE_MUST_USE base_rc sql_common_type(sql_ctx *ctx, const char *what, uint32_t n,
+                                      const plan_expr **items, col_type *type);
+BASE_MUST_USE base_rc sql_common_type_find(sql_ctx *ctx, const char *what, uint32_t n,
+                                           const plan_expr *const *items, col_type *type);
+BASE_MUST_USE base_rc sql_type_from_tree(sql_ctx *ctx, const sql_tree *type_name, col_type *type,
+                                         bool *is_array);
+// Replaces a call of constants by its value, if it is one that never changes.
+BASE_MUST_USE base_rc sql_fold(sql_ctx *ctx, const plan_expr *expr, const plan_expr **out);
+const plan_expr *sql_text_const(sql_ctx *ctx, const char *text, col_kind kind, int32_t position);
+const plan_expr *sql_i64_const(sql_ctx *ctx, int64_t value, col_kind kind, int32_t position);
+const plan_expr *sql_bool_const(sql_ctx *ctx, bool value);
+bool sql_const_is_null(const plan_expr *expr);
+// Type name for messages; "unknown" too.
+const char *sql_type_name(sql_ctx *ctx, const col_type *type);
+
+// ---- bind_func.c -------------------------------------------------------------------------------
+
+BASE_MUST_USE base_rc sql_call(sql_ctx *ctx, const char *name, uint32_t nargs,
+                               const plan_expr **args, int32_t position, const plan_expr **out);
+BASE_MUST_USE base_rc sql_operator(sql_ctx *ctx, const char *name, const plan_expr *left,
+                                   const plan_expr *right, int32_t position, const plan_expr **out);
+BASE_MUST_USE base_rc sql_bind_func_call(sql_binder *binder, const sql_tree *body,
+                                         const plan_expr **out);
+// Resolution over any list of candidates; sql_candidate_kind gives the kind of argument i.
+typedef struct sql_candidates {
+    size_t n;
+    const void *self;
+    col_kind (*arg)(const struct sql_candidates *list, size_t candidate, uint32_t i);
+    bool (*takes)(const struct sql_candidates *list, size_t candidate, uint32_t nargs);
+    bool (*polymorphic)(const struct sql_candidates *list, size_t candidate);
+} sql_candidates;
+typedef enum sql_resolution { SQL_RESOLVED, SQL_NONE, SQL_AMBIGUOUS } sql_resolution;
+sql_resolution sql_resolve(const sql_candidates *list, uint32_t nargs, const plan_expr *const *args,
+                           bool is_operator, size_t *chosen);
+
+// ---- bind_agg.c, bind_from.c, bind_sublink.c, bind_select.c ------------------------------------
+
+BASE_MUST_USE base_rc sql_bind_agg_call(sql_binder *binder, const char *name, const sql_tree *body,
+                                        const plan_expr **out);
+bool sql_agg_exists(const char *name);
+BASE_MUST_USE base_rc sql_bind_from(sql_binder *binder, const sql_tree *from_clause);
+BASE_MUST_USE base_rc sql_bind_sublink(sql_binder *binder, const sql_tree *body,
+                                       const plan_expr **out);
+BASE_MUST_USE base_rc sql_bind_query(sql_ctx *ctx, const sql_tree *select_body, sql_binder *outer,
+                                     const sql_cte *ctes, sql_binder *used, plan_node **out);
+BASE_MUST_USE base_rc sql_aggregate(sql_binder *binder, sql_exprs *group, sql_exprs *targets,
+                                    const plan_expr **having, plan_node **node);
+BASE_MUST_USE base_rc sql_bind_relation(sql_ctx *ctx, const char *schema, const char *name,
+                                        int32_t position, const plan_object **out);
+
+// ---- optimise.c, keys.c ------------------------------------------------------------------------
+
+// Pushes filters down, prunes columns, merges projections, numbers nodes, finds keys and time
+// roles.
+BASE_MUST_USE base_rc sql_optimise(sql_ctx *ctx, const plan_node *node, const plan_node **out);
+plan_node *sql_annotate(sql_ctx *ctx, const plan_node *node);
+// Equi-join keys and sides of a join's conditions.
+plan_node *sql_push_filters(sql_ctx *ctx, const plan_node *node, sql_exprs *conjuncts);
+plan_node *sql_prune(sql_ctx *ctx, const plan_node *node);
+
+// ---- statements --------------------------------------------------------------------------------
+
+typedef base_rc (*sql_ddl_fn)(sql_cursor *cursor, sql_statement *statement);
+base_rc sql_ddl_create_schema(sql_cursor *cursor, sql_statement *statement);
+base_rc sql_ddl_create_stream(sql_cursor *cursor, sql_statement *statement);
+base_rc sql_ddl_create_table(sql_cursor *cursor, sql_statement *statement);
+base_rc sql_ddl_create_view(sql_cursor *cursor, sql_statement *statement);
+base_rc sql_ddl_create_plain_view(sql_cursor *cursor, sql_statement *statement);
+base_rc sql_ddl_create_sink(sql_cursor *cursor, sql_statement *statement);
+base_rc sql_ddl_create_reconciliation(sql_cursor *cursor, sql_statement *statement);
+base_rc sql_ddl_reconcile(sql_cursor *cursor, sql_statement *statement);
+base_rc sql_ddl_drop(sql_cursor *cursor, sql_statement *statement);
+base_rc sql_ddl_comment(sql_cursor *cursor, sql_statement *statement);
+base_rc sql_ddl_show(sql_cursor *cursor, sql_statement *statement);
+base_rc sql_ddl_flush(sql_cursor *cursor, sql_statement *statement);
+base_rc sql_ddl_explain(sql_cursor *cursor, sql_statement *statement);
+base_rc sql_ddl_alter(sql_cursor *cursor, sql_statement *statement);
+base_rc sql_ddl_subscribe(sql_cursor *cursor, sql_statement *statement);
+
+// [IF NOT EXISTS] [schema.]name of what is to be made; the schema must exist.
+BASE_MUST_USE base_rc sql_take_new_name(sql_cursor *cursor, sql_statement *statement);
+// bind.c: any statement whose tokens begin at the cursor.
+BASE_MUST_USE base_rc sql_bind_statement(sql_cursor *cursor, sql_statement *statement);
+// An expression over an object's columns.
+BASE_MUST_USE base_rc sql_bind_expr_text(sql_ctx *ctx, const plan_object *object, base_str text,
+                                         size_t offset, const char *place, const plan_expr **out);
+BASE_MUST_USE base_rc sql_bind_insert(sql_ctx *ctx, const sql_tree *body, sql_statement *statement);
+plan_column *sql_add_system_columns(sql_ctx *ctx, const plan_column *columns, uint32_t *ncolumns,
+                                    plan_object_kind kind);
+
+#endif
