@@ -256,7 +256,20 @@ static base_rc receive_numeric(pg_reader *reader, col_vec *vec, uint32_t row, ba
     return rc;
 }
 
+// As PostgreSQL's array_out decides.
+static bool element_needs_quotes(base_str element) {
+    if (element.n == 0 || base_str_eq_nocase(element, BASE_STR("NULL"))) return true;
+    for (size_t i = 0; i < element.n; i++) {
+        if (memchr("{},\"\\ \t\n\r\v\f", element.p[i], 11) != NULL) return true;
+    }
+    return false;
+}
+
 static void add_element(base_buf *buf, base_str element) {
+    if (!element_needs_quotes(element)) {
+        base_buf_add_str(buf, element);
+        return;
+    }
     base_buf_add_byte(buf, '"');
     for (size_t i = 0; i < element.n; i++) {
         if (element.p[i] == '"' || element.p[i] == '\\') base_buf_add_byte(buf, '\\');
