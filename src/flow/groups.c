@@ -22,6 +22,7 @@ static void vec_reserve(col_vec *vec, uint32_t cap) {
     size_t width = col_kind_width(vec->type.kind);
     if (width > 0) vec->data = grow(vec->data, width * cap);
     vec->nulls = grow(vec->nulls, cap);
+    vec->n = cap;
     for (uint32_t i = 0; vec->type.kind == COL_STRUCT && i < vec->type.nfields; i++) {
         vec_reserve(&vec->children[i], cap);
     }

@@ -1,0 +1,735 @@
+// flow_model.h - for tests of plan/ and flow/: a small builder of plans, and an independent
+// reference that evaluates the same plan row by row over the whole accumulated input, in the
+// plainest way. The reference shares nothing with flow/: cells are tagged values, joins are nested
+// loops, groups are found by linear search.
+#ifndef WEIR_TESTS_FLOW_MODEL_H
+#define WEIR_TESTS_FLOW_MODEL_H
+
+#include <stdlib.h>
+
+#include "base/must.h"
+#include "base/random.h"
+#include "col/codec.h"
+#include "col/kernel.h"
+#include "flow/graph.h"
+#include "plan/agg.h"
+
+// ------------------------------------------------------------------------------------ expressions
+
+__attribute__((unused)) static const plan_expr *m_column(base_arena *a, const plan_node *input,
+                                                         uint32_t i) {
+    plan_expr *e = base_arena_new(a, plan_expr);
+    *e = (plan_expr){.kind = PLAN_EXPR_COLUMN, .type = input->columns[i].type, .index = i};
+    return e;
+}
+
+__attribute__((unused)) static const plan_expr *m_int(base_arena *a, col_kind kind, int64_t v) {
+    col_vec *one = base_arena_new(a, col_vec);
+    col_vec_init(one, a, col_type_of(kind), 1);
+    if (kind == COL_INT4) {
+        col_i32(one)[0] = (int32_t)v;
+    } else if (kind == COL_BOOL) {
+        col_u8(one)[0] = v != 0;
+    } else if (kind == COL_NUMERIC) {
+        col_dec(one)[0] = base_decimal_from_i64(v);
+    } else {
+        col_i64(one)[0] = v;
+    }
+    plan_expr *e = base_arena_new(a, plan_expr);
+    *e = (plan_expr){.kind = PLAN_EXPR_CONST, .type = one->type, .constant = one};
+    return e;
+}
+
+__attribute__((unused)) static const plan_expr *m_null(base_arena *a, col_type type) {
+    col_vec *one = base_arena_new(a, col_vec);
+    col_vec_init(one, a, type, 1);
+    col_vec_set_null(one, a, 0);
+    plan_expr *e = base_arena_new(a, plan_expr);
+    *e = (plan_expr){.kind = PLAN_EXPR_CONST, .type = type, .constant = one};
+    return e;
+}
+
+__attribute__((unused)) static const plan_expr *m_text(base_arena *a, const char *text) {
+    col_vec *one = base_arena_new(a, col_vec);
+    col_vec_init(one, a, col_type_of(COL_TEXT), 1);
+    col_str(one)[0] = base_str_of(text);
+    plan_expr *e = base_arena_new(a, plan_expr);
+    *e = (plan_expr){.kind = PLAN_EXPR_CONST, .type = one->type, .constant = one};
+    return e;
+}
+
+__attribute__((unused)) static const plan_expr *m_node(base_arena *a, plan_expr_kind kind,
+                                                       col_type type, uint32_t nargs,
+                                                       const plan_expr *const *args) {
+    plan_expr *e = base_arena_new(a, plan_expr);
+    *e = (plan_expr){.kind = kind, .type = type, .nargs = nargs};
+    e->args = base_arena_array(a, const plan_expr *, nargs + 1u);
+    for (uint32_t i = 0; i < nargs; i++) e->args[i] = args[i];
+    return e;
+}
+
+// A call of the function of this name whose argument kinds are those given (or "any").
+__attribute__((unused)) static const plan_expr *
+m_call(base_arena *a, const char *name, uint32_t nargs, const plan_expr *const *args) {
+    const col_func *const *all;
+    size_t n = col_func_find(base_str_of(name), &all);
+    for (size_t i = 0; i < n; i++) {
+        bool fits = all[i]->nargs == nargs;
+        for (uint32_t k = 0; fits && k < nargs; k++) {
+            fits = all[i]->args[k] == args[k]->type.kind || all[i]->args[k] == COL_UNKNOWN;
+        }
+        if (!fits) continue;
+        plan_expr *e = (plan_expr *)(uintptr_t)m_node(a, PLAN_EXPR_CALL, col_type_of(all[i]->ret),
+                                                      nargs, args);
+        if (all[i]->ret == COL_UNKNOWN) e->type = args[0]->type;
+        e->func = all[i];
+        e->position = 7;
+        return e;
+    }
+    fprintf(stderr, "no function %s\n", name);
+    abort();
+}
+
+__attribute__((unused)) static const plan_expr *m_call2(base_arena *a, const char *name,
+                                                        const plan_expr *x, const plan_expr *y) {
+    return m_call(a, name, 2, (const plan_expr *const[]){x, y});
+}
+
+// ------------------------------------------------------------------------------------ plans
+
+__attribute__((unused)) static plan_node *m_plan(base_arena *a, plan_node_kind kind, uint32_t *id,
+                                                 uint32_t ncolumns, uint32_t ninputs,
+                                                 const plan_node *const *inputs) {
+    plan_node *node = base_arena_new(a, plan_node);
+    node->kind = kind;
+    node->id = ++*id;
+    node->ncolumns = ncolumns;
+    node->columns = base_arena_array(a, plan_column, ncolumns + 1u);
+    node->ninputs = ninputs;
+    const plan_node **copy = base_arena_array(a, const plan_node *, ninputs + 1u);
+    for (uint32_t i = 0; i < ninputs; i++) copy[i] = inputs[i];
+    node->inputs = copy;
+    node->limit = -1;
+    return node;
+}
+
+__attribute__((unused)) static void m_type(plan_node *node, uint32_t column, col_type type) {
+    plan_column *c = (plan_column *)(uintptr_t)&node->columns[column];
+    c->name = "c";
+    c->type = type;
+}
+
+__attribute__((unused)) static plan_node *m_scan(base_arena *a, uint32_t *id,
+                                                 const plan_object *object, uint32_t n,
+                                                 const uint32_t *indexes) {
+    plan_node *node = m_plan(a, PLAN_NODE_SCAN, id, n, 0, NULL);
+    node->object = object;
+    node->indexes = indexes;
+    for (uint32_t i = 0; i < n; i++) m_type(node, i, object->columns[indexes[i]].type);
+    return node;
+}
+
+__attribute__((unused)) static plan_node *m_same(base_arena *a, plan_node_kind kind, uint32_t *id,
+                                                 uint32_t ninputs, const plan_node *const *inputs) {
+    plan_node *node = m_plan(a, kind, id, inputs[0]->ncolumns, ninputs, inputs);
+    for (uint32_t i = 0; i < node->ncolumns; i++) m_type(node, i, inputs[0]->columns[i].type);
+    return node;
+}
+
+__attribute__((unused)) static plan_node *
+m_filter(base_arena *a, uint32_t *id, const plan_node *input, const plan_expr *predicate) {
+    plan_node *node = m_same(a, PLAN_NODE_FILTER, id, 1, &input);
+    node->predicate = predicate;
+    return node;
+}
+
+__attribute__((unused)) static plan_node *m_project(base_arena *a, uint32_t *id,
+                                                    const plan_node *input, uint32_t n,
+                                                    const plan_expr **exprs) {
+    plan_node *node = m_plan(a, PLAN_NODE_PROJECT, id, n, 1, &input);
+    node->nexprs = n;
+    node->exprs = exprs;
+    for (uint32_t i = 0; i < n; i++) m_type(node, i, exprs[i]->type);
+    return node;
+}
+
+__attribute__((unused)) static plan_node *m_tumble(base_arena *a, uint32_t *id,
+                                                   const plan_node *input, uint32_t time_column,
+                                                   int64_t size_us) {
+    plan_node *node = m_plan(a, PLAN_NODE_TUMBLE, id, input->ncolumns + 2, 1, &input);
+    for (uint32_t i = 0; i < input->ncolumns; i++) m_type(node, i, input->columns[i].type);
+    m_type(node, input->ncolumns, input->columns[time_column].type);
+    m_type(node, input->ncolumns + 1, input->columns[time_column].type);
+    node->time_column = time_column;
+    node->window_us = size_us;
+    return node;
+}
+
+__attribute__((unused)) static bool m_agg_make(const char *name, const plan_expr *arg,
+                                               plan_agg *out) {
+    const plan_agg_def *defs;
+    size_t n = plan_agg_find(base_str_of(name), &defs);
+    for (size_t i = 0; i < n; i++) {
+        if (defs[i].nargs != (arg != NULL)) continue;
+        if (arg != NULL && defs[i].arg != COL_UNKNOWN && defs[i].arg != arg->type.kind) continue;
+        *out = (plan_agg){.def = &defs[i], .arg = arg};
+        out->type = defs[i].ret == COL_UNKNOWN ? arg->type : col_type_of(defs[i].ret);
+        return true;
+    }
+    return false;
+}
+
+__attribute__((unused)) static plan_node *m_aggregate(base_arena *a, uint32_t *id,
+                                                      const plan_node *input, uint32_t nexprs,
+                                                      const plan_expr **exprs, uint32_t naggs,
+                                                      const plan_agg *aggs) {
+    plan_node *node = m_plan(a, PLAN_NODE_AGGREGATE, id, nexprs + naggs, 1, &input);
+    node->nexprs = nexprs;
+    node->exprs = exprs;
+    node->naggs = naggs;
+    node->aggs = aggs;
+    for (uint32_t i = 0; i < nexprs; i++) m_type(node, i, exprs[i]->type);
+    for (uint32_t i = 0; i < naggs; i++) m_type(node, nexprs + i, aggs[i].type);
+    return node;
+}
+
+__attribute__((unused)) static plan_node *m_join(base_arena *a, uint32_t *id, plan_join_kind kind,
+                                                 const plan_node *left, const plan_node *right,
+                                                 uint32_t nequi, const uint32_t *left_keys,
+                                                 const uint32_t *right_keys,
+                                                 const plan_expr *residual) {
+    const plan_node *inputs[2] = {left, right};
+    plan_node *node = m_plan(a, PLAN_NODE_JOIN, id, left->ncolumns + right->ncolumns, 2, inputs);
+    for (uint32_t i = 0; i < left->ncolumns; i++) m_type(node, i, left->columns[i].type);
+    for (uint32_t i = 0; i < right->ncolumns; i++) {
+        m_type(node, left->ncolumns + i, right->columns[i].type);
+    }
+    node->join = kind;
+    node->nequi = nequi;
+    node->left_keys = left_keys;
+    node->right_keys = right_keys;
+    node->predicate = residual;
+    return node;
+}
+
+// ------------------------------------------------------------------------------------ reference
+
+typedef struct ref_cell {
+    col_kind kind;
+    bool null;
+    int64_t i;      // bools, integers, times
+    base_decimal d; // NUMERIC
+    base_str s;     // text
+} ref_cell;
+
+typedef struct ref_row {
+    ref_cell *cells;
+} ref_row;
+
+typedef struct ref_rows { // a multiset: a row as often as it is there
+    uint32_t ncols, n, cap;
+    ref_row *rows;
+} ref_rows;
+
+static void ref_add(base_arena *a, ref_rows *rows, ref_cell *cells) {
+    if (rows->n == rows->cap) {
+        uint32_t cap = rows->cap == 0 ? 16 : rows->cap * 2;
+        ref_row *bigger = base_arena_array(a, ref_row, cap);
+        if (rows->n > 0) memcpy(bigger, rows->rows, sizeof(ref_row) * rows->n);
+        rows->rows = bigger;
+        rows->cap = cap;
+    }
+    rows->rows[rows->n++].cells = cells;
+}
+
+static ref_cell ref_read(const col_vec *vec, uint32_t row) {
+    ref_cell c = {.kind = vec->type.kind, .null = col_is_null(vec, row)};
+    if (c.null) return c;
+    switch (c.kind) {
+    case COL_BOOL:
+        c.i = col_u8(vec)[row];
+        break;
+    case COL_INT4:
+        c.i = col_i32(vec)[row];
+        break;
+    case COL_INT8:
+    case COL_TIMESTAMPTZ:
+        c.i = col_i64(vec)[row];
+        break;
+    case COL_NUMERIC:
+        c.d = col_dec(vec)[row];
+        break;
+    case COL_TEXT:
+        c.s = col_str(vec)[row];
+        break;
+    default:
+        abort();
+    }
+    return c;
+}
+
+static void ref_write(col_vec *vec, uint32_t row, const ref_cell *c, base_arena *a) {
+    if (c->null) {
+        col_vec_set_null(vec, a, row);
+        return;
+    }
+    switch (c->kind) {
+    case COL_BOOL:
+        col_u8(vec)[row] = c->i != 0;
+        break;
+    case COL_INT4:
+        col_i32(vec)[row] = (int32_t)c->i;
+        break;
+    case COL_INT8:
+    case COL_TIMESTAMPTZ:
+        col_i64(vec)[row] = c->i;
+        break;
+    case COL_NUMERIC:
+        col_dec(vec)[row] = c->d;
+        break;
+    case COL_TEXT:
+        col_str(vec)[row] = c->s;
+        break;
+    default:
+        abort();
+    }
+}
+
+static int ref_cmp(const ref_cell *a, const ref_cell *b) { // nulls last
+    if (a->null || b->null) return a->null - b->null;
+    if (a->kind == COL_NUMERIC) return base_decimal_cmp(a->d, b->d);
+    if (a->kind == COL_TEXT) return base_str_cmp(a->s, b->s);
+    return (a->i > b->i) - (a->i < b->i);
+}
+
+static ref_cell ref_bool(int v) { // -1: null
+    return (ref_cell){.kind = COL_BOOL, .null = v<0, .i = v> 0};
+}
+
+// false: the row fails.
+static bool ref_eval(const plan_expr *e, const ref_cell *row, ref_cell *out) {
+    ref_cell x = {0}, y = {0};
+    *out = (ref_cell){.kind = e->type.kind};
+    switch (e->kind) {
+    case PLAN_EXPR_COLUMN:
+        *out = row[e->index];
+        return true;
+    case PLAN_EXPR_CONST:
+        *out = ref_read(e->constant, 0);
+        return true;
+    case PLAN_EXPR_IS_NULL:
+        if (!ref_eval(e->args[0], row, &x)) return false;
+        out->i = x.null;
+        return true;
+    case PLAN_EXPR_NOT:
+        if (!ref_eval(e->args[0], row, &x)) return false;
+        *out = ref_bool(x.null ? -1 : !x.i);
+        return true;
+    case PLAN_EXPR_AND:
+    case PLAN_EXPR_OR: {
+        int decisive = e->kind == PLAN_EXPR_OR, result = !decisive;
+        for (uint32_t i = 0; i < e->nargs; i++) {
+            if (!ref_eval(e->args[i], row, &x)) return false;
+            if (!x.null && x.i == decisive) {
+                result = decisive;
+                break;
+            }
+            if (x.null) result = -1;
+        }
+        *out = ref_bool(result);
+        return true;
+    }
+    case PLAN_EXPR_CASE:
+        for (uint32_t i = 0; i + 1 < e->nargs; i += 2) {
+            if (!ref_eval(e->args[i], row, &x)) return false;
+            if (!x.null && x.i) return ref_eval(e->args[i + 1], row, out);
+        }
+        return ref_eval(e->args[e->nargs - 1], row, out);
+    case PLAN_EXPR_COALESCE:
+        for (uint32_t i = 0; i < e->nargs; i++) {
+            if (!ref_eval(e->args[i], row, out)) return false;
+            if (!out->null) return true;
+        }
+        return true;
+    case PLAN_EXPR_CALL:
+        if (!ref_eval(e->args[0], row, &x) || !ref_eval(e->args[1], row, &y)) return false;
+        out->null = x.null || y.null;
+        if (out->null) return true;
+        if (strcmp(e->func->name, "<") == 0) {
+            out->i = ref_cmp(&x, &y) < 0;
+        } else if (strcmp(e->func->name, "=") == 0) {
+            out->i = ref_cmp(&x, &y) == 0;
+        } else if (strcmp(e->func->name, "+") == 0) {
+            out->i = x.i + y.i;
+        } else if (strcmp(e->func->name, "/") == 0) {
+            if (y.i == 0) return false;
+            out->i = x.i / y.i;
+        } else {
+            abort();
+        }
+        return true;
+    default:
+        abort();
+    }
+}
+
+static void ref_plan(base_arena *a, const plan_node *node,
+                     const ref_rows *(*input)(const plan_object *object), ref_rows *out);
+
+static void ref_join(base_arena *a, const plan_node *node, const ref_rows *left,
+                     const ref_rows *right, ref_rows *out) {
+    for (uint32_t l = 0; l < left->n; l++) {
+        bool matched = false;
+        for (uint32_t r = 0; r <= right->n; r++) {
+            bool nulls = r == right->n;
+            if (nulls && (matched || node->join == PLAN_JOIN_INNER)) break;
+            bool equal = true;
+            for (uint32_t k = 0; !nulls && k < node->nequi; k++) {
+                const ref_cell *x = &left->rows[l].cells[node->left_keys[k]];
+                const ref_cell *y = &right->rows[r].cells[node->right_keys[k]];
+                equal = equal && !x->null && !y->null && ref_cmp(x, y) == 0;
+            }
+            if (!equal) continue;
+            ref_cell *cells = base_arena_array(a, ref_cell, node->ncolumns);
+            memcpy(cells, left->rows[l].cells, sizeof(ref_cell) * left->ncols);
+            for (uint32_t c = 0; c < right->ncols; c++) {
+                ref_cell none = {.kind = node->columns[left->ncols + c].type.kind, .null = true};
+                cells[left->ncols + c] = nulls ? none : right->rows[r].cells[c];
+            }
+            ref_cell keep = {.i = 1};
+            if (!nulls && node->predicate != NULL) {
+                if (!ref_eval(node->predicate, cells, &keep)) continue;
+                if (keep.null || !keep.i) continue;
+            }
+            matched = true;
+            ref_add(a, out, cells);
+        }
+    }
+}
+
+// One aggregate over the values of a group (rows x naggs, computed before).
+static ref_cell ref_aggregate(base_arena *a, const plan_agg *agg, uint32_t n,
+                              ref_cell *const *values, uint32_t which) {
+    ref_cell *kept = base_arena_array(a, ref_cell, n + 1u);
+    uint32_t m = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        ref_cell v = values[i][which];
+        bool seen = v.null;
+        for (uint32_t k = 0; agg->distinct && k < m && !seen; k++)
+            seen = ref_cmp(&kept[k], &v) == 0;
+        if (!seen) kept[m++] = v;
+    }
+    ref_cell out = {.kind = agg->type.kind, .null = m == 0};
+    plan_agg_id id = agg->def->id;
+    if (id == PLAN_AGG_COUNT_STAR || id == PLAN_AGG_COUNT) {
+        out.null = false;
+        out.i = m;
+        return out;
+    }
+    if (m == 0) return out;
+    base_error err;
+    base_decimal sum = base_decimal_from_i64(0);
+    int64_t whole = 0, yes = 0;
+    ref_cell best = kept[0];
+    for (uint32_t k = 0; k < m; k++) {
+        base_decimal v = kept[k].kind == COL_NUMERIC ? kept[k].d : base_decimal_from_i64(kept[k].i);
+        must(base_decimal_add(sum, v, &sum, &err) == BASE_OK);
+        whole += kept[k].i;
+        yes += kept[k].i != 0;
+        int order = ref_cmp(&kept[k], &best);
+        if (id == PLAN_AGG_MIN ? order < 0 : order > 0) best = kept[k];
+    }
+    switch (id) {
+    case PLAN_AGG_SUM:
+        out.d = sum;
+        out.i = whole;
+        return out;
+    case PLAN_AGG_AVG:
+        must(base_decimal_div(sum, base_decimal_from_i64(m), &out.d, &err) == BASE_OK);
+        return out;
+    case PLAN_AGG_BOOL_AND:
+        out.i = yes == (int64_t)m;
+        return out;
+    case PLAN_AGG_BOOL_OR:
+        out.i = yes > 0;
+        return out;
+    default:
+        best.kind = agg->type.kind;
+        return best;
+    }
+}
+
+static void ref_group(base_arena *a, const plan_node *node, const ref_rows *in, ref_rows *out) {
+    // Keys and values of each row that does not fail; a row's group is that of the first like it.
+    uint32_t n = 0, width = node->nexprs + node->naggs;
+    ref_cell **rows = base_arena_array(a, ref_cell *, in->n + 1u);
+    for (uint32_t i = 0; i < in->n; i++) {
+        ref_cell *cells = base_arena_array(a, ref_cell, width + 1u), filter;
+        bool ok = true;
+        for (uint32_t k = 0; k < node->nexprs && ok; k++) {
+            ok = ref_eval(node->exprs[k], in->rows[i].cells, &cells[k]);
+        }
+        for (uint32_t g = 0; g < node->naggs && ok; g++) {
+            ref_cell *value = &cells[node->nexprs + g];
+            *value = (ref_cell){.kind = COL_BOOL, .i = 1};
+            if (node->aggs[g].filter != NULL) {
+                ok = ref_eval(node->aggs[g].filter, in->rows[i].cells, &filter);
+                if (!ok) break;
+                if (filter.null || !filter.i) {
+                    value->null = true;
+                    continue;
+                }
+            }
+            if (node->aggs[g].arg != NULL) {
+                ok = ref_eval(node->aggs[g].arg, in->rows[i].cells, value);
+            }
+        }
+        if (ok) rows[n++] = cells;
+    }
+    bool *done = base_arena_array(a, bool, n + 1u);
+    for (uint32_t i = 0; i < n || (i == 0 && node->nexprs == 0); i++) {
+        if (i < n && done[i]) continue;
+        ref_cell **values = base_arena_array(a, ref_cell *, n + 1u);
+        uint32_t m = 0;
+        for (uint32_t k = i; k < n; k++) {
+            bool same = !done[k];
+            for (uint32_t c = 0; c < node->nexprs && same; c++) {
+                same = ref_cmp(&rows[i][c], &rows[k][c]) == 0;
+            }
+            if (!same) continue;
+            done[k] = true;
+            values[m++] = rows[k] + node->nexprs;
+        }
+        ref_cell *cells = base_arena_array(a, ref_cell, width + 1u);
+        if (i < n) memcpy(cells, rows[i], sizeof(ref_cell) * node->nexprs);
+        for (uint32_t g = 0; g < node->naggs; g++) {
+            cells[node->nexprs + g] = ref_aggregate(a, &node->aggs[g], m, values, g);
+        }
+        ref_add(a, out, cells);
+    }
+}
+
+static const plan_node *ref_sort_node;
+static int ref_sort_cmp(const void *pa, const void *pb) {
+    const ref_row *x = pa, *y = pb;
+    for (uint32_t i = 0; i < ref_sort_node->nsort; i++) {
+        const plan_sort_key *key = &ref_sort_node->sort[i];
+        const ref_cell *a = &x->cells[key->column], *b = &y->cells[key->column];
+        if (a->null && b->null) continue;
+        if (a->null || b->null) return (a->null ? -1 : 1) * (key->nulls_first ? 1 : -1);
+        int order = ref_cmp(a, b);
+        if (order != 0) return key->descending ? -order : order;
+    }
+    return 0;
+}
+
+static bool ref_same_row(const ref_rows *rows, uint32_t i, uint32_t k) {
+    for (uint32_t c = 0; c < rows->ncols; c++) {
+        if (ref_cmp(&rows->rows[i].cells[c], &rows->rows[k].cells[c]) != 0) return false;
+    }
+    return true;
+}
+
+static void ref_tumble(base_arena *a, const plan_node *node, const ref_cell *row, ref_rows *out) {
+    uint32_t n = node->ncolumns - 2;
+    ref_cell *cells = base_arena_array(a, ref_cell, node->ncolumns);
+    memcpy(cells, row, sizeof(ref_cell) * n);
+    ref_cell start = row[node->time_column], end = start;
+    if (!start.null) {
+        __int128 unix_us = (__int128)start.i + BASE_UNIX_EPOCH_US - node->window_offset_us;
+        __int128 k = unix_us / node->window_us - (unix_us % node->window_us < 0);
+        start.i = (int64_t)(k * node->window_us + node->window_offset_us - BASE_UNIX_EPOCH_US);
+        end.i = start.i + node->window_us;
+    }
+    cells[n] = start;
+    cells[n + 1] = end;
+    ref_add(a, out, cells);
+}
+
+static void ref_plan(base_arena *a, const plan_node *node,
+                     const ref_rows *(*input)(const plan_object *object), ref_rows *out) {
+    ref_rows in[2];
+    for (uint32_t i = 0; i < node->ninputs; i++) ref_plan(a, node->inputs[i], input, &in[i]);
+    *out = (ref_rows){.ncols = node->ncolumns};
+    switch (node->kind) {
+    case PLAN_NODE_SCAN: {
+        const ref_rows *all = input(node->object);
+        for (uint32_t i = 0; i < all->n; i++) {
+            ref_cell *cells = base_arena_array(a, ref_cell, node->ncolumns + 1u);
+            for (uint32_t c = 0; c < node->ncolumns; c++) {
+                cells[c] = all->rows[i].cells[node->indexes[c]];
+            }
+            ref_add(a, out, cells);
+        }
+        return;
+    }
+    case PLAN_NODE_VALUES:
+        for (uint32_t r = 0; r < node->nexprs / node->ncolumns; r++) {
+            ref_cell *cells = base_arena_array(a, ref_cell, node->ncolumns);
+            bool ok = true;
+            for (uint32_t c = 0; c < node->ncolumns && ok; c++) {
+                ok = ref_eval(node->exprs[r * node->ncolumns + c], NULL, &cells[c]);
+            }
+            if (ok) ref_add(a, out, cells);
+        }
+        return;
+    case PLAN_NODE_FILTER:
+        for (uint32_t i = 0; i < in[0].n; i++) {
+            ref_cell keep;
+            if (!ref_eval(node->predicate, in[0].rows[i].cells, &keep)) continue;
+            if (!keep.null && keep.i) ref_add(a, out, in[0].rows[i].cells);
+        }
+        return;
+    case PLAN_NODE_PROJECT:
+        for (uint32_t i = 0; i < in[0].n; i++) {
+            ref_cell *cells = base_arena_array(a, ref_cell, node->ncolumns);
+            bool ok = true;
+            for (uint32_t c = 0; c < node->ncolumns && ok; c++) {
+                ok = ref_eval(node->exprs[c], in[0].rows[i].cells, &cells[c]);
+            }
+            if (ok) ref_add(a, out, cells);
+        }
+        return;
+    case PLAN_NODE_TUMBLE:
+        for (uint32_t i = 0; i < in[0].n; i++) ref_tumble(a, node, in[0].rows[i].cells, out);
+        return;
+    case PLAN_NODE_AGGREGATE:
+        ref_group(a, node, &in[0], out);
+        return;
+    case PLAN_NODE_JOIN:
+        ref_join(a, node, &in[0], &in[1], out);
+        return;
+    case PLAN_NODE_DISTINCT:
+        for (uint32_t i = 0; i < in[0].n; i++) {
+            bool seen = false;
+            for (uint32_t k = 0; k < i && !seen; k++) seen = ref_same_row(&in[0], i, k);
+            if (!seen) ref_add(a, out, in[0].rows[i].cells);
+        }
+        return;
+    case PLAN_NODE_UNION_ALL:
+        for (uint32_t k = 0; k < 2; k++) {
+            for (uint32_t i = 0; i < in[k].n; i++) ref_add(a, out, in[k].rows[i].cells);
+        }
+        return;
+    case PLAN_NODE_SORT:
+        ref_sort_node = node;
+        if (in[0].n > 1) qsort(in[0].rows, in[0].n, sizeof(ref_row), ref_sort_cmp);
+        for (uint32_t i = 0; i < in[0].n; i++) {
+            if (i < node->offset || (node->limit >= 0 && i >= node->offset + node->limit)) continue;
+            ref_add(a, out, in[0].rows[i].cells);
+        }
+        return;
+    }
+}
+
+// ------------------------------------------------------------------------------------ comparison
+
+static int ref_line_cmp(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void ref_format(const ref_cell *c, base_buf *buf) {
+    if (c->null) {
+        base_buf_add_cstr(buf, "\\N|");
+    } else if (c->kind == COL_NUMERIC) {
+        char text[BASE_DECIMAL_TEXT_MAX];
+        base_decimal_format(base_decimal_normalize(c->d), text);
+        base_buf_printf(buf, "%s|", text);
+    } else if (c->kind == COL_TEXT) {
+        base_buf_printf(buf, "%.*s|", BASE_STR_ARG(c->s));
+    } else {
+        base_buf_printf(buf, "%lld|", (long long)c->i);
+    }
+}
+
+static const char *ref_line(base_arena *a, const ref_cell *cells, uint32_t n) {
+    base_buf buf = {0};
+    for (uint32_t c = 0; c < n; c++) ref_format(&cells[c], &buf);
+    const char *line = base_arena_strdup(a, base_buf_cstr(&buf));
+    base_buf_deinit(&buf);
+    return line;
+}
+
+// A view as it runs: rows as text with their summed weights.
+typedef struct ref_view {
+    uint32_t n, cap;
+    struct {
+        char *line;
+        int64_t weight;
+    } * rows;
+} ref_view;
+
+__attribute__((unused)) static void ref_view_clear(ref_view *view) {
+    for (uint32_t i = 0; i < view->n; i++) free(view->rows[i].line);
+    free(view->rows);
+    *view = (ref_view){0};
+}
+
+__attribute__((unused)) static void ref_view_copy(ref_view *to, const ref_view *from) {
+    ref_view_clear(to);
+    to->rows = malloc(sizeof *to->rows * (from->n + 1));
+    to->cap = to->n = from->n;
+    for (uint32_t i = 0; i < from->n; i++) {
+        to->rows[i].line = strdup(from->rows[i].line);
+        to->rows[i].weight = from->rows[i].weight;
+    }
+}
+
+__attribute__((unused)) static void ref_view_apply(base_arena *a, ref_view *view,
+                                                   const col_batch *delta) {
+    for (uint32_t r = 0; delta != NULL && r < delta->nrows; r++) {
+        ref_cell *cells = base_arena_array(a, ref_cell, delta->ncols + 1u);
+        for (uint32_t c = 0; c < delta->ncols; c++) cells[c] = ref_read(&delta->cols[c], r);
+        const char *line = ref_line(a, cells, delta->ncols);
+        uint32_t i = 0;
+        while (i < view->n && strcmp(view->rows[i].line, line) != 0) i++;
+        if (i == view->n) {
+            if (view->n == view->cap) {
+                view->cap = view->cap == 0 ? 16 : view->cap * 2;
+                view->rows = realloc(view->rows, sizeof *view->rows * view->cap);
+            }
+            view->rows[view->n].line = strdup(line);
+            view->rows[view->n++].weight = 0;
+        }
+        view->rows[i].weight += col_weight(delta, r);
+        if (view->rows[i].weight == 0) {
+            free(view->rows[i].line);
+            view->rows[i] = view->rows[--view->n];
+        }
+    }
+}
+
+// Whether the view holds just these rows; says how it does not.
+__attribute__((unused)) static bool ref_view_equals(base_arena *a, const ref_view *view,
+                                                    const ref_rows *rows) {
+    uint64_t n = 0;
+    bool negative = false;
+    for (uint32_t i = 0; i < view->n; i++) {
+        negative |= view->rows[i].weight < 0;
+        n += (uint64_t)(view->rows[i].weight < 0 ? 0 : view->rows[i].weight);
+    }
+    const char **got = base_arena_array(a, const char *, n + 1u);
+    const char **want = base_arena_array(a, const char *, rows->n + 1u);
+    uint64_t at = 0;
+    for (uint32_t i = 0; i < view->n; i++) {
+        for (int64_t k = 0; k < view->rows[i].weight; k++) got[at++] = view->rows[i].line;
+    }
+    for (uint32_t i = 0; i < rows->n; i++) want[i] = ref_line(a, rows->rows[i].cells, rows->ncols);
+    if (n > 1) qsort(got, n, sizeof *got, ref_line_cmp);
+    if (rows->n > 1) qsort(want, rows->n, sizeof *want, ref_line_cmp);
+    bool same = !negative && n == rows->n;
+    for (uint32_t i = 0; i < rows->n && same; i++) same = strcmp(got[i], want[i]) == 0;
+    if (same) return true;
+    fprintf(stderr, "the view has %llu rows%s, the reference %u\n", (unsigned long long)n,
+            negative ? " (some with negative weight)" : "", rows->n);
+    for (uint64_t i = 0, k = 0; i < n || k < rows->n;) {
+        int order = i == n ? 1 : k == rows->n ? -1 : strcmp(got[i], want[k]);
+        if (order < 0) fprintf(stderr, "  view only: %s\n", got[i]);
+        if (order > 0) fprintf(stderr, "  reference only: %s\n", want[k]);
+        i += order <= 0;
+        k += order >= 0;
+    }
+    return false;
+}
+
+#endif
