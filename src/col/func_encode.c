@@ -2,6 +2,7 @@
 // and SHA-256. Sources: RFC 4648, RFC 1321, FIPS 180-4; PostgreSQL 15 for line breaks and errors.
 #include <math.h>
 #include <pthread.h>
+#include <stdio.h>
 
 #include "base/must.h"
 #include "col/func_text_int.h"
@@ -394,8 +395,18 @@ static base_rc convert(base_str s, base_str encoding, base_str *to, base_error *
     if (base_utf8_valid_prefix(s) == s.n && (s.n == 0 || memchr(s.p, 0, s.n) == NULL)) {
         return BASE_OK;
     }
+    size_t at = base_utf8_valid_prefix(s);
+    if (at == s.n) at = (size_t)((const char *)memchr(s.p, 0, s.n) - s.p);
+    uint8_t lead = (uint8_t)s.p[at];
+    size_t length = lead < 0xc0 || lead >= 0xf8 ? 1 : func_utf8_len(lead);
+    if (length > s.n - at) length = s.n - at;
+    char text[32] = "";
+    for (size_t i = 0, n = 0; i < length; i++) {
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s0x%02x", i > 0 ? " " : "",
+                              (uint8_t)s.p[at + i]);
+    }
     return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_INVALID_ENCODING,
-                     "invalid byte sequence for encoding \"UTF8\"");
+                     "invalid byte sequence for encoding \"UTF8\": %s", text);
 }
 
 FUNC_KERNEL(convert_bytes) {

@@ -21,19 +21,26 @@ typedef struct field_cache {
     bool found;
 } field_cache;
 
-static const char *type_name(col_kind kind) {
-    return col_kind_name(kind);
+// Names of fields are shown in lower case.
+static base_rc field_error(base_str name, col_kind kind, const char *sqlstate, const char *what,
+                           base_error *err) {
+    char lower[64];
+    size_t n = name.n < sizeof lower ? name.n : sizeof lower;
+    for (size_t i = 0; i < n; i++) {
+        char c = name.p[i];
+        lower[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    }
+    n = base_utf8_valid_prefix((base_str){lower, n});
+    return base_fail(err, BASE_E_INVALID, sqlstate, "unit \"%.*s\" not %s for type %s", (int)n,
+                     lower, what, col_kind_name(kind));
 }
 
 static base_rc unknown_field(base_str name, col_kind kind, base_error *err) {
-    return base_fail(err, BASE_E_INVALID, NULL, "unit \"%.*s\" not recognized for type %s",
-                     (int)(name.n < 64 ? name.n : 64), name.p, type_name(kind));
+    return field_error(name, kind, BASE_SQLSTATE_INVALID_PARAMETER, "recognized", err);
 }
 
 static base_rc unsupported_field(base_str name, col_kind kind, base_error *err) {
-    return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_UNSUPPORTED,
-                     "unit \"%.*s\" not supported for type %s", (int)(name.n < 64 ? name.n : 64),
-                     name.p, type_name(kind));
+    return field_error(name, kind, BASE_SQLSTATE_UNSUPPORTED, "supported", err);
 }
 
 static base_rc find_field(field_cache *cache, base_str name, col_kind kind, base_error *err) {
@@ -219,7 +226,8 @@ static base_rc extract_cell(const col_func_ctx *ctx, field_cache *cache, base_st
                             const col_vec *from, uint32_t row, bool date_part, field_value *v,
                             base_error *err) {
     col_kind kind = from->type.kind;
-    base_rc rc = find_field(cache, name, kind, err);
+    bool as_midnight = date_part && kind == COL_DATE; // date_part of a date is of its midnight
+    base_rc rc = find_field(cache, name, as_midnight ? COL_TIMESTAMP : kind, err);
     if (rc != BASE_OK) return rc;
     switch (kind) {
     case COL_TIMESTAMP:
@@ -228,7 +236,7 @@ static base_rc extract_cell(const col_func_ctx *ctx, field_cache *cache, base_st
         return extract_timestamp(cache->field, name, col_i64(from)[row], kind,
                                  ctx->zone_offset_seconds, v, err);
     case COL_DATE:
-        if (date_part) { // is defined by the timestamp of midnight
+        if (as_midnight) {
             int64_t us = 0;
             rc = func_date_to_us(col_i32(from)[row], &us, err);
             if (rc != BASE_OK) return rc;
@@ -287,7 +295,8 @@ FUNC_KERNEL(date_part_float) {
 static base_rc trunc_field(field_cache *cache, base_str name, col_kind kind, base_error *err) {
     base_rc rc = find_field(cache, name, kind, err);
     if (rc != BASE_OK) return rc;
-    return cache->field > BASE_FIELD_MILLENNIUM ? unsupported_field(name, kind, err) : BASE_OK;
+    if (cache->field >= FIELD_TIMEZONE) return unsupported_field(name, kind, err);
+    return cache->field > BASE_FIELD_MILLENNIUM ? unknown_field(name, kind, err) : BASE_OK;
 }
 
 FUNC_KERNEL(trunc_timestamp) {

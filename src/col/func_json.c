@@ -80,7 +80,12 @@ static base_rc find_node(base_arena *scratch, const col_json *root, get_by by, u
         return BASE_OK;
     }
     if (by == GET_INDEX) {
-        *found = array_item(root, col_i32(args[1])[row]);
+        int32_t index = col_i32(args[1])[row]; // a lone scalar counts as an array of itself
+        if (is_scalar(root)) {
+            *found = index == 0 || index == -1 ? root : NULL;
+        } else {
+            *found = array_item(root, index);
+        }
         return BASE_OK;
     }
     base_str *steps = NULL;
@@ -306,10 +311,18 @@ FUNC_KERNEL(array_length_jsonb) {
 
 // ---- making jsonb ----
 
-// A value as JSON text; null as null.
-static void add_json(base_buf *buf, const col_vec *vec, uint32_t row) {
+// A value as JSON text; null as null. A timestamptz is in the session's zone, as in PostgreSQL.
+static void add_json(base_buf *buf, const col_func_ctx *ctx, const col_vec *vec, uint32_t row) {
     if (col_is_null(vec, row)) {
         base_buf_add_cstr(buf, "null");
+    } else if (vec->type.kind == COL_TIMESTAMPTZ) {
+        char text[BASE_TIME_TEXT_MAX];
+        size_t n =
+            (size_t)base_timestamptz_format(col_i64(vec)[row], ctx->zone_offset_seconds, text);
+        char *space = memchr(text, ' ', n);
+        if (space != NULL) *space = 'T';
+        bool short_zone = n > 3 && (text[n - 3] == '+' || text[n - 3] == '-');
+        base_buf_printf(buf, "\"%.*s%s\"", (int)n, text, short_zone ? ":00" : "");
     } else {
         col_json_format(vec, row, buf);
     }
@@ -335,7 +348,7 @@ FUNC_KERNEL(to_jsonb_any) {
     for (uint32_t i = 0; i < n && rc == BASE_OK; i++) {
         if (col_is_null(out, i)) continue;
         base_buf_clear(&buf);
-        add_json(&buf, args[0], i);
+        add_json(&buf, ctx, args[0], i);
         rc = put_canonical(ctx, &budget, &buf, out, i);
     }
     base_buf_deinit(&buf);
@@ -351,7 +364,7 @@ FUNC_KERNEL(build_array) {
         base_buf_add_byte(&buf, '[');
         for (uint32_t a = 0; a < nargs; a++) {
             if (a > 0) base_buf_add_byte(&buf, ',');
-            add_json(&buf, args[a], i);
+            add_json(&buf, ctx, args[a], i);
         }
         base_buf_add_byte(&buf, ']');
         rc = put_canonical(ctx, &budget, &buf, out, i);
@@ -380,7 +393,7 @@ static base_rc build_object_row(const col_func_ctx *ctx, base_buf *buf, base_buf
         func_add_text(key, ctx, args[a], row);
         col_json_quote(buf, base_buf_str(key));
         base_buf_add_byte(buf, ':');
-        add_json(buf, args[a + 1], row);
+        add_json(buf, ctx, args[a + 1], row);
     }
     base_buf_add_byte(buf, '}');
     return BASE_OK;

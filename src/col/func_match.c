@@ -31,8 +31,7 @@ typedef struct like_pattern {
     like_form form;
 } like_pattern;
 
-static base_rc like_prepare(base_arena *arena, base_str source, bool fold, like_pattern *pattern,
-                            base_error *err) {
+static void like_prepare(base_arena *arena, base_str source, bool fold, like_pattern *pattern) {
     base_str s = fold ? func_lower(arena, source) : source;
     char *plain = base_arena_alloc(arena, s.n + 1);
     size_t length = 0;
@@ -40,9 +39,9 @@ static base_rc like_prepare(base_arena *arena, base_str source, bool fold, like_
     for (size_t i = starts ? 1 : 0; i < s.n; i++) {
         char c = s.p[i];
         if (c == '\\') {
-            if (i + 1 == s.n) {
-                return base_fail(err, BASE_E_INVALID, "22025",
-                                 "LIKE pattern must not end with escape character");
+            if (i + 1 == s.n) { // an error only where a row's match gets that far
+                simple = false;
+                break;
             }
             c = s.p[++i];
         } else if (c == '%' && i + 1 == s.n) {
@@ -57,18 +56,17 @@ static base_rc like_prepare(base_arena *arena, base_str source, bool fold, like_
     if (!simple) {
         pattern->form = LIKE_GENERAL;
         pattern->text = s;
-        return BASE_OK;
+        return;
     }
     pattern->text = (base_str){plain, length};
     pattern->form = starts && (ends || s.n == 1) ? LIKE_CONTAINS
                     : starts                     ? LIKE_SUFFIX
                     : ends                       ? LIKE_PREFIX
                                                  : LIKE_EXACT;
-    return BASE_OK;
 }
 
 // Backtracks to the last % only: enough, because an earlier % can always take as little as it did.
-static bool like_general(base_str s, base_str p) {
+static base_rc like_general(base_str s, base_str p, bool *match, base_error *err) {
     size_t si = 0, pi = 0, back_s = 0, back_p = 0;
     bool may_go_back = false;
     for (;;) {
@@ -79,7 +77,8 @@ static bool like_general(base_str s, base_str p) {
             continue;
         }
         if (si == s.n) {
-            return pi == p.n;
+            *match = pi == p.n;
+            return BASE_OK;
         }
         if (pi < p.n && p.p[pi] == '_') {
             si += func_utf8_len((uint8_t)s.p[si]);
@@ -88,12 +87,19 @@ static bool like_general(base_str s, base_str p) {
             continue;
         }
         size_t literal = pi < p.n && p.p[pi] == '\\' ? pi + 1 : pi;
+        if (literal > pi && literal == p.n) {
+            return base_fail(err, BASE_E_INVALID, "22025",
+                             "LIKE pattern must not end with escape character");
+        }
         if (literal < p.n && p.p[literal] == s.p[si]) {
             si++;
             pi = literal + 1;
             continue;
         }
-        if (!may_go_back) return false;
+        if (!may_go_back) {
+            *match = false;
+            return BASE_OK;
+        }
         back_s += func_utf8_len((uint8_t)s.p[back_s]);
         if (back_s > s.n) back_s = s.n;
         si = back_s;
@@ -101,21 +107,25 @@ static bool like_general(base_str s, base_str p) {
     }
 }
 
-static bool like_match(const like_pattern *pattern, base_str s) {
+static base_rc like_match(const like_pattern *pattern, base_str s, bool *match, base_error *err) {
     base_str text = pattern->text;
     switch (pattern->form) {
     case LIKE_EXACT:
-        return base_str_eq(s, text);
+        *match = base_str_eq(s, text);
+        return BASE_OK;
     case LIKE_PREFIX:
-        return base_str_starts(s, text);
+        *match = base_str_starts(s, text);
+        return BASE_OK;
     case LIKE_SUFFIX:
-        return s.n >= text.n && base_str_eq((base_str){s.p + (s.n - text.n), text.n}, text);
+        *match = s.n >= text.n && base_str_eq((base_str){s.p + (s.n - text.n), text.n}, text);
+        return BASE_OK;
     case LIKE_CONTAINS:
-        return text.n == 0 || (s.n >= text.n && memmem(s.p, s.n, text.p, text.n) != NULL);
+        *match = text.n == 0 || (s.n >= text.n && memmem(s.p, s.n, text.p, text.n) != NULL);
+        return BASE_OK;
     case LIKE_GENERAL:
         break;
     }
-    return like_general(s, text);
+    return like_general(s, text, match, err);
 }
 
 static base_rc like_rows(col_func_ctx *ctx, uint32_t n, const col_vec *const *args, col_vec *out,
@@ -126,14 +136,13 @@ static base_rc like_rows(col_func_ctx *ctx, uint32_t n, const col_vec *const *ar
     FUNC_EACH(i) {
         base_str s = col_str(args[0])[i], p = col_str(args[1])[i];
         if (!prepared || !base_str_eq(pattern.source, p)) {
-            prepared = like_prepare(ctx->arena, p, fold, &pattern, &e) == BASE_OK;
-            if (!prepared) {
-                FUNC_TOLERATE(func_row_error(ctx, out, i, &e));
-                continue;
-            }
+            like_prepare(ctx->arena, p, fold, &pattern);
+            prepared = true;
         }
         if (fold) s = func_lower(ctx->arena, s);
-        col_u8(out)[i] = like_match(&pattern, s) == want;
+        bool match = false;
+        FUNC_ROW_CALL(like_match(&pattern, s, &match, &e));
+        col_u8(out)[i] = match == want;
     }
     return BASE_OK;
 }
@@ -492,6 +501,33 @@ static void regex_end(regex_cache *cache) {
     if (cache->old_locale != (locale_t)0) uselocale(cache->old_locale);
 }
 
+// In PostgreSQL's words.
+static const char *regex_message(int status) {
+    switch (status) {
+    case REG_BADRPT:
+        return "quantifier operand invalid";
+    case REG_EBRACK:
+        return "brackets [] not balanced";
+    case REG_EPAREN:
+        return "parentheses () not balanced";
+    case REG_BADBR:
+    case REG_EBRACE:
+        return "invalid repetition count(s)";
+    case REG_ERANGE:
+        return "invalid character range";
+    case REG_ECTYPE:
+        return "invalid character class";
+    case REG_ECOLLATE:
+        return "invalid collating element";
+    case REG_EESCAPE:
+        return "invalid escape \\ sequence";
+    case REG_ESPACE:
+        return "out of memory";
+    default:
+        return "invalid regexp";
+    }
+}
+
 static base_rc regex_prepare(regex_cache *cache, base_str source, bool fold, base_error *err) {
     if (cache->compiled && cache->fold == fold && base_str_eq(cache->source, source)) {
         return BASE_OK;
@@ -504,9 +540,7 @@ static base_rc regex_prepare(regex_cache *cache, base_str source, bool fold, bas
         int status =
             regcomp(&cache->regex, base_buf_cstr(&t.out), REG_EXTENDED | (t.fold ? REG_ICASE : 0));
         if (status != 0) {
-            char text[128];
-            regerror(status, &cache->regex, text, sizeof text);
-            rc = invalid(err, text);
+            rc = invalid(err, regex_message(status));
         } else {
             cache->compiled = true;
             cache->source = source;

@@ -212,8 +212,8 @@ static base_rc d_sqrt(base_decimal x, base_decimal *r, base_error *err) {
                          "cannot take square root of a negative number");
     }
     bool zero = base_decimal_sign(x) == 0;
-    int weight = zero ? 0 : (weight_of(x) + 1) * 4 / 2 - 1;
-    int scale = clamp_scale(zero ? x.scale : 16 - weight, x.scale);
+    int weight = ((zero ? 0 : weight_of(x)) + 1) * 4 / 2 - 1;
+    int scale = clamp_scale(16 - weight, x.scale);
     base_rc rc = from_long(sqrtl(to_long(x)), scale, r, err);
     if (rc == BASE_OK && !zero) refine_root(x, r);
     return rc;

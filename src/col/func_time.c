@@ -562,8 +562,10 @@ static base_rc interval_zone_rows(col_func_ctx *ctx, uint32_t n, const col_vec *
         base_interval by = col_interval(args[0])[i];
         base_rc rc = BASE_OK;
         if (by.months != 0 || by.days != 0) {
+            char text[BASE_INTERVAL_TEXT_MAX];
+            base_interval_format(&by, text);
             rc = base_fail(&e, BASE_E_INVALID, NULL,
-                           "interval time zone must not include months or days");
+                           "interval time zone \"%s\" must not include months or days", text);
         } else {
             rc = func_shift_us(col_i64(args[1])[i], sign * by.us, &col_i64(out)[i], &e);
         }
