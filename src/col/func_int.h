@@ -18,6 +18,7 @@ extern const func_table func_text_table;
 extern const func_table func_match_table;
 extern const func_table func_encode_table;
 extern const func_table func_format_table;
+extern const func_table func_format_number_table;
 extern const func_table func_time_table;
 extern const func_table func_field_table;
 extern const func_table func_json_table;
