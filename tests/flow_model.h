@@ -376,6 +376,35 @@ static bool ref_eval(const plan_expr *e, const ref_cell *row, ref_cell *out) {
 static void ref_plan(base_arena *a, const plan_node *node,
                      const ref_rows *(*input)(const plan_object *object), ref_rows *out);
 
+static void ref_mark(const plan_expr *e, bool *used) {
+    if (e->kind == PLAN_EXPR_COLUMN) used[e->index] = true;
+    for (uint32_t i = 0; i < e->nargs; i++) ref_mark(e->args[i], used);
+}
+
+// Which columns of its input a node reads: an expression that nobody reads is not evaluated, so it
+// cannot fail.
+static bool *ref_needs(base_arena *a, const plan_node *node, const bool *needed) {
+    uint32_t n = node->inputs[0]->ncolumns;
+    bool *needs = base_arena_array(a, bool, n + 2u);
+    if (node->kind == PLAN_NODE_FILTER || node->kind == PLAN_NODE_TUMBLE ||
+        node->kind == PLAN_NODE_UNION_ALL) {
+        memcpy(needs, needed, n);
+        if (node->kind == PLAN_NODE_FILTER) ref_mark(node->predicate, needs);
+        if (node->kind == PLAN_NODE_TUMBLE) needs[node->time_column] = true;
+    } else if (node->kind == PLAN_NODE_PROJECT || node->kind == PLAN_NODE_AGGREGATE) {
+        for (uint32_t i = 0; i < node->nexprs; i++) {
+            if (node->kind == PLAN_NODE_AGGREGATE || needed[i]) ref_mark(node->exprs[i], needs);
+        }
+        for (uint32_t i = 0; i < node->naggs; i++) {
+            if (node->aggs[i].arg != NULL) ref_mark(node->aggs[i].arg, needs);
+            if (node->aggs[i].filter != NULL) ref_mark(node->aggs[i].filter, needs);
+        }
+    } else {
+        memset(needs, 1, n);
+    }
+    return needs;
+}
+
 static void ref_join(base_arena *a, const plan_node *node, const ref_rows *left,
                      const ref_rows *right, ref_rows *out) {
     for (uint32_t l = 0; l < left->n; l++) {
@@ -546,10 +575,17 @@ static void ref_tumble(base_arena *a, const plan_node *node, const ref_cell *row
     ref_add(a, out, cells);
 }
 
-static void ref_plan(base_arena *a, const plan_node *node,
+static void ref_node(base_arena *a, const plan_node *node, const bool *needed,
                      const ref_rows *(*input)(const plan_object *object), ref_rows *out) {
     ref_rows in[2];
-    for (uint32_t i = 0; i < node->ninputs; i++) ref_plan(a, node->inputs[i], input, &in[i]);
+    for (uint32_t i = 0; i < node->ninputs; i++) {
+        bool *needs = i == 1 && node->kind == PLAN_NODE_JOIN ? NULL : ref_needs(a, node, needed);
+        if (needs == NULL) {
+            needs = base_arena_array(a, bool, node->inputs[i]->ncolumns + 1u);
+            memset(needs, 1, node->inputs[i]->ncolumns);
+        }
+        ref_node(a, node->inputs[i], needs, input, &in[i]);
+    }
     *out = (ref_rows){.ncols = node->ncolumns};
     switch (node->kind) {
     case PLAN_NODE_SCAN: {
@@ -585,7 +621,7 @@ static void ref_plan(base_arena *a, const plan_node *node,
             ref_cell *cells = base_arena_array(a, ref_cell, node->ncolumns);
             bool ok = true;
             for (uint32_t c = 0; c < node->ncolumns && ok; c++) {
-                ok = ref_eval(node->exprs[c], in[0].rows[i].cells, &cells[c]);
+                if (needed[c]) ok = ref_eval(node->exprs[c], in[0].rows[i].cells, &cells[c]);
             }
             if (ok) ref_add(a, out, cells);
         }
@@ -620,6 +656,13 @@ static void ref_plan(base_arena *a, const plan_node *node,
         }
         return;
     }
+}
+
+static void ref_plan(base_arena *a, const plan_node *node,
+                     const ref_rows *(*input)(const plan_object *object), ref_rows *out) {
+    bool *needed = base_arena_array(a, bool, node->ncolumns + 1u);
+    memset(needed, 1, node->ncolumns);
+    ref_node(a, node, needed, input, out);
 }
 
 // ------------------------------------------------------------------------------------ comparison
