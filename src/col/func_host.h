@@ -30,6 +30,9 @@ typedef struct col_func_host {
                            base_error *err);
     const char *schema; // current_schema
     int32_t backend_pid;
+    // Bytes that a relation's rows take on disk, or in memory where they are only there; may be
+    // NULL (sizes are then null). False if there is no such relation.
+    bool (*relation_bytes)(void *self, uint32_t oid, int64_t *bytes);
 } col_func_host;
 
 #endif

@@ -2699,5 +2699,16 @@ static const func_case cases[] = {
     {"to_timestamp", 7200, 2, {{"text", "2020-02-29 13:14:15.1234"}, {"text", "YYYY-MM-DD HH24:MI:SS.US"}}, "2020-02-29 13:14:15.1234+02", "timestamp with time zone", NULL},
     {"to_timestamp", 0, 2, {{"text", "2020-02-29 25:00"}, {"text", "YYYY-MM-DD HH24:MI"}}, NULL, NULL, "22008 date/time field value out of range: \"2020-02-29 25:00\""},
     {"to_timestamp", 7200, 2, {{"text", "2020-02-29 25:00"}, {"text", "YYYY-MM-DD HH24:MI"}}, NULL, NULL, "22008 date/time field value out of range: \"2020-02-29 25:00\""},
+    {"format", 0, 4, {{"text", "a %s b %% %I %L"}, {"text", "x"}, {"text", "Y z"}, {"text", "o'k"}}, "a x b % \"Y z\" 'o''k'", "text", NULL},
+    {"format", 0, 3, {{"text", "%2$s %1$s"}, {"text", "a"}, {"int4", "2"}}, "2 a", "text", NULL},
+    {"format", 0, 1, {{"text", "%s"}}, NULL, NULL, "22023 too few arguments for format()"},
+    {"format", 0, 3, {{"text", "%s|%L"}, {"text", NULL}, {"text", NULL}}, "|NULL", "text", NULL},
+    {"format", 0, 2, {{"text", "%I"}, {"text", NULL}}, NULL, NULL, "22004 null values cannot be formatted as an SQL identifier"},
+    {"format", 0, 2, {{"text", "%z"}, {"int4", "1"}}, NULL, NULL, "22023 unrecognized format() type specifier \"z\""},
+    {"format", 0, 1, {{"text", "plain"}}, "plain", "text", NULL},
+    {"format", 0, 2, {{"text", "%"}, {"int4", "1"}}, NULL, NULL, "22023 unterminated format() type specifier"},
+    {"format", 0, 4, {{"text", "%2$s %s"}, {"text", "a"}, {"text", "b"}, {"text", "c"}}, "b c", "text", NULL},
+    {"format", 0, 2, {{"text", "%s"}, {"bool", "t"}}, "t", "text", NULL},
+    {"format", 0, 2, {{"text", NULL}, {"int4", "1"}}, NULL, "text", NULL},
 };
 // clang-format on
