@@ -44,6 +44,8 @@ void engine_close(engine *e); // stops threads at a step boundary
 
 // ---- Statements -------------------------------------------------------------------------------
 
+#define ENGINE_SESSION_SETTINGS 40
+
 typedef struct engine_session {
     engine *engine;
     const char *user, *database,
@@ -52,6 +54,11 @@ typedef struct engine_session {
     uint32_t pid;         // shown by pg_backend_pid()
     volatile bool cancel; // set by another thread to stop the running statement
     int64_t deadline_us;  // monotonic microseconds; 0: none
+    // Settings (setting.c): what differs from the default, by the setting's number. The session may
+    // not be moved once a setting was made: schema may point into it.
+    char schema_name[128];
+    char settings[ENGINE_SESSION_SETTINGS][64];
+    uint64_t settings_made; // bit i: settings[i] counts
 } engine_session;
 void engine_session_init(engine_session *session, engine *e);
 
@@ -227,6 +234,7 @@ const char *engine_dir(engine *e);
 typedef struct engine_reconcile_result {
     uint64_t run;
     uint64_t matched, missing, unexpected, differing; // rows, by key
+    uint64_t duplicate, skipped; // keys that are not single; rows of the record out of scope
     int64_t as_of_us;                                 // the instant of the snapshot compared
     uint64_t step;
 } engine_reconcile_result;

@@ -1,0 +1,484 @@
+// recon_store.c - runs of reconciliations in the catalogue's store, and the rows of
+// weir.reconciliations, weir.reconciliation_runs and weir.reconciliation_result.
+//
+// Invariants: a run is written in one transaction, with its number; run numbers of a reconciliation
+// rise by one and are never used again; a run's rows by kind add up to its counts, for what is not
+// listed stands in a row without a key. Rows come ordered by reconciliation, run, and key.
+// Entry points: engine_recon_store, engine_recon_*rows.
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/must.h"
+#include "engine/recon_int.h"
+
+#define VALUE_VERSION 1
+#define PART_ROWS     1000u
+
+#define TEXT_COLUMN(column_name)                                                                   \
+    {                                                                                              \
+        .name = column_name, .type = {.kind = COL_TEXT }                                           \
+    }
+#define INT8_COLUMN(column_name)                                                                   \
+    {                                                                                              \
+        .name = column_name, .type = {.kind = COL_INT8 }                                           \
+    }
+#define TIME_COLUMN(column_name)                                                                   \
+    {                                                                                              \
+        .name = column_name, .type = {.kind = COL_TIMESTAMPTZ }                                    \
+    }
+
+const plan_column engine_recon_columns[ENGINE_RECON_NCOLUMNS] = {
+    TEXT_COLUMN("schema"),     TEXT_COLUMN("name"),       TEXT_COLUMN("view"),
+    TEXT_COLUMN("path"),       TEXT_COLUMN("format"),     TEXT_COLUMN("every"),
+    TEXT_COLUMN("key"),        TEXT_COLUMN("compare"),    INT8_COLUMN("run"),
+    TIME_COLUMN("started_at"), TIME_COLUMN("as_of"),      INT8_COLUMN("matched"),
+    INT8_COLUMN("missing"),    INT8_COLUMN("unexpected"), INT8_COLUMN("differing"),
+    INT8_COLUMN("duplicate"),  TEXT_COLUMN("error"),
+};
+
+const plan_column engine_recon_runs_columns[ENGINE_RECON_RUNS_NCOLUMNS] = {
+    TEXT_COLUMN("schema"),     TEXT_COLUMN("name"),        INT8_COLUMN("run"),
+    TIME_COLUMN("started_at"), TIME_COLUMN("as_of"),       INT8_COLUMN("step"),
+    TIME_COLUMN("watermark"),  INT8_COLUMN("record_rows"), INT8_COLUMN("view_rows"),
+    INT8_COLUMN("matched"),    INT8_COLUMN("missing"),     INT8_COLUMN("unexpected"),
+    INT8_COLUMN("differing"),  INT8_COLUMN("duplicate"),   INT8_COLUMN("skipped"),
+    TEXT_COLUMN("path"),       INT8_COLUMN("file_bytes"),  TEXT_COLUMN("file_digest"),
+    TEXT_COLUMN("error"),
+};
+// Positions in a stored run, which begins at "run".
+enum {
+    RUN_NUMBER,
+    RUN_STARTED,
+    RUN_AS_OF,
+    RUN_STEP,
+    RUN_WATERMARK,
+    RUN_RECORD_ROWS,
+    RUN_VIEW_ROWS,
+    RUN_MATCHED,
+    RUN_MISSING,
+    RUN_UNEXPECTED,
+    RUN_DIFFERING,
+    RUN_DUPLICATE,
+    RUN_SKIPPED,
+    RUN_PATH,
+    RUN_FILE_BYTES,
+    RUN_DIGEST,
+    RUN_ERROR,
+    RUN_COLUMNS,
+};
+_Static_assert(RUN_COLUMNS == ENGINE_RECON_RUNS_NCOLUMNS - ENGINE_RECON_RUNS_FIRST,
+               "the stored run is the columns from run on");
+
+const plan_column engine_recon_result_columns[ENGINE_RECON_RESULT_NCOLUMNS] = {
+    TEXT_COLUMN("schema"),       TEXT_COLUMN("name"),        INT8_COLUMN("run"),
+    TIME_COLUMN("as_of"),        TEXT_COLUMN("kind"),        INT8_COLUMN("rows"),
+    TEXT_COLUMN("key"),          TEXT_COLUMN("column_name"), TEXT_COLUMN("view_value"),
+    TEXT_COLUMN("record_value"), TEXT_COLUMN("difference"),  TEXT_COLUMN("status"),
+};
+#define DETAIL_KIND    0u
+#define DETAIL_ROWS    1u
+#define DETAIL_COLUMNS (ENGINE_RECON_RESULT_NCOLUMNS - ENGINE_RECON_RESULT_FIRST)
+
+static const char *const kinds[] = {"matched", "missing", "unexpected", "differing", "duplicate"};
+#define KINDS 5u
+
+const col_type *engine_recon_types(base_arena *arena, const plan_column *columns, uint32_t first,
+                                   uint32_t n) {
+    col_type *types = base_arena_array(arena, col_type, n + 1);
+    for (uint32_t i = first; i < n; i++) types[i - first] = columns[i].type;
+    return types;
+}
+
+// ---- keys
+// ------------------------------------------------------------------------------------------------
+
+typedef struct recon_key {
+    char bytes[17];
+    size_t n;
+} recon_key;
+
+static void add_be(recon_key *key, uint64_t v, int bytes) {
+    for (int i = bytes - 1; i >= 0; i--) key->bytes[key->n++] = (char)(v >> (8 * i));
+}
+
+static recon_key key_of(char kind, uint32_t id) {
+    recon_key key = {.bytes = {kind}, .n = 1};
+    add_be(&key, id, 4);
+    return key;
+}
+
+static recon_key run_key(char kind, uint32_t id, uint64_t run) {
+    recon_key key = key_of(kind, id);
+    add_be(&key, run, 8);
+    return key;
+}
+
+static base_str key_str(const recon_key *key) {
+    return (base_str){key->bytes, key->n};
+}
+
+static uint64_t key_run(base_str key) {
+    uint64_t v = 0;
+    for (int i = 5; i < 13; i++) v = v << 8 | (uint8_t)key.p[i];
+    return v;
+}
+
+static bool key_has(base_str key, const recon_key *prefix, size_t n) {
+    return key.n == n && memcmp(key.p, prefix->bytes, prefix->n) == 0;
+}
+
+// ---- writing
+// ---------------------------------------------------------------------------------------------
+
+// The newest run, or 0; its value (may be NULL) is borrowed from the transaction.
+static base_rc newest_run(engine *e, state_txn *txn, uint32_t id, uint64_t *run, base_str *value,
+                          base_error *err) {
+    *run = 0;
+    state_cursor *cursor;
+    base_rc rc = state_cursor_open(txn, e->t_recon, &cursor, err);
+    if (rc != BASE_OK) return rc;
+    recon_key prefix = key_of('R', id);
+    recon_key above = run_key('R', id, UINT64_MAX);
+    base_str key, found;
+    bool end;
+    rc = state_cursor_seek(cursor, key_str(&above), &key, &found, &end, err);
+    // At the first key above all runs of this one, or past the end: the one before is the newest.
+    if (rc == BASE_OK) rc = state_cursor_prev(cursor, &key, &found, &end, err);
+    if (rc == BASE_OK && !end && key_has(key, &prefix, 13)) {
+        *run = key_run(key);
+        if (value != NULL) *value = found;
+    }
+    state_cursor_close(cursor);
+    return rc;
+}
+
+static void put_batch(base_buf *buf, const col_batch *batch) {
+    base_buf_clear(buf);
+    base_buf_add_byte(buf, VALUE_VERSION);
+    col_batch_encode(buf, batch);
+}
+
+static const col_batch *run_batch(base_arena *arena, const engine_recon_run *run) {
+    col_builder *b =
+        col_builder_create(arena, RUN_COLUMNS,
+                           engine_recon_types(arena, engine_recon_runs_columns,
+                                              ENGINE_RECON_RUNS_FIRST, ENGINE_RECON_RUNS_NCOLUMNS));
+    col_builder_new_row(b, 1);
+    col_builder_set_i64(b, RUN_NUMBER, (int64_t)run->run);
+    col_builder_set_i64(b, RUN_STARTED, run->started_us);
+    if (run->as_of_us != 0) col_builder_set_i64(b, RUN_AS_OF, run->as_of_us);
+    col_builder_set_i64(b, RUN_STEP, (int64_t)run->step);
+    if (run->watermark_us != ENGINE_NO_WATERMARK)
+        col_builder_set_i64(b, RUN_WATERMARK, run->watermark_us);
+    const uint64_t counts[] = {run->record_rows, run->view_rows, run->matched,   run->missing,
+                               run->unexpected,  run->differing, run->duplicate, run->skipped};
+    for (uint32_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        col_builder_set_i64(b, RUN_RECORD_ROWS + i, (int64_t)counts[i]);
+    col_builder_set_str(b, RUN_PATH, base_str_of(run->path));
+    col_builder_set_i64(b, RUN_FILE_BYTES, (int64_t)run->file_bytes);
+    char *digest = base_arena_printf(arena, "%016llx", (unsigned long long)run->digest);
+    if (run->digest != 0) col_builder_set_str(b, RUN_DIGEST, base_str_of(digest));
+    if (run->error != NULL) col_builder_set_str(b, RUN_ERROR, base_str_of(run->error));
+    return col_builder_finish(b);
+}
+
+static base_rc put_details(engine *e, state_txn *txn, uint32_t id, const engine_recon_run *run,
+                           base_arena *arena, base_buf *buf, base_error *err) {
+    uint32_t n = run->details == NULL ? 0 : run->details->nrows;
+    for (uint32_t at = 0, part = 0; at < n; at += PART_ROWS, part++) {
+        recon_key key = run_key('D', id, run->run);
+        add_be(&key, part, 4);
+        uint32_t rows = n - at < PART_ROWS ? n - at : PART_ROWS;
+        put_batch(buf, col_batch_slice(arena, run->details, at, rows));
+        base_rc rc = state_put(txn, e->t_recon, key_str(&key), base_buf_str(buf), err);
+        if (rc != BASE_OK) return rc;
+    }
+    return BASE_OK;
+}
+
+// Deletes what is older than `keep` runs.
+static base_rc trim_runs(engine *e, state_txn *txn, char kind, uint32_t id, uint64_t run,
+                         uint64_t keep, base_error *err) {
+    if (run <= keep) return BASE_OK;
+    recon_key from = key_of(kind, id), to = run_key(kind, id, run - keep + 1);
+    uint64_t deleted;
+    return state_delete_range(txn, e->t_recon, key_str(&from), key_str(&to), &deleted, err);
+}
+
+base_rc engine_recon_store(engine *e, const plan_object *reconciliation, engine_recon_run *run,
+                           base_error *err) {
+    uint32_t id = reconciliation->id;
+    state_txn *txn;
+    base_rc rc = state_begin_write(e->meta, &txn, err);
+    if (rc != BASE_OK) return rc;
+    uint64_t newest;
+    rc = newest_run(e, txn, id, &newest, NULL, err);
+    base_arena arena;
+    base_arena_init(&arena, 1 << 14);
+    base_buf buf = {0};
+    if (rc == BASE_OK) {
+        run->run = newest + 1;
+        recon_key key = run_key('R', id, run->run);
+        put_batch(&buf, run_batch(&arena, run));
+        rc = state_put(txn, e->t_recon, key_str(&key), base_buf_str(&buf), err);
+    }
+    if (rc == BASE_OK) rc = put_details(e, txn, id, run, &arena, &buf, err);
+    if (rc == BASE_OK) rc = trim_runs(e, txn, 'R', id, run->run, ENGINE_RECON_RUNS_MAX, err);
+    if (rc == BASE_OK) rc = trim_runs(e, txn, 'D', id, run->run, ENGINE_RECON_DETAIL_MAX, err);
+    base_buf_deinit(&buf);
+    base_arena_deinit(&arena);
+    if (rc == BASE_OK) return state_commit(txn, err);
+    state_abort(txn);
+    return rc;
+}
+
+base_rc engine_recon_forget(engine *e, uint32_t id, base_error *err) {
+    state_txn *txn;
+    base_rc rc = state_begin_write(e->meta, &txn, err);
+    if (rc != BASE_OK) return rc;
+    const char kinds_of_key[] = {'D', 'R'};
+    for (size_t i = 0; rc == BASE_OK && i < sizeof kinds_of_key; i++) {
+        recon_key from = key_of(kinds_of_key[i], id), to = key_of(kinds_of_key[i], id + 1);
+        uint64_t deleted;
+        rc = state_delete_range(txn, e->t_recon, key_str(&from), key_str(&to), &deleted, err);
+    }
+    if (rc == BASE_OK) return state_commit(txn, err);
+    state_abort(txn);
+    return rc;
+}
+
+// ---- reading
+// ---------------------------------------------------------------------------------------------
+
+static base_rc get_batch(base_str value, base_arena *arena, const plan_column *columns,
+                         uint32_t first, uint32_t n, col_batch **out, base_error *err) {
+    if (value.n == 0 || value.p[0] != VALUE_VERSION)
+        return base_fail(err, BASE_E_CORRUPT, NULL, "a stored reconciliation run is damaged");
+    base_str bytes = {base_arena_memdup(arena, value.p + 1, value.n - 1), value.n - 1};
+    return col_batch_decode(bytes, arena, n - first, engine_recon_types(arena, columns, first, n),
+                            out, err);
+}
+
+typedef struct listing {
+    engine *engine;
+    state_txn *txn;
+    base_arena *arena;
+    col_builder *builder;
+    base_error *err;
+    base_rc rc;
+    base_rc (*each)(struct listing *l, const plan_object *object);
+} listing;
+
+static void visit_object(void *arg, const plan_object *object) {
+    listing *l = arg;
+    if (object->kind == PLAN_OBJECT_RECONCILIATION && l->rc == BASE_OK) l->rc = l->each(l, object);
+}
+
+// Calls each for all reconciliations, over one snapshot.
+static base_rc list(engine *e, base_arena *arena, const plan_column *columns, uint32_t ncolumns,
+                    base_rc (*each)(listing *l, const plan_object *object), const col_batch **rows,
+                    base_error *err) {
+    listing l = {.engine = e, .arena = arena, .err = err, .each = each};
+    base_rc rc = state_begin_read(e->meta, &l.txn, err);
+    if (rc != BASE_OK) return rc;
+    l.builder =
+        col_builder_create(arena, ncolumns, engine_recon_types(arena, columns, 0, ncolumns));
+    engine_objects(e, visit_object, &l);
+    state_abort(l.txn);
+    if (l.rc == BASE_OK) *rows = col_builder_finish(l.builder);
+    return l.rc;
+}
+
+// Calls each for all runs of a reconciliation, oldest first.
+static base_rc each_run(listing *l, const plan_object *object,
+                        base_rc (*each)(listing *l, const plan_object *object,
+                                        const col_batch *run)) {
+    state_cursor *cursor;
+    base_rc rc = state_cursor_open(l->txn, l->engine->t_recon, &cursor, l->err);
+    if (rc != BASE_OK) return rc;
+    recon_key prefix = key_of('R', object->id);
+    base_str key, value;
+    bool end;
+    rc = state_cursor_seek(cursor, key_str(&prefix), &key, &value, &end, l->err);
+    while (rc == BASE_OK && !end && key_has(key, &prefix, 13)) {
+        col_batch *run;
+        rc = get_batch(value, l->arena, engine_recon_runs_columns, ENGINE_RECON_RUNS_FIRST,
+                       ENGINE_RECON_RUNS_NCOLUMNS, &run, l->err);
+        if (rc == BASE_OK) rc = each(l, object, run);
+        if (rc == BASE_OK) rc = state_cursor_next(cursor, &key, &value, &end, l->err);
+    }
+    state_cursor_close(cursor);
+    return rc;
+}
+
+static void new_row(listing *l, const plan_object *object) {
+    col_builder_new_row(l->builder, 1);
+    col_builder_set_str(l->builder, 0, base_str_of(object->schema));
+    col_builder_set_str(l->builder, 1, base_str_of(object->name));
+}
+
+static base_rc add_run(listing *l, const plan_object *object, const col_batch *run) {
+    new_row(l, object);
+    for (uint32_t i = 0; i < RUN_COLUMNS; i++)
+        col_builder_set(l->builder, ENGINE_RECON_RUNS_FIRST + i, &run->cols[i], 0);
+    return BASE_OK;
+}
+
+static base_rc runs_of(listing *l, const plan_object *object) {
+    return each_run(l, object, add_run);
+}
+
+base_rc engine_recon_runs_rows(engine *e, base_arena *arena, const col_batch **rows,
+                               base_error *err) {
+    return list(e, arena, engine_recon_runs_columns, ENGINE_RECON_RUNS_NCOLUMNS, runs_of, rows,
+                err);
+}
+
+static void new_result(listing *l, const plan_object *object, const col_batch *run) {
+    new_row(l, object);
+    col_builder_set(l->builder, 2, &run->cols[RUN_NUMBER], 0);
+    col_builder_set(l->builder, 3, &run->cols[RUN_AS_OF], 0);
+}
+
+static base_rc add_details(listing *l, const plan_object *object, const col_batch *run,
+                           uint64_t listed[KINDS]) {
+    state_cursor *cursor;
+    base_rc rc = state_cursor_open(l->txn, l->engine->t_recon, &cursor, l->err);
+    if (rc != BASE_OK) return rc;
+    recon_key prefix = run_key('D', object->id, (uint64_t)col_i64(&run->cols[RUN_NUMBER])[0]);
+    base_str key, value;
+    bool end;
+    rc = state_cursor_seek(cursor, key_str(&prefix), &key, &value, &end, l->err);
+    while (rc == BASE_OK && !end && key_has(key, &prefix, 17)) {
+        col_batch *part;
+        rc = get_batch(value, l->arena, engine_recon_result_columns, ENGINE_RECON_RESULT_FIRST,
+                       ENGINE_RECON_RESULT_NCOLUMNS, &part, l->err);
+        for (uint32_t row = 0; rc == BASE_OK && row < part->nrows; row++) {
+            new_result(l, object, run);
+            for (uint32_t i = 0; i < DETAIL_COLUMNS; i++)
+                col_builder_set(l->builder, ENGINE_RECON_RESULT_FIRST + i, &part->cols[i], row);
+            base_str kind = col_str(&part->cols[DETAIL_KIND])[row];
+            for (uint32_t k = 0; k < KINDS; k++)
+                if (base_str_starts(kind, base_str_of(kinds[k])))
+                    listed[k] += (uint64_t)col_i64(&part->cols[DETAIL_ROWS])[row];
+        }
+        if (rc == BASE_OK) rc = state_cursor_next(cursor, &key, &value, &end, l->err);
+    }
+    state_cursor_close(cursor);
+    return rc;
+}
+
+static base_rc add_result(listing *l, const plan_object *object, const col_batch *run) {
+    uint64_t listed[KINDS] = {0};
+    base_rc rc = add_details(l, object, run, listed);
+    for (uint32_t k = 0; rc == BASE_OK && k < KINDS; k++) {
+        uint64_t all = (uint64_t)col_i64(&run->cols[RUN_MATCHED + k])[0];
+        if (all <= listed[k]) continue;
+        new_result(l, object, run);
+        col_builder_set_str(l->builder, ENGINE_RECON_RESULT_FIRST + DETAIL_KIND,
+                            base_str_of(kinds[k]));
+        col_builder_set_i64(l->builder, ENGINE_RECON_RESULT_FIRST + DETAIL_ROWS,
+                            (int64_t)(all - listed[k]));
+    }
+    return rc;
+}
+
+static base_rc results_of(listing *l, const plan_object *object) {
+    return each_run(l, object, add_result);
+}
+
+base_rc engine_recon_result_rows(engine *e, base_arena *arena, const col_batch **rows,
+                                 base_error *err) {
+    return list(e, arena, engine_recon_result_columns, ENGINE_RECON_RESULT_NCOLUMNS, results_of,
+                rows, err);
+}
+
+static base_str text_of(base_arena *arena, base_buf *buf) {
+    base_str text = {base_arena_memdup(arena, buf->p == NULL ? "" : buf->p, buf->n), buf->n};
+    base_buf_deinit(buf);
+    return text;
+}
+
+static base_str compare_text(base_arena *arena, const plan_object *object) {
+    base_buf buf = {0};
+    for (uint32_t i = 0; i < object->ncompare; i++) {
+        const plan_compare *compare = &object->compare[i];
+        base_buf_printf(&buf, "%s%s", i > 0 ? ", " : "",
+                        object->from->columns[compare->column].name);
+        if (base_decimal_sign(compare->tolerance) == 0) continue;
+        char tolerance[BASE_DECIMAL_TEXT_MAX];
+        base_decimal_format(compare->tolerance, tolerance);
+        base_buf_printf(&buf, " TOLERANCE %s", tolerance);
+    }
+    return text_of(arena, &buf);
+}
+
+static void add_definition(listing *l, const plan_object *object) {
+    new_row(l, object);
+    col_builder *b = l->builder;
+    base_buf buf = {0};
+    base_buf_printf(&buf, "%s.%s", object->from->schema, object->from->name);
+    col_builder_set_str(b, 2, text_of(l->arena, &buf));
+    col_builder_set_str(b, 3, base_str_of(object->path));
+    col_builder_set_str(b, 4, base_str_of(object->format));
+    if (object->every_us > 0) {
+        base_interval every = {.us = object->every_us};
+        char text[BASE_INTERVAL_TEXT_MAX];
+        base_interval_format(&every, text);
+        col_builder_set_str(b, 5, base_str_of(base_arena_strdup(l->arena, text)));
+    }
+    buf = (base_buf){0};
+    for (uint32_t i = 0; i < object->nrecon_key; i++)
+        base_buf_printf(&buf, "%s%s", i > 0 ? ", " : "",
+                        object->from->columns[object->recon_key[i]].name);
+    col_builder_set_str(b, 6, text_of(l->arena, &buf));
+    col_builder_set_str(b, 7, compare_text(l->arena, object));
+}
+
+static base_rc definition_of(listing *l, const plan_object *object) {
+    add_definition(l, object);
+    uint64_t number;
+    base_str value = {NULL, 0};
+    base_rc rc = newest_run(l->engine, l->txn, object->id, &number, &value, l->err);
+    if (rc != BASE_OK || number == 0) return rc;
+    col_batch *run;
+    rc = get_batch(value, l->arena, engine_recon_runs_columns, ENGINE_RECON_RUNS_FIRST,
+                   ENGINE_RECON_RUNS_NCOLUMNS, &run, l->err);
+    if (rc != BASE_OK) return rc;
+    static const uint32_t from[] = {RUN_NUMBER,    RUN_STARTED,   RUN_AS_OF,
+                                    RUN_MATCHED,   RUN_MISSING,   RUN_UNEXPECTED,
+                                    RUN_DIFFERING, RUN_DUPLICATE, RUN_ERROR};
+    for (uint32_t i = 0; i < sizeof from / sizeof *from; i++)
+        col_builder_set(l->builder, 8 + i, &run->cols[from[i]], 0);
+    return BASE_OK;
+}
+
+base_rc engine_recon_rows(engine *e, base_arena *arena, const col_batch **rows, base_error *err) {
+    return list(e, arena, engine_recon_columns, ENGINE_RECON_NCOLUMNS, definition_of, rows, err);
+}
+
+base_rc engine_recon_last_started(engine *e, const plan_object *reconciliation, int64_t *started_us,
+                                  bool *found, base_error *err) {
+    *found = false;
+    state_txn *txn;
+    base_rc rc = state_begin_read(e->meta, &txn, err);
+    if (rc != BASE_OK) return rc;
+    base_arena arena;
+    base_arena_init(&arena, 4096);
+    uint64_t number;
+    base_str value = {NULL, 0};
+    rc = newest_run(e, txn, reconciliation->id, &number, &value, err);
+    if (rc == BASE_OK && number > 0) {
+        col_batch *run;
+        rc = get_batch(value, &arena, engine_recon_runs_columns, ENGINE_RECON_RUNS_FIRST,
+                       ENGINE_RECON_RUNS_NCOLUMNS, &run, err);
+        if (rc == BASE_OK) {
+            *started_us = col_i64(&run->cols[RUN_STARTED])[0];
+            *found = true;
+        }
+    }
+    base_arena_deinit(&arena);
+    state_abort(txn);
+    return rc;
+}
