@@ -1,7 +1,7 @@
-// col_func_cases.h - calls of scalar functions, operators and casts, with what PostgreSQL 15.20 gives:
-// name ("cast:TYPE" for a cast), zone offset in seconds, arguments (type, text or NULL), and the text
-// (NULL: null) and type of the result, or the SQLSTATE and message of the error.
-// Made from a list of calls by asking a server; included once, by test_col_func.c.
+// col_func_cases.h - calls of scalar functions, operators and casts, with what PostgreSQL 15.20
+// gives: name ("cast:TYPE" for a cast), zone offset in seconds, arguments (type, text or NULL), and
+// the text (NULL: null) and type of the result, or the SQLSTATE and message of the error. Made from
+// a list of calls by asking a server; included once, by test_col_func.c.
 // clang-format off
 static const func_case cases[] = {
     {"+", 0, 2, {{"int2", "7"}, {"int2", "5"}}, "12", "smallint", NULL},
