@@ -26,6 +26,7 @@ typedef struct plan_column {
     const char *name;
     col_type type;
     bool not_null;
+    bool always_null;               // SYSTEM: null in every row; the binder may rely on it
     bool hidden;                    // not shown by *: _status, _revision, _updated_at, ...
     const char *comment;            // or NULL
     const plan_expr *default_value; // streams and tables; or NULL

@@ -22,6 +22,7 @@ static base_rc set_value(sql_ctx *ctx, const sql_tree *args, const char **value)
         if (sql_is(at, "TypeCast")) at = sql_get(sql_body(at), "arg"); // INTERVAL '..' of zones
         const sql_tree *body = sql_body(at), *item;
         const char *text = "";
+        int64_t number;
         if ((item = sql_get(body, "sval")) != NULL) {
             text = item->text != NULL ? item->text : sql_get_text(item, "sval");
         } else if ((item = sql_get(body, "fval")) != NULL) {
@@ -216,15 +217,15 @@ static const struct {
     {"SUBSCRIBE", sql_ddl_subscribe},
 };
 
-// CamelCaseStmt -> "camel case", for the statements that have no row.
-static const char *statement_words(sql_ctx *ctx, const char *type) {
-    char *words = base_arena_alloc(ctx->arena, 2 * strlen(type) + 1), *out = words;
-    for (const char *p = type; *p != '\0' && strcmp(p, "Stmt") != 0; p++) {
-        bool upper = *p >= 'A' && *p <= 'Z';
-        if (upper && p > type) *out++ = ' ';
-        *out++ = upper ? *p : (char)(*p >= 'a' && *p <= 'z' ? *p - 'a' + 'A' : *p);
-    }
-    *out = '\0';
+// "CREATE INDEX", "UPDATE", ...: for the statements that have no row.
+static const char *statement_words(sql_ctx *ctx, const sql_cursor *cursor) {
+    const sql_token *first = sql_peek(cursor), *second = first + 1;
+    bool two = first->kind == SQL_TOKEN_WORD && second->kind == SQL_TOKEN_WORD &&
+               (strcmp(first->value, "create") == 0 || strcmp(first->value, "declare") == 0);
+    char *words = base_arena_printf(ctx->arena, two ? "%.*s %.*s" : "%.*s",
+                                    BASE_STR_ARG(first->text), BASE_STR_ARG(second->text));
+    for (char *p = words; *p != '\0'; p++)
+        if (*p >= 'a' && *p <= 'z') *p = (char)(*p - 'a' + 'A');
     return words;
 }
 
@@ -247,7 +248,7 @@ base_rc sql_bind_statement(sql_cursor *cursor, sql_statement *statement) {
         if (sql_is(tree, tree_statements[i].type))
             return tree_statements[i].bind(ctx, sql_body(tree), statement);
     return sql_unsupported(ctx, sql_text_position(ctx, first->offset), "%s is not supported",
-                           statement_words(ctx, sql_type_of(tree)));
+                           statement_words(ctx, cursor));
 }
 
 base_rc sql_bind_expr_text(sql_ctx *ctx, const plan_object *object, base_str text, size_t offset,

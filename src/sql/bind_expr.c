@@ -3,6 +3,7 @@
 // sql_bind_expr.
 #include "sql/sql_int.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/must.h"
@@ -33,13 +34,12 @@ base_rc sql_bind_condition(sql_binder *binder, const sql_tree *wrapper, const ch
 static base_rc number_const(sql_ctx *ctx, const char *text, int32_t position,
                             const plan_expr **out) {
     char *end;
-    if (strpbrk(text, ".eE") == NULL && strlen(text) <= 19) {
-        unsigned long long value = strtoull(text, &end, 10);
-        if (*end == '\0' && value <= INT64_MAX) {
-            *out = sql_i64_const(ctx, (int64_t)value, value <= INT32_MAX ? COL_INT4 : COL_INT8,
-                                 position);
-            return BASE_OK;
-        }
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (*end == '\0' && errno == 0) {
+        bool small = value >= INT32_MIN && value <= INT32_MAX;
+        *out = sql_i64_const(ctx, value, small ? COL_INT4 : COL_INT8, position);
+        return BASE_OK;
     }
     return sql_coerce(ctx, sql_text_const(ctx, text, COL_UNKNOWN, position),
                       col_type_of(COL_NUMERIC), COL_CAST_IMPLICIT, out);
@@ -49,8 +49,9 @@ static base_rc bind_const(sql_binder *binder, const sql_tree *body, const plan_e
     sql_ctx *ctx = binder->ctx;
     int32_t position = sql_tree_position(ctx, body);
     const sql_tree *value;
-    if ((value = sql_get(body, "ival")) != NULL) {
-        *out = sql_i64_const(ctx, sql_get_number(value, "ival", 0), COL_INT4, position);
+    int64_t number;
+    if (sql_get_int(ctx, body, &number)) {
+        *out = sql_i64_const(ctx, number, COL_INT4, position);
     } else if ((value = sql_get(body, "fval")) != NULL) {
         const char *text = value->text != NULL ? value->text : sql_get_text(value, "fval");
         return number_const(ctx, text, position, out);
@@ -94,6 +95,30 @@ static base_rc bind_param(sql_binder *binder, const sql_tree *body, const plan_e
 
 // ---- casts -----------------------------------------------------------------------------------
 
+// INTERVAL '1' HOUR: the field after the literal is the unit of a bare number.
+static const plan_expr *interval_unit(sql_ctx *ctx, const plan_expr *arg, const sql_tree *type) {
+    // Bits as PostgreSQL's INTERVAL_MASK; the least field of a range counts.
+    static const struct {
+        int bit;
+        const char *unit;
+    } units[] = {{12, "seconds"}, {11, "minutes"}, {10, "hours"},
+                 {3, "days"},     {1, "months"},   {2, "years"}};
+    const sql_tree *mods = sql_get(type, "typmods");
+    if (mods == NULL || sql_const_is_null(arg)) return arg;
+    int64_t mask;
+    sql_get_int(ctx, sql_body(mods->child), &mask);
+    base_str text = base_str_trim(col_str(arg->constant)[0]);
+    for (size_t i = 0; i < text.n; i++)
+        if (strchr("0123456789.+-", text.p[i]) == NULL) return arg;
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (!(mask & (1ll << units[i].bit))) continue;
+        const char *full =
+            base_arena_printf(ctx->arena, "%.*s %s", BASE_STR_ARG(text), units[i].unit);
+        return sql_text_const(ctx, full, COL_UNKNOWN, arg->position);
+    }
+    return arg;
+}
+
 static base_rc bind_cast(sql_binder *binder, const sql_tree *body, const plan_expr **out) {
     sql_ctx *ctx = binder->ctx;
     const plan_expr *arg;
@@ -102,16 +127,14 @@ static base_rc bind_cast(sql_binder *binder, const sql_tree *body, const plan_ex
     SQL_TRY(sql_bind_expr(binder, sql_get(body, "arg"), &arg));
     SQL_TRY(sql_type_from_tree(ctx, sql_get(body, "typeName"), &type, &is_array));
     int32_t position = sql_tree_position(ctx, body);
+    if (arg->kind == PLAN_EXPR_CONST && sql_is_unknown(arg) && type.kind == COL_INTERVAL)
+        arg = interval_unit(ctx, arg, sql_get(body, "typeName"));
     if (arg->kind == PLAN_EXPR_CONST && sql_is_unknown(arg))
         return sql_coerce(ctx, arg, type, COL_CAST_EXPLICIT, out);
-    SQL_TRY(sql_coerce(ctx, arg, type, COL_CAST_EXPLICIT, out));
-    if ((*out)->position == 0 && *out != arg) {
-        plan_expr *placed = base_arena_new(ctx->arena, plan_expr);
-        *placed = **out;
-        placed->position = position;
-        *out = placed;
-    }
-    return BASE_OK;
+    if (!sql_can_coerce(arg, type.kind, COL_CAST_EXPLICIT))
+        return sql_fail(ctx, position, BASE_E_INVALID, "42846", "cannot cast type %s to %s",
+                        sql_type_name(ctx, &arg->type), sql_type_name(ctx, &type));
+    return sql_coerce(ctx, arg, type, COL_CAST_EXPLICIT, out);
 }
 
 static base_rc bind_collate(sql_binder *binder, const sql_tree *body, const plan_expr **out) {
@@ -489,6 +512,10 @@ static base_rc bind_any_all(const op_form *form, bool any, const plan_expr **out
             const col_func *const *funcs;
             if (any && col_func_find(BASE_STR("any"), &funcs) > 0) // over a column of arrays
                 return sql_call(ctx, "any", 2, args, form->position, out);
+            if (sql_rows_none(form->binder)) { // never evaluated
+                *out = plan_expr_null(ctx->arena, boolean());
+                return BASE_OK;
+            }
             return sql_unsupported(ctx, form->position,
                                    "ANY and ALL of an array that is no constant are not supported");
         }

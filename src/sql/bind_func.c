@@ -213,11 +213,24 @@ static base_rc operator_failed(sql_ctx *ctx, const char *name, uint32_t nargs,
         sql_fail(ctx, position, BASE_E_NOT_FOUND, state, "%s: %s %s %s", what,
                  sql_type_name(ctx, &args[0]->type), name, last);
     }
-    base_error_hint(ctx->err, "%s You might need to add explicit type casts.",
+    base_error_hint(ctx->err, "%s You might need to add %s.",
                     ambiguous    ? "Could not choose a best candidate operator."
                     : nargs == 1 ? "No operator matches the given name and argument type."
-                                 : "No operator matches the given name and argument types.");
+                                 : "No operator matches the given name and argument types.",
+                    nargs == 1 && !ambiguous ? "an explicit type cast" : "explicit type casts");
     return ctx->err->code;
+}
+
+// A view's functions must give the same for the same events, always. What depends on the session's
+// time zone only is well defined there, because views, checks and watermarks run in UTC; the clock,
+// the user and the catalogue are not. age(x) reads the clock though it takes a time.
+static bool is_repeatable(const col_func *func) {
+    if (func->flags & COL_FUNC_HOST) return false;
+    if (!(func->flags & COL_FUNC_STABLE)) return true;
+    if (strcmp(func->name, "age") == 0 && func->nargs == 1) return false;
+    bool zoned = func->ret == COL_TIMESTAMPTZ;
+    for (uint32_t i = 0; i < func->nargs; i++) zoned |= func->args[i] == COL_TIMESTAMPTZ;
+    return zoned && func->nargs > 0;
 }
 
 // Coerces the arguments to what the function takes and makes the call.
@@ -252,7 +265,7 @@ static base_rc make_call(sql_ctx *ctx, const col_func *func, uint32_t nargs, con
     } else if (func->ret == COL_UNKNOWN) {
         call->type = any;
     }
-    if (ctx->in_view && (func->flags & (COL_FUNC_STABLE | COL_FUNC_HOST))) {
+    if (ctx->in_view && !is_repeatable(func)) {
         sql_unsupported(ctx, position, "function %s() is not allowed in a %s", func->name,
                         ctx->view_word);
         base_error_hint(ctx->err, "What it gives depends on when, where or by whom it is asked; "
@@ -337,14 +350,10 @@ base_rc sql_bind_func_call(sql_binder *binder, const sql_tree *body, const plan_
     if (sql_get(body, "over") != NULL)
         return sql_unsupported(ctx, position, "window functions are not supported");
     if (sql_agg_exists(name)) return sql_bind_agg_call(binder, name, body, out);
-    if (sql_get(body, "agg_filter") != NULL || sql_get_bool(body, "agg_star") ||
-        sql_get_bool(body, "agg_distinct"))
+    if (sql_get(body, "agg_filter") != NULL || sql_get_bool(body, "agg_distinct"))
         return sql_fail(ctx, position, BASE_E_INVALID, "42809",
-                        "%s is specified, but %s is not an aggregate function",
-                        sql_get_bool(body, "agg_star")       ? "*"
-                        : sql_get_bool(body, "agg_distinct") ? "DISTINCT"
-                                                             : "FILTER",
-                        name);
+                        "%s specified, but %s is not an aggregate function",
+                        sql_get_bool(body, "agg_distinct") ? "DISTINCT" : "FILTER", name);
     const sql_tree *arg_list = sql_get(body, "args");
     uint32_t nargs = sql_tree_count(arg_list), i = 0;
     const plan_expr **args = base_arena_array(ctx->arena, const plan_expr *, nargs + 1);

@@ -125,11 +125,11 @@ static const char *single_name(const sql_tree *wrapper) {
 static base_rc ordinal(query *s, const sql_tree *wrapper, const char *clause, int64_t *target) {
     *target = -1;
     if (!sql_is(wrapper, "A_Const")) return BASE_OK;
-    const sql_tree *body = sql_body(wrapper), *ival = sql_get(body, "ival");
+    const sql_tree *body = sql_body(wrapper);
+    int64_t n;
     int32_t position = sql_tree_position(s->binder.ctx, body);
-    if (ival == NULL)
+    if (!sql_get_int(s->binder.ctx, body, &n))
         return SQL_SYNTAX(s->binder.ctx, position, "non-integer constant in %s", clause);
-    int64_t n = sql_get_number(ival, "ival", 0);
     if (n < 1 || n > s->nshown)
         return sql_fail(s->binder.ctx, position, BASE_E_INVALID, "42P10",
                         "%s position %lld is not in select list", clause, (long long)n);
@@ -253,8 +253,9 @@ static base_rc bind_sort(query *s) {
 
 // ---- LIMIT -----------------------------------------------------------------------------------
 
-static base_rc bind_count(sql_ctx *ctx, const sql_tree *wrapper, const char *word, int64_t if_null,
-                          int64_t *value, const plan_expr **param) {
+// *value stays as it is for a null: no limit, no offset.
+static base_rc bind_count(sql_ctx *ctx, const sql_tree *wrapper, const char *word, int64_t *value,
+                          const plan_expr **param) {
     if (wrapper == NULL) return BASE_OK;
     sql_binder constants = {.ctx = ctx, .place = word};
     const plan_expr *expr;
@@ -269,8 +270,9 @@ static base_rc bind_count(sql_ctx *ctx, const sql_tree *wrapper, const char *wor
     }
     if (expr->kind != PLAN_EXPR_CONST)
         return sql_unsupported(ctx, expr->position, "%s must be a constant or a parameter", word);
-    *value = sql_const_is_null(expr) ? if_null : col_i64(expr->constant)[0];
-    if (*value < 0 && *value != if_null)
+    if (sql_const_is_null(expr)) return BASE_OK;
+    *value = col_i64(expr->constant)[0];
+    if (*value < 0)
         return sql_fail(ctx, expr->position, BASE_E_INVALID, word[0] == 'L' ? "2201W" : "2201X",
                         "%s must not be negative", word);
     return BASE_OK;
@@ -284,8 +286,8 @@ static base_rc sort_and_limit(sql_ctx *ctx, const sql_tree *body, uint32_t nsort
     const char *option = sql_get_text(body, "limitOption");
     if (option != NULL && strcmp(option, "LIMIT_OPTION_WITH_TIES") == 0)
         return sql_unsupported(ctx, 0, "WITH TIES is not supported");
-    SQL_TRY(bind_count(ctx, sql_get(body, "limitCount"), "LIMIT", -1, &limit, &limit_param));
-    SQL_TRY(bind_count(ctx, sql_get(body, "limitOffset"), "OFFSET", 0, &offset, &offset_param));
+    SQL_TRY(bind_count(ctx, sql_get(body, "limitCount"), "LIMIT", &limit, &limit_param));
+    SQL_TRY(bind_count(ctx, sql_get(body, "limitOffset"), "OFFSET", &offset, &offset_param));
     if (nsort == 0 && limit < 0 && offset == 0 && limit_param == NULL && offset_param == NULL)
         return BASE_OK;
     plan_node *sorted = sql_node(ctx, PLAN_NODE_SORT, (*node)->ncolumns, 1, *node, NULL);
@@ -474,7 +476,10 @@ static const plan_expr *side_expr(sql_ctx *ctx, const plan_node *node, uint32_t 
     if (node->kind == PLAN_NODE_PROJECT && node->exprs[i]->kind == PLAN_EXPR_CONST &&
         node->exprs[i]->type.kind == COL_TEXT && sql_const_is_null(node->exprs[i]))
         return sql_text_const(ctx, NULL, COL_UNKNOWN, node->exprs[i]->position);
-    return sql_column_of(ctx, node, i);
+    plan_expr *column = base_arena_new(ctx->arena, plan_expr);
+    *column = *sql_column_of(ctx, node, i);
+    if (node->kind == PLAN_NODE_PROJECT) column->position = node->exprs[i]->position;
+    return column;
 }
 
 static void retype_nulls(sql_ctx *ctx, plan_node *node, const col_type *types) {
@@ -497,7 +502,8 @@ static base_rc bind_union(query *s, plan_node **out) {
     SQL_TRY(sql_bind_query(ctx, sql_get(s->body, "rarg"), NULL, s->binder.ctes, NULL, &sides[1]));
     uint32_t n = sides[0]->ncolumns;
     if (sides[1]->ncolumns != n)
-        return SQL_SYNTAX(ctx, 0, "each UNION query must have the same number of columns");
+        return SQL_SYNTAX(ctx, side_expr(ctx, sides[1], 0)->position,
+                          "each UNION query must have the same number of columns");
     col_type *types = base_arena_array(ctx->arena, col_type, n);
     for (uint32_t i = 0; i < n; i++) {
         const plan_expr *pair[2] = {side_expr(ctx, sides[0], i), side_expr(ctx, sides[1], i)};

@@ -27,6 +27,36 @@ static bool never_rows(const plan_node *node) {
     }
 }
 
+bool sql_rows_none(const sql_binder *binder) {
+    return binder->from != NULL && never_rows(binder->from);
+}
+
+// ARRAY(SELECT ... FROM unnest(column)) of a system column that is always null: the empty array.
+static bool unnests_nothing(sql_binder *binder, const sql_tree *select) {
+    const sql_tree *from = sql_get(select, "fromClause");
+    if (from == NULL || sql_tree_count(from) != 1 || !sql_is(from->child, "RangeFunction"))
+        return false;
+    const sql_tree *functions = sql_get(sql_body(from->child), "functions");
+    if (sql_tree_count(functions) != 1) return false;
+    const sql_tree *call = sql_get(sql_body(functions->child), "items")->child;
+    const sql_tree *name = sql_get(sql_body(call), "funcname");
+    const sql_tree *args = sql_get(sql_body(call), "args");
+    if (!sql_is(call, "FuncCall") || sql_tree_count(args) != 1) return false;
+    const sql_tree *last = name->child;
+    while (last->next != NULL) last = last->next;
+    if (strcmp(sql_string(last), "unnest") != 0 || !sql_is(args->child, "ColumnRef")) return false;
+    const plan_expr *column;
+    base_error *err = binder->ctx->err, ignored;
+    binder->ctx->err = &ignored;
+    base_rc rc = sql_bind_column_ref(binder, sql_body(args->child), &column);
+    binder->ctx->err = err;
+    if (rc != BASE_OK || column->kind != PLAN_EXPR_COLUMN) return false;
+    for (uint32_t i = 0; i < binder->scope.ncolumns; i++)
+        if (binder->scope.columns[i].index == column->index)
+            return binder->scope.columns[i].column->always_null;
+    return false;
+}
+
 static void note_other(void *arg, const plan_node *scan) {
     if (scan->object->kind != PLAN_OBJECT_SYSTEM) *(bool *)arg = true;
 }
@@ -248,11 +278,14 @@ base_rc sql_bind_sublink(sql_binder *binder, const sql_tree *body, const plan_ex
     const sql_tree *select = sql_body(sql_get(body, "subselect"));
     if (kind == NULL) kind = "EXISTS_SUBLINK";
     bool scalar = strcmp(kind, "EXPR_SUBLINK") == 0, array = strcmp(kind, "ARRAY_SUBLINK") == 0;
-    if (binder->from != NULL && (scalar || array) && never_rows(binder->from)) {
+    if ((scalar || array) && sql_rows_none(binder)) {
         // Never evaluated, so its value does not matter and what it may hold is not limited.
         *out = plan_expr_null(ctx->arena, col_type_of(array ? COL_TEXT_ARRAY : COL_TEXT));
         return BASE_OK;
     }
+    if (array && unnests_nothing(binder, select))
+        return sql_coerce(ctx, sql_text_const(ctx, "{}", COL_UNKNOWN, position),
+                          col_type_of(COL_TEXT_ARRAY), COL_CAST_IMPLICIT, out);
     if (array) return sql_unsupported(ctx, position, "ARRAY(SELECT ...) is not supported");
     if (binder->from == NULL)
         return sql_unsupported(ctx, position, "a sub-query is not supported in %s",

@@ -269,30 +269,24 @@ base_rc sql_common_type(sql_ctx *ctx, const char *what, uint32_t n, const plan_e
 
 // ---- type names ------------------------------------------------------------------------------
 
-static bool const_int(const sql_tree *wrapper, int64_t *value) {
-    const sql_tree *ival = sql_get(sql_body(wrapper), "ival");
-    if (!sql_is(wrapper, "A_Const") || ival == NULL) return false;
-    *value = sql_get_number(ival, "ival", 0);
-    return true;
-}
-
 static base_rc apply_typmods(sql_ctx *ctx, const sql_tree *mods, int32_t position, col_type *type) {
     int64_t first = 0, second = 0;
     if (mods == NULL || mods->child == NULL) return BASE_OK;
     if (type->kind == COL_NUMERIC) {
-        if (!const_int(mods->child, &first) || first < 1 || first > BASE_DECIMAL_DIGITS_MAX)
+        if (!sql_get_int(ctx, sql_body(mods->child), &first) || first < 1 ||
+            first > BASE_DECIMAL_DIGITS_MAX)
             return sql_fail(ctx, position, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
                             "NUMERIC precision %lld must be between 1 and %d", (long long)first,
                             BASE_DECIMAL_DIGITS_MAX);
-        if (mods->child->next != NULL &&
-            (!const_int(mods->child->next, &second) || second < 0 || second > first))
+        if (mods->child->next != NULL && (!sql_get_int(ctx, sql_body(mods->child->next), &second) ||
+                                          second < 0 || second > first))
             return sql_fail(ctx, position, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
                             "NUMERIC scale %lld must be between 0 and precision %lld",
                             (long long)second, (long long)first);
         type->precision = (int16_t)first;
         type->scale = (int16_t)second;
     } else if (type->kind == COL_VARCHAR) {
-        if (!const_int(mods->child, &first) || first < 1 || first > INT16_MAX)
+        if (!sql_get_int(ctx, sql_body(mods->child), &first) || first < 1 || first > INT16_MAX)
             return sql_fail(ctx, position, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
                             "length for type varchar must be between 1 and %d", INT16_MAX);
         type->precision = (int16_t)first;

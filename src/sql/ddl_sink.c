@@ -13,8 +13,16 @@ static const sql_option_def webhook_options[] = {
     {"timeout", SQL_OPTION_KEPT, 0},
     {"max_retry_interval", SQL_OPTION_KEPT, 0},
     {"batch_rows", SQL_OPTION_KEPT, 0},
+    {"max_attempts", SQL_OPTION_KEPT, 0},
+    {"emit", SQL_OPTION_KEPT, 0},
 };
 static const sql_option_def file_options[] = {
+    {"connector", SQL_OPTION_TEXT, MEMBER(connector)},
+    {"path", SQL_OPTION_TEXT, MEMBER(path)},
+    {"format", SQL_OPTION_TEXT, MEMBER(format)},
+    {"emit", SQL_OPTION_KEPT, 0},
+};
+static const sql_option_def record_options[] = {
     {"connector", SQL_OPTION_TEXT, MEMBER(connector)},
     {"path", SQL_OPTION_TEXT, MEMBER(path)},
     {"format", SQL_OPTION_TEXT, MEMBER(format)},
@@ -65,6 +73,44 @@ static base_rc check_format(sql_ctx *ctx, const plan_object *object) {
                     "format must be 'csv' or 'ndjson', not '%s'", object->format);
 }
 
+static base_rc check_option(sql_ctx *ctx, const plan_object *object, const char *name, bool good,
+                            const char *wanted) {
+    if (good) return BASE_OK;
+    return sql_fail(ctx, 0, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
+                    "option \"%s\" must be %s, not '%s'", name, wanted,
+                    plan_option_get(object, name));
+}
+
+static bool is_count(const char *text) {
+    size_t n = strspn(text, "0123456789");
+    return n > 0 && n <= 6 && text[n] == '\0' && strspn(text, "0") < n;
+}
+
+// What a sink keeps as text and reads when it starts: refused here if it could not.
+static base_rc check_sink(sql_ctx *ctx, const plan_object *object) {
+    static const char *const counts[] = {"batch_rows", "max_attempts"};
+    static const char *const intervals[] = {"timeout", "max_retry_interval"};
+    const char *emit = plan_option_get(object, "emit");
+    SQL_TRY(
+        check_option(ctx, object, "emit",
+                     emit == NULL || strcmp(emit, "changes") == 0 || strcmp(emit, "inserts") == 0,
+                     "'changes' or 'inserts'"));
+    SQL_TRY(check_option(ctx, object, "format", strcmp(object->format, "ndjson") == 0,
+                         "'ndjson' for a sink"));
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        const char *value = plan_option_get(object, counts[i]);
+        SQL_TRY(check_option(ctx, object, counts[i], value == NULL || is_count(value),
+                             "a whole number from 1 to 999999"));
+    }
+    for (size_t i = 0; i < sizeof intervals / sizeof intervals[0]; i++) {
+        const char *value = plan_option_get(object, intervals[i]);
+        int64_t us = 1;
+        if (value != NULL) SQL_TRY(sql_interval_us(ctx, value, 0, &us));
+        SQL_TRY(check_option(ctx, object, intervals[i], us > 0, "longer than nothing"));
+    }
+    return BASE_OK;
+}
+
 base_rc sql_ddl_create_sink(sql_cursor *cursor, sql_statement *statement) {
     sql_ctx *ctx = cursor->ctx;
     statement->kind = SQL_CREATE_SINK;
@@ -89,7 +135,7 @@ base_rc sql_ddl_create_sink(sql_cursor *cursor, sql_statement *statement) {
         SQL_TRY(need_option(ctx, object, connectors[i].needed));
         if (object->format == NULL) object->format = "ndjson";
         statement->object = object;
-        return check_format(ctx, object);
+        return check_sink(ctx, object);
     }
     sql_fail(ctx, position, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
              connector == NULL ? "a sink needs the option \"connector\"%s"
@@ -173,7 +219,7 @@ static base_rc read_against(sql_cursor *cursor, plan_object *object) {
     int32_t position = sql_here(cursor);
     SQL_TRY(sql_take_options(cursor, &object->noptions, &options, &positions));
     object->options = options;
-    SQL_TRY(sql_options_apply(ctx, file_options, sizeof file_options / sizeof file_options[0],
+    SQL_TRY(sql_options_apply(ctx, record_options, sizeof record_options / sizeof record_options[0],
                               object, positions));
     if (object->connector == NULL || strcmp(object->connector, "file") != 0) {
         sql_fail(ctx, position, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
@@ -183,7 +229,9 @@ static base_rc read_against(sql_cursor *cursor, plan_object *object) {
     SQL_TRY(need_option(ctx, object, "path"));
     if (object->format == NULL) {
         size_t n = strlen(object->path);
-        object->format = n > 4 && strcmp(object->path + n - 4, ".csv") == 0 ? "csv" : "ndjson";
+        if (n > 3 && strcmp(object->path + n - 3, ".gz") == 0) n -= 3;
+        if (n > 4 && strcmp(object->path + n - 4, ".zst") == 0) n -= 4;
+        object->format = n > 4 && strncmp(object->path + n - 4, ".csv", 4) == 0 ? "csv" : "ndjson";
     }
     return check_format(ctx, object);
 }

@@ -143,8 +143,32 @@ static const plan_expr *remap_join(sql_ctx *ctx, const plan_expr *expr, const pl
     return plan_expr_substitute(ctx->arena, expr, map);
 }
 
+// Whether expr is null whenever all columns from nleft on are null.
+static bool null_if_unmatched(const plan_expr *expr, uint32_t nleft) {
+    bool strict = expr->kind == PLAN_EXPR_NOT || expr->kind == PLAN_EXPR_FIELD ||
+                  (expr->kind == PLAN_EXPR_CALL && (expr->func->flags & COL_FUNC_STRICT));
+    if (expr->kind == PLAN_EXPR_COLUMN) return expr->index >= nleft;
+    if (expr->kind == PLAN_EXPR_IN) return null_if_unmatched(expr->args[0], nleft);
+    for (uint32_t i = 0; strict && i < expr->nargs; i++)
+        if (null_if_unmatched(expr->args[i], nleft)) return true;
+    return false;
+}
+
+// Whether a condition above a LEFT JOIN drops every row without a match: then it is an inner join.
+static bool drops_unmatched(const plan_expr *expr, uint32_t nleft) {
+    if (expr->kind == PLAN_EXPR_IS_NOT_NULL || expr->kind == PLAN_EXPR_IS_TRUE)
+        return null_if_unmatched(expr->args[0], nleft);
+    return null_if_unmatched(expr, nleft);
+}
+
 static plan_node *push_join(sql_ctx *ctx, const plan_node *join, sql_exprs *conditions) {
     join_parts parts = {0};
+    for (uint32_t i = 0; join->join == PLAN_JOIN_LEFT && i < conditions->n; i++) {
+        if (!drops_unmatched(conditions->items[i], join->inputs[0]->ncolumns)) continue;
+        plan_node *inner = copy_node(ctx, join);
+        inner->join = PLAN_JOIN_INNER;
+        join = inner;
+    }
     sql_exprs own = {0}, added[2] = {{0}, {0}};
     for (uint32_t i = 0; i < join->nequi; i++) {
         sql_exprs_add(ctx, &parts.left_keys,
@@ -321,10 +345,32 @@ static plan_node *merge_project(sql_ctx *ctx, plan_node *node) {
     }
 }
 
+// An aggregate over a projection that only picks columns picks them itself.
+static plan_node *merge_aggregate(sql_ctx *ctx, plan_node *node) {
+    const plan_node *input = node->inputs[0];
+    if (input->kind != PLAN_NODE_PROJECT) return node;
+    for (uint32_t i = 0; i < input->nexprs; i++)
+        if (input->exprs[i]->kind != PLAN_EXPR_COLUMN) return node;
+    const plan_expr **exprs = base_arena_array(ctx->arena, const plan_expr *, node->nexprs);
+    for (uint32_t i = 0; i < node->nexprs; i++)
+        exprs[i] = plan_expr_substitute(ctx->arena, node->exprs[i], input->exprs);
+    plan_agg *aggs = base_arena_array(ctx->arena, plan_agg, node->naggs);
+    for (uint32_t i = 0; i < node->naggs; i++) {
+        aggs[i] = node->aggs[i];
+        aggs[i].arg = plan_expr_substitute(ctx->arena, aggs[i].arg, input->exprs);
+        aggs[i].filter = plan_expr_substitute(ctx->arena, aggs[i].filter, input->exprs);
+    }
+    node->exprs = exprs;
+    node->aggs = aggs;
+    node->inputs[0] = input->inputs[0];
+    return node;
+}
+
 static plan_node *merge(sql_ctx *ctx, const plan_node *node) {
     plan_node *copy = copy_node(ctx, node);
     for (uint32_t i = 0; i < node->ninputs; i++) copy->inputs[i] = merge(ctx, node->inputs[i]);
-    return copy->kind == PLAN_NODE_PROJECT ? merge_project(ctx, copy) : copy;
+    if (copy->kind == PLAN_NODE_PROJECT) return merge_project(ctx, copy);
+    return copy->kind == PLAN_NODE_AGGREGATE ? merge_aggregate(ctx, copy) : copy;
 }
 
 base_rc sql_optimise(sql_ctx *ctx, const plan_node *node, const plan_node **out) {

@@ -166,12 +166,13 @@ static base_rc match(sql_binder *binder, const ref *r, const sql_scope_column **
         SQL_TRY(sql_scope_find(binder, r->parts[0], r->parts[1], r->position, column));
         *used = 2;
     }
-    if (*column == NULL) {
-        SQL_TRY(sql_scope_find(binder, NULL, r->parts[0], r->position, column));
-        if (r->n > 1 && *column != NULL && (*column)->column->type.kind != COL_STRUCT)
-            *column = NULL; // a column's name before a dot counts only for a struct
-        *used = 1;
-    }
+    if (*column != NULL) return BASE_OK;
+    *used = 1;
+    if (r->n == 1) return sql_scope_find(binder, NULL, r->parts[0], r->position, column);
+    // A name before a dot is a column's only if no table has it, and only a struct has fields.
+    if (find_rel(&binder->scope, NULL, r->parts[0]) >= 0) return BASE_OK;
+    SQL_TRY(sql_scope_find(binder, NULL, r->parts[0], r->position, column));
+    if (*column != NULL && (*column)->column->type.kind != COL_STRUCT) *column = NULL;
     return BASE_OK;
 }
 

@@ -147,6 +147,8 @@ int64_t sql_get_number(const sql_tree *tree, const char *name, int64_t otherwise
 static inline bool sql_get_bool(const sql_tree *tree, const char *name) {
     return sql_get_number(tree, name, 0) != 0;
 }
+// The integer of an A_Const's body; false: it is none.
+bool sql_get_int(const sql_ctx *ctx, const sql_tree *body, int64_t *value);
 int32_t sql_tree_position(const sql_ctx *ctx, const sql_tree *body); // by its location
 uint32_t sql_tree_count(const sql_tree *list);
 // Of a wrapper {"Type": body}.
@@ -317,6 +319,8 @@ bool sql_agg_exists(const char *name);
 BASE_MUST_USE base_rc sql_bind_from(sql_binder *binder, const sql_tree *from_clause);
 BASE_MUST_USE base_rc sql_bind_sublink(sql_binder *binder, const sql_tree *body,
                                        const plan_expr **out);
+// Whether FROM can give no row whatever the data, so that what stands over it is never evaluated.
+bool sql_rows_none(const sql_binder *binder);
 BASE_MUST_USE base_rc sql_bind_query(sql_ctx *ctx, const sql_tree *select_body, sql_binder *outer,
                                      const sql_cte *ctes, sql_binder *used, plan_node **out);
 BASE_MUST_USE base_rc sql_aggregate(sql_binder *binder, sql_exprs *group, sql_exprs *targets,

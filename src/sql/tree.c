@@ -152,6 +152,31 @@ int64_t sql_get_number(const sql_tree *tree, const char *name, int64_t otherwise
     return item == NULL ? otherwise : item->number;
 }
 
+bool sql_get_int(const sql_ctx *ctx, const sql_tree *body, int64_t *value) {
+    const sql_tree *ival = sql_get(body, "ival");
+    *value = 0;
+    if (ival == NULL) return false;
+    const sql_tree *number = sql_get(ival, "ival");
+    if (number != NULL) {
+        *value = number->number;
+        return true;
+    }
+    // libpg_query 15 leaves out the value of a constant that is not positive, also a negative one.
+    // The source says which it is: the constant's place is at its sign.
+    int64_t offset = sql_get_number(body, "location", 0) + ctx->delta;
+    if (offset < 0 || (size_t)offset >= ctx->text.n) return true;
+    base_str rest = {ctx->text.p + offset, ctx->text.n - (size_t)offset};
+    size_t at = 0;
+    for (;;) {
+        sql_token token = sql_token_next(rest, &at, NULL);
+        if (token.kind == SQL_TOKEN_SYMBOL) continue; // signs and parentheses
+        if (token.kind != SQL_TOKEN_NUMBER) return true;
+        for (size_t i = 0; i < token.text.n && i < 10; i++)
+            *value = *value * 10 - (token.text.p[i] - '0');
+        return true;
+    }
+}
+
 int32_t sql_tree_position(const sql_ctx *ctx, const sql_tree *body) {
     return sql_position(ctx, sql_get_number(body, "location", 0));
 }
