@@ -12,6 +12,10 @@ typedef struct wire_csv_field {
     bool quoted; // an unquoted empty field is null
 } wire_csv_field;
 
+// A NUL or bytes that are not UTF-8 are passed on; col_text_parse refuses them. After *incomplete
+// the record is read again from its beginning: a caller whose buffer does not hold it doubles the
+// buffer. An empty line is a record of one null field.
+
 // Reads one record from text at *at. Fields are borrowed from text, or from the arena when they
 // held doubled quotes. *end: nothing more. *incomplete: the record's end is not in text (more must
 // be read, unless last is true: then an unclosed quote is an error, 22P04, naming the line).

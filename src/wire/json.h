@@ -9,6 +9,13 @@
 // boolean is a type error, not converted); BOOLEAN true/false. Strings are views into the document
 // where they have no escapes: the document must outlive the batch. Threads: a decoder belongs to
 // one thread at a time.
+//
+// Of two equal names in an object the last wins, in every mode: a document is always read to its
+// end. In WIRE_JSON_UNKNOWN_IGNORE the values of other fields are skipped by their brackets,
+// without a look at what is between; in WIRE_JSON_UNKNOWN_FAULT everything is checked. Infinities
+// and NaN of REAL and DOUBLE PRECISION are the strings "Infinity", "-Infinity", "NaN". The
+// character NUL
+// (\u0000) is a fault, as PostgreSQL's text cannot hold it (22P05).
 #ifndef WEIR_WIRE_JSON_H
 #define WEIR_WIRE_JSON_H
 
@@ -20,7 +27,7 @@ typedef struct wire_json_decoder wire_json_decoder;
 typedef struct wire_json_field {
     const char *name;
     col_type type;
-    bool not_null; // absent or null is a fault (23502)
+    bool not_null; // absent or null is a fault (23502), but not where "_op" is "delete"
 } wire_json_field;
 
 typedef enum wire_json_unknown {
@@ -48,7 +55,9 @@ void wire_json_decoder_destroy(wire_json_decoder *decoder);
 // (as log_batch has them; begin(i) = ends[i-1] + 1). Decodes documents [first, first + n) of them
 // to a batch of n rows; rows of refused documents are all null and listed in faults (*nfaults;
 // ascending). op_delete: NULL, or n bytes: set to 1 where the object has "_op": "delete" ("_op" is
-// then known). text has text_bytes bytes plus WIRE_JSON_PADDING readable ones.
+// then known; the other operations are "insert", "update" and "upsert"). A delete may leave out
+// fields that are not_null: the caller checks that its key is there. text has text_bytes bytes plus
+// WIRE_JSON_PADDING readable ones.
 void wire_json_decode(wire_json_decoder *decoder, const char *text, size_t text_bytes,
                       const uint32_t *ends, uint32_t first, uint32_t n, base_arena *arena,
                       col_batch **out, uint8_t *op_delete, wire_json_fault **faults,

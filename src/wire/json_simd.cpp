@@ -10,8 +10,10 @@
 #include <memory>
 #include <simdjson.h>
 
-// One large document may need a large index; it is given back at the next ordinary call.
-static constexpr size_t ordinary_bytes = 1u << 20;
+// One large document may need a large index (four bytes for each of its own); what is beyond
+// kept_bytes is given back at the next ordinary call.
+static constexpr size_t ordinary_bytes = 64u << 10;
+static constexpr size_t kept_bytes = 1u << 20;
 
 struct wire_simd {
     std::unique_ptr<simdjson::internal::dom_parser_implementation> parser;
@@ -46,7 +48,7 @@ void wire_simd_destroy(wire_simd *simd) {
 wire_simd_status wire_simd_index(wire_simd *simd, const char *text, size_t n,
                                  const uint32_t **positions, uint32_t *count) {
     bool too_large = n > simd->capacity;
-    bool too_generous = simd->capacity > ordinary_bytes && n <= ordinary_bytes;
+    bool too_generous = simd->capacity > kept_bytes && n <= ordinary_bytes;
     if ((too_large || too_generous) &&
         !set_capacity(simd, n > ordinary_bytes ? n + n / 4 : ordinary_bytes)) {
         return WIRE_SIMD_TOO_BIG;
