@@ -27,9 +27,8 @@ static base_rc set_value(sql_ctx *ctx, const sql_tree *args, const char **value)
             text = item->text != NULL ? item->text : sql_get_text(item, "sval");
         } else if ((item = sql_get(body, "fval")) != NULL) {
             text = item->text != NULL ? item->text : sql_get_text(item, "fval");
-        } else if ((item = sql_get(body, "ival")) != NULL) {
-            text =
-                base_arena_printf(ctx->arena, "%lld", (long long)sql_get_number(item, "ival", 0));
+        } else if (sql_get_int(ctx, body, &number)) {
+            text = base_arena_printf(ctx->arena, "%lld", (long long)number);
         } else if ((item = sql_get(body, "boolval")) != NULL) {
             text = sql_get_bool(item, "boolval") ? "on" : "off";
         }
