@@ -4,11 +4,13 @@
 // idempotency key that is the same whenever it is tried again, also after a restart.
 //
 // Connectors (CREATE SINK s FROM v WITH (connector = ..., ...)):
-//   webhook  url, headers ('Name: value' lines, or separated by ';'), timeout ('10 seconds'), batch
-//            (changes a request, 500), max_attempts (10). POST of one JSON object, see delivery.c.
-//            No answer, 408, 425, 429 and 5xx are tried again for ever, with growing pauses;
-//            another answer than 2xx is a refusal: after max_attempts of them the request is put
-//            into DIR/sinks/SCHEMA.NAME.parked.ndjson, counted as failed, and the sink goes on.
+//   webhook  url, headers (lines "Name: value", or several parted by ';'), secret (then each request
+//            bears X-Weir-Signature: sha256=<HMAC of the body>), timeout ('10 seconds'), batch_rows
+//            (changes a request, 500), max_retry_interval ('1 minute'), max_attempts (10). POST of
+//            one JSON object, see delivery.c. No answer, 408, 425, 429 and 5xx are tried again for
+//            ever, with growing pauses; another answer than 2xx is a refusal: after max_attempts of
+//            them the request is put into DIR/sinks/SCHEMA.NAME.parked.ndjson, counted as failed,
+//            and the sink goes on.
 //   file     path. One JSON line a change, synced before it is acknowledged; what a crash left
 //            beyond the cursor is cut off, so that each change stands in the file exactly once.
 // Both: emit = 'changes' (default) or 'inserts' (only rows that appear; changes of a row with the
