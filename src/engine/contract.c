@@ -64,7 +64,7 @@ engine_contract *engine_contract_create(const plan_object *object, bool strict, 
         must(contract->nfields == i); // hidden columns come last
         contract->fields[contract->nfields++] =
             (wire_json_field){column->name, column->type,
-                              strict && column->not_null && column->default_value == NULL};
+                              strict && column->not_null && decoder_knows(object, columns[i])};
     }
     contract->decoder =
         wire_json_decoder_create(contract->nfields, contract->fields,

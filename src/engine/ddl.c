@@ -11,6 +11,7 @@
 
 #include "base/must.h"
 #include "engine/catalog_int.h"
+#include "engine/system_int.h"
 
 static base_rc exists_error(const plan_object *object, base_error *err) {
     return base_fail(err, BASE_E_EXISTS, BASE_SQLSTATE_DUPLICATE_TABLE,
@@ -85,6 +86,8 @@ static base_rc create_object(engine *e, plan_object *object, engine_result *out,
     object->id = e->next_id++;
     bool has_log = object->kind == PLAN_OBJECT_STREAM || object->kind == PLAN_OBJECT_TABLE;
     if (has_log) rc = engine_stream_open(e, object, true, err);
+    // The cursor before the sink itself: who sees the sink must not deliver what was before it.
+    if (object->kind == PLAN_OBJECT_SINK) rc = start_sink(e, object, err);
     if (rc == BASE_OK) rc = engine_catalog_store(e, object, err);
     if (rc != BASE_OK) {
         base_error second;
@@ -94,7 +97,6 @@ static base_rc create_object(engine *e, plan_object *object, engine_result *out,
     }
     engine_catalog_put(e, object);
     if (object->kind == PLAN_OBJECT_VIEW) rc = start_view(e, object, err);
-    if (object->kind == PLAN_OBJECT_SINK) rc = start_sink(e, object, err);
     if (rc != BASE_OK) { // it never was
         base_error second;
         engine_catalog_remove(e, object);
@@ -163,6 +165,7 @@ base_rc engine_drop_object(engine *e, const plan_object *object, bool cascade, b
         engine_catalog_remove(e, object);
         if (object->kind == PLAN_OBJECT_STREAM || object->kind == PLAN_OBJECT_TABLE)
             rc = engine_stream_drop(e, object, err);
+        if (object->kind == PLAN_OBJECT_SINK) rc = engine_sink_forget(e, object, err);
     }
     if (report != NULL)
         base_buf_printf(report, "dropped %s %s.%s\n", plan_object_kind_name(object->kind),

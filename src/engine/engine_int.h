@@ -105,8 +105,26 @@ typedef struct engine_partition {
     int64_t watermark_us; // ENGINE_NO_WATERMARK: none yet
     int64_t max_event_us; // INT64_MIN: none yet
     int64_t active_us;    // processing time of the last record
-    uint64_t records, late, faults;
+    uint64_t records, late, faults, duplicates;
 } engine_partition;
+
+// What the store says of a partition's cursor (input.c); for a view of another flow, partition 0,
+// next is the last step taken over.
+typedef struct engine_cursor {
+    uint64_t next;
+    int64_t watermark_us, max_event_us, active_us;
+    uint64_t records, late, faults, duplicates;
+} engine_cursor;
+
+// A record that a source knew already, and its original.
+typedef struct engine_duplicate {
+    uint32_t object_id, partition, original_partition, zero;
+    uint64_t offset, original_offset;
+    int64_t at_us;
+} engine_duplicate;
+_Static_assert(sizeof(engine_duplicate) == 40, "engine_duplicate is a disk format");
+#define ENGINE_DUPLICATES_STEP 1024u // named one by one, of a step: the last ones
+#define ENGINE_DUPLICATES_KEPT 10000u // and of a flow
 
 typedef struct engine_input {
     const plan_object *object;
@@ -143,7 +161,7 @@ struct engine_flow {
     int64_t refresh_us; // 0: immediate
     char *dir;
     state_store *store;
-    state_table t_flow, t_cursor, t_view, t_ledger, t_quarantine;
+    state_table t_flow, t_cursor, t_view, t_ledger, t_quarantine, t_duplicate;
     flow_graph *graph;
     uint32_t nviews;
     engine_view *views; // by id
@@ -163,6 +181,9 @@ struct engine_flow {
     flow_ctx ctx;
     state_txn *txn;
     uint32_t quarantine_seq, ledger_seq;
+    engine_duplicate *duplicates_seen; // in the step arena: a ring of ENGINE_DUPLICATES_STEP
+    uint64_t nduplicates_seen;
+    uint64_t duplicate_seq; // number of the next row of t_duplicate; 0: not read yet
 
     // Under engine->flows_lock.
     plat_cond wake;
@@ -221,6 +242,9 @@ void engine_inputs_close(engine_flow *flow);
 bool engine_inputs_ready(engine_flow *flow); // anything to read, or a watermark that may move
 BASE_MUST_USE base_rc engine_inputs_gather(engine_flow *flow, uint64_t *rows, base_error *err);
 BASE_MUST_USE base_rc engine_inputs_save(engine_flow *flow, base_error *err);
+BASE_MUST_USE base_rc engine_cursor_read(state_txn *txn, state_table t_cursor, uint32_t object_id,
+                                         uint32_t partition, engine_cursor *out, bool *found,
+                                         base_error *err);
 void engine_inputs_watermarks(engine_flow *flow); // each input's, and each view's
 void engine_inputs_release(engine_flow *flow);
 
@@ -261,6 +285,8 @@ void engine_runner_stop_flow(engine_flow *flow);
 void engine_runner_start(engine *e); // schedules: retention, reconciliations
 void engine_runner_stop(engine *e);
 void engine_schedules_run(engine *e); // once a second (schedule.c)
+BASE_MUST_USE base_rc engine_reconcile_last_run(engine *e, const plan_object *object, int64_t *us,
+                                                bool *found, base_error *err);
 
 // ---- the whole
 // --------------------------------------------------------------------------------------
@@ -307,6 +333,7 @@ struct engine {
     plat_cond schedule_wake; // with flows_lock
     bool schedule_running;
     int64_t started_us;
+    int64_t retained_us; // schedule.c: when retention ran last
 };
 
 void engine_say(engine *e, engine_level level, const char *fmt, ...) BASE_PRINTF(3, 4);

@@ -41,7 +41,10 @@ static base_rc open_store(engine_flow *flow, base_error *err) {
     if (rc == BASE_OK) rc = state_table_open(flow->store, "engine.cursor", &flow->t_cursor, err);
     if (rc == BASE_OK) rc = state_table_open(flow->store, "engine.view", &flow->t_view, err);
     if (rc == BASE_OK) rc = state_table_open(flow->store, "engine.ledger", &flow->t_ledger, err);
-    if (rc == BASE_OK) rc = state_table_open(flow->store, "engine.quarantine", &flow->t_quarantine, err);
+    if (rc == BASE_OK)
+        rc = state_table_open(flow->store, "engine.quarantine", &flow->t_quarantine, err);
+    if (rc == BASE_OK)
+        rc = state_table_open(flow->store, "engine.duplicate", &flow->t_duplicate, err);
     if (rc != BASE_OK) base_error_prefix(err, "flow %s", flow->name);
     return rc;
 }

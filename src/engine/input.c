@@ -9,6 +9,7 @@
 // Cursors and watermarks are rows of the flow's store and move in the step's commit.
 // Entry points: engine_inputs_build, engine_inputs_gather, engine_inputs_save.
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,9 +24,9 @@ typedef struct cursor_row {
     int64_t watermark_us;
     int64_t max_event_us;
     int64_t active_us;
-    uint64_t records, late, faults;
+    uint64_t records, late, faults, duplicates;
 } cursor_row;
-_Static_assert(sizeof(cursor_row) == 64, "cursor_row is a disk format");
+_Static_assert(sizeof(cursor_row) == 72, "cursor_row is a disk format");
 
 static base_str cursor_key(char out[8], uint32_t object_id, uint32_t partition) {
     for (int i = 0; i < 4; i++) {
@@ -126,6 +127,7 @@ base_rc engine_inputs_load(engine_flow *flow, state_txn *txn, base_error *err) {
                 part->records = row.records;
                 part->late = row.late;
                 part->faults = row.faults;
+                part->duplicates = row.duplicates;
                 input->started = row.started != 0;
                 input->upstream_step = row.next;
             } else if (input->stream != NULL) {
@@ -149,13 +151,30 @@ base_rc engine_inputs_save(engine_flow *flow, base_error *err) {
                               part->active_us,
                               part->records,
                               part->late,
-                              part->faults};
+                              part->faults,
+                              part->duplicates};
             char key[8];
             base_rc rc = state_put(flow->txn, flow->t_cursor, cursor_key(key, input->object->id, p),
                                    (base_str){(const char *)&row, sizeof row}, err);
             if (rc != BASE_OK) return rc;
         }
     }
+    return BASE_OK;
+}
+
+base_rc engine_cursor_read(state_txn *txn, state_table t_cursor, uint32_t object_id,
+                           uint32_t partition, engine_cursor *out, bool *found, base_error *err) {
+    char key[8];
+    base_str value;
+    base_rc rc = state_get(txn, t_cursor, cursor_key(key, object_id, partition), &value, found, err);
+    if (rc != BASE_OK || !*found) return rc;
+    cursor_row row;
+    if (value.n != sizeof row)
+        return base_fail(err, BASE_E_CORRUPT, NULL, "a cursor of object %u has %zu bytes",
+                         object_id, value.n);
+    memcpy(&row, value.p, sizeof row);
+    *out = (engine_cursor){row.next,    row.watermark_us, row.max_event_us, row.active_us,
+                           row.records, row.late,         row.faults,       row.duplicates};
     return BASE_OK;
 }
 
@@ -304,6 +323,9 @@ static base_rc quarantine_logged(engine_flow *flow, engine_input *input, uint32_
         base_buf_add_u64be(&key, offset);
         log_headers_add(&value, BASE_STR("sqlstate"), base_str_of(d->faults[i].sqlstate));
         log_headers_add(&value, BASE_STR("cause"), base_str_of(d->faults[i].message));
+        char at[32];
+        snprintf(at, sizeof at, "%lld", (long long)batch->info.append_us);
+        log_headers_add(&value, BASE_STR("at"), base_str_of(at));
         log_headers_add(&value, BASE_STR("raw"), log_batch_record(batch, record));
         base_rc rc =
             state_put(flow->txn, flow->t_quarantine, base_buf_str(&key), base_buf_str(&value), err);

@@ -65,6 +65,7 @@ static void *run_flow(void *arg) {
     plat_mutex_lock(&e->flows_lock);
     while (wait_until_due(flow, not_before_us)) {
         flow->dirty = flow->force = false;
+        int64_t since_us = flow->pending_since_us;
         flow->pending_since_us = 0;
         int64_t began = monotonic_us(e);
         plat_mutex_unlock(&e->flows_lock);
@@ -79,6 +80,7 @@ static void *run_flow(void *arg) {
         } while (rc == BASE_OK && progressed && flow->backlog && !stop);
         plat_mutex_lock(&e->flows_lock);
         note_pass(flow, rc, &err);
+        if (rc != BASE_OK && since_us > 0) flow->pending_since_us = since_us; // still unread
         not_before_us = rc == BASE_OK ? 0 : monotonic_us(e) + retry_pause(flow->failures);
         // Refreshes keep their beat; a step that took longer than the interval skips beats.
         int64_t interval = flow->refresh_us > 0 ? flow->refresh_us : TICK_US;

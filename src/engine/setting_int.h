@@ -16,5 +16,7 @@ const char *engine_setting_canonical(const char *name); // "timezone" -> "TimeZo
 size_t engine_setting_count(void);
 void engine_setting_at(engine_session *session, size_t i, base_arena *arena, const char **name,
                        base_str *value, const char **description);
+// Microseconds; 0: no limit. The server makes a deadline of it for each statement.
+int64_t engine_setting_statement_timeout_us(const engine_session *session);
 
 #endif

@@ -34,6 +34,9 @@ static void on_row_failed(void *self, uint32_t node_id, const col_batch *batch, 
     log_headers_add(&value, BASE_STR("cause"), base_str_of(failure->message));
     log_headers_add(&value, BASE_STR("field"), base_buf_str(&text));
     base_buf_clear(&text);
+    base_buf_printf(&text, "%lld", (long long)flow->now_us);
+    log_headers_add(&value, BASE_STR("at"), base_buf_str(&text));
+    base_buf_clear(&text);
     base_buf_add_byte(&text, '[');
     for (uint32_t i = 0; i < batch->ncols; i++) {
         if (i > 0) base_buf_add_byte(&text, ',');
@@ -65,8 +68,52 @@ static void on_row_failed(void *self, uint32_t node_id, const col_batch *batch, 
 static void on_duplicate(void *self, const plan_object *object, uint32_t partition, uint64_t offset,
                          uint32_t original_partition, uint64_t original_offset) {
     engine_flow *flow = self;
-    (void)object, (void)partition, (void)offset, (void)original_partition, (void)original_offset;
-    atomic_fetch_add(&flow->duplicates, 1);
+    for (uint32_t i = 0; i < flow->ninputs; i++) {
+        engine_input *input = &flow->inputs[i];
+        if (input->object->id == object->id && partition < input->npartitions)
+            input->partitions[partition].duplicates++;
+    }
+    if (flow->duplicates_seen == NULL)
+        flow->duplicates_seen =
+            base_arena_array(&flow->step_arena, engine_duplicate, ENGINE_DUPLICATES_STEP);
+    flow->duplicates_seen[flow->nduplicates_seen++ % ENGINE_DUPLICATES_STEP] =
+        (engine_duplicate){object->id, partition,       original_partition, 0,
+                           offset,     original_offset, flow->now_us};
+}
+
+// The duplicates of the step become rows of "engine.duplicate", key: a running number; the oldest
+// rows go.
+static base_rc stage_duplicates(engine_flow *flow, base_error *err) {
+    uint64_t n = flow->nduplicates_seen;
+    if (n == 0) return BASE_OK;
+    char bytes[8];
+    base_str key, value;
+    base_rc rc = BASE_OK;
+    if (flow->duplicate_seq == 0) {
+        state_cursor *cursor;
+        bool end;
+        rc = state_cursor_open(flow->txn, flow->t_duplicate, &cursor, err);
+        if (rc != BASE_OK) return rc;
+        rc = state_cursor_last(cursor, &key, &value, &end, err);
+        flow->duplicate_seq = 1;
+        for (size_t i = 0; rc == BASE_OK && !end && key.n == 8 && i < 8; i++)
+            flow->duplicate_seq = (i == 0 ? 0 : flow->duplicate_seq) << 8 | (uint8_t)key.p[i];
+        if (rc == BASE_OK && !end) flow->duplicate_seq++;
+        state_cursor_close(cursor);
+    }
+    uint64_t first = n > ENGINE_DUPLICATES_STEP ? n - ENGINE_DUPLICATES_STEP : 0;
+    for (uint64_t i = first; rc == BASE_OK && i < n; i++) {
+        uint64_t seq = flow->duplicate_seq++;
+        for (int b = 0; b < 8; b++) bytes[b] = (char)(seq >> (56 - 8 * b));
+        value = (base_str){(char *)&flow->duplicates_seen[i % ENGINE_DUPLICATES_STEP],
+                           sizeof(engine_duplicate)};
+        rc = state_append(flow->txn, flow->t_duplicate, (base_str){bytes, 8}, value, err);
+    }
+    if (rc != BASE_OK || flow->duplicate_seq <= ENGINE_DUPLICATES_KEPT + 1) return rc;
+    uint64_t keep = flow->duplicate_seq - ENGINE_DUPLICATES_KEPT, deleted;
+    for (int b = 0; b < 8; b++) bytes[b] = (char)(keep >> (56 - 8 * b));
+    return state_delete_range(flow->txn, flow->t_duplicate, (base_str){NULL, 0},
+                              (base_str){bytes, 8}, &deleted, err);
 }
 
 // ---- stages
@@ -102,6 +149,8 @@ static base_rc stage_views(engine_flow *flow, base_error *err) {
 
 static base_rc stage_flow(engine_flow *flow, base_error *err) {
     flow_row row = {flow->step + 1, flow->now_us};
+    base_rc rc = stage_duplicates(flow, err);
+    if (rc != BASE_OK) return rc;
     return state_put(flow->txn, flow->t_flow, BASE_STR("step"),
                      (base_str){(const char *)&row, sizeof row}, err);
 }
@@ -140,6 +189,18 @@ static void count_step(engine_flow *flow, uint64_t rows, uint64_t step_ns, uint6
     atomic_fetch_add(&flow->step_ns_buckets[bucket], 1);
 }
 
+static void publish_counts(engine_flow *flow) {
+    uint64_t late = 0, duplicates = 0;
+    for (uint32_t i = 0; i < flow->ninputs; i++) {
+        for (uint32_t p = 0; p < flow->inputs[i].npartitions; p++) {
+            late += flow->inputs[i].partitions[p].late;
+            duplicates += flow->inputs[i].partitions[p].duplicates;
+        }
+    }
+    atomic_store(&flow->late, late);
+    atomic_store(&flow->duplicates, duplicates);
+}
+
 static void publish(engine_flow *flow) {
     flow->step++;
     flow->initial = false;
@@ -148,11 +209,7 @@ static void publish(engine_flow *flow) {
         flow->views[i].is_new = false;
         flow->views[i].final_before_us = flow->views[i].watermark_us;
     }
-    uint64_t late = 0;
-    for (uint32_t i = 0; i < flow->ninputs; i++)
-        for (uint32_t p = 0; p < flow->inputs[i].npartitions; p++)
-            late += flow->inputs[i].partitions[p].late;
-    atomic_store(&flow->late, late);
+    publish_counts(flow);
     atomic_store(&flow->committed_us, flow->now_us);
     atomic_store(&flow->committed_step, flow->step);
 }
@@ -161,6 +218,7 @@ static void publish(engine_flow *flow) {
 // place, so not even the step number is known until it is read back.
 static void roll_back(engine_flow *flow) {
     flow_graph_reset(flow->graph);
+    flow->duplicate_seq = 0;
     flow->reload = true; // before the next step; the store may not be readable just now
 }
 
@@ -184,6 +242,8 @@ base_rc engine_step_with(engine_flow *flow, gather_stage gather, void *arg, bool
                            .low_watermark_us = ENGINE_NO_WATERMARK,
                            .hooks = &hooks};
     flow->quarantine_seq = flow->ledger_seq = 0;
+    flow->duplicates_seen = NULL;
+    flow->nduplicates_seen = 0;
     flow_graph_begin(flow->graph, &flow->ctx);
     uint64_t rows = 0, commit_ns = 0;
     rc = run_stages(flow, gather, arg, &rows, err);
@@ -233,6 +293,7 @@ static base_rc reload(engine_flow *flow, base_error *err) {
     state_abort(txn);
     if (rc != BASE_OK) return rc;
     flow->reload = false;
+    publish_counts(flow);
     atomic_store(&flow->committed_step, flow->step);
     atomic_store(&flow->committed_us, flow->now_us);
     return BASE_OK;

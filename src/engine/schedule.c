@@ -1,0 +1,130 @@
+// schedule.c - what is done once a second beside the steps: retention of the logs, and
+// reconciliations whose time has come.
+//
+// Retention never takes a record that a flow has still to read: the least cursor of all flows that
+// read the stream bounds it (a flow that has stopped therefore holds its streams' records, and the
+// disk's growth says so). When a reconciliation ran last is kept in the catalogue's settings, so
+// that a restart neither repeats nor skips one. Entry point: engine_schedules_run.
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/must.h"
+#include "engine/catalog_int.h"
+#include "engine/system_int.h"
+
+#define RETENTION_EVERY_US (10 * BASE_US_PER_SECOND)
+
+// The first record of a partition that some flow has still to read. ddl_lock held.
+static base_rc keep_from(engine *e, const plan_object *object, uint32_t partition, uint64_t *out,
+                         base_error *err) {
+    *out = UINT64_MAX;
+    for (uint32_t f = 0; f < e->nflows; f++) {
+        engine_flow *flow = e->flows[f];
+        state_txn *txn;
+        base_rc rc = state_begin_read(flow->store, &txn, err);
+        if (rc != BASE_OK) return rc;
+        engine_cursor cursor;
+        bool found;
+        rc = engine_cursor_read(txn, flow->t_cursor, object->id, partition, &cursor, &found, err);
+        state_abort(txn);
+        if (rc != BASE_OK) return rc;
+        if (found && cursor.next < *out) *out = cursor.next;
+    }
+    return BASE_OK;
+}
+
+static void retain_stream(engine *e, const plan_object *object) {
+    if (object->retention_us == 0 && object->retention_bytes == 0) return;
+    engine_stream *stream = engine_stream_of(e, object);
+    if (stream == NULL) return;
+    int64_t now_us = plat_wall_us(e->plat);
+    for (uint32_t p = 0; p < log_stream_partitions(stream->log); p++) {
+        base_error err;
+        uint64_t from;
+        uint32_t deleted = 0;
+        base_rc rc = keep_from(e, object, p, &from, &err);
+        if (rc == BASE_OK) rc = log_retain(stream->log, p, now_us, from, &deleted, &err);
+        if (rc != BASE_OK)
+            engine_say(e, ENGINE_WARNING, "retention of %s.%s, partition %u: %s", object->schema,
+                       object->name, p, err.message);
+        if (deleted > 0)
+            engine_say(e, ENGINE_INFO, "retention of %s.%s, partition %u: %u segments deleted",
+                       object->schema, object->name, p, deleted);
+    }
+}
+
+static base_str last_run_key(char out[32], const plan_object *object) {
+    int n = snprintf(out, 32, "last_run.%u", object->id);
+    return (base_str){out, (size_t)n};
+}
+
+base_rc engine_reconcile_last_run(engine *e, const plan_object *object, int64_t *us, bool *found,
+                                  base_error *err) {
+    state_txn *txn;
+    base_rc rc = state_begin_read(e->meta, &txn, err);
+    if (rc != BASE_OK) return rc;
+    char key[32];
+    base_str value;
+    rc = state_get(txn, e->t_settings, last_run_key(key, object), &value, found, err);
+    if (rc == BASE_OK && *found && value.n == sizeof *us) memcpy(us, value.p, sizeof *us);
+    state_abort(txn);
+    return rc;
+}
+
+static base_rc note_run(engine *e, const plan_object *object, int64_t us, base_error *err) {
+    state_txn *txn;
+    base_rc rc = state_begin_write(e->meta, &txn, err);
+    if (rc != BASE_OK) return rc;
+    char key[32];
+    rc = state_put(txn, e->t_settings, last_run_key(key, object),
+                   (base_str){(const char *)&us, sizeof us}, err);
+    if (rc == BASE_OK) return state_commit(txn, err);
+    state_abort(txn);
+    return rc;
+}
+
+static void run_reconciliation(engine *e, const plan_object *object) {
+    if (object->every_us <= 0) return;
+    int64_t now_us = plat_wall_us(e->plat), last_us = 0;
+    bool found;
+    base_error err;
+    base_rc rc = engine_reconcile_last_run(e, object, &last_us, &found, &err);
+    if (rc == BASE_OK && found && now_us - last_us < object->every_us && now_us >= last_us) return;
+    // Noted first: a run that fails is not tried again every second.
+    if (rc == BASE_OK) rc = note_run(e, object, now_us, &err);
+    engine_reconcile_result result;
+    if (rc == BASE_OK) rc = engine_reconcile(e, object, &result, &err);
+    if (rc != BASE_OK)
+        engine_say(e, ENGINE_WARNING, "reconciliation %s.%s: %s", object->schema, object->name,
+                   err.message);
+    else if (result.missing + result.unexpected + result.differing > 0)
+        engine_say(e, ENGINE_WARNING,
+                   "reconciliation %s.%s: %llu rows match, %llu missing, %llu unexpected, %llu "
+                   "differing",
+                   object->schema, object->name, (unsigned long long)result.matched,
+                   (unsigned long long)result.missing, (unsigned long long)result.unexpected,
+                   (unsigned long long)result.differing);
+}
+
+void engine_schedules_run(engine *e) {
+    // The clock only moves forward here: a jump back makes the next retention come sooner, not
+    // later.
+    int64_t now_us = plat_wall_us(e->plat);
+    bool retain = now_us - e->retained_us >= RETENTION_EVERY_US || now_us < e->retained_us;
+    if (retain) e->retained_us = now_us;
+    for (uint32_t id = ENGINE_FIRST_USER_ID; id < ENGINE_OBJECTS_MAX; id++) {
+        const plan_object *object = engine_catalog_by_id(e, id);
+        if (object == NULL) {
+            if (id >= e->next_id) break;
+            continue;
+        }
+        bool has_log = object->kind == PLAN_OBJECT_STREAM || object->kind == PLAN_OBJECT_TABLE;
+        if (has_log && retain) {
+            plat_mutex_lock(&e->ddl_lock); // or a DROP could take the log away meanwhile
+            if (engine_catalog_by_id(e, id) == object) retain_stream(e, object);
+            plat_mutex_unlock(&e->ddl_lock);
+        }
+        if (object->kind == PLAN_OBJECT_RECONCILIATION) run_reconciliation(e, object);
+    }
+}

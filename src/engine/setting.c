@@ -1,0 +1,296 @@
+// setting.c - session settings: what PostgreSQL's clients and drivers set and ask.
+//
+// A few act here (TimeZone, search_path, statement_timeout); the rest is checked, kept and told
+// back, so that a driver which sets it goes on. A setting that would change results if it were
+// honoured, and is not, takes its one supported value only. Values live in the session, by the
+// setting's position in the table. Entry points: engine_setting_get, engine_setting_set.
+
+#include "engine/setting_int.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/calendar.h"
+#include "base/must.h"
+
+typedef enum setting_class {
+    SETTING_FIXED, // may not be set
+    SETTING_ONLY,  // takes only the values listed in `values` ('|' between)
+    SETTING_BOOL,
+    SETTING_INT,
+    SETTING_TIME_MS, // milliseconds, or a number with a unit
+    SETTING_TEXT,
+    SETTING_ZONE,
+    SETTING_SCHEMA,
+} setting_class;
+
+typedef struct setting_def {
+    const char *name;
+    setting_class class;
+    const char *initial;
+    const char *values;
+    bool reported;
+    const char *description;
+} setting_def;
+
+static const setting_def settings[] = {
+    {"application_name", SETTING_TEXT, "", NULL, true, "Name of the client, for messages."},
+    {"bytea_output", SETTING_ONLY, "hex", "hex", false, "Output format of bytea."},
+    {"client_encoding", SETTING_ONLY, "UTF8", "utf8|utf-8|unicode", true,
+     "Character set of the client: always UTF-8."},
+    {"client_min_messages", SETTING_ONLY, "notice",
+     "debug5|debug4|debug3|debug2|debug1|log|notice|info|warning|error", false,
+     "Least level of messages sent to the client."},
+    {"DateStyle", SETTING_ONLY, "ISO, MDY",
+     "iso|iso, mdy|iso, dmy|iso, ymd|iso,mdy|iso,dmy|iso,ymd", true,
+     "Display of dates and times: always ISO."},
+    {"default_transaction_isolation", SETTING_ONLY, "read committed",
+     "read committed|read uncommitted|repeatable read|serializable", false,
+     "A statement is a transaction here, and reads one snapshot of a flow."},
+    {"default_transaction_read_only", SETTING_BOOL, "off", NULL, true, "Kept, not acted on."},
+    {"extra_float_digits", SETTING_INT, "1", NULL, false,
+     "Floats are printed in the shortest exact form."},
+    {"idle_in_transaction_session_timeout", SETTING_TIME_MS, "0", NULL, false,
+     "Kept, not acted on."},
+    {"in_hot_standby", SETTING_FIXED, "off", NULL, true, "Never a standby."},
+    {"integer_datetimes", SETTING_FIXED, "on", NULL, true, "Times are 64-bit integers."},
+    {"IntervalStyle", SETTING_ONLY, "postgres", "postgres", true, "Display of intervals."},
+    {"is_superuser", SETTING_FIXED, "on", NULL, true, "There is one class of users."},
+    {"jit", SETTING_BOOL, "off", NULL, false, "Kept, not acted on."},
+    {"lock_timeout", SETTING_TIME_MS, "0", NULL, false, "Kept, not acted on."},
+    {"max_connections", SETTING_FIXED, "100", NULL, false, "Connections at a time."},
+    {"max_identifier_length", SETTING_FIXED, "63", NULL, false, "Greatest length of a name."},
+    {"max_index_keys", SETTING_FIXED, "32", NULL, false, "Greatest number of key columns."},
+    {"row_security", SETTING_BOOL, "on", NULL, false, "Kept, not acted on."},
+    {"search_path", SETTING_SCHEMA, "\"$user\", public", NULL, false,
+     "Schema of names that say none."},
+    {"server_encoding", SETTING_FIXED, "UTF8", NULL, true, "Character set of the data."},
+    {"server_version", SETTING_FIXED, "15.0 (weir " WEIR_VERSION ")", NULL, true,
+     "The PostgreSQL version that weir speaks like."},
+    {"server_version_num", SETTING_FIXED, "150000", NULL, false, "The same as a number."},
+    {"session_authorization", SETTING_FIXED, "weir", NULL, true, "User of the session."},
+    {"standard_conforming_strings", SETTING_ONLY, "on", "on|true|yes|1", true,
+     "Backslashes in '...' are literal."},
+    {"statement_timeout", SETTING_TIME_MS, "0", NULL, false,
+     "Longest time that a statement may take; 0: no limit."},
+    {"synchronize_seqscans", SETTING_BOOL, "on", NULL, false, "Kept, not acted on."},
+    {"TimeZone", SETTING_ZONE, "UTC", NULL, true, "Time zone of the session."},
+    {"transaction_isolation", SETTING_ONLY, "read committed",
+     "read committed|read uncommitted|repeatable read|serializable", false,
+     "Isolation of the running transaction."},
+    {"transaction_read_only", SETTING_BOOL, "off", NULL, false, "Kept, not acted on."},
+    {"weir.version", SETTING_FIXED, WEIR_VERSION, NULL, false, "Version of weir."},
+    {"xmloption", SETTING_ONLY, "content", "content|document", false, "There is no XML."},
+};
+#define SETTINGS (sizeof settings / sizeof *settings)
+_Static_assert(SETTINGS <= ENGINE_SESSION_SETTINGS, "a session has no room for all settings");
+
+static const setting_def *find(base_str name) {
+    if (base_str_eq_nocase(name, BASE_STR("time zone"))) name = BASE_STR("timezone");
+    if (base_str_eq_nocase(name, BASE_STR("names"))) name = BASE_STR("client_encoding");
+    for (size_t i = 0; i < SETTINGS; i++)
+        if (base_str_eq_nocase(name, base_str_of(settings[i].name))) return &settings[i];
+    return NULL;
+}
+
+static const char *value_of(const engine_session *session, const setting_def *def) {
+    size_t i = (size_t)(def - settings);
+    if ((session->settings_made & (1ull << i)) != 0) return session->settings[i];
+    if (strcmp(def->name, "session_authorization") == 0) return session->user;
+    return def->initial;
+}
+
+bool engine_setting_get(engine_session *session, base_str name, base_arena *arena, base_str *out) {
+    const setting_def *def = find(name);
+    if (def == NULL) return false;
+    *out = base_str_of(base_arena_strdup(arena, value_of(session, def)));
+    return true;
+}
+
+bool engine_setting_reported(const char *name) {
+    const setting_def *def = find(base_str_of(name));
+    return def != NULL && def->reported;
+}
+
+const char *engine_setting_canonical(const char *name) {
+    const setting_def *def = find(base_str_of(name));
+    return def != NULL ? def->name : name;
+}
+
+size_t engine_setting_count(void) {
+    return SETTINGS;
+}
+
+void engine_setting_at(engine_session *session, size_t i, base_arena *arena, const char **name,
+                       base_str *value, const char **description) {
+    must(i < SETTINGS);
+    *name = settings[i].name;
+    *value = base_str_of(base_arena_strdup(arena, value_of(session, &settings[i])));
+    *description = settings[i].description;
+}
+
+// ---- setting ------------------------------------------------------------------------------------
+
+static base_rc bad_value(const setting_def *def, const char *value, base_error *err) {
+    return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
+                     "invalid value for parameter \"%s\": \"%.200s\"", def->name, value);
+}
+
+static bool listed(const char *values, const char *value) {
+    size_t n = strlen(value);
+    for (const char *at = values; at != NULL; at = strchr(at, '|')) {
+        if (*at == '|') at++;
+        size_t length = strcspn(at, "|");
+        if (base_str_eq_nocase((base_str){at, length}, (base_str){value, n})) return true;
+    }
+    return false;
+}
+
+static bool parse_bool(const char *value, const char **out) {
+    static const char *const on[] = {"on", "true", "yes", "1", "t", "y"};
+    static const char *const off[] = {"off", "false", "no", "0", "f", "n"};
+    base_str v = base_str_of(value);
+    for (size_t i = 0; i < sizeof on / sizeof *on; i++) {
+        if (base_str_eq_nocase(v, base_str_of(on[i]))) return *out = "on", true;
+        if (base_str_eq_nocase(v, base_str_of(off[i]))) return *out = "off", true;
+    }
+    return false;
+}
+
+// "1500", "1500ms", "2 s", "5min", "1h": milliseconds.
+static bool parse_ms(const char *value, int64_t *ms) {
+    static const struct {
+        const char *unit;
+        int64_t ms;
+    } units[] = {{"", 1}, {"ms", 1}, {"s", 1000}, {"min", 60000}, {"h", 3600000}, {"d", 86400000}};
+    char *end;
+    long long n = strtoll(value, &end, 10);
+    if (end == value || n < 0 || n > INT32_MAX) return false;
+    base_str unit = base_str_trim(base_str_of(end));
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        if (!base_str_eq(unit, base_str_of(units[i].unit))) continue;
+        *ms = n * units[i].ms;
+        return *ms <= INT32_MAX;
+    }
+    return false;
+}
+
+// A zone's name, an offset in hours ("2", "-3.5") or as "+02:00". Of a named zone the offset of the
+// present counts for the session: instants stay right, the shown offset is the present one.
+static base_rc set_zone(engine_session *session, const setting_def *def, const char *value,
+                        base_error *err) {
+    char *end;
+    double hours = strtod(value, &end);
+    if (end != value && *end == 0 && strchr(value, ':') == NULL) {
+        if (!(hours > -16.0 && hours < 16.0)) return bad_value(def, value, err);
+        session->zone_offset_seconds = (int32_t)(hours * 3600.0);
+        return BASE_OK;
+    }
+    const base_zone *zone;
+    base_error ignored;
+    if (base_zone_find(base_str_of(value), &zone, &ignored) != BASE_OK)
+        return bad_value(def, value, err);
+    session->zone_offset_seconds =
+        base_zone_offset_at(zone, plat_wall_us(engine_plat(session->engine)));
+    return BASE_OK;
+}
+
+// The first schema of the list that is not "$user" is what names without a schema mean; public and
+// the system's schemas are always searched after it.
+static base_rc set_schema(engine_session *session, const setting_def *def, const char *value,
+                          base_error *err) {
+    const char *at = value;
+    while (*at != 0) {
+        char name[sizeof session->schema_name];
+        size_t n = 0;
+        bool quoted = false;
+        while (isspace((unsigned char)*at)) at++;
+        for (; *at != 0 && (quoted || *at != ','); at++) {
+            if (*at == '"') {
+                if (quoted && at[1] == '"') at++;
+                else {
+                    quoted = !quoted;
+                    continue;
+                }
+            }
+            if (n + 1 >= sizeof name) return bad_value(def, value, err);
+            name[n++] = quoted ? *at : (char)tolower((unsigned char)*at);
+        }
+        while (!quoted && n > 0 && isspace((unsigned char)name[n - 1])) n--;
+        name[n] = 0;
+        if (quoted) return bad_value(def, value, err);
+        if (*at == ',') at++;
+        if (n == 0 || strcmp(name, "$user") == 0) continue;
+        snprintf(session->schema_name, sizeof session->schema_name, "%s", name);
+        session->schema = session->schema_name;
+        return BASE_OK;
+    }
+    session->schema = "public";
+    return BASE_OK;
+}
+
+static base_rc check_value(engine_session *session, const setting_def *def, const char **value,
+                           char text[64], base_error *err) {
+    int64_t ms;
+    switch (def->class) {
+    case SETTING_FIXED:
+        return base_fail(err, BASE_E_INVALID, "55P02", "parameter \"%s\" cannot be changed",
+                         def->name);
+    case SETTING_ONLY:
+        if (!listed(def->values, *value)) {
+            bad_value(def, *value, err);
+            base_error_hint(err, "Available values: %.200s.", def->values);
+            return err->code;
+        }
+        if (strchr(def->values, '|') == NULL || strcmp(def->name, "client_encoding") == 0 ||
+            strcmp(def->name, "standard_conforming_strings") == 0)
+            *value = def->initial; // spelled in one way
+        return BASE_OK;
+    case SETTING_BOOL:
+        return parse_bool(*value, value) ? BASE_OK : bad_value(def, *value, err);
+    case SETTING_INT: {
+        char *end;
+        strtol(*value, &end, 10);
+        return end != *value && *end == 0 ? BASE_OK : bad_value(def, *value, err);
+    }
+    case SETTING_TIME_MS:
+        if (!parse_ms(*value, &ms)) return bad_value(def, *value, err);
+        snprintf(text, 64, "%lld", (long long)ms);
+        *value = text;
+        return BASE_OK;
+    case SETTING_ZONE:
+        return set_zone(session, def, *value, err);
+    case SETTING_SCHEMA:
+        return set_schema(session, def, *value, err);
+    case SETTING_TEXT:
+        return BASE_OK;
+    }
+    return BASE_OK;
+}
+
+base_rc engine_setting_set(engine_session *session, const char *name, const char *value,
+                           base_error *err) {
+    const setting_def *def = find(base_str_of(name));
+    if (def == NULL)
+        return base_fail(err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_OBJECT,
+                         "unrecognized configuration parameter \"%s\"", name);
+    size_t i = (size_t)(def - settings);
+    if (value == NULL || base_str_eq_nocase(base_str_of(value), BASE_STR("default"))) {
+        session->settings_made &= ~(1ull << i);
+        if (def->class == SETTING_ZONE) session->zone_offset_seconds = 0;
+        if (def->class == SETTING_SCHEMA) session->schema = "public";
+        return BASE_OK;
+    }
+    char text[64];
+    base_rc rc = check_value(session, def, &value, text, err);
+    if (rc != BASE_OK) return rc;
+    snprintf(session->settings[i], sizeof session->settings[i], "%s", value);
+    session->settings_made |= 1ull << i;
+    return BASE_OK;
+}
+
+int64_t engine_setting_statement_timeout_us(const engine_session *session) {
+    return 1000ll * atoll(value_of(session, find(BASE_STR("statement_timeout"))));
+}
