@@ -176,8 +176,7 @@ static void class_row(system_rows *r, const plan_object *object) {
     char kind = pgcat_relkind(object);
     if (kind != 'v') system_i64(r, "relam", PG_OID_HEAP);
     if (kind != 'v') system_i64(r, "relfilenode", object->id);
-    if (object->kind != PLAN_OBJECT_SYSTEM)
-        system_f64(r, "reltuples", row_estimate(r, object));
+    if (object->kind != PLAN_OBJECT_SYSTEM) system_f64(r, "reltuples", row_estimate(r, object));
     system_bool(r, "relhasindex", pgcat_has_key(object));
     system_i64(r, "relpersistence", 'p');
     system_i64(r, "relkind", kind);
@@ -321,8 +320,8 @@ static bool host_relation_name(void *self, uint32_t oid, base_arena *arena, base
     *schema = base_str_of(owner->schema);
     *name = base_str_of(object != NULL ? object->name
                                        : base_arena_printf(arena, "%s_pkey", indexed->name));
-    *visible = find_relation(session, NULL, owner->name) == owner &&
-               strcmp(owner->schema, "weir") != 0;
+    *visible =
+        find_relation(session, NULL, owner->name) == owner && strcmp(owner->schema, "weir") != 0;
     return true;
 }
 

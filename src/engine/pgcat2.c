@@ -1,5 +1,6 @@
-// pgcat2.c - pg_catalog: keys, checks, defaults, comments, functions, roles, databases, settings and
-// the readable views over them. What weir has not (triggers, policies, ...) is empty, in pgdefs.c.
+// pgcat2.c - pg_catalog: keys, checks, defaults, comments, functions, roles, databases, settings
+// and the readable views over them. What weir has not (triggers, policies, ...) is empty, in
+// pgdefs.c.
 
 #include "engine/pgcat_int.h"
 
@@ -172,8 +173,7 @@ base_rc system_depend(system_rows *r, base_error *err) {
     const plan_object **objects = pgcat_relations(r, &n);
     for (uint32_t i = 0; i < n; i++) {
         reads x = {r, objects[i]};
-        if (objects[i]->kind == PLAN_OBJECT_VIEW)
-            plan_node_scans(objects[i]->plan, visit_read, &x);
+        if (objects[i]->kind == PLAN_OBJECT_VIEW) plan_node_scans(objects[i]->plan, visit_read, &x);
     }
     return BASE_OK;
 }

@@ -22,8 +22,8 @@
 // Numbers that follow from an object's id (< 65536) or a schema's name.
 #define PG_INDEX_OF(id)          (0x20000000u + (id))
 #define PG_KEY_CONSTRAINT_OF(id) (0x30000000u + (id))
-#define PG_CHECK_OF(id, i)       (0x31000000u + (id) * 256u + (i))
-#define PG_DEFAULT_OF(id, i)     (0x38000000u + (id) * 1024u + (i))
+#define PG_CHECK_OF(id, i)       (0x31000000u + (id)*256u + (i))
+#define PG_DEFAULT_OF(id, i)     (0x38000000u + (id)*1024u + (i))
 uint32_t pgcat_schema_oid(const char *name);
 
 // Every object that pg_class shows, ascending by id: streams, tables, views and system objects.
@@ -33,7 +33,7 @@ bool pgcat_has_key(const plan_object *object); // shown as a primary key with an
 // "CREATE UNIQUE INDEX ...", "PRIMARY KEY (a, b)"; appended.
 void pgcat_index_text(const plan_object *object, base_buf *out);
 void pgcat_key_text(const plan_object *object, base_buf *out);
-void pgcat_quote(base_buf *out, const char *name); // an identifier
+void pgcat_quote(base_buf *out, const char *name);       // an identifier
 uint32_t pgcat_shown_columns(const plan_object *object); // declared ones, without hidden ones
 typedef void (*pgcat_schema_visit)(system_rows *r, const char *name, const char *comment);
 void pgcat_schemas(system_rows *r, pgcat_schema_visit visit);

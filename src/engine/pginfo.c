@@ -1,6 +1,6 @@
-// pginfo.c - information_schema. Materialised views are listed with the views, unlike in PostgreSQL,
-// whose information_schema does not know them: tools that browse by it (Grafana, Metabase) would
-// otherwise not see what weir is about.
+// pginfo.c - information_schema. Materialised views are listed with the views, unlike in
+// PostgreSQL, whose information_schema does not know them: tools that browse by it (Grafana,
+// Metabase) would otherwise not see what weir is about.
 
 #include "engine/pgcat_int.h"
 

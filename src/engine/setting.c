@@ -209,7 +209,8 @@ static base_rc set_schema(engine_session *session, const setting_def *def, const
         while (isspace((unsigned char)*at)) at++;
         for (; *at != 0 && (quoted || *at != ','); at++) {
             if (*at == '"') {
-                if (quoted && at[1] == '"') at++;
+                if (quoted && at[1] == '"')
+                    at++;
                 else {
                     quoted = !quoted;
                     continue;

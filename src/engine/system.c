@@ -1,5 +1,5 @@
-// system.c - system objects: their registration in the catalogue and the rows that queries over them
-// get, made anew for each query from what the engine is at that moment.
+// system.c - system objects: their registration in the catalogue and the rows that queries over
+// them get, made anew for each query from what the engine is at that moment.
 //
 // A definition is a row of a table (weirtab.c, pgdefs.c): id, name, columns as text, and a function
 // that fills the rows. A definition without one never has rows and the binder may know it. Entry
@@ -191,8 +191,9 @@ base_rc engine_system_rows(engine_session *session, const plan_object *object, b
     must(def != NULL);
     col_type *types = base_arena_array(arena, col_type, object->ncolumns);
     for (uint32_t i = 0; i < object->ncolumns; i++) types[i] = object->columns[i].type;
-    system_rows r = {session, session->engine, arena, object,
-                     col_builder_create(arena, object->ncolumns, types), 0};
+    system_rows r = {
+        session, session->engine, arena, object, col_builder_create(arena, object->ncolumns, types),
+        0};
     base_rc rc = def->fill != NULL ? def->fill(&r, err) : BASE_OK;
     if (rc != BASE_OK) {
         base_error_prefix(err, "%s.%s", object->schema, object->name);

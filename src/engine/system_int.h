@@ -33,11 +33,11 @@ void system_i64(system_rows *r, const char *column, int64_t v); // integers, oid
 void system_time(system_rows *r, const char *column, int64_t us, int64_t none); // null if `none`
 void system_bool(system_rows *r, const char *column, bool v);
 void system_f64(system_rows *r, const char *column, double v);
-void system_str(system_rows *r, const char *column, base_str v);      // borrowed
-void system_text(system_rows *r, const char *column, const char *v);  // borrowed; NULL: null
-void system_copy(system_rows *r, const char *column, base_str v);     // copied to the arena
+void system_str(system_rows *r, const char *column, base_str v);     // borrowed
+void system_text(system_rows *r, const char *column, const char *v); // borrowed; NULL: null
+void system_copy(system_rows *r, const char *column, base_str v);    // copied to the arena
 void system_printf(system_rows *r, const char *column, const char *fmt, ...) BASE_PRINTF(3, 4);
-void system_us(system_rows *r, const char *column, int64_t us);       // an interval column
+void system_us(system_rows *r, const char *column, int64_t us); // an interval column
 
 // All objects that are not system ones, ascending by id, in the arena.
 const plan_object **system_objects(system_rows *r, uint32_t *n);

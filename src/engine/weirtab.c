@@ -44,7 +44,8 @@ static base_rc check_memory(system_rows *r, base_error *err) {
         return base_fail(err, BASE_E_CANCELLED, NULL, "canceling statement due to user request");
     if (r->arena->total_bytes <= limit) return BASE_OK;
     return base_fail(err, BASE_E_LIMIT, BASE_SQLSTATE_OUT_OF_MEMORY,
-                     "the rows need more than %llu MB of memory", (unsigned long long)(limit >> 20));
+                     "the rows need more than %llu MB of memory",
+                     (unsigned long long)(limit >> 20));
 }
 
 uint64_t system_step_quantile_us(const engine_flow *flow, double share) {
@@ -339,8 +340,7 @@ static base_rc fill_sinks(system_rows *r, base_error *err) {
         system_i64(r, "view_step", (int64_t)view_step);
         system_i64(r, "delivered", (int64_t)status.delivered);
         system_i64(r, "failed", (int64_t)status.failed);
-        if (status.last_error[0] != 0)
-            system_copy(r, "last_error", base_str_of(status.last_error));
+        if (status.last_error[0] != 0) system_copy(r, "last_error", base_str_of(status.last_error));
         if (status.reported_us > 0) system_i64(r, "last_report", status.reported_us);
     }
     return BASE_OK;

@@ -137,7 +137,8 @@ static void flush(bench *b) {
 static void make_objects(bench *b) {
     EXPECT_EQ_STR(ask(b, "CREATE SCHEMA sales"), "CREATE SCHEMA");
     EXPECT_EQ_STR(ask(b, STREAM), "CREATE STREAM");
-    EXPECT_EQ_STR(ask(b, "CREATE MATERIALIZED VIEW sales.by_store AS SELECT store_id, count(*) AS "
+    EXPECT_EQ_STR(ask(b, "CREATE MATERIALIZED VIEW sales.by_store WITH (refresh = 'immediate') AS "
+                         "SELECT store_id, count(*) AS "
                          "orders, sum(net) AS revenue FROM sales.orders GROUP BY store_id"),
                   "CREATE MATERIALIZED VIEW");
     EXPECT_EQ_STR(ask(b, "CREATE MATERIALIZED VIEW sales.by_minute WITH (refresh = '5 seconds', "
@@ -178,7 +179,8 @@ TEST(views_follow_events) {
     ingest(&b, "sales.orders", ORDER(5, 11, 1, 3.00, "10:00:59"));
     flush(&b);
     EXPECT_EQ_STR(
-        ask(&b, "SELECT orders, revenue, _status FROM sales.by_minute ORDER BY window_start LIMIT 1"),
+        ask(&b,
+            "SELECT orders, revenue, _status FROM sales.by_minute ORDER BY window_start LIMIT 1"),
         "3|15.75|corrected");
     EXPECT_EQ_STR(ask(&b, "SELECT view, revision, cause FROM weir.revisions"),
                   "sales.by_minute|2|late event");
@@ -191,15 +193,13 @@ TEST(reopened_the_same) {
     bench b;
     if (!bench_start(&b)) return;
     make_objects(&b);
-    ingest(&b, "sales.orders",
-           ORDER(1, 10, 1, 5.25, "10:00:00") ORDER(2, 10, 2, 7.50, "10:00:30"));
+    ingest(&b, "sales.orders", ORDER(1, 10, 1, 5.25, "10:00:00") ORDER(2, 10, 2, 7.50, "10:00:30"));
     flush(&b);
     if (!bench_reopen(&b)) return;
     EXPECT_EQ_STR(ask(&b, "SELECT store_id, orders, revenue FROM sales.by_store ORDER BY 1"),
                   "10|2|12.75");
     // The same order again, in this run and after another: counted once.
-    ingest(&b, "sales.orders",
-           ORDER(2, 10, 2, 7.50, "10:00:30") ORDER(3, 10, 1, 1.00, "10:00:40"));
+    ingest(&b, "sales.orders", ORDER(2, 10, 2, 7.50, "10:00:30") ORDER(3, 10, 1, 1.00, "10:00:40"));
     flush(&b);
     EXPECT_EQ_STR(ask(&b, "SELECT store_id, orders, revenue FROM sales.by_store ORDER BY 1"),
                   "10|3|13.75");
@@ -222,9 +222,9 @@ TEST(bad_records_are_kept) {
     make_objects(&b);
     engine_ingest_result r =
         ingest(&b, "sales.orders",
-               ORDER(1, 10, 1, 5.25, "10:00:00") ORDER(2, 10, 0, 7.50, "10:00:30")
-               "{\"order_id\": 3, oops\n" ORDER("x", 10, 1, 7.50, "10:00:30")
-                   ORDER(5, 10, 1, 2.50, "10:00:31"));
+               ORDER(1, 10, 1, 5.25, "10:00:00")
+                   ORDER(2, 10, 0, 7.50, "10:00:30") "{\"order_id\": 3, oops\n" ORDER(
+                       "x", 10, 1, 7.50, "10:00:30") ORDER(5, 10, 1, 2.50, "10:00:31"));
     EXPECT_EQ_INT(r.accepted, 2);
     EXPECT_EQ_INT(r.quarantined, 3);
     flush(&b);
