@@ -29,6 +29,11 @@ base_rc sql_cursor_init(sql_cursor *cursor, sql_ctx *ctx) {
                               tokens[n].text.p);
         }
     } while (tokens[n++].kind != SQL_TOKEN_END);
+    // A statement may come with its semicolon.
+    while (n >= 2 && tokens[n - 2].kind == SQL_TOKEN_SYMBOL && tokens[n - 2].text.p[0] == ';') {
+        tokens[n - 2] = tokens[n - 1];
+        n--;
+    }
     *cursor = (sql_cursor){.ctx = ctx, .n = n, .tokens = tokens};
     return BASE_OK;
 }

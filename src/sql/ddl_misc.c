@@ -154,6 +154,7 @@ base_rc sql_ddl_explain(sql_cursor *cursor, sql_statement *statement) {
         analyze = sql_take_word(cursor, "ANALYZE") || sql_take_word(cursor, "ANALYSE");
         sql_take_word(cursor, "VERBOSE");
     }
+    if (sql_is_word(cursor, "EXPLAIN")) return sql_syntax_error(cursor);
     SQL_TRY(sql_bind_statement(cursor, statement));
     if (statement->kind == SQL_CREATE_VIEW) statement->plan = statement->object->plan;
     if (statement->plan == NULL)
