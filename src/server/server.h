@@ -21,10 +21,10 @@ typedef struct server_config {
     size_t nlib_dirs;
     uint32_t pg_connections_max;
     uint32_t http_connections_max;
-    uint32_t http_requests_max; // in work or waiting for it; more get 429
-    uint32_t subscribers_max;   // open .../changes streams; more get 429
-    uint64_t body_bytes_max;    // of a request, before and after it is unpacked
-    uint64_t message_bytes_max; // of one PostgreSQL message
+    uint32_t http_requests_max;   // in work or waiting for it; more get 429
+    uint32_t subscribers_max;     // open .../changes streams; more get 429
+    uint64_t body_bytes_max;      // of a request, before and after it is unpacked
+    uint64_t message_bytes_max;   // of one PostgreSQL message
     int64_t statement_timeout_us; // 0: none
     int64_t startup_timeout_us;   // a PostgreSQL client must have said who it is
     int64_t idle_timeout_us;      // an HTTP connection without traffic
