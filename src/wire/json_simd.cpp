@@ -86,3 +86,31 @@ bool wire_simd_float(const char *p, const char *e, float *out) {
     std::from_chars_result result = std::from_chars(p, e, *out);
     return result.ec == std::errc() && result.ptr == e;
 }
+
+// Declared in json.h, which is C; repeated here because that header does not go through a C++
+// compiler.
+extern "C" uint64_t wire_json_scan(const char *text, size_t n, const char *integer,
+                                   const char *number, const char *string, double *sum);
+
+uint64_t wire_json_scan(const char *text, size_t n, const char *integer, const char *number,
+                        const char *string, double *sum) {
+    simdjson::ondemand::parser parser;
+    simdjson::ondemand::document_stream stream;
+    std::string_view integer_name(integer), number_name(number), string_name(string);
+    uint64_t count = 0;
+    if (parser.iterate_many(text, n, ordinary_bytes).get(stream)) return 0;
+    for (auto doc : stream) {
+        simdjson::ondemand::object object;
+        int64_t i;
+        double d;
+        std::string_view s;
+        if (doc.get_object().get(object) || object.find_field(integer_name).get_int64().get(i) ||
+            object.find_field(number_name).get_double().get(d) ||
+            object.find_field(string_name).get_string().get(s)) {
+            continue;
+        }
+        *sum += (double)i + d + (double)s.size();
+        count++;
+    }
+    return count;
+}

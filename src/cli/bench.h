@@ -1,0 +1,76 @@
+// bench.h - what the files of `weir bench` share: events, measured engines, latencies.
+// Internal to src/cli.
+#ifndef WEIR_CLI_BENCH_H
+#define WEIR_CLI_BENCH_H
+
+#include "cli/cli.h"
+
+#define BENCH_ROUNDS_MAX 99
+
+typedef struct bench_options {
+    uint64_t events;      // of a throughput bench
+    uint32_t keys;        // distinct values of the grouping key
+    uint32_t event_bytes; // of throughput benches
+    uint32_t rounds;
+    uint32_t per_second; // events of one second of event time
+    uint64_t groups;     // memory
+    uint32_t seconds, rate, latency_bytes, senders, linger_us;
+    const char *dir; // where the temporary directory is made; NULL: $TMPDIR or /tmp
+} bench_options;
+
+// ---- events (bench_events.c) --------------------------------------------------------------------
+
+#define BENCH_EVENT_BYTES_MIN 231
+#define BENCH_EVENT_BYTES_MAX 65536
+
+// Event i of the series, as one JSON object of exactly `bytes` bytes: key in [0, keys), at
+// `at_us` (microseconds since 2000). Returns its bytes. to has room for bytes + 64.
+size_t bench_event(uint64_t i, uint32_t keys, int64_t at_us, uint32_t bytes, char *to);
+// The columns of a stream of such events. with_key: PRIMARY KEY (order_id).
+void bench_stream_ddl(base_buf *sql, const char *stream, bool with_key);
+// The view that is measured: one-minute tumbling count, sum and max by key.
+void bench_view_ddl(base_buf *sql, const char *view, const char *stream, const char *refresh);
+
+// ---- engines (bench_engine.c) -------------------------------------------------------------------
+
+typedef struct bench_engine {
+    const bench_options *options;
+    char *dir; // temporary
+    engine *engine;
+    engine_config config;
+} bench_engine;
+
+BASE_MUST_USE base_rc bench_open(bench_engine *b, const bench_options *options, base_error *err);
+// Closes and opens again with another configuration.
+BASE_MUST_USE base_rc bench_reopen(bench_engine *b, uint64_t step_bytes, bool no_sync,
+                                   uint64_t cache_bytes, base_error *err);
+void bench_close(bench_engine *b); // and removes the directory
+BASE_MUST_USE base_rc bench_sql(bench_engine *b, const char *text, base_error *err);
+// Fills a stream with events; *scan_seconds: what simdjson alone took for the same bytes (the
+// median of rounds, chunk by chunk); may be NULL.
+BASE_MUST_USE base_rc bench_fill(bench_engine *b, const char *stream, uint64_t events,
+                                 double *scan_seconds, base_error *err);
+// Steps until nothing is left; gives seconds and steps.
+BASE_MUST_USE base_rc bench_steps(bench_engine *b, double *seconds, uint64_t *steps,
+                                  base_error *err);
+// Makes the view anew in a context (and so a flow) of its own, and measures the steps that bring it
+// up to date; checks that it counts all `events`.
+BASE_MUST_USE base_rc bench_view_round(bench_engine *b, const char *stream, uint64_t events,
+                                       double *seconds, uint64_t *steps, base_error *err);
+double bench_median(double *values, size_t n); // sorts them
+
+// ---- latencies (bench_histogram.c) --------------------------------------------------------------
+
+// Buckets as HdrHistogram's: each power of two divided in 64, so that an error is below 1.6 %.
+#define BENCH_SUB_BITS 6
+#define BENCH_BUCKETS  (64 * 58)
+typedef struct bench_histogram {
+    uint64_t counts[BENCH_BUCKETS];
+    uint64_t n, max;
+} bench_histogram;
+void bench_histogram_add(bench_histogram *h, uint64_t us, uint64_t n);
+uint64_t bench_histogram_at(const bench_histogram *h, double share); // upper end of the bucket
+
+int bench_latency(const bench_options *options); // bench_latency.c
+
+#endif

@@ -1,0 +1,180 @@
+// bench_engine.c - engines that are measured: in a temporary directory, without threads, so that
+// everything runs on the one core of the caller. Entry points: bench_open, bench_fill, bench_steps.
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/must.h"
+#include "cli/bench.h"
+#include "wire/json.h"
+
+#define FILL_BYTES (8u << 20)
+
+base_rc bench_open(bench_engine *b, const bench_options *options, base_error *err) {
+    memset(b, 0, sizeof *b);
+    b->options = options;
+    const char *tmp = options->dir != NULL ? options->dir : getenv("TMPDIR");
+    base_buf path = {0};
+    base_buf_printf(&path, "%s/weir-bench-XXXXXX", tmp != NULL && tmp[0] != '\0' ? tmp : "/tmp");
+    b->dir = strdup(base_buf_cstr(&path));
+    base_buf_deinit(&path);
+    must(b->dir != NULL);
+    if (mkdtemp(b->dir) == NULL) {
+        base_fail_errno(err, errno, "cannot make a directory \"%s\"", b->dir);
+        free(b->dir);
+        b->dir = NULL;
+        return err->code;
+    }
+    b->config = (engine_config){.dir = b->dir, .message = cli_quiet_message};
+    return engine_open(plat_os(), &b->config, &b->engine, err);
+}
+
+base_rc bench_reopen(bench_engine *b, uint64_t step_bytes, bool no_sync, uint64_t cache_bytes,
+                     base_error *err) {
+    engine_close(b->engine);
+    b->engine = NULL;
+    b->config.step_bytes = step_bytes;
+    b->config.state_no_sync = no_sync;
+    b->config.cache_bytes = cache_bytes;
+    return engine_open(plat_os(), &b->config, &b->engine, err);
+}
+
+void bench_close(bench_engine *b) {
+    engine_close(b->engine);
+    base_error err = {0};
+    if (b->dir != NULL && plat_remove_tree(plat_os(), b->dir, &err) != BASE_OK) cli_error(&err);
+    free(b->dir);
+}
+
+base_rc bench_sql(bench_engine *b, const char *text, base_error *err) {
+    base_arena arena;
+    base_arena_init(&arena, 1 << 14);
+    engine_session session;
+    engine_session_init(&session, b->engine);
+    engine_result result;
+    base_rc rc = engine_run_sql(&session, base_str_of(text), &arena, &result, err);
+    base_arena_deinit(&arena);
+    return rc;
+}
+
+static int compare_doubles(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double bench_median(double *values, size_t n) {
+    must(n > 0);
+    qsort(values, n, sizeof *values, compare_doubles);
+    return n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+static base_rc scan_chunk(const bench_options *o, const base_buf *text, uint64_t n, double *seconds,
+                          base_error *err) {
+    double times[BENCH_ROUNDS_MAX];
+    for (uint32_t round = 0; round < o->rounds; round++) {
+        double begin = cli_seconds(), sum = 0;
+        uint64_t found =
+            wire_json_scan(text->p, text->n, "store_id", "net_amount", "placed_at", &sum);
+        times[round] = cli_seconds() - begin;
+        if (found != n)
+            return base_fail(err, BASE_E_INTERNAL, NULL, "simdjson read %llu of %llu events",
+                             (unsigned long long)found, (unsigned long long)n);
+    }
+    *seconds += bench_median(times, o->rounds);
+    return BASE_OK;
+}
+
+base_rc bench_fill(bench_engine *b, const char *stream, uint64_t events, double *scan_seconds,
+                   base_error *err) {
+    const bench_options *o = b->options;
+    base_buf text = {0};
+    base_arena arena;
+    base_arena_init(&arena, 1 << 20);
+    base_rc rc = BASE_OK;
+    int64_t begin_us = 24ll * 366 * BASE_US_PER_DAY; // some day of 2024
+    if (scan_seconds != NULL) *scan_seconds = 0;
+    for (uint64_t i = 0; rc == BASE_OK && i < events;) {
+        base_buf_clear(&text);
+        uint64_t first = i;
+        for (; i < events && text.n < FILL_BYTES; i++) {
+            base_buf_reserve(&text, o->event_bytes + 64);
+            int64_t at_us = begin_us + (int64_t)(i * (1000000ull / o->per_second));
+            text.n += bench_event(i, o->keys, at_us, o->event_bytes, text.p + text.n);
+            base_buf_add_byte(&text, '\n');
+        }
+        base_buf_reserve(&text, 2 * WIRE_JSON_PADDING);
+        memset(text.p + text.n, ' ', 2 * WIRE_JSON_PADDING);
+        if (scan_seconds != NULL) rc = scan_chunk(o, &text, i - first, scan_seconds, err);
+        if (rc != BASE_OK) break;
+        base_arena_reset(&arena);
+        engine_ingest_result result;
+        rc = engine_ingest(b->engine, base_str_of(stream), base_buf_str(&text), "bench", &arena,
+                           &result, err);
+        if (rc == BASE_OK && result.accepted != i - first)
+            rc = base_fail(err, BASE_E_INTERNAL, NULL, "%llu events were refused: %s",
+                           (unsigned long long)result.quarantined,
+                           result.nfaults > 0 ? result.faults[0].message : "");
+        if (rc == BASE_OK && cli_interrupted)
+            rc = base_fail(err, BASE_E_CANCELLED, NULL, "stopped by a signal");
+    }
+    base_arena_deinit(&arena);
+    base_buf_deinit(&text);
+    return rc;
+}
+
+base_rc bench_steps(bench_engine *b, double *seconds, uint64_t *steps, base_error *err) {
+    double begin = cli_seconds();
+    *steps = 0;
+    bool progressed = true;
+    while (progressed) {
+        base_rc rc = engine_tick(b->engine, true, &progressed, err);
+        if (rc != BASE_OK) return rc;
+        *steps += progressed;
+        if (cli_interrupted) return base_fail(err, BASE_E_CANCELLED, NULL, "stopped by a signal");
+    }
+    *seconds = cli_seconds() - begin;
+    return BASE_OK;
+}
+
+static base_rc count_orders(bench_engine *b, const char *view, uint64_t *orders, base_error *err) {
+    base_arena arena;
+    base_arena_init(&arena, 1 << 16);
+    base_buf sql = {0};
+    base_buf_printf(&sql, "SELECT sum(orders)::bigint FROM %s", view);
+    engine_session session;
+    engine_session_init(&session, b->engine);
+    engine_result result;
+    base_rc rc = engine_run_sql(&session, base_buf_str(&sql), &arena, &result, err);
+    *orders = 0;
+    if (rc == BASE_OK && result.rows->nrows == 1 && !col_is_null(&result.rows->cols[0], 0))
+        *orders = (uint64_t)col_i64(&result.rows->cols[0])[0];
+    base_buf_deinit(&sql);
+    base_arena_deinit(&arena);
+    return rc;
+}
+
+base_rc bench_view_round(bench_engine *b, const char *stream, uint64_t events, double *seconds,
+                         uint64_t *steps, base_error *err) {
+    static unsigned number;
+    char schema[32], view[64];
+    snprintf(schema, sizeof schema, "round%u", ++number);
+    snprintf(view, sizeof view, "%s.revenue_1m", schema);
+    base_buf sql = {0};
+    base_buf_printf(&sql, "CREATE SCHEMA %s", schema);
+    base_rc rc = bench_sql(b, base_buf_cstr(&sql), err);
+    base_buf_clear(&sql);
+    bench_view_ddl(&sql, view, stream, "1 second");
+    if (rc == BASE_OK) rc = bench_sql(b, base_buf_cstr(&sql), err);
+    if (rc == BASE_OK) rc = bench_steps(b, seconds, steps, err);
+    uint64_t orders;
+    if (rc == BASE_OK) rc = count_orders(b, view, &orders, err);
+    if (rc == BASE_OK && orders != events)
+        rc = base_fail(err, BASE_E_INTERNAL, NULL, "the view counts %llu of %llu events",
+                       (unsigned long long)orders, (unsigned long long)events);
+    base_buf_clear(&sql);
+    base_buf_printf(&sql, "DROP SCHEMA %s CASCADE", schema);
+    if (rc == BASE_OK) rc = bench_sql(b, base_buf_cstr(&sql), err);
+    base_buf_deinit(&sql);
+    return rc;
+}
