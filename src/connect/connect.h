@@ -4,7 +4,8 @@
 // idempotency key that is the same whenever it is tried again, also after a restart.
 //
 // Connectors (CREATE SINK s FROM v WITH (connector = ..., ...)):
-//   webhook  url, headers (lines "Name: value", or several parted by ';'), secret (then each request
+//   webhook  url, headers (lines "Name: value", or several parted by ';'), secret (then each
+//   request
 //            bears X-Weir-Signature: sha256=<HMAC of the body>), timeout ('10 seconds'), batch_rows
 //            (changes a request, 500), max_retry_interval ('1 minute'), max_attempts (10). POST of
 //            one JSON object, see delivery.c. No answer, 408, 425, 429 and 5xx are tried again for

@@ -1,0 +1,229 @@
+// sink.c - one sink's place in the change log: what to deliver next, what has been, and when to try
+// again.
+//
+// Invariants: acked <= at; a step is passed only when all of it was delivered (or parked, or there
+// was nothing in it to deliver); the cursor moves to `at` only after that. Whatever fails, the step
+// is read again from the log, so a pause holds no memory.
+// Entry points: connect_sink_load, connect_sink_pass, connect_sink_ack.
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/must.h"
+#include "connect/connect_int.h"
+
+// ---- reading
+// ---------------------------------------------------------------------------------------------
+
+static bool is_trimmed(const base_error *err) {
+    return err->code == BASE_E_NOT_FOUND &&
+           strcmp(err->sqlstate, BASE_SQLSTATE_INVALID_PARAMETER) == 0;
+}
+
+// The oldest step after which all changes are still in the log: `low` is too old, and the newest
+// step never is.
+static base_rc find_kept(connect_sink *sink, uint64_t low, uint64_t *kept, base_error *err) {
+    uint64_t high;
+    base_rc rc = engine_view_step(sink->hub->engine, sink->object->from, &high, err);
+    while (rc == BASE_OK && low + 1 < high) {
+        uint64_t middle = low + (high - low) / 2;
+        engine_change change;
+        bool found;
+        base_arena_reset(&sink->arena);
+        rc = engine_change_next(sink->hub->engine, sink->object->from, middle, &sink->arena,
+                                &change, &found, err);
+        if (rc == BASE_OK) {
+            high = middle;
+        } else if (is_trimmed(err)) {
+            low = middle;
+            rc = BASE_OK;
+        }
+    }
+    *kept = high;
+    return rc;
+}
+
+static base_rc load_gap(connect_sink *sink, base_error *err) {
+    uint64_t kept;
+    base_rc rc = find_kept(sink, sink->at, &kept, err);
+    if (rc != BASE_OK) return rc;
+    sink->changes = (connect_changes){
+        .step = kept, .is_gap = true, .gap_after = sink->at, .view = sink->object->from};
+    return BASE_OK;
+}
+
+static base_rc know_cursor(connect_sink *sink, base_error *err) {
+    if (sink->cursor_known) return BASE_OK;
+    base_rc rc = engine_sink_cursor(sink->hub->engine, sink->object, &sink->acked, err);
+    if (rc != BASE_OK) return rc;
+    sink->at = sink->acked;
+    sink->seq = sink->next_item = sink->refusals = 0;
+    sink->cursor_known = true;
+    return BASE_OK;
+}
+
+static base_rc load_next(connect_sink *sink, bool *found, base_error *err) {
+    engine *e = sink->hub->engine;
+    const plan_object *view = sink->object->from;
+    *found = false;
+    // Read before the changes: when there are none after `at`, there are none up to this step.
+    uint64_t step;
+    base_rc rc = engine_view_step(e, view, &step, err);
+    while (rc == BASE_OK && !*found) {
+        engine_change change;
+        bool any;
+        base_arena_reset(&sink->arena);
+        rc = engine_change_next(e, view, sink->at, &sink->arena, &change, &any, err);
+        if (rc != BASE_OK && is_trimmed(err)) {
+            rc = load_gap(sink, err);
+            *found = rc == BASE_OK;
+            return rc;
+        }
+        if (rc != BASE_OK) return rc;
+        if (!any) {
+            if (step > sink->at) sink->at = step;
+            return BASE_OK;
+        }
+        connect_changes_build(&sink->arena, view, &change, sink->inserts_only, &sink->changes);
+        *found = sink->changes.nitems > 0;
+        if (!*found) sink->at = change.step;
+    }
+    return rc;
+}
+
+base_rc connect_sink_load(connect_sink *sink, bool *found, base_error *err) {
+    *found = sink->loaded;
+    if (sink->loaded) return BASE_OK;
+    base_rc rc = know_cursor(sink, err);
+    if (rc == BASE_OK) rc = load_next(sink, found, err);
+    if (rc != BASE_OK) return rc;
+    sink->loaded = *found;
+    if (!*found) {
+        base_arena_reset(&sink->arena);
+        if (sink->at - sink->acked >= CONNECT_IDLE_ACK_STEPS) rc = connect_sink_ack(sink, err);
+    }
+    return rc;
+}
+
+void connect_sink_unload(connect_sink *sink) {
+    sink->loaded = false;
+    base_arena_reset(&sink->arena);
+}
+
+void connect_sink_pass(connect_sink *sink) {
+    must(sink->loaded && sink->changes.step >= sink->at);
+    sink->at = sink->changes.step;
+    sink->seq = sink->next_item = sink->refusals = 0;
+    connect_sink_unload(sink);
+}
+
+base_rc connect_sink_ack(connect_sink *sink, base_error *err) {
+    if (sink->at == sink->acked) return BASE_OK;
+    base_rc rc = engine_sink_ack(sink->hub->engine, sink->object, sink->at, err);
+    if (rc == BASE_OK)
+        sink->acked = sink->at;
+    else
+        sink->cursor_known = false; // it may have been stored all the same
+    return rc;
+}
+
+// ---- outcomes
+// --------------------------------------------------------------------------------------------
+
+void connect_sink_failed(connect_sink *sink, int64_t least_us, const base_error *err) {
+    connect_sink_unload(sink);
+    uint32_t doublings = sink->failures < 20 ? sink->failures : 20;
+    sink->failures++;
+    int64_t pause_us = CONNECT_PAUSE_FIRST_US << doublings;
+    if (pause_us > sink->pause_max_us) pause_us = sink->pause_max_us;
+    if (pause_us < least_us) pause_us = least_us;
+    // Half to the whole of it, so that sinks which failed together do not come back together.
+    uint64_t half = (uint64_t)pause_us / 2;
+    uint64_t random = sink->hub->plat->ops->random_u64(sink->hub->plat);
+    pause_us = (int64_t)(half + random % (half + 1));
+    if (pause_us < least_us) pause_us = least_us;
+    sink->due_ns = connect_now_ns(sink->hub) + (uint64_t)pause_us * 1000;
+    engine_sink_report(sink->hub->engine, sink->object, 0, 1, err->message);
+}
+
+void connect_sink_succeeded(connect_sink *sink, uint64_t changes) {
+    sink->failures = 0;
+    sink->due_ns = 0;
+    engine_sink_report(sink->hub->engine, sink->object, changes, 0, "");
+}
+
+bool connect_sink_is_behind(connect_sink *sink) {
+    if (sink->refused != NULL) return false; // it never will deliver; weir.sinks says why
+    uint64_t step;
+    base_error err;
+    if (engine_view_step(sink->hub->engine, sink->object->from, &step, &err) != BASE_OK)
+        return false;
+    return !sink->cursor_known || sink->loaded || sink->under_way || sink->at < step;
+}
+
+// ---- making
+// ----------------------------------------------------------------------------------------------
+
+static char *joined(const char *a, const char *b, uint32_t id) {
+    base_buf buf = {0};
+    base_buf_printf(&buf, "%s.%s", a, b);
+    if (id > 0) base_buf_printf(&buf, ".%u", id);
+    base_buf_cstr(&buf);
+    return buf.p; // now the caller's
+}
+
+static int64_t interval_option(const plan_object *object, const char *name, int64_t otherwise) {
+    const char *text = plan_option_get(object, name);
+    base_interval interval;
+    int64_t us;
+    base_error err;
+    if (text == NULL || base_interval_parse(base_str_of(text), &interval, &err) != BASE_OK ||
+        base_interval_total_us(&interval, &us, &err) != BASE_OK || us <= 0)
+        return otherwise;
+    return us < BASE_US_PER_DAY ? us : BASE_US_PER_DAY;
+}
+
+static uint32_t count_option(const plan_object *object, const char *name, uint32_t otherwise) {
+    const char *text = plan_option_get(object, name);
+    int n = text == NULL ? 0 : atoi(text); // checked when the sink was made
+    return n > 0 ? (uint32_t)n : otherwise;
+}
+
+connect_sink *connect_sink_create(connect_hub *hub, const plan_object *object) {
+    connect_sink *sink = calloc(1, sizeof *sink);
+    must(sink != NULL);
+    sink->hub = hub;
+    sink->object = object;
+    sink->name = joined(object->schema, object->name, 0);
+    sink->token = joined(object->schema, object->name, object->id);
+    sink->is_file = strcmp(object->connector, "file") == 0;
+    const char *emit = plan_option_get(object, "emit");
+    sink->inserts_only = emit != NULL && strcmp(emit, "inserts") == 0;
+    sink->pause_max_us = interval_option(object, "max_retry_interval", BASE_US_PER_MINUTE);
+    sink->timeout_us = interval_option(object, "timeout", 10 * BASE_US_PER_SECOND);
+    sink->batch_rows = count_option(object, "batch_rows", 500);
+    sink->max_attempts = count_option(object, "max_attempts", 10);
+    base_arena_init(&sink->arena, 4096);
+    sink->arena.retain_bytes = 1u << 20;
+    base_error err = {0};
+    base_rc rc = BASE_OK;
+    if (!sink->is_file && strcmp(object->connector, "webhook") != 0)
+        rc = base_fail(&err, BASE_E_UNSUPPORTED, NULL, "unknown connector '%s'", object->connector);
+    else if (!sink->is_file)
+        rc = connect_webhook_open(sink, &err);
+    if (rc != BASE_OK) {
+        sink->refused = base_arena_strdup(&sink->arena, err.message);
+        engine_sink_report(hub->engine, object, 0, 1, err.message);
+    }
+    return sink;
+}
+
+void connect_sink_destroy(connect_sink *sink) {
+    if (!sink->is_file) connect_webhook_close(sink);
+    base_arena_deinit(&sink->arena);
+    base_buf_deinit(&sink->body);
+    base_buf_deinit(&sink->answer);
+    free(sink->name);
+    free(sink->token);
+    free(sink);
+}
