@@ -192,6 +192,11 @@ static const plan_expr *placed(sql_ctx *ctx, sql_exprs *columns, const plan_expr
     return column;
 }
 
+static bool is_outer(const plan_expr *expr, void *arg) {
+    (void)arg;
+    return expr->kind == PLAN_EXPR_COLUMN && expr->index >= SQL_OUTER_BASE;
+}
+
 base_rc sql_aggregate(sql_binder *binder, sql_exprs *group, sql_exprs *targets,
                       const plan_expr **having, plan_node **node) {
     sql_ctx *ctx = binder->ctx;
@@ -216,14 +221,12 @@ base_rc sql_aggregate(sql_binder *binder, sql_exprs *group, sql_exprs *targets,
     aggregate->naggs = binder->naggs;
     aggregate->aggs = aggs;
     for (uint32_t i = 0; i < columns.n; i++) {
-        bool outer =
-            columns.items[i]->kind == PLAN_EXPR_COLUMN && columns.items[i]->index >= SQL_OUTER_BASE;
-        if (outer)
+        if (plan_expr_any(columns.items[i], is_outer, NULL))
             return sql_unsupported(ctx, columns.items[i]->position,
                                    "a sub-query that aggregates cannot use columns of the query "
                                    "around it");
     }
-    plan_node *input = (plan_node *)(uintptr_t)binder->from;
+    plan_node *input = binder->from;
     // count(*) alone needs no column; a projection of none would lose nothing but is odd.
     plan_node *project =
         columns.n == 0 ? NULL : sql_node_project(ctx, input, columns.n, columns.items, NULL);

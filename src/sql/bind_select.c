@@ -113,6 +113,15 @@ static base_rc bind_targets(query *s) {
     return BASE_OK;
 }
 
+// EXISTS (SELECT FROM t) needs no column; elsewhere a row of none is of no use.
+static base_rc check_targets(query *s) {
+    if (s->nshown > 0) return BASE_OK;
+    if (s->binder.outer == NULL)
+        return sql_unsupported(s->binder.ctx, 0, "SELECT without columns is not supported");
+    add_target(s, sql_bool_const(s->binder.ctx, true), "?column?");
+    return BASE_OK;
+}
+
 // ---- GROUP BY and ORDER BY -------------------------------------------------------------------
 
 static const char *single_name(const sql_tree *wrapper) {
@@ -405,6 +414,7 @@ static base_rc bind_plain(query *s, plan_node **out) {
     SQL_TRY(sql_bind_from(&s->binder, sql_get(s->body, "fromClause")));
     SQL_TRY(bind_where(s));
     SQL_TRY(bind_targets(s));
+    SQL_TRY(check_targets(s));
     SQL_TRY(bind_group(s));
     SQL_TRY(bind_sort(s));
     SQL_TRY(settle_targets(s));

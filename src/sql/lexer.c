@@ -109,7 +109,8 @@ static const char *unquote(base_arena *arena, base_str s, char quote, bool backs
 }
 
 static sql_token make(base_str s, sql_token_kind kind, size_t begin, size_t end) {
-    return (sql_token){kind, {s.p + begin, end - begin}, begin, NULL};
+    const char *p = s.p == NULL ? "" : s.p + begin; // an empty source may have no bytes at all
+    return (sql_token){kind, {p, end - begin}, begin, NULL};
 }
 
 // $tag$ ... $tag$ or $1.

@@ -373,8 +373,36 @@ static plan_node *merge(sql_ctx *ctx, const plan_node *node) {
     return copy->kind == PLAN_NODE_AGGREGATE ? merge_aggregate(ctx, copy) : copy;
 }
 
+// ---- entry -----------------------------------------------------------------------------------
+
+static bool beyond(const plan_expr *expr, void *arg) {
+    return expr->kind == PLAN_EXPR_COLUMN && expr->index >= *(const uint32_t *)arg;
+}
+
+// Whether every expression stays within its input. A binder's mistake must end here as an error:
+// the passes below index arrays by these numbers.
+static bool is_sound(const plan_node *node) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < node->ninputs; i++) {
+        if (!is_sound(node->inputs[i])) return false;
+        n += node->inputs[i]->ncolumns;
+    }
+    if (node->kind == PLAN_NODE_UNION_ALL) n = node->ncolumns;
+    if (plan_expr_any(node->predicate, beyond, &n)) return false;
+    for (uint32_t i = 0; i < node->nexprs; i++)
+        if (plan_expr_any(node->exprs[i], beyond, &n)) return false;
+    for (uint32_t i = 0; i < node->naggs; i++)
+        if (plan_expr_any(node->aggs[i].arg, beyond, &n) ||
+            plan_expr_any(node->aggs[i].filter, beyond, &n))
+            return false;
+    return true;
+}
+
 base_rc sql_optimise(sql_ctx *ctx, const plan_node *node, const plan_node **out) {
     sql_exprs none = {0};
+    if (!is_sound(node))
+        return sql_fail(ctx, 0, BASE_E_INTERNAL, BASE_SQLSTATE_INTERNAL,
+                        "a column was bound outside its input");
     plan_node *plan = sql_push_filters(ctx, node, &none);
     plan = merge(ctx, plan);
     plan = sql_prune(ctx, plan);

@@ -5,9 +5,9 @@
 
 #include <stdlib.h>
 
+#include "../test.h"
 #include "base/must.h"
 #include "sql/sql.h"
-#include "test.h"
 
 #define FIXTURE_OBJECTS_MAX 128
 
@@ -127,7 +127,7 @@ static void fixture_init(fixture *f) {
         fixture_add_system(f, fixture_system[i][0], fixture_system[i][1]);
 }
 
-static void fixture_deinit(fixture *f) {
+__attribute__((unused)) static void fixture_deinit(fixture *f) {
     base_arena_deinit(&f->arena);
 }
 

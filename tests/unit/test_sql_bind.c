@@ -253,20 +253,13 @@ TEST(limits) {
         const char *head, *unit, *tail;
         size_t n;
     } deep[] = {
-        {"SELECT ", "(", "1", 100000},
-        {"SELECT 1", "+1", "", 200000},
-        {"SELECT ", "NOT ", "true", 100000},
-        {"SELECT ", "- ", "x", 100000},
-        {"SELECT 1", "::int", "", 100000},
-        {"SELECT 1", " UNION ALL SELECT 1", "", 50000},
-        {"SELECT a", ".a", "", 100000},
-        {"SELECT ", "(SELECT ", "1", 5000},
-        {"SELECT x", "[1]", "", 100000},
-        {"SELECT ", "CASE WHEN true THEN ", "1", 50000},
-        {"SELECT ", "f(", "1", 100000},
-        {"SELECT * FROM t", " JOIN t ON true", "", 50000},
-        {"SELECT * FROM ", "(", "t", 50000},
-        {"SELECT true", " AND true", "", 100000},
+        {"SELECT ", "(", "1", 100000},       {"SELECT 1", "+1", "", 200000},
+        {"SELECT ", "NOT ", "true", 100000}, {"SELECT ", "- ", "x", 100000},
+        {"SELECT 1", "::int", "", 100000},   {"SELECT 1", " UNION ALL SELECT 1", "", 50000},
+        {"SELECT a", ".a", "", 100000},      {"SELECT ", "(SELECT ", "1", 5000},
+        {"SELECT x", "[1]", "", 100000},     {"SELECT ", "CASE WHEN true THEN ", "1", 50000},
+        {"SELECT ", "f(", "1", 100000},      {"SELECT * FROM t", " JOIN t ON true", "", 50000},
+        {"SELECT * FROM ", "(", "t", 50000}, {"SELECT true", " AND true", "", 100000},
     };
     for (size_t i = 0; i < sizeof deep / sizeof deep[0]; i++) {
         char *text = repeated(deep[i].head, deep[i].unit, deep[i].n, deep[i].tail);

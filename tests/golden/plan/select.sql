@@ -52,3 +52,7 @@ EXPLAIN SELECT 1;
 TABLE sales.region;
 SELECT -1, - 7, -(5), - - 5, -0, -99999999999, -1.5, 0, store_id - 1 FROM sales.store WHERE store_id > -3 ORDER BY 1 LIMIT 0;
 SET extra_float_digits = -1;
+SELECT (SELECT count(*) FROM sales.region r GROUP BY s.store_id + 1) FROM sales.store s;
+SELECT (SELECT sum(o.qty + s.store_id) FROM sales.order_placed o) FROM sales.store s;
+SELECT (SELECT count(*) FROM sales.order_placed o WHERE o.store_id = s.store_id) FROM sales.store s;
+SELECT (SELECT o.qty FROM sales.order_placed o WHERE o.store_id = s.store_id) FROM sales.store s;
