@@ -11,19 +11,20 @@
 #include "base/random.h"
 #include "col/codec.h"
 #include "col/kernel.h"
-#include "flow/graph.h"
+#include "flow/graph.h" // for the types of a plan; nothing of it is linked here
 #include "plan/agg.h"
+
+#define M_FN __attribute__((unused)) static
 
 // ------------------------------------------------------------------------------------ expressions
 
-__attribute__((unused)) static const plan_expr *m_column(base_arena *a, const plan_node *input,
-                                                         uint32_t i) {
+M_FN const plan_expr *m_column(base_arena *a, const plan_node *input, uint32_t i) {
     plan_expr *e = base_arena_new(a, plan_expr);
     *e = (plan_expr){.kind = PLAN_EXPR_COLUMN, .type = input->columns[i].type, .index = i};
     return e;
 }
 
-__attribute__((unused)) static const plan_expr *m_int(base_arena *a, col_kind kind, int64_t v) {
+M_FN const plan_expr *m_int(base_arena *a, col_kind kind, int64_t v) {
     col_vec *one = base_arena_new(a, col_vec);
     col_vec_init(one, a, col_type_of(kind), 1);
     if (kind == COL_INT4) {
@@ -40,7 +41,7 @@ __attribute__((unused)) static const plan_expr *m_int(base_arena *a, col_kind ki
     return e;
 }
 
-__attribute__((unused)) static const plan_expr *m_null(base_arena *a, col_type type) {
+M_FN const plan_expr *m_null(base_arena *a, col_type type) {
     col_vec *one = base_arena_new(a, col_vec);
     col_vec_init(one, a, type, 1);
     col_vec_set_null(one, a, 0);
@@ -49,7 +50,7 @@ __attribute__((unused)) static const plan_expr *m_null(base_arena *a, col_type t
     return e;
 }
 
-__attribute__((unused)) static const plan_expr *m_text(base_arena *a, const char *text) {
+M_FN const plan_expr *m_text(base_arena *a, const char *text) {
     col_vec *one = base_arena_new(a, col_vec);
     col_vec_init(one, a, col_type_of(COL_TEXT), 1);
     col_str(one)[0] = base_str_of(text);
@@ -58,9 +59,8 @@ __attribute__((unused)) static const plan_expr *m_text(base_arena *a, const char
     return e;
 }
 
-__attribute__((unused)) static const plan_expr *m_node(base_arena *a, plan_expr_kind kind,
-                                                       col_type type, uint32_t nargs,
-                                                       const plan_expr *const *args) {
+M_FN const plan_expr *m_node(base_arena *a, plan_expr_kind kind, col_type type, uint32_t nargs,
+                             const plan_expr *const *args) {
     plan_expr *e = base_arena_new(a, plan_expr);
     *e = (plan_expr){.kind = kind, .type = type, .nargs = nargs};
     e->args = base_arena_array(a, const plan_expr *, nargs + 1u);
@@ -69,8 +69,8 @@ __attribute__((unused)) static const plan_expr *m_node(base_arena *a, plan_expr_
 }
 
 // A call of the function of this name whose argument kinds are those given (or "any").
-__attribute__((unused)) static const plan_expr *
-m_call(base_arena *a, const char *name, uint32_t nargs, const plan_expr *const *args) {
+M_FN const plan_expr *m_call(base_arena *a, const char *name, uint32_t nargs,
+                             const plan_expr *const *args) {
     const col_func *const *all;
     size_t n = col_func_find(base_str_of(name), &all);
     for (size_t i = 0; i < n; i++) {
@@ -90,16 +90,15 @@ m_call(base_arena *a, const char *name, uint32_t nargs, const plan_expr *const *
     abort();
 }
 
-__attribute__((unused)) static const plan_expr *m_call2(base_arena *a, const char *name,
-                                                        const plan_expr *x, const plan_expr *y) {
+M_FN const plan_expr *m_call2(base_arena *a, const char *name, const plan_expr *x,
+                              const plan_expr *y) {
     return m_call(a, name, 2, (const plan_expr *const[]){x, y});
 }
 
 // ------------------------------------------------------------------------------------ plans
 
-__attribute__((unused)) static plan_node *m_plan(base_arena *a, plan_node_kind kind, uint32_t *id,
-                                                 uint32_t ncolumns, uint32_t ninputs,
-                                                 const plan_node *const *inputs) {
+M_FN plan_node *m_plan(base_arena *a, plan_node_kind kind, uint32_t *id, uint32_t ncolumns,
+                       uint32_t ninputs, const plan_node *const *inputs) {
     plan_node *node = base_arena_new(a, plan_node);
     node->kind = kind;
     node->id = ++*id;
@@ -113,15 +112,14 @@ __attribute__((unused)) static plan_node *m_plan(base_arena *a, plan_node_kind k
     return node;
 }
 
-__attribute__((unused)) static void m_type(plan_node *node, uint32_t column, col_type type) {
+M_FN void m_type(plan_node *node, uint32_t column, col_type type) {
     plan_column *c = (plan_column *)(uintptr_t)&node->columns[column];
     c->name = "c";
     c->type = type;
 }
 
-__attribute__((unused)) static plan_node *m_scan(base_arena *a, uint32_t *id,
-                                                 const plan_object *object, uint32_t n,
-                                                 const uint32_t *indexes) {
+M_FN plan_node *m_scan(base_arena *a, uint32_t *id, const plan_object *object, uint32_t n,
+                       const uint32_t *indexes) {
     plan_node *node = m_plan(a, PLAN_NODE_SCAN, id, n, 0, NULL);
     node->object = object;
     node->indexes = indexes;
@@ -129,23 +127,22 @@ __attribute__((unused)) static plan_node *m_scan(base_arena *a, uint32_t *id,
     return node;
 }
 
-__attribute__((unused)) static plan_node *m_same(base_arena *a, plan_node_kind kind, uint32_t *id,
-                                                 uint32_t ninputs, const plan_node *const *inputs) {
+M_FN plan_node *m_same(base_arena *a, plan_node_kind kind, uint32_t *id, uint32_t ninputs,
+                       const plan_node *const *inputs) {
     plan_node *node = m_plan(a, kind, id, inputs[0]->ncolumns, ninputs, inputs);
     for (uint32_t i = 0; i < node->ncolumns; i++) m_type(node, i, inputs[0]->columns[i].type);
     return node;
 }
 
-__attribute__((unused)) static plan_node *
-m_filter(base_arena *a, uint32_t *id, const plan_node *input, const plan_expr *predicate) {
+M_FN plan_node *m_filter(base_arena *a, uint32_t *id, const plan_node *input,
+                         const plan_expr *predicate) {
     plan_node *node = m_same(a, PLAN_NODE_FILTER, id, 1, &input);
     node->predicate = predicate;
     return node;
 }
 
-__attribute__((unused)) static plan_node *m_project(base_arena *a, uint32_t *id,
-                                                    const plan_node *input, uint32_t n,
-                                                    const plan_expr **exprs) {
+M_FN plan_node *m_project(base_arena *a, uint32_t *id, const plan_node *input, uint32_t n,
+                          const plan_expr **exprs) {
     plan_node *node = m_plan(a, PLAN_NODE_PROJECT, id, n, 1, &input);
     node->nexprs = n;
     node->exprs = exprs;
@@ -153,9 +150,8 @@ __attribute__((unused)) static plan_node *m_project(base_arena *a, uint32_t *id,
     return node;
 }
 
-__attribute__((unused)) static plan_node *m_tumble(base_arena *a, uint32_t *id,
-                                                   const plan_node *input, uint32_t time_column,
-                                                   int64_t size_us) {
+M_FN plan_node *m_tumble(base_arena *a, uint32_t *id, const plan_node *input, uint32_t time_column,
+                         int64_t size_us) {
     plan_node *node = m_plan(a, PLAN_NODE_TUMBLE, id, input->ncolumns + 2, 1, &input);
     for (uint32_t i = 0; i < input->ncolumns; i++) m_type(node, i, input->columns[i].type);
     m_type(node, input->ncolumns, input->columns[time_column].type);
@@ -165,8 +161,7 @@ __attribute__((unused)) static plan_node *m_tumble(base_arena *a, uint32_t *id,
     return node;
 }
 
-__attribute__((unused)) static bool m_agg_make(const char *name, const plan_expr *arg,
-                                               plan_agg *out) {
+M_FN bool m_agg_make(const char *name, const plan_expr *arg, plan_agg *out) {
     const plan_agg_def *defs;
     size_t n = plan_agg_find(base_str_of(name), &defs);
     for (size_t i = 0; i < n; i++) {
@@ -179,10 +174,8 @@ __attribute__((unused)) static bool m_agg_make(const char *name, const plan_expr
     return false;
 }
 
-__attribute__((unused)) static plan_node *m_aggregate(base_arena *a, uint32_t *id,
-                                                      const plan_node *input, uint32_t nexprs,
-                                                      const plan_expr **exprs, uint32_t naggs,
-                                                      const plan_agg *aggs) {
+M_FN plan_node *m_aggregate(base_arena *a, uint32_t *id, const plan_node *input, uint32_t nexprs,
+                            const plan_expr **exprs, uint32_t naggs, const plan_agg *aggs) {
     plan_node *node = m_plan(a, PLAN_NODE_AGGREGATE, id, nexprs + naggs, 1, &input);
     node->nexprs = nexprs;
     node->exprs = exprs;
@@ -193,11 +186,9 @@ __attribute__((unused)) static plan_node *m_aggregate(base_arena *a, uint32_t *i
     return node;
 }
 
-__attribute__((unused)) static plan_node *m_join(base_arena *a, uint32_t *id, plan_join_kind kind,
-                                                 const plan_node *left, const plan_node *right,
-                                                 uint32_t nequi, const uint32_t *left_keys,
-                                                 const uint32_t *right_keys,
-                                                 const plan_expr *residual) {
+M_FN plan_node *m_join(base_arena *a, uint32_t *id, plan_join_kind kind, const plan_node *left,
+                       const plan_node *right, uint32_t nequi, const uint32_t *left_keys,
+                       const uint32_t *right_keys, const plan_expr *residual) {
     const plan_node *inputs[2] = {left, right};
     plan_node *node = m_plan(a, PLAN_NODE_JOIN, id, left->ncolumns + right->ncolumns, 2, inputs);
     for (uint32_t i = 0; i < left->ncolumns; i++) m_type(node, i, left->columns[i].type);
@@ -242,7 +233,7 @@ static void ref_add(base_arena *a, ref_rows *rows, ref_cell *cells) {
     rows->rows[rows->n++].cells = cells;
 }
 
-static ref_cell ref_read(const col_vec *vec, uint32_t row) {
+M_FN ref_cell ref_read(const col_vec *vec, uint32_t row) {
     ref_cell c = {.kind = vec->type.kind, .null = col_is_null(vec, row)};
     if (c.null) return c;
     switch (c.kind) {
@@ -268,7 +259,7 @@ static ref_cell ref_read(const col_vec *vec, uint32_t row) {
     return c;
 }
 
-static void ref_write(col_vec *vec, uint32_t row, const ref_cell *c, base_arena *a) {
+M_FN void ref_write(col_vec *vec, uint32_t row, const ref_cell *c, base_arena *a) {
     if (c->null) {
         col_vec_set_null(vec, a, row);
         return;
@@ -307,7 +298,7 @@ static ref_cell ref_bool(int v) { // -1: null
 }
 
 // false: the row fails.
-static bool ref_eval(const plan_expr *e, const ref_cell *row, ref_cell *out) {
+M_FN bool ref_eval(const plan_expr *e, const ref_cell *row, ref_cell *out) {
     ref_cell x = {0}, y = {0};
     *out = (ref_cell){.kind = e->type.kind};
     switch (e->kind) {
@@ -373,8 +364,8 @@ static bool ref_eval(const plan_expr *e, const ref_cell *row, ref_cell *out) {
     }
 }
 
-static void ref_plan(base_arena *a, const plan_node *node,
-                     const ref_rows *(*input)(const plan_object *object), ref_rows *out);
+M_FN void ref_plan(base_arena *a, const plan_node *node,
+                   const ref_rows *(*input)(const plan_object *object), ref_rows *out);
 
 static void ref_mark(const plan_expr *e, bool *used) {
     if (e->kind == PLAN_EXPR_COLUMN) used[e->index] = true;
@@ -658,8 +649,8 @@ static void ref_node(base_arena *a, const plan_node *node, const bool *needed,
     }
 }
 
-static void ref_plan(base_arena *a, const plan_node *node,
-                     const ref_rows *(*input)(const plan_object *object), ref_rows *out) {
+M_FN void ref_plan(base_arena *a, const plan_node *node,
+                   const ref_rows *(*input)(const plan_object *object), ref_rows *out) {
     bool *needed = base_arena_array(a, bool, node->ncolumns + 1u);
     memset(needed, 1, node->ncolumns);
     ref_node(a, node, needed, input, out);
@@ -702,13 +693,13 @@ typedef struct ref_view {
     } * rows;
 } ref_view;
 
-__attribute__((unused)) static void ref_view_clear(ref_view *view) {
+M_FN void ref_view_clear(ref_view *view) {
     for (uint32_t i = 0; i < view->n; i++) free(view->rows[i].line);
     free(view->rows);
     *view = (ref_view){0};
 }
 
-__attribute__((unused)) static void ref_view_copy(ref_view *to, const ref_view *from) {
+M_FN void ref_view_copy(ref_view *to, const ref_view *from) {
     ref_view_clear(to);
     to->rows = malloc(sizeof *to->rows * (from->n + 1));
     to->cap = to->n = from->n;
@@ -718,8 +709,7 @@ __attribute__((unused)) static void ref_view_copy(ref_view *to, const ref_view *
     }
 }
 
-__attribute__((unused)) static void ref_view_apply(base_arena *a, ref_view *view,
-                                                   const col_batch *delta) {
+M_FN void ref_view_apply(base_arena *a, ref_view *view, const col_batch *delta) {
     for (uint32_t r = 0; delta != NULL && r < delta->nrows; r++) {
         ref_cell *cells = base_arena_array(a, ref_cell, delta->ncols + 1u);
         for (uint32_t c = 0; c < delta->ncols; c++) cells[c] = ref_read(&delta->cols[c], r);
@@ -743,8 +733,7 @@ __attribute__((unused)) static void ref_view_apply(base_arena *a, ref_view *view
 }
 
 // Whether the view holds just these rows; says how it does not.
-__attribute__((unused)) static bool ref_view_equals(base_arena *a, const ref_view *view,
-                                                    const ref_rows *rows) {
+M_FN bool ref_view_equals(base_arena *a, const ref_view *view, const ref_rows *rows) {
     uint64_t n = 0;
     bool negative = false;
     for (uint32_t i = 0; i < view->n; i++) {

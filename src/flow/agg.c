@@ -21,6 +21,7 @@
 #include "flow/flow_int.h"
 
 #define CHUNK_GROUPS 65536u
+#define RUN_ROWS     1024u
 
 // The step's distinct values of one aggregate: (group number, value) -> weight.
 typedef struct value_set {
@@ -78,7 +79,12 @@ static void reserve_partials(agg_op *agg, uint32_t n) {
     if (n > agg->partials_cap) {
         uint32_t cap = agg->partials_cap == 0 ? 64 : agg->partials_cap;
         while (cap < n) cap *= 2;
-        agg->partials = grow(agg->partials, agg->stride * cap);
+        // By cache lines: a block of up to 64 bytes is then in one or two.
+        char *bigger = aligned_alloc(64, (agg->stride * cap + 63) & ~(size_t)63);
+        must(bigger != NULL);
+        if (agg->partials_n > 0) memcpy(bigger, agg->partials, agg->stride * agg->partials_n);
+        free(agg->partials);
+        agg->partials = bigger;
         agg->partials_cap = cap;
     }
     if (n > agg->partials_n) {
@@ -158,6 +164,28 @@ static void group_rows(agg_op *agg, flow_ctx *ctx, const col_vec *const *keys, u
     reserve_partials(agg, agg->groups.n);
 }
 
+// Rows [begin, begin + n) into their blocks: a short run, so that a block that one aggregate has
+// touched is still in cache for the next.
+static base_rc update_run(agg_op *agg, const col_vec *const *values, const int64_t *weights,
+                          uint32_t begin, uint32_t n, base_error *err) {
+    const uint32_t *group_of = agg->scratch_groups + begin;
+    if (weights != NULL) weights += begin;
+    acc_update_weights(agg->partials, agg->stride, group_of, n, weights);
+    base_rc rc = BASE_OK;
+    for (uint32_t i = 0; i < agg->nspecs && rc == BASE_OK; i++) {
+        const acc_spec *spec = &agg->specs[i];
+        if (spec->values || spec->kind == ACC_WEIGHT) continue;
+        col_vec run = *values[i]; // its children, if any, are not looked at
+        run.n = n;
+        if (run.data != NULL) {
+            run.data = (char *)run.data + col_kind_width(run.type.kind) * begin;
+        }
+        if (run.nulls != NULL) run.nulls += begin;
+        rc = acc_update(spec, agg->partials, agg->stride, group_of, &run, weights, err);
+    }
+    return rc;
+}
+
 static base_rc agg_push(flow_op *op, flow_ctx *ctx, uint32_t port, const col_batch *batch,
                         flow_out *out, base_error *err) {
     (void)port, (void)out;
@@ -171,16 +199,13 @@ static base_rc agg_push(flow_op *op, flow_ctx *ctx, uint32_t port, const col_bat
     uint32_t n = rows->nrows;
     agg->touched = true;
     group_rows(agg, ctx, values, n);
-    acc_update_weights(agg->partials, agg->stride, agg->scratch_groups, n, rows->weights);
+    for (uint32_t begin = 0; begin < n && rc == BASE_OK; begin += RUN_ROWS) {
+        uint32_t m = n - begin < RUN_ROWS ? n - begin : RUN_ROWS;
+        rc = update_run(agg, values + agg->nkeys, rows->weights, begin, m, err);
+    }
     for (uint32_t i = 0; i < agg->nspecs && rc == BASE_OK; i++) {
-        const acc_spec *spec = &agg->specs[i];
-        const col_vec *value = values[agg->nkeys + i];
-        if (spec->values) {
-            add_values(ctx, &agg->sets[i], agg->scratch_groups, value, rows->weights);
-        } else {
-            rc = acc_update(spec, agg->partials, agg->stride, agg->scratch_groups, value,
-                            rows->weights, err);
-        }
+        if (!agg->specs[i].values) continue;
+        add_values(ctx, &agg->sets[i], agg->scratch_groups, values[agg->nkeys + i], rows->weights);
     }
     count_step_memory(agg);
     return rc == BASE_OK ? flow_poll(op->graph, ctx, err) : rc;

@@ -135,7 +135,7 @@ typedef struct flow_groups {
     col_vec *keys; // nkeys vectors of cap rows, n in use
     uint64_t *hashes;
     uint32_t n, cap;
-    uint32_t *slots; // group + 1, or 0
+    uint64_t *slots; // high half of the hash << 32 | (group + 1), or 0
     uint32_t nslots; // a power of two; at most half full
     uint32_t high;   // groups of the last step
 } flow_groups;

@@ -1,16 +1,18 @@
 // groups.c - rows to group numbers, kept over all batches of a step.
 //
-// Method: a batch's rows are matched by their 64-bit hash alone in a flat open-addressing table;
-// then the match is verified a key column at a time, so that no switch on the type runs per row. A
-// row whose hash fits but whose key differs goes on probing by itself, comparing keys.
-// Invariants: nslots is a power of two and at most half full; slots hold group + 1; group numbers
-// are dense in order of first appearance; keys[k] has the keys of groups 0..n-1.
+// Method: a batch's rows are matched by half of their hash alone in a flat open-addressing table
+// (the other bits chose the slot); then the match is verified a key column at a time, so that no
+// switch on the type runs per row. A row whose hash fits but whose key differs goes on probing by
+// itself, comparing keys. Rows go through in short runs, so that what a run touches stays in cache.
+// Invariants: nslots is a power of two and at most half full; slots hold hash half and group + 1;
+// group numbers are dense in order of first appearance; keys[k] has the keys of groups 0..n-1.
 // Entry point: flow_groups_find().
 #include "flow/flow_int.h"
 
 #include <stdlib.h>
 
 #define SLOTS_MIN 64u
+#define RUN_ROWS  1024u
 
 static void *grow(void *p, size_t bytes) {
     void *q = realloc(p, bytes);
@@ -98,15 +100,25 @@ static void groups_reserve(flow_groups *groups, uint32_t cap) {
     groups->cap = wanted;
 }
 
+static inline uint64_t slot_of(uint64_t hash, uint32_t group) {
+    return (hash & 0xffffffff00000000u) | (group + 1u);
+}
+static inline uint32_t slot_group(uint64_t slot) {
+    return (uint32_t)slot - 1;
+}
+static inline bool slot_fits(uint64_t slot, uint64_t hash) {
+    return ((slot ^ hash) >> 32) == 0;
+}
+
 static void rehash(flow_groups *groups, uint32_t nslots) {
-    groups->slots = grow(groups->slots, sizeof(uint32_t) * nslots);
-    memset(groups->slots, 0, sizeof(uint32_t) * nslots);
+    groups->slots = grow(groups->slots, sizeof(uint64_t) * nslots);
+    memset(groups->slots, 0, sizeof(uint64_t) * nslots);
     groups->nslots = nslots;
     uint32_t mask = nslots - 1;
     for (uint32_t g = 0; g < groups->n; g++) {
         uint32_t at = (uint32_t)groups->hashes[g] & mask;
         while (groups->slots[at] != 0) at = (at + 1) & mask;
-        groups->slots[at] = g + 1;
+        groups->slots[at] = slot_of(groups->hashes[g], g);
     }
 }
 
@@ -118,7 +130,7 @@ void flow_groups_clear(flow_groups *groups) {
         release(groups);
     }
     groups->high = used;
-    if (groups->nslots > 0) memset(groups->slots, 0, sizeof(uint32_t) * groups->nslots);
+    if (groups->nslots > 0) memset(groups->slots, 0, sizeof(uint64_t) * groups->nslots);
 }
 
 size_t flow_groups_bytes(const flow_groups *groups) {
@@ -126,7 +138,7 @@ size_t flow_groups_bytes(const flow_groups *groups) {
     for (uint32_t k = 0; k < groups->nkeys; k++) {
         row += 1 + col_kind_width(groups->keys[k].type.kind);
     }
-    return row * groups->cap + sizeof(uint32_t) * groups->nslots;
+    return row * groups->cap + sizeof(uint64_t) * groups->nslots;
 }
 
 static bool same_key(const flow_groups *groups, uint32_t group, const col_batch *keys,
@@ -146,7 +158,7 @@ static uint32_t add_group(flow_groups *groups, const col_batch *keys, uint32_t r
         vec_store(&groups->keys[k], group, &keys->cols[k], row);
     }
     groups->n = group + 1;
-    groups->slots[at] = group + 1;
+    groups->slots[at] = slot_of(hash, group);
     if (groups->n * 2 > groups->nslots) rehash(groups, groups->nslots * 2);
     return group;
 }
@@ -156,10 +168,10 @@ static uint32_t find_slowly(flow_groups *groups, const col_batch *keys, uint32_t
                             uint64_t hash) {
     uint32_t mask = groups->nslots - 1, at = (uint32_t)hash & mask;
     for (;; at = (at + 1) & mask) {
-        uint32_t slot = groups->slots[at];
+        uint64_t slot = groups->slots[at];
         if (slot == 0) return add_group(groups, keys, row, hash, at);
-        if (groups->hashes[slot - 1] == hash && same_key(groups, slot - 1, keys, row)) {
-            return slot - 1;
+        if (slot_fits(slot, hash) && same_key(groups, slot_group(slot), keys, row)) {
+            return slot_group(slot);
         }
     }
 }
@@ -169,6 +181,28 @@ static uint32_t find_slowly(flow_groups *groups, const col_batch *keys, uint32_t
         const cell *stored = mine->data, *given = theirs->data;                                    \
         for (uint32_t i = 0; i < n; i++) bad |= stored[group_of[i]] != given[i];                   \
     } while (0)
+
+// Keys are short: two loads that overlap, rather than a call.
+static inline bool same_text(base_str a, base_str b) {
+    if (a.n != b.n) return false;
+    if (a.n >= 8 && a.n <= 16) {
+        uint64_t head_a, head_b, tail_a, tail_b;
+        memcpy(&head_a, a.p, 8);
+        memcpy(&head_b, b.p, 8);
+        memcpy(&tail_a, a.p + a.n - 8, 8);
+        memcpy(&tail_b, b.p + a.n - 8, 8);
+        return ((head_a ^ head_b) | (tail_a ^ tail_b)) == 0;
+    }
+    if (a.n >= 4 && a.n < 8) {
+        uint32_t head_a, head_b, tail_a, tail_b;
+        memcpy(&head_a, a.p, 4);
+        memcpy(&head_b, b.p, 4);
+        memcpy(&tail_a, a.p + a.n - 4, 4);
+        memcpy(&tail_b, b.p + a.n - 4, 4);
+        return ((head_a ^ head_b) | (tail_a ^ tail_b)) == 0;
+    }
+    return a.n == 0 || memcmp(a.p, b.p, a.n) == 0;
+}
 
 // Whether some row's key differs from its group's in this column.
 static bool column_differs(const col_vec *mine, const col_vec *theirs, uint32_t n,
@@ -199,7 +233,7 @@ static bool column_differs(const col_vec *mine, const col_vec *theirs, uint32_t 
     case COL_TEXT:
     case COL_VARCHAR: {
         const base_str *stored = mine->data, *given = theirs->data;
-        for (uint32_t i = 0; i < n; i++) bad |= !base_str_eq(stored[group_of[i]], given[i]);
+        for (uint32_t i = 0; i < n; i++) bad |= !same_text(stored[group_of[i]], given[i]);
         return bad;
     }
     default:
@@ -216,26 +250,21 @@ static void match_hashes(flow_groups *groups, const col_batch *keys, const uint6
         uint64_t hash = hashes[i];
         uint32_t mask = groups->nslots - 1, at = (uint32_t)hash & mask;
         for (;; at = (at + 1) & mask) {
-            uint32_t slot = groups->slots[at];
-            if (slot == 0) {
-                group_of[i] = add_group(groups, keys, i, hash, at);
+            uint64_t slot = groups->slots[at];
+            if (slot_fits(slot, hash) && slot != 0) {
+                group_of[i] = slot_group(slot);
                 break;
             }
-            if (groups->hashes[slot - 1] == hash) {
-                group_of[i] = slot - 1;
+            if (slot == 0) {
+                group_of[i] = add_group(groups, keys, i, hash, at);
                 break;
             }
         }
     }
 }
 
-void flow_groups_find(flow_groups *groups, base_arena *scratch, const col_batch *keys,
-                      const uint64_t *hashes, uint32_t *group_of) {
-    (void)scratch;
-    if (groups->nslots == 0) {
-        groups_reserve(groups, 1);
-        rehash(groups, SLOTS_MIN);
-    }
+static void find_run(flow_groups *groups, const col_batch *keys, const uint64_t *hashes,
+                     uint32_t *group_of) {
     match_hashes(groups, keys, hashes, group_of);
     bool differs = false;
     for (uint32_t k = 0; k < groups->nkeys && !differs; k++) {
@@ -245,23 +274,6 @@ void flow_groups_find(flow_groups *groups, base_arena *scratch, const col_batch 
     for (uint32_t i = 0; i < keys->nrows; i++) {
         if (!same_key(groups, group_of[i], keys, i)) {
             group_of[i] = find_slowly(groups, keys, i, hashes[i]);
-        }
-    }
-}
-
-void flow_groups_probe(const flow_groups *groups, const col_batch *keys, const uint64_t *hashes,
-                       uint32_t *group_of) {
-    uint32_t mask = groups->nslots - 1;
-    for (uint32_t i = 0; i < keys->nrows; i++) {
-        group_of[i] = UINT32_MAX;
-        if (groups->nslots == 0) continue;
-        for (uint32_t at = (uint32_t)hashes[i] & mask;; at = (at + 1) & mask) {
-            uint32_t slot = groups->slots[at];
-            if (slot == 0) break;
-            if (groups->hashes[slot - 1] == hashes[i] && same_key(groups, slot - 1, keys, i)) {
-                group_of[i] = slot - 1;
-                break;
-            }
         }
     }
 }
@@ -278,6 +290,40 @@ static void vec_view(col_vec *to, base_arena *arena, const col_vec *from, uint32
         to->children = base_arena_array(arena, col_vec, from->type.nfields + 1u);
         for (uint32_t i = 0; i < from->type.nfields; i++) {
             vec_view(&to->children[i], arena, &from->children[i], begin, n);
+        }
+    }
+}
+
+void flow_groups_find(flow_groups *groups, base_arena *scratch, const col_batch *keys,
+                      const uint64_t *hashes, uint32_t *group_of) {
+    if (groups->nslots == 0) {
+        groups_reserve(groups, 1);
+        rehash(groups, SLOTS_MIN);
+    }
+    col_batch run = {groups->nkeys, 0, base_arena_array(scratch, col_vec, groups->nkeys + 1u),
+                     NULL};
+    for (uint32_t begin = 0; begin < keys->nrows; begin += RUN_ROWS) {
+        run.nrows = keys->nrows - begin < RUN_ROWS ? keys->nrows - begin : RUN_ROWS;
+        for (uint32_t k = 0; k < groups->nkeys; k++) {
+            vec_view(&run.cols[k], scratch, &keys->cols[k], begin, run.nrows);
+        }
+        find_run(groups, &run, hashes + begin, group_of + begin);
+    }
+}
+
+void flow_groups_probe(const flow_groups *groups, const col_batch *keys, const uint64_t *hashes,
+                       uint32_t *group_of) {
+    uint32_t mask = groups->nslots - 1;
+    for (uint32_t i = 0; i < keys->nrows; i++) {
+        group_of[i] = UINT32_MAX;
+        if (groups->nslots == 0) continue;
+        for (uint32_t at = (uint32_t)hashes[i] & mask;; at = (at + 1) & mask) {
+            uint64_t slot = groups->slots[at];
+            if (slot == 0) break;
+            if (slot_fits(slot, hashes[i]) && same_key(groups, slot_group(slot), keys, i)) {
+                group_of[i] = slot_group(slot);
+                break;
+            }
         }
     }
 }
