@@ -40,9 +40,19 @@ const plan_object *engine_catalog_find(engine *e, const char *schema, const char
         full_name(&key, path[i], name);
         object = base_map_get(e->names, base_buf_str(&key));
     }
+    // Behind the path stand all other schemas, for names that only one of them has.
+    bool ambiguous = false;
+    for (uint32_t id = ENGINE_FIRST_USER_ID; schema == NULL && id < e->next_id; id++) {
+        plan_object *other = e->by_id[id];
+        if (other == NULL || strcmp(other->name, name) != 0) continue;
+        if (object == NULL)
+            object = other;
+        else if (object->id >= ENGINE_FIRST_USER_ID && strcmp(object->schema, "public") != 0)
+            ambiguous = true;
+    }
     plat_mutex_unlock(&e->catalog_lock);
     base_buf_deinit(&key);
-    return object;
+    return ambiguous ? NULL : object;
 }
 
 const plan_object *engine_catalog_by_id(engine *e, uint32_t id) {
