@@ -5,6 +5,7 @@
 #ifndef WEIR_TESTS_FLOW_MODEL_H
 #define WEIR_TESTS_FLOW_MODEL_H
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/must.h"
