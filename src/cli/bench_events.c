@@ -60,7 +60,11 @@ size_t bench_event(uint64_t i, uint32_t keys, int64_t at_us, uint32_t bytes, cha
     p = put_text(p, ",\"note\":\"");
     size_t n = (size_t)(p - to);
     must(n + 2 <= bytes);
-    for (; n < bytes - 2; n++) to[n] = (char)('a' + n % 26);
+    for (const size_t letters = 26; n < bytes - 2;) {
+        size_t some = bytes - 2 - n < letters ? bytes - 2 - n : letters;
+        memcpy(to + n, "abcdefghijklmnopqrstuvwxyz", some);
+        n += some;
+    }
     to[n++] = '"';
     to[n++] = '}';
     return n;

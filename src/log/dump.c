@@ -240,7 +240,14 @@ static base_rc dump_batches(dump *d) {
             d->stats.batches++;
             if (o->format == LOG_DUMP_TEXT || o->format == LOG_DUMP_BATCH)
                 print_batch(d, &h, position);
-            if (o->format != LOG_DUMP_BATCH || o->verify) rc = dump_body(d, &h, position);
+            if (o->format != LOG_DUMP_BATCH || o->verify) {
+                rc = dump_body(d, &h, position);
+            } else { // counted from the header alone
+                uint64_t first = h.base_offset > o->from ? h.base_offset : o->from;
+                uint64_t end = h.base_offset + h.count < o->to ? h.base_offset + h.count : o->to;
+                d->stats.records += end - first;
+                d->stats.payload_bytes += h.payload_bytes - (h.count - 1); // separators
+            }
             if (rc == BASE_OK) rc = flush_out(d, PIECE_BYTES);
         }
         position += log_batch_total_bytes(&h);

@@ -63,7 +63,9 @@ static base_rc map_segment(log_partition *p, log_segment *segment, bool last, ba
 base_rc log_mapping_acquire(log_partition *p, uint32_t i, log_mapping **out, base_error *err) {
     log_segment *segment = p->segments[i];
     bool last = i + 1 == p->segment_count;
-    if (segment->mapping == NULL || (last && segment->mapping->n < p->allocated)) {
+    // A segment may have grown since it was mapped, and may have been sealed since it grew.
+    uint64_t whole = last ? p->allocated : segment->bytes;
+    if (segment->mapping == NULL || segment->mapping->n < whole) {
         base_rc rc = map_segment(p, segment, last, err);
         if (rc != BASE_OK) return rc;
     }
@@ -321,7 +323,8 @@ static base_rc find_batch(log_reader *r, log_batch_header *batch, bool *end, bas
     plat_mutex_lock(&p->mutex);
     uint32_t i = log_partition_find(p, r->next_offset);
     bool elsewhere = p->segments[i]->base_offset != r->mapping->base_offset;
-    bool grown = !elsewhere && i + 1 == p->segment_count && r->mapping->n < p->allocated;
+    uint64_t whole = i + 1 == p->segment_count ? p->allocated : p->segments[i]->bytes;
+    bool grown = !elsewhere && r->mapping->n < whole;
     base_rc rc = BASE_OK;
     if (grown) {
         leave_mapping(r);

@@ -451,6 +451,41 @@ TEST(dump_formats) {
     remove_dir();
 }
 
+// A reader that mapped a segment when it was small goes on in it after the segment has grown and
+// has been sealed.
+TEST(reader_of_a_grown_and_sealed_segment) {
+    log_store *store;
+    log_stream *stream;
+    REQUIRE_OK(log_store_open(plat_os(), fresh_dir(), &store, &err));
+    log_stream_config config = {.partitions = 1, .segment_bytes = 4u << 20};
+    REQUIRE_OK(log_stream_create(store, BASE_STR("s"), &config, &stream, &err));
+    REQUIRE_OK(append_text(stream, 0, "first", NULL));
+    REQUIRE_OK(log_sync(stream, 0, &err));
+    log_reader *reader;
+    log_batch batch;
+    bool end;
+    REQUIRE_OK(log_reader_open(stream, 0, 0, &reader, &err));
+    REQUIRE_OK(log_reader_next(reader, &batch, &end, &err));
+    EXPECT(!end && batch.count == 1);
+    log_reader_release(reader);
+    static char text[100 << 10];
+    memset(text, 'x', sizeof text - 1);
+    int64_t count = 0;
+    for (; count < 60; count++) REQUIRE_OK(append_text(stream, 0, text, NULL));
+    REQUIRE_OK(log_sync(stream, 0, &err));
+    for (; count > 0; count--) {
+        REQUIRE_OK(log_reader_next(reader, &batch, &end, &err));
+        if (end) break;
+        EXPECT_EQ_INT(batch.payload_bytes, sizeof text - 1);
+        log_reader_release(reader);
+    }
+    EXPECT_EQ_INT(count, 0);
+    log_reader_close(reader);
+    log_store_close(store);
+    remove_dir();
+}
+
 TEST_MAIN(TEST_ENTRY(round_trip), TEST_ENTRY(names_and_configs), TEST_ENTRY(limits),
           TEST_ENTRY(many_writers_plain), TEST_ENTRY(many_writers_lz4),
-          TEST_ENTRY(many_writers_zstd), TEST_ENTRY(find_time), TEST_ENTRY(dump_formats))
+          TEST_ENTRY(many_writers_zstd), TEST_ENTRY(find_time), TEST_ENTRY(dump_formats),
+          TEST_ENTRY(reader_of_a_grown_and_sealed_segment))
