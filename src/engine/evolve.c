@@ -1,0 +1,315 @@
+// evolve.c - a stream or table whose definition has changed is taken over in place, as long as no
+// event is lost and none is read differently than before.
+//
+// Allowed: options that do not touch what was read (owner, version, compatibility, retention, idle
+// timeout, compression), comments, CHECKs (they hold at the edge, from now on), NOT NULL taken
+// away, new nullable columns after the present ones. Views are bound again to the new definition;
+// one whose plan stays the same keeps its state, any other is dropped and made again from the log,
+// as are all that read a keyed table with new columns (the table's rows are stored with all their
+// columns). Everything else is refused. Entry point: apply_evolve.
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/must.h"
+#include "engine/apply_int.h"
+
+static base_rc refuse(const plan_object *there, base_error *err, const char *what) {
+    base_fail(err, BASE_E_UNSUPPORTED, BASE_SQLSTATE_UNSUPPORTED,
+              "%s \"%s.%s\" cannot be changed like this: %s", plan_object_kind_name(there->kind),
+              there->schema, there->name, what);
+    base_error_hint(err, "Make a new %s with a higher version beside it, and move producers over.",
+                    plan_object_kind_name(there->kind));
+    return err->code;
+}
+
+static base_rc refuse_column(const plan_object *there, base_error *err, const char *column,
+                             const char *what) {
+    char text[256];
+    snprintf(text, sizeof text, "column \"%.100s\" %s", column, what);
+    return refuse(there, err, text);
+}
+
+static bool same_expr(const plan_expr *a, const plan_expr *b) {
+    if (a == NULL || b == NULL) return a == b;
+    return plan_expr_equal(a, b);
+}
+
+static base_rc compare_columns(const plan_object *there, const plan_object *wanted,
+                               base_error *err) {
+    uint32_t before = engine_declared_columns(there), after = engine_declared_columns(wanted);
+    for (uint32_t i = 0; i < before; i++) {
+        const plan_column *old = &there->columns[i];
+        if (plan_column_find(wanted, old->name) < 0)
+            return refuse_column(there, err, old->name, "would be lost");
+        const plan_column *new = &wanted->columns[i];
+        if (strcmp(old->name, new->name) != 0)
+            return refuse_column(there, err, new->name,
+                                 "stands before a present one: new columns come last");
+        if (!col_type_eq(&old->type, &new->type))
+            return refuse_column(there, err, old->name, "has another type");
+        if (!old->not_null && new->not_null)
+            return refuse_column(there, err, old->name,
+                                 "becomes NOT NULL, and stored events may have no value there");
+        if (!same_expr(old->default_value, new->default_value))
+            return refuse_column(there, err, old->name,
+                                 "has another DEFAULT, which would change stored events");
+    }
+    for (uint32_t i = before; i < after; i++)
+        if (wanted->columns[i].not_null)
+            return refuse_column(there, err, wanted->columns[i].name,
+                                 "is new and NOT NULL, and stored events have no value for it");
+    return BASE_OK;
+}
+
+static base_rc compare_objects(const plan_object *there, const plan_object *wanted,
+                               base_error *err) {
+    base_rc rc = compare_columns(there, wanted, err);
+    if (rc != BASE_OK) return rc;
+    bool same_key = there->nkey == wanted->nkey;
+    for (uint32_t k = 0; same_key && k < there->nkey; k++)
+        same_key = there->key[k] == wanted->key[k];
+    if (!same_key) return refuse(there, err, "its business key is another");
+    if (there->partitions != wanted->partitions)
+        return refuse(there, err, "the number of its partitions is fixed");
+    if (there->event_time != wanted->event_time || !same_expr(there->watermark, wanted->watermark))
+        return refuse(there, err, "its watermark is another, and stored standing follows from it");
+    if (there->effective_time != wanted->effective_time)
+        return refuse(there, err, "its effective time is another");
+    if (there->dedup_horizon_us != wanted->dedup_horizon_us)
+        return refuse(there, err, "its horizon for duplicates is another");
+    return BASE_OK;
+}
+
+static void say_change(apply *a, const plan_object *there, const plan_object *wanted) {
+    base_buf text = {0};
+    uint32_t before = engine_declared_columns(there), after = engine_declared_columns(wanted);
+    for (uint32_t i = before; i < after; i++)
+        base_buf_printf(&text, "%scolumn %s added", text.n > 0 ? ", " : "",
+                        wanted->columns[i].name);
+    for (uint32_t i = 0; i < before; i++)
+        if (there->columns[i].not_null && !wanted->columns[i].not_null)
+            base_buf_printf(&text, "%scolumn %s may be null", text.n > 0 ? ", " : "",
+                            wanted->columns[i].name);
+    if (there->nchecks != wanted->nchecks) {
+        base_buf_printf(&text, "%sCHECKs", text.n > 0 ? ", " : "");
+    } else {
+        for (uint32_t i = 0; i < there->nchecks; i++) {
+            if (same_expr(there->checks[i].expr, wanted->checks[i].expr)) continue;
+            base_buf_printf(&text, "%sCHECK %s", text.n > 0 ? ", " : "", wanted->checks[i].name);
+        }
+    }
+    for (uint32_t i = 0; i < wanted->noptions; i++) {
+        const char *old = plan_option_get(there, wanted->options[i].name);
+        if (old != NULL && strcmp(old, wanted->options[i].value) == 0) continue;
+        base_buf_printf(&text, "%s%s = '%s'", text.n > 0 ? ", " : "", wanted->options[i].name,
+                        wanted->options[i].value);
+    }
+    if (text.n == 0) base_buf_add_cstr(&text, "its text only");
+    apply_say(a, "changed %s %s.%s: %s", plan_object_kind_name(wanted->kind), wanted->schema,
+              wanted->name, base_buf_cstr(&text));
+    base_buf_deinit(&text);
+}
+
+// ---- what stands on it --------------------------------------------------------------------------
+
+static bool same_columns(const plan_object *a, const plan_object *b) {
+    if (a->ncolumns != b->ncolumns) return false;
+    for (uint32_t i = 0; i < a->ncolumns; i++)
+        if (strcmp(a->columns[i].name, b->columns[i].name) != 0 ||
+            !col_type_eq(&a->columns[i].type, &b->columns[i].type))
+            return false;
+    return true;
+}
+
+static bool same_plan(const plan_object *a, const plan_object *b) {
+    if (a->kind != PLAN_OBJECT_VIEW) return true;
+    if (!same_columns(a, b) || a->nview_key != b->nview_key) return false;
+    base_buf x = {0}, y = {0};
+    plan_node_print(a->plan, &x);
+    plan_node_print(b->plan, &y);
+    bool same = base_str_eq(base_buf_str(&x), base_buf_str(&y));
+    base_buf_deinit(&x);
+    base_buf_deinit(&y);
+    return same;
+}
+
+static bool reads_from(const plan_object *object, const bool *touched);
+
+typedef struct touch {
+    const bool *touched;
+    bool found;
+} touch;
+
+static void visit_touched(void *arg, const plan_node *scan) {
+    touch *t = arg;
+    if (t->touched[scan->object->id]) t->found = true;
+}
+
+static bool reads_from(const plan_object *object, const bool *touched) {
+    touch t = {touched, object->from != NULL && touched[object->from->id]};
+    if (object->kind == PLAN_OBJECT_VIEW) plan_node_scans(object->plan, visit_touched, &t);
+    return t.found;
+}
+
+// An object bound again to the catalogue as it is now, with id and comments of the old one.
+static base_rc bind_again(engine *e, const plan_object *old, plan_object **out, base_error *err) {
+    sql_statement *bound;
+    base_rc rc = engine_catalog_bind(e, old->schema, base_str_of(old->definition), &bound, err);
+    if (rc != BASE_OK) {
+        base_error_prefix(err, "\"%s.%s\"", old->schema, old->name);
+        return rc;
+    }
+    plan_object *object = bound->object;
+    object->id = old->id;
+    object->definition = old->definition;
+    if (old->comment != NULL) object = engine_object_with_comment(e, object, NULL, old->comment);
+    for (uint32_t i = 0; i < old->ncolumns; i++)
+        if (old->columns[i].comment != NULL && plan_column_find(object, old->columns[i].name) >= 0)
+            object = engine_object_with_comment(e, object, old->columns[i].name,
+                                                old->columns[i].comment);
+    *out = object;
+    return BASE_OK;
+}
+
+// Binds all that stands on the object `id` again, in memory. What can keep its state is replaced;
+// the first that cannot is returned in *changed (and nothing is kept of the work).
+static base_rc rebind_dependents(engine *e, uint32_t id, const plan_object **changed,
+                                 base_error *err) {
+    bool *touched = calloc(ENGINE_OBJECTS_MAX, sizeof *touched);
+    const plan_object **old = calloc(ENGINE_OBJECTS_MAX, sizeof *old);
+    must(touched != NULL && old != NULL);
+    uint32_t n = 0;
+    touched[id] = true;
+    *changed = NULL;
+    base_rc rc = BASE_OK;
+    for (uint32_t i = id + 1; rc == BASE_OK && *changed == NULL && i < e->next_id; i++) {
+        const plan_object *object = engine_catalog_by_id(e, i);
+        if (object == NULL || !reads_from(object, touched)) continue;
+        plan_object *bound;
+        rc = bind_again(e, object, &bound, err);
+        if (rc != BASE_OK) break;
+        if (!same_plan(object, bound)) {
+            *changed = object;
+            break;
+        }
+        touched[i] = true;
+        old[n++] = object;
+        engine_catalog_put(e, bound);
+    }
+    if (rc != BASE_OK || *changed != NULL)
+        for (uint32_t i = 0; i < n; i++) engine_catalog_put(e, (plan_object *)old[i]);
+    free(touched);
+    free(old);
+    return rc;
+}
+
+// All flows take the catalogue's present objects.
+static base_rc reopen_flows(engine *e, base_error *err) {
+    const plan_object **views = calloc(ENGINE_OBJECTS_MAX, sizeof *views);
+    must(views != NULL);
+    base_rc rc = BASE_OK;
+    for (uint32_t f = 0; rc == BASE_OK && f < e->nflows; f++) {
+        uint32_t n = 0;
+        for (uint32_t id = ENGINE_FIRST_USER_ID; id < e->next_id; id++) {
+            const plan_object *view = engine_catalog_by_id(e, id);
+            if (view != NULL && view->kind == PLAN_OBJECT_VIEW &&
+                engine_flow_of_view(e, id) == e->flows[f])
+                views[n++] = view;
+        }
+        rc = engine_flow_open_views(e->flows[f], n, views, err);
+    }
+    free(views);
+    return rc;
+}
+
+// ---- the whole ----------------------------------------------------------------------------------
+
+static base_rc drop_readers(apply *a, uint32_t id, base_error *err) {
+    for (uint32_t i = id + 1; i < a->engine->next_id; i++) {
+        const plan_object *object = engine_catalog_by_id(a->engine, i);
+        bool touched_id = false;
+        if (object != NULL) {
+            bool *touched = calloc(ENGINE_OBJECTS_MAX, sizeof *touched);
+            must(touched != NULL);
+            touched[id] = true;
+            touched_id = reads_from(object, touched);
+            free(touched);
+        }
+        if (!touched_id) continue;
+        apply_say(a, "dropped %s %s.%s, to be made again", plan_object_kind_name(object->kind),
+                  object->schema, object->name);
+        base_rc rc = apply_drop(a, object, true, err);
+        if (rc != BASE_OK) return rc;
+    }
+    return BASE_OK;
+}
+
+static bool log_was_cut(engine_stream *stream) {
+    for (uint32_t p = 0; p < log_stream_partitions(stream->log); p++)
+        if (log_begin(stream->log, p) > 0) return true;
+    return false;
+}
+
+static base_rc take_over(apply *a, const plan_object *there, plan_object *wanted, base_error *err) {
+    engine *e = a->engine;
+    engine_stream *stream = engine_stream_of(e, there);
+    must(stream != NULL);
+    bool rebuild = there->kind == PLAN_OBJECT_TABLE && there->nkey > 0 &&
+                   engine_declared_columns(there) != engine_declared_columns(wanted);
+    if (rebuild && log_was_cut(stream))
+        return refuse(there, err,
+                      "a new column means reading the table again from its log, whose beginning "
+                      "retention has deleted");
+    base_rc rc = rebuild ? drop_readers(a, there->id, err) : BASE_OK;
+    if (rc != BASE_OK) return rc;
+    engine_catalog_put(e, wanted);
+    for (;;) { // each round drops one view that cannot keep its state
+        const plan_object *changed;
+        rc = rebind_dependents(e, there->id, &changed, err);
+        if (rc != BASE_OK || changed == NULL) break;
+        apply_say(a, "dropped %s %s.%s, whose plan changes, to be made again",
+                  plan_object_kind_name(changed->kind), changed->schema, changed->name);
+        rc = apply_drop(a, changed, true, err);
+        if (rc != BASE_OK) break;
+    }
+    if (rc == BASE_OK) rc = engine_catalog_store(e, wanted, err);
+    if (rc != BASE_OK) {
+        engine_catalog_put(e, (plan_object *)there);
+        const plan_object *ignored;
+        base_error second;
+        if (rebind_dependents(e, there->id, &ignored, &second) != BASE_OK)
+            engine_say(e, ENGINE_ERROR, "%s", second.message);
+    }
+    const plan_object *now = engine_catalog_by_id(e, there->id);
+    plat_mutex_lock(&stream->lock);
+    stream->object = now;
+    plat_mutex_unlock(&stream->lock);
+    base_error flows_err;
+    base_rc flows = reopen_flows(e, &flows_err);
+    if (rc == BASE_OK && flows != BASE_OK) {
+        *err = flows_err;
+        rc = flows;
+    }
+    if (rc != BASE_OK) return rc;
+    log_stream_config config = engine_log_config(now);
+    log_stream *log;
+    return log_stream_open(e->log, log_stream_name(stream->log), &config, NULL, &log, err);
+}
+
+base_rc apply_evolve(apply *a, const plan_object *there, plan_object *wanted, base_error *err) {
+    base_rc rc = compare_objects(there, wanted, err);
+    if (rc != BASE_OK) return rc;
+    wanted->id = there->id;
+    // Comments by COMMENT ON stand, unless the new text brings its own.
+    if (wanted->comment == NULL && there->comment != NULL)
+        wanted = engine_object_with_comment(a->engine, wanted, NULL, there->comment);
+    for (uint32_t i = 0; i < engine_declared_columns(there); i++)
+        if (wanted->columns[i].comment == NULL && there->columns[i].comment != NULL)
+            wanted = engine_object_with_comment(a->engine, wanted, there->columns[i].name,
+                                                there->columns[i].comment);
+    rc = take_over(a, there, wanted, err);
+    if (rc == BASE_OK) say_change(a, there, wanted);
+    return rc;
+}

@@ -1,0 +1,285 @@
+// metrics.c - what Prometheus asks: counters of streams, flows, views and sinks, as text exposition
+// format 0.0.4. Each family is written as a whole (the format wants it so), so the walk over flows
+// or objects repeats for each. Entry point: engine_metrics.
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/must.h"
+#include "engine/system_int.h"
+
+static void family(base_buf *buf, const char *name, const char *type, const char *help) {
+    base_buf_printf(buf, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void label(base_buf *buf, const char *key, const char *value) {
+    base_buf_printf(buf, "%s=\"", key);
+    for (const char *p = value; *p != 0; p++) {
+        if (*p == '\\' || *p == '"') base_buf_add_byte(buf, '\\');
+        if (*p == '\n')
+            base_buf_add_cstr(buf, "\\n");
+        else
+            base_buf_add_byte(buf, (uint8_t)*p);
+    }
+    base_buf_add_byte(buf, '"');
+}
+
+static void object_label(base_buf *buf, const char *key, const plan_object *object) {
+    base_buf name = {0};
+    base_buf_printf(&name, "%s.%s", object->schema, object->name);
+    label(buf, key, base_buf_cstr(&name));
+    base_buf_deinit(&name);
+}
+
+static double unix_seconds(int64_t us) {
+    return ((double)us + (double)BASE_UNIX_EPOCH_US) / 1e6;
+}
+
+// ---- flows --------------------------------------------------------------------------------------
+
+typedef struct flow_facts {
+    const engine_flow *flow;
+    int64_t lag_us;
+    bool failing;
+} flow_facts;
+
+static uint32_t take_flows(engine *e, flow_facts *out) {
+    int64_t now_us = plat_wall_us(e->plat);
+    plat_mutex_lock(&e->flows_lock);
+    uint32_t n = e->nflows;
+    for (uint32_t i = 0; i < n; i++) {
+        int64_t since_us = e->flows[i]->pending_since_us;
+        out[i] =
+            (flow_facts){e->flows[i], since_us > 0 && now_us > since_us ? now_us - since_us : 0,
+                         e->flows[i]->error.code != BASE_OK};
+    }
+    plat_mutex_unlock(&e->flows_lock);
+    return n;
+}
+
+static void flow_value(base_buf *buf, const char *name, const engine_flow *flow, double value) {
+    base_buf_printf(buf, "%s{", name);
+    label(buf, "flow", flow->name);
+    base_buf_printf(buf, "} %.17g\n", value);
+}
+
+static void step_histogram(base_buf *buf, const engine_flow *flow) {
+    uint64_t seen = 0;
+    for (unsigned b = 0; b < 40; b++) {
+        seen += atomic_load(&flow->step_ns_buckets[b]);
+        if (b < 4 || b > 26) continue; // 16 us to 67 s
+        base_buf_add_cstr(buf, "weir_flow_step_seconds_bucket{");
+        label(buf, "flow", flow->name);
+        base_buf_printf(buf, ",le=\"%.9g\"} %llu\n", (double)(1ull << b) / 1e6,
+                        (unsigned long long)seen);
+    }
+    base_buf_add_cstr(buf, "weir_flow_step_seconds_bucket{");
+    label(buf, "flow", flow->name);
+    base_buf_printf(buf, ",le=\"+Inf\"} %llu\n", (unsigned long long)seen);
+    flow_value(buf, "weir_flow_step_seconds_sum", flow,
+               (double)atomic_load(&flow->step_ns_total) / 1e9);
+    flow_value(buf, "weir_flow_step_seconds_count", flow, (double)seen);
+}
+
+typedef struct flow_counter {
+    const char *name, *type, *help;
+    size_t offset;
+    double unit;
+} flow_counter;
+
+static void flow_metrics(engine *e, base_buf *buf) {
+    static const flow_counter counters[] = {
+        {"weir_flow_step", "gauge", "Number of the last committed step.",
+         offsetof(engine_flow, committed_step), 1},
+        {"weir_flow_rows_total", "counter", "Rows that steps have read since the start.",
+         offsetof(engine_flow, rows_in), 1},
+        {"weir_flow_commit_seconds_total", "counter", "Time spent in commits.",
+         offsetof(engine_flow, commit_ns_total), 1e-9},
+        {"weir_flow_duplicates_total", "counter", "Duplicates by business key.",
+         offsetof(engine_flow, duplicates), 1},
+        {"weir_flow_late_total", "counter", "Events below their partition's watermark.",
+         offsetof(engine_flow, late), 1},
+        {"weir_flow_faults_total", "counter", "Rows that an expression failed for.",
+         offsetof(engine_flow, faults), 1},
+    };
+    flow_facts *flows = calloc(ENGINE_FLOWS_MAX, sizeof *flows);
+    must(flows != NULL);
+    uint32_t n = take_flows(e, flows);
+    for (size_t c = 0; c < sizeof counters / sizeof *counters; c++) {
+        family(buf, counters[c].name, counters[c].type, counters[c].help);
+        for (uint32_t i = 0; i < n; i++) {
+            const void *at = (const char *)flows[i].flow + counters[c].offset;
+            flow_value(buf, counters[c].name, flows[i].flow,
+                       (double)atomic_load((const atomic_uint_fast64_t *)at) * counters[c].unit);
+        }
+    }
+    family(buf, "weir_flow_step_seconds", "histogram", "Time of a step, commit included.");
+    for (uint32_t i = 0; i < n; i++) step_histogram(buf, flows[i].flow);
+    family(buf, "weir_flow_lag_seconds", "gauge", "How long the oldest unread record has waited.");
+    for (uint32_t i = 0; i < n; i++)
+        flow_value(buf, "weir_flow_lag_seconds", flows[i].flow, (double)flows[i].lag_us / 1e6);
+    family(buf, "weir_flow_failing", "gauge", "1 while the flow's last step failed.");
+    for (uint32_t i = 0; i < n; i++)
+        flow_value(buf, "weir_flow_failing", flows[i].flow, flows[i].failing);
+    family(buf, "weir_flow_last_commit_timestamp_seconds", "gauge",
+           "When the last step committed.");
+    for (uint32_t i = 0; i < n; i++)
+        flow_value(buf, "weir_flow_last_commit_timestamp_seconds", flows[i].flow,
+                   unix_seconds(atomic_load(&flows[i].flow->committed_us)));
+    family(buf, "weir_state_bytes", "gauge", "Bytes of a flow's store in use.");
+    for (uint32_t i = 0; i < n; i++) {
+        state_stats stats;
+        state_store_stats(flows[i].flow->store, &stats);
+        flow_value(buf, "weir_state_bytes", flows[i].flow, (double)stats.bytes_used);
+    }
+    free(flows);
+}
+
+// ---- streams, views, sinks ----------------------------------------------------------------------
+
+typedef struct object_list {
+    const plan_object **objects;
+    uint32_t n;
+} object_list;
+
+static void collect(void *arg, const plan_object *object) {
+    object_list *list = arg;
+    if (object->kind == PLAN_OBJECT_SYSTEM) return;
+    if ((list->n & (list->n - 1)) == 0) { // full at powers of two
+        uint32_t cap = list->n == 0 ? 1 : list->n * 2;
+        list->objects = realloc(list->objects, cap * sizeof(plan_object *));
+        must(list->objects != NULL);
+    }
+    list->objects[list->n++] = object;
+}
+
+static void object_value(base_buf *buf, const char *name, const char *key,
+                         const plan_object *object, double value) {
+    base_buf_printf(buf, "%s{", name);
+    object_label(buf, key, object);
+    base_buf_printf(buf, "} %.17g\n", value);
+}
+
+static void stream_metrics(engine *e, const object_list *list, base_buf *buf) {
+    static const struct {
+        const char *name, *type, *help;
+    } families[] = {
+        {"weir_stream_records_total", "counter", "Records ever acknowledged."},
+        {"weir_stream_retained_records", "gauge", "Records in the log now."},
+        {"weir_stream_bytes", "gauge", "Bytes of the log on disk."},
+        {"weir_stream_quarantined_total", "counter", "Records refused by the contract."},
+    };
+    for (size_t f = 0; f < sizeof families / sizeof *families; f++) {
+        family(buf, families[f].name, families[f].type, families[f].help);
+        for (uint32_t i = 0; i < list->n; i++) {
+            engine_stream *stream = engine_stream_of(e, list->objects[i]);
+            if (stream == NULL) continue;
+            uint64_t values[4] = {0};
+            for (uint32_t p = 0; p < log_stream_partitions(stream->log); p++) {
+                values[0] += log_end(stream->log, p);
+                values[1] += log_end(stream->log, p) - log_begin(stream->log, p);
+                values[2] += log_bytes(stream->log, p);
+            }
+            plat_mutex_lock(&stream->lock);
+            if (stream->quarantine != NULL) values[3] = log_end(stream->quarantine, 0);
+            plat_mutex_unlock(&stream->lock);
+            object_value(buf, families[f].name, "stream", list->objects[i], (double)values[f]);
+        }
+    }
+}
+
+typedef struct view_facts {
+    const plan_object *object;
+    engine_standing standing;
+    uint64_t rows, corrections;
+} view_facts;
+
+static uint32_t take_views(engine *e, const object_list *list, view_facts *out) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < list->n; i++) {
+        if (list->objects[i]->kind != PLAN_OBJECT_VIEW) continue;
+        base_error err;
+        engine_view_snapshot snapshot;
+        view_facts facts = {.object = list->objects[i]};
+        if (engine_view_standing(e, facts.object, &facts.standing, &err) != BASE_OK) continue;
+        if (engine_view_snapshot_open(e, facts.object, &snapshot, &err) != BASE_OK) continue;
+        facts.rows = snapshot.nrows;
+        facts.corrections = snapshot.corrections;
+        engine_view_snapshot_close(&snapshot);
+        out[n++] = facts;
+    }
+    return n;
+}
+
+static void view_metrics(engine *e, const object_list *list, base_buf *buf) {
+    view_facts *views = calloc(list->n + 1, sizeof *views);
+    must(views != NULL);
+    uint32_t n = take_views(e, list, views);
+    family(buf, "weir_view_rows", "gauge", "Rows of the view.");
+    for (uint32_t i = 0; i < n; i++)
+        object_value(buf, "weir_view_rows", "view", views[i].object, (double)views[i].rows);
+    family(buf, "weir_view_corrections_total", "counter", "Changes to rows that were final.");
+    for (uint32_t i = 0; i < n; i++)
+        object_value(buf, "weir_view_corrections_total", "view", views[i].object,
+                     (double)views[i].corrections);
+    family(buf, "weir_view_lag_seconds", "gauge", "Wait of the oldest record not yet in the view.");
+    for (uint32_t i = 0; i < n; i++)
+        object_value(buf, "weir_view_lag_seconds", "view", views[i].object,
+                     (double)views[i].standing.lag_us / 1e6);
+    family(buf, "weir_view_fresh", "gauge", "1 if the view is within its freshness objective.");
+    for (uint32_t i = 0; i < n; i++)
+        object_value(buf, "weir_view_fresh", "view", views[i].object, views[i].standing.fresh);
+    family(buf, "weir_view_watermark_timestamp_seconds", "gauge", "Event time known complete.");
+    for (uint32_t i = 0; i < n; i++) {
+        int64_t us = views[i].standing.watermark_us;
+        if (us == ENGINE_NO_WATERMARK || us == ENGINE_END_OF_TIME) continue;
+        object_value(buf, "weir_view_watermark_timestamp_seconds", "view", views[i].object,
+                     unix_seconds(us));
+    }
+    free(views);
+}
+
+static void sink_metrics(engine *e, const object_list *list, base_buf *buf) {
+    static const struct {
+        const char *name, *type, *help;
+    } families[] = {
+        {"weir_sink_delivered_total", "counter", "Rows delivered."},
+        {"weir_sink_failed_total", "counter", "Deliveries that failed."},
+        {"weir_sink_behind_steps", "gauge", "Steps of the view not yet delivered."},
+    };
+    for (size_t f = 0; f < sizeof families / sizeof *families; f++) {
+        family(buf, families[f].name, families[f].type, families[f].help);
+        for (uint32_t i = 0; i < list->n; i++) {
+            if (list->objects[i]->kind != PLAN_OBJECT_SINK) continue;
+            engine_sink_status status;
+            uint64_t step, view_step;
+            base_error err;
+            if (engine_sink_status_of(e, list->objects[i], &step, &status, &err) != BASE_OK ||
+                engine_view_step(e, list->objects[i]->from, &view_step, &err) != BASE_OK)
+                continue;
+            double values[3] = {(double)status.delivered, (double)status.failed,
+                                view_step > step ? (double)(view_step - step) : 0};
+            object_value(buf, families[f].name, "sink", list->objects[i], values[f]);
+        }
+    }
+}
+
+void engine_metrics(engine *e, base_buf *buf) {
+    family(buf, "weir_build_info", "gauge", "The version that runs.");
+    base_buf_printf(buf, "weir_build_info{version=\"%s\"} 1\n", WEIR_VERSION);
+    family(buf, "weir_uptime_seconds", "gauge", "Seconds since the directory was opened.");
+    base_buf_printf(buf, "weir_uptime_seconds %.6f\n",
+                    (double)(plat_wall_us(e->plat) - e->started_us) / 1e6);
+    object_list list = {0};
+    engine_objects(e, collect, &list);
+    stream_metrics(e, &list, buf);
+    flow_metrics(e, buf);
+    view_metrics(e, &list, buf);
+    sink_metrics(e, &list, buf);
+    state_stats stats;
+    state_store_stats(e->meta, &stats);
+    family(buf, "weir_catalog_bytes", "gauge", "Bytes of the catalogue's store in use.");
+    base_buf_printf(buf, "weir_catalog_bytes %llu\n", (unsigned long long)stats.bytes_used);
+    free(list.objects);
+}

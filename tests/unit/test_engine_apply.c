@@ -1,0 +1,175 @@
+// Applying a file of statements to a directory, again and again as it changes; checking a file.
+
+#include "engine_bench.h"
+
+static const char *apply_text(bench *b, const char *text) {
+    static base_buf report;
+    base_buf_clear(&report);
+    base_error err = {0};
+    if (engine_apply(&b->session, base_str_of(text), &report, &err) != BASE_OK)
+        base_buf_printf(&report, "ERROR %s: %s", err.sqlstate, err.message);
+    return base_buf_cstr(&report);
+}
+
+#define SCHEMA "CREATE SCHEMA s;\n"
+#define STREAM                                                                                     \
+    "CREATE STREAM s.e (id BIGINT NOT NULL, k INT, v INT, PRIMARY KEY (id)) WITH (version = 1);\n"
+#define VIEW "CREATE MATERIALIZED VIEW s.sums AS SELECT k, sum(v) AS total FROM s.e GROUP BY k;\n"
+#define TOP  "CREATE MATERIALIZED VIEW s.big AS SELECT k, total FROM s.sums WHERE total > 5;\n"
+#define TABLE                                                                                      \
+    "CREATE TABLE s.names (k INT NOT NULL, name TEXT, PRIMARY KEY (k));\n"                         \
+    "INSERT INTO s.names VALUES (1, 'one'), (2, 'two');\n"
+
+static void feed(bench *b) {
+    ingest(b, "s.e",
+           "{\"id\":1,\"k\":1,\"v\":3}\n{\"id\":2,\"k\":1,\"v\":4}\n{\"id\":3,\"k\":2,\"v\":1}\n");
+    flush(b);
+}
+
+TEST(a_file_twice) {
+    bench b;
+    if (!bench_start(&b, NULL, false)) return;
+    EXPECT_EQ_STR(apply_text(&b, SCHEMA STREAM VIEW TABLE),
+                  "created schema s\ncreated stream s.e\ncreated materialized view s.sums\n"
+                  "created table s.names\nINSERT 0 2 into s.names\n");
+    feed(&b);
+    // White space, comments and letter case do not count.
+    EXPECT_EQ_STR(
+        apply_text(
+            &b, SCHEMA STREAM
+            "-- the sums\ncreate materialized view s.sums /* here */ AS\n  SELECT k,sum( v ) "
+            "AS total FROM s.e GROUP BY k;\n" TABLE),
+        "unchanged schema s\nunchanged stream s.e\nunchanged materialized view s.sums\n"
+        "unchanged table s.names\nskipped INSERT INTO s.names: it was there before\n");
+    EXPECT_EQ_STR(ask(&b, "SELECT k, total FROM s.sums ORDER BY 1"), "1|7\n2|1");
+    EXPECT_EQ_STR(ask(&b, "SELECT k, name FROM s.names ORDER BY 1"), "1|one\n2|two");
+    EXPECT_EQ_STR(apply_text(&b, SCHEMA STREAM),
+                  "unchanged schema s\nunchanged stream s.e\n"
+                  "left materialized view s.sums, which the file does not name\n"
+                  "left table s.names, which the file does not name\n");
+    bench_stop(&b);
+}
+
+TEST(a_changed_view_is_made_again) {
+    bench b;
+    if (!bench_start(&b, NULL, false)) return;
+    apply_text(&b, SCHEMA STREAM VIEW TOP);
+    feed(&b);
+    EXPECT_EQ_STR(ask(&b, "SELECT * FROM s.big"), "1|7");
+    // The view that stands on it is not in the file, and comes back too.
+    EXPECT_EQ_STR(
+        apply_text(&b, SCHEMA STREAM "CREATE MATERIALIZED VIEW s.sums AS SELECT k, sum(v) + 10 AS "
+                                     "total FROM s.e GROUP BY k;"),
+        "unchanged schema s\nunchanged stream s.e\n"
+        "dropped materialized view s.big, which stands on s.sums\n"
+        "replaced materialized view s.sums: its text has changed; its history comes from the log\n"
+        "made materialized view s.big again\n");
+    flush(&b);
+    EXPECT_EQ_STR(ask(&b, "SELECT * FROM s.sums ORDER BY 1"), "1|17\n2|11");
+    EXPECT_EQ_STR(ask(&b, "SELECT * FROM s.big ORDER BY 1"), "1|17\n2|11");
+    if (!bench_reopen(&b)) return;
+    EXPECT_EQ_STR(ask(&b, "SELECT * FROM s.big ORDER BY 1"), "1|17\n2|11");
+    // One that cannot be made leaves the old one.
+    EXPECT_EQ_STR(apply_text(&b, SCHEMA STREAM "\nCREATE MATERIALIZED VIEW s.sums AS SELECT nope "
+                                               "FROM s.e;"),
+                  "unchanged schema s\nunchanged stream s.e\nERROR 42703: line 4: column \"nope\" "
+                  "does not exist");
+    EXPECT_EQ_STR(ask(&b, "SELECT * FROM s.sums ORDER BY 1"), "1|17\n2|11");
+    bench_stop(&b);
+}
+
+TEST(a_contract_grows) {
+    bench b;
+    if (!bench_start(&b, NULL, false)) return;
+    apply_text(&b, SCHEMA STREAM VIEW TOP "CREATE MATERIALIZED VIEW s.all AS SELECT * FROM s.e;");
+    feed(&b);
+    EXPECT_EQ_STR(
+        apply_text(&b, SCHEMA
+                   "CREATE STREAM s.e (id BIGINT NOT NULL, k INT, v INT, note TEXT, PRIMARY KEY "
+                   "(id)) WITH (version = 2, owner = 'us');\n" VIEW TOP
+                   "CREATE MATERIALIZED VIEW s.all AS SELECT * FROM s.e;"),
+        "unchanged schema s\n"
+        "dropped materialized view s.all, whose plan changes, to be made again\n"
+        "changed stream s.e: column note added, version = '2', owner = 'us'\n"
+        "unchanged materialized view s.sums\nunchanged materialized view s.big\n"
+        "created materialized view s.all\n");
+    ingest(&b, "s.e", "{\"id\":4,\"k\":2,\"v\":9,\"note\":\"new\"}\n{\"id\":1,\"k\":1,\"v\":3}\n");
+    flush(&b);
+    EXPECT_EQ_STR(ask(&b, "SELECT * FROM s.sums ORDER BY 1"), "1|7\n2|10");
+    EXPECT_EQ_STR(ask(&b, "SELECT * FROM s.big ORDER BY 1"), "1|7\n2|10");
+    EXPECT_EQ_STR(ask(&b, "SELECT * FROM s.all ORDER BY id"),
+                  "1|1|3|null\n2|1|4|null\n3|2|1|null\n4|2|9|new");
+    if (!bench_reopen(&b)) return;
+    EXPECT_EQ_STR(ask(&b, "SELECT id, note FROM s.e WHERE note IS NOT NULL"), "4|new");
+    EXPECT_EQ_STR(ask(&b, "SELECT * FROM s.sums ORDER BY 1"), "1|7\n2|10");
+    bench_stop(&b);
+}
+
+TEST(a_contract_may_not_lose) {
+    bench b;
+    if (!bench_start(&b, NULL, false)) return;
+    apply_text(&b, SCHEMA STREAM VIEW);
+    EXPECT_EQ_STR(
+        apply_text(&b, "CREATE STREAM s.e (id BIGINT NOT NULL, k INT, PRIMARY KEY (id));"),
+        "ERROR 0A000: line 1: stream \"s.e\" cannot be changed like this: column \"v\" "
+        "would be lost");
+    EXPECT_EQ_STR(
+        apply_text(&b,
+                   "CREATE STREAM s.e (id BIGINT NOT NULL, k INT, v BIGINT, PRIMARY KEY (id));"),
+        "ERROR 0A000: line 1: stream \"s.e\" cannot be changed like this: column \"v\" has another "
+        "type");
+    EXPECT_EQ_STR(
+        apply_text(&b, "CREATE STREAM s.e (id BIGINT NOT NULL, k INT, v INT, n INT NOT "
+                       "NULL, PRIMARY KEY (id));"),
+        "ERROR 0A000: line 1: stream \"s.e\" cannot be changed like this: column \"n\" is "
+        "new and NOT NULL, and stored events have no value for it");
+    EXPECT_EQ_STR(apply_text(&b, "CREATE TABLE s.e (id BIGINT NOT NULL, PRIMARY KEY (id));"),
+                  "ERROR 42P07: line 1: \"s.e\" is a stream here, and the file wants a table");
+    EXPECT_EQ_STR(
+        apply_text(&b, "DROP STREAM s.e;"),
+        "ERROR 0A000: line 1: a file that is applied says what should be there: DROP does "
+        "not belong in it");
+    bench_stop(&b);
+}
+
+TEST(a_table_grows) {
+    bench b;
+    if (!bench_start(&b, NULL, false)) return;
+    apply_text(&b, SCHEMA TABLE
+               "CREATE MATERIALIZED VIEW s.upper AS SELECT k, upper(name) AS u FROM s.names;");
+    flush(&b);
+    EXPECT_EQ_STR(ask(&b, "SELECT * FROM s.upper ORDER BY 1"), "1|ONE\n2|TWO");
+    EXPECT_EQ_STR(
+        apply_text(&b, "CREATE TABLE s.names (k INT NOT NULL, name TEXT, lang TEXT, PRIMARY KEY "
+                       "(k));"),
+        "dropped materialized view s.upper, to be made again\n"
+        "changed table s.names: column lang added\nmade materialized view s.upper again\n");
+    EXPECT_EQ_STR(ask(&b, "INSERT INTO s.names VALUES (2, 'zwei', 'de')"), "INSERT 0 1");
+    flush(&b);
+    EXPECT_EQ_STR(ask(&b, "SELECT * FROM s.upper ORDER BY 1"), "1|ONE\n2|ZWEI");
+    EXPECT_EQ_STR(ask(&b, "SELECT * FROM s.names ORDER BY 1"), "1|one|null\n2|zwei|de");
+    bench_stop(&b);
+}
+
+TEST(checking) {
+    base_buf report = {0};
+    size_t n;
+    base_error err = {0};
+    REQUIRE_OK(engine_check(BASE_STR(SCHEMA STREAM VIEW TOP TABLE), "f.sql", &report, &n, &err));
+    EXPECT_EQ_INT(n, 0);
+    EXPECT_EQ_STR(base_buf_cstr(&report), "");
+    REQUIRE_OK(engine_check(BASE_STR(SCHEMA STREAM
+                                     "\nSELECT nope FROM s.e;\n-- \xc3\xa4\nSELECT\n  'x' + ;\n"
+                                     "SELECT id FROM s.e;\nSELECT * FROM s.f;"),
+                            "f.sql", &report, &n, &err));
+    EXPECT_EQ_INT(n, 3);
+    EXPECT_EQ_STR(base_buf_cstr(&report),
+                  "f.sql:4:8: error: column \"nope\" does not exist [42703]\n"
+                  "f.sql:7:9: error: syntax error at end of input [42601]\n"
+                  "f.sql:9:15: error: relation \"s.f\" does not exist [42P01]\n");
+    base_buf_deinit(&report);
+}
+
+TEST_MAIN(TEST_ENTRY(a_file_twice), TEST_ENTRY(a_changed_view_is_made_again),
+          TEST_ENTRY(a_contract_grows), TEST_ENTRY(a_contract_may_not_lose),
+          TEST_ENTRY(a_table_grows), TEST_ENTRY(checking))
