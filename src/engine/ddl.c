@@ -11,6 +11,7 @@
 
 #include "base/must.h"
 #include "engine/catalog_int.h"
+#include "engine/recon_int.h"
 #include "engine/system_int.h"
 
 static base_rc exists_error(const plan_object *object, base_error *err) {
@@ -166,6 +167,7 @@ base_rc engine_drop_object(engine *e, const plan_object *object, bool cascade, b
         if (object->kind == PLAN_OBJECT_STREAM || object->kind == PLAN_OBJECT_TABLE)
             rc = engine_stream_drop(e, object, err);
         if (object->kind == PLAN_OBJECT_SINK) rc = engine_sink_forget(e, object, err);
+        if (object->kind == PLAN_OBJECT_RECONCILIATION) rc = engine_recon_forget(e, object->id, err);
     }
     if (report != NULL)
         base_buf_printf(report, "dropped %s %s.%s\n", plan_object_kind_name(object->kind),

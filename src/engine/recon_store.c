@@ -29,12 +29,15 @@
     }
 
 const plan_column engine_recon_columns[ENGINE_RECON_NCOLUMNS] = {
-    TEXT_COLUMN("schema"),     TEXT_COLUMN("name"),       TEXT_COLUMN("view"),
-    TEXT_COLUMN("path"),       TEXT_COLUMN("format"),     TEXT_COLUMN("every"),
-    TEXT_COLUMN("key"),        TEXT_COLUMN("compare"),    INT8_COLUMN("run"),
-    TIME_COLUMN("started_at"), TIME_COLUMN("as_of"),      INT8_COLUMN("matched"),
-    INT8_COLUMN("missing"),    INT8_COLUMN("unexpected"), INT8_COLUMN("differing"),
-    INT8_COLUMN("duplicate"),  TEXT_COLUMN("error"),
+    TEXT_COLUMN("schema"),    TEXT_COLUMN("name"),
+    TEXT_COLUMN("view"),      TEXT_COLUMN("path"),
+    TEXT_COLUMN("format"),    {.name = "every", .type = {.kind = COL_INTERVAL}},
+    TEXT_COLUMN("key"),       TEXT_COLUMN("compare"),
+    INT8_COLUMN("run"),       TIME_COLUMN("started_at"),
+    TIME_COLUMN("as_of"),     INT8_COLUMN("matched"),
+    INT8_COLUMN("missing"),   INT8_COLUMN("unexpected"),
+    INT8_COLUMN("differing"), INT8_COLUMN("duplicate"),
+    TEXT_COLUMN("error"),
 };
 
 const plan_column engine_recon_runs_columns[ENGINE_RECON_RUNS_NCOLUMNS] = {
@@ -423,10 +426,12 @@ static void add_definition(listing *l, const plan_object *object) {
     col_builder_set_str(b, 3, base_str_of(object->path));
     col_builder_set_str(b, 4, base_str_of(object->format));
     if (object->every_us > 0) {
-        base_interval every = {.us = object->every_us};
-        char text[BASE_INTERVAL_TEXT_MAX];
-        base_interval_format(&every, text);
-        col_builder_set_str(b, 5, base_str_of(base_arena_strdup(l->arena, text)));
+        col_vec every;
+        col_vec_init(&every, l->arena, col_type_of(COL_INTERVAL), 1);
+        col_interval(&every)[0] =
+            (base_interval){.us = object->every_us % BASE_US_PER_DAY,
+                            .days = (int32_t)(object->every_us / BASE_US_PER_DAY)};
+        col_builder_set(b, 5, &every, 0);
     }
     buf = (base_buf){0};
     for (uint32_t i = 0; i < object->nrecon_key; i++)

@@ -12,6 +12,7 @@
 
 #include "base/must.h"
 #include "engine/setting_int.h"
+#include "engine/recon_int.h"
 #include "engine/system_int.h"
 
 #define RAW_BYTES_SHOWN 4096u // of a quarantined record
@@ -346,39 +347,32 @@ static base_rc fill_sinks(system_rows *r, base_error *err) {
     return BASE_OK;
 }
 
-static void column_list(system_rows *r, const char *cell, const plan_object *view, uint32_t n,
-                        const uint32_t *columns) {
-    base_buf text = {0};
-    for (uint32_t i = 0; i < n; i++)
-        base_buf_printf(&text, "%s%s", i > 0 ? ", " : "", view->columns[columns[i]].name);
-    system_copy(r, cell, base_buf_str(&text));
-    base_buf_deinit(&text);
+// Rows of recon_store.c, which are this object's columns in order.
+static base_rc copy_recon_rows(system_rows *r,
+                               base_rc (*rows_of)(engine *e, base_arena *arena,
+                                                  const col_batch **rows, base_error *err),
+                               base_error *err) {
+    const col_batch *rows;
+    base_rc rc = rows_of(r->engine, r->arena, &rows, err);
+    for (uint32_t row = 0; rc == BASE_OK && row < rows->nrows; row++) {
+        must(rows->ncols == r->object->ncolumns);
+        system_row(r);
+        for (uint32_t i = 0; i < rows->ncols; i++)
+            col_builder_set(r->builder, i, &rows->cols[i], row);
+    }
+    return rc;
 }
 
 static base_rc fill_reconciliations(system_rows *r, base_error *err) {
-    uint32_t n;
-    const plan_object **objects = system_objects(r, &n);
-    for (uint32_t i = 0; i < n; i++) {
-        const plan_object *object = objects[i];
-        if (object->kind != PLAN_OBJECT_RECONCILIATION) continue;
-        int64_t last_us = 0;
-        bool found;
-        base_rc rc = engine_reconcile_last_run(r->engine, object, &last_us, &found, err);
-        if (rc != BASE_OK) return rc;
-        system_row(r);
-        system_text(r, "schema", object->schema);
-        system_text(r, "name", object->name);
-        system_printf(r, "view", "%s.%s", object->from->schema, object->from->name);
-        system_text(r, "path", object->path);
-        system_text(r, "format", object->format);
-        column_list(r, "key", object->from, object->nrecon_key, object->recon_key);
-        uint32_t *compared = base_arena_array(r->arena, uint32_t, object->ncompare + 1);
-        for (uint32_t c = 0; c < object->ncompare; c++) compared[c] = object->compare[c].column;
-        column_list(r, "compare", object->from, object->ncompare, compared);
-        if (object->every_us > 0) system_us(r, "every", object->every_us);
-        if (found) system_i64(r, "last_scheduled", last_us);
-    }
-    return BASE_OK;
+    return copy_recon_rows(r, engine_recon_rows, err);
+}
+
+static base_rc fill_reconciliation_runs(system_rows *r, base_error *err) {
+    return copy_recon_rows(r, engine_recon_runs_rows, err);
+}
+
+static base_rc fill_reconciliation_result(system_rows *r, base_error *err) {
+    return copy_recon_rows(r, engine_recon_result_rows, err);
 }
 
 // ---- quarantine ---------------------------------------------------------------------------------
@@ -735,9 +729,10 @@ const system_def system_weir_defs[] = {
      "delivered bigint, failed bigint, last_error text?, last_report timestamptz?",
      fill_sinks, "sinks and how far they have delivered"},
     {15007, "weir", "reconciliations",
-     "schema name, name name, view text, path text?, format text?, key text, compare text, "
-     "every interval?, last_scheduled timestamptz?",
-     fill_reconciliations, "reconciliations"},
+     "schema text, name text, view text, path text, format text, every interval?, key text, "
+     "compare text, run bigint?, started_at timestamptz?, as_of timestamptz?, matched bigint?, "
+     "missing bigint?, unexpected bigint?, differing bigint?, duplicate bigint?, error text?",
+     fill_reconciliations, "reconciliations and their last run"},
     {15008, "weir", "quarantine",
      "id text, stream text?, flow text?, partition integer?, log_offset bigint?, stage text, "
      "received_at timestamptz?, sqlstate text?, cause text?, field text?, source text?, "
@@ -763,5 +758,16 @@ const system_def system_weir_defs[] = {
      "schema name, view name, step bigint, as_of timestamptz?, watermark timestamptz?, "
      "lag interval?, fresh boolean",
      fill_standing, "how fresh and how final each view is"},
+    {15015, "weir", "reconciliation_runs",
+     "schema text, name text, run bigint, started_at timestamptz, as_of timestamptz?, step bigint, "
+     "watermark timestamptz?, record_rows bigint, view_rows bigint, matched bigint, "
+     "missing bigint, unexpected bigint, differing bigint, duplicate bigint, skipped bigint, "
+     "path text, file_bytes bigint, file_digest text?, error text?",
+     fill_reconciliation_runs, "each run of a reconciliation that is kept"},
+    {15016, "weir", "reconciliation_result",
+     "schema text, name text, run bigint, as_of timestamptz?, kind text, rows bigint, key text?, "
+     "column_name text?, view_value text?, record_value text?, difference text?, status text?",
+     fill_reconciliation_result,
+     "what the runs found: rows by kind, and each row that does not match"},
 };
 const size_t system_weir_def_count = sizeof system_weir_defs / sizeof *system_weir_defs;
