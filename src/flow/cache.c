@@ -215,7 +215,7 @@ void flow_record_encode(const flow_cache *cache, flow_record *record, base_buf *
         const acc_spec *spec = &cache->specs[i];
         if (!spec->string) continue;
         base_str s = acc_has(spec, block) ? *acc_string(spec, block) : (base_str){NULL, 0};
-        *acc_string(spec, buf->p + begin) = (base_str){NULL, 0}; // no addresses on disk
+        memset(buf->p + begin + spec->offset, 0, sizeof s); // no addresses on disk
         base_buf_add_u32le(buf, (uint32_t)s.n);
         base_buf_add_str(buf, s);
     }
