@@ -223,6 +223,7 @@ static base_rc bind_case(sql_binder *binder, const sql_tree *body, const plan_ex
     if (arg_tree != NULL) {
         SQL_TRY(sql_bind_expr(binder, arg_tree, &arg));
         SQL_TRY(sql_settle(ctx, &arg));
+        SQL_TRY(sql_spend(ctx, arg, n, position));
     }
     plan_expr *expr = sql_expr(ctx, PLAN_EXPR_CASE, boolean(), 2 * n + 1, position);
     const plan_expr **results = base_arena_array(ctx->arena, const plan_expr *, n + 1);
@@ -291,6 +292,8 @@ static base_rc bind_min_max(sql_binder *binder, const sql_tree *body, const plan
     const plan_expr *best = args.items[0];
     for (uint32_t i = 1; i < args.n; i++) {
         const plan_expr *item = args.items[i];
+        SQL_TRY(sql_spend(ctx, best, 3, position));
+        SQL_TRY(sql_spend(ctx, item, 3, position));
         plan_expr *expr = sql_expr(ctx, PLAN_EXPR_CASE, type, 5, position);
         plan_expr *null = sql_expr(ctx, PLAN_EXPR_IS_NULL, boolean(), 1, position);
         null->args[0] = item;
@@ -546,6 +549,11 @@ static base_rc between(const op_form *form, bool symmetric, bool is_not, const p
     SQL_TRY(sql_bind_expr(form->binder, form->left, &value));
     SQL_TRY(bind_list(form->binder, sql_get(sql_body(form->right), "items"), &bounds));
     must(bounds.n == 2);
+    SQL_TRY(sql_spend(ctx, value, symmetric ? 4 : 2, form->position));
+    if (symmetric) {
+        SQL_TRY(sql_spend(ctx, bounds.items[0], 2, form->position));
+        SQL_TRY(sql_spend(ctx, bounds.items[1], 2, form->position));
+    }
     for (int side = 0; side < (symmetric ? 2 : 1); side++) {
         SQL_TRY(
             sql_operator(ctx, ">=", value, bounds.items[side], form->position, &parts[2 * side]));
@@ -602,6 +610,7 @@ static base_rc bind_nullif(const op_form *form, const plan_expr **out) {
     const plan_expr *left, *right;
     SQL_TRY(sql_bind_expr(form->binder, form->left, &left));
     SQL_TRY(sql_bind_expr(form->binder, form->right, &right));
+    SQL_TRY(sql_spend(ctx, left, 2, form->position));
     plan_expr *expr = sql_expr(ctx, PLAN_EXPR_CASE, left->type, 3, form->position);
     SQL_TRY(sql_operator(ctx, "=", left, right, form->position, &expr->args[0]));
     SQL_TRY(sql_settle(ctx, &left));

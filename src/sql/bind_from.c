@@ -72,6 +72,10 @@ static base_rc add_columns(sql_ctx *ctx, piece *p, sql_rel rel, const sql_tree *
 static base_rc bind_cte(sql_binder *binder, const sql_cte *cte, const sql_tree *alias,
                         int32_t position, piece *out) {
     sql_ctx *ctx = binder->ctx;
+    if (++ctx->cte_uses > SQL_CTE_USES_MAX)
+        return sql_fail(ctx, position, BASE_E_LIMIT, "54001",
+                        "statement is too complex: WITH queries are used more than %u times",
+                        SQL_CTE_USES_MAX);
     SQL_TRY(sql_bind_query(ctx, cte->query, NULL, cte->outer, NULL, &out->node));
     const sql_tree *name = cte->aliases == NULL ? NULL : cte->aliases->child;
     for (uint32_t i = 0; name != NULL; name = name->next, i++) {

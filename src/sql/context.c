@@ -50,3 +50,28 @@ base_rc sql_enter(sql_ctx *ctx, int32_t position) {
     return sql_fail(ctx, position, BASE_E_LIMIT, "54001",
                     "statement is nested too deeply (more than %u levels)", SQL_BIND_DEPTH_MAX);
 }
+
+typedef struct counter {
+    uint32_t n, cap;
+} counter;
+
+static bool count_node(const plan_expr *expr, void *arg) {
+    (void)expr;
+    counter *count = arg;
+    return ++count->n >= count->cap;
+}
+
+uint32_t sql_expr_size(const plan_expr *expr, uint32_t cap) {
+    counter count = {0, cap};
+    plan_expr_any(expr, count_node, &count);
+    return count.n;
+}
+
+base_rc sql_spend(sql_ctx *ctx, const plan_expr *expr, uint32_t times, int32_t position) {
+    uint64_t copied = ctx->copied + (uint64_t)sql_expr_size(expr, SQL_COPIED_MAX) * times;
+    if (copied > SQL_COPIED_MAX)
+        return sql_fail(ctx, position, BASE_E_LIMIT, "54001",
+                        "statement is too complex: an operand nested here is needed too often");
+    ctx->copied = (uint32_t)copied;
+    return BASE_OK;
+}

@@ -212,18 +212,19 @@ static plan_node *push_join(sql_ctx *ctx, const plan_node *join, sql_exprs *cond
     return with_filter(ctx, node, &parts.above);
 }
 
-static void add_substituted(sql_ctx *ctx, sql_exprs *out, const sql_exprs *conditions,
-                            const plan_expr *const *map) {
-    for (uint32_t i = 0; i < conditions->n; i++)
-        sql_exprs_add(ctx, out, plan_expr_substitute(ctx->arena, conditions->items[i], map));
-}
-
 static plan_node *push_project(sql_ctx *ctx, const plan_node *node, sql_exprs *conditions) {
-    sql_exprs below = {0};
-    add_substituted(ctx, &below, conditions, node->exprs);
+    sql_exprs below = {0}, above = {0};
+    for (uint32_t i = 0; i < conditions->n; i++) {
+        const plan_expr *pushed =
+            plan_expr_substitute(ctx->arena, conditions->items[i], node->exprs);
+        // What a column stands for is written out at each use; through many projections that could
+        // double at each.
+        bool small = sql_expr_size(pushed, SQL_PUSHED_MAX) < SQL_PUSHED_MAX;
+        sql_exprs_add(ctx, small ? &below : &above, small ? pushed : conditions->items[i]);
+    }
     plan_node *copy = copy_node(ctx, node);
     copy->inputs[0] = sql_push_filters(ctx, node->inputs[0], &below);
-    return copy;
+    return with_filter(ctx, copy, &above);
 }
 
 static plan_node *push_filter(sql_ctx *ctx, const plan_node *node, sql_exprs *conditions) {

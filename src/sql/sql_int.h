@@ -10,8 +10,11 @@
 #define SQL_TEXT_BYTES_MAX (4u << 20) // of one statement
 #define SQL_CHAIN_MAX      8000u      // tokens that may nest into one another; bounds parser stacks
 #define SQL_PARENS_MAX     300u
-#define SQL_TREE_DEPTH_MAX 6000u // of the parse tree's JSON
-#define SQL_BIND_DEPTH_MAX 800u  // of expressions and queries
+#define SQL_TREE_DEPTH_MAX 6000u   // of the parse tree's JSON
+#define SQL_BIND_DEPTH_MAX 800u    // of expressions and queries
+#define SQL_COPIED_MAX     200000u // nodes of expressions that a form uses twice, in a statement
+#define SQL_CTE_USES_MAX   200u    // WITH queries are inlined, so uses of uses multiply
+#define SQL_PUSHED_MAX     2000u   // nodes of a condition pushed below a projection
 #define SQL_PARAMS_MAX     65535u
 #define SQL_COLUMNS_MAX    1600u // as PostgreSQL's limit of columns
 
@@ -54,6 +57,8 @@ typedef struct sql_ctx {
     col_type *params;
     bool in_view; // functions of time, session and host are refused
     const char *view_word;
+    uint32_t copied;   // expression nodes that stand in a plan a second time: see sql_spend
+    uint32_t cte_uses; // WITH queries put in their places
 } sql_ctx;
 
 int32_t sql_position(const sql_ctx *ctx, int64_t fragment_offset); // 0 if unknown (negative)
@@ -73,6 +78,13 @@ BASE_MUST_USE base_rc sql_enter(sql_ctx *ctx, int32_t position); // then sql_lea
 static inline void sql_leave(sql_ctx *ctx) {
     ctx->depth--;
 }
+
+// Nodes of an expression, counted up to cap.
+uint32_t sql_expr_size(const plan_expr *expr, uint32_t cap);
+// For forms that use an operand more than once (BETWEEN, CASE x, NULLIF, GREATEST): nested, they
+// would grow without bound. Fails when a statement copies too much.
+BASE_MUST_USE base_rc sql_spend(sql_ctx *ctx, const plan_expr *expr, uint32_t times,
+                                int32_t position);
 
 // ---- cursor.c: reading our own DDL by tokens ---------------------------------------------------
 

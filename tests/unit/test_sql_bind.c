@@ -269,6 +269,35 @@ TEST(limits) {
         base_error_clear(&f.err);
     }
     EXPECT_FAILS(&f, "EXPLAIN EXPLAIN SELECT 1", "42601", 9);
+    // Forms that use an operand twice, nested, and WITH queries that use each other twice.
+    char *wide = repeated("SELECT ", "(", 60, "1");
+    for (int i = 0; i < 60; i++) {
+        char *longer = repeated(wide, " BETWEEN 0 AND 1)::int", 1, "");
+        free(wide);
+        wide = longer;
+    }
+    EXPECT(bind(&f, wide) == BASE_OK || strcmp(f.err.sqlstate, "54001") == 0);
+    free(wide);
+    wide = repeated("SELECT ", "GREATEST(store, 1, ", 40, "store");
+    char *closed = repeated(wide, ")", 40, " FROM sales.store");
+    EXPECT(bind(&f, closed) != BASE_OK);
+    EXPECT_EQ_STR(f.err.sqlstate, "54001");
+    free(wide);
+    free(closed);
+    base_buf with = {0};
+    base_buf_add_cstr(&with, "WITH w0 AS (SELECT 1)");
+    for (int i = 1; i < 40; i++)
+        base_buf_printf(&with, ", w%d AS (SELECT 1 FROM w%d a, w%d b)", i, i - 1, i - 1);
+    base_buf_add_cstr(&with, " SELECT * FROM w39");
+    EXPECT(bind(&f, base_buf_cstr(&with)) != BASE_OK);
+    EXPECT_EQ_STR(f.err.sqlstate, "54001");
+    base_buf_clear(&with);
+    for (int i = 0; i < 40; i++) base_buf_add_cstr(&with, "SELECT a + a AS a FROM (");
+    base_buf_add_cstr(&with, "SELECT store AS a FROM sales.store");
+    for (int i = 0; i < 40; i++) base_buf_printf(&with, ") t%d", i);
+    base_buf_add_cstr(&with, " WHERE a > 1");
+    EXPECT_EQ_INT(bind(&f, base_buf_cstr(&with)), BASE_OK);
+    base_buf_deinit(&with);
     // Ordinary long statements go through.
     char *text = repeated("SELECT 1 WHERE true", " AND 1 < 2", 1000, "");
     EXPECT_EQ_INT(bind(&f, text), BASE_OK);
