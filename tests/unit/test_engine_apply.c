@@ -1,8 +1,8 @@
 // Applying a file of statements to a directory, again and again as it changes; checking a file.
 
-#include "engine_bench.h"
+#include "engine_rig.h"
 
-static const char *apply_text(bench *b, const char *text) {
+static const char *apply_text(rig *b, const char *text) {
     static base_buf report;
     base_buf_clear(&report);
     base_error err = {0};
@@ -20,15 +20,15 @@ static const char *apply_text(bench *b, const char *text) {
     "CREATE TABLE s.names (k INT NOT NULL, name TEXT, PRIMARY KEY (k));\n"                         \
     "INSERT INTO s.names VALUES (1, 'one'), (2, 'two');\n"
 
-static void feed(bench *b) {
+static void feed(rig *b) {
     ingest(b, "s.e",
            "{\"id\":1,\"k\":1,\"v\":3}\n{\"id\":2,\"k\":1,\"v\":4}\n{\"id\":3,\"k\":2,\"v\":1}\n");
     flush(b);
 }
 
 TEST(a_file_twice) {
-    bench b;
-    if (!bench_start(&b, NULL, false)) return;
+    rig b;
+    if (!rig_start(&b)) return;
     EXPECT_EQ_STR(apply_text(&b, SCHEMA STREAM VIEW TABLE),
                   "created schema s\ncreated stream s.e\ncreated materialized view s.sums\n"
                   "created table s.names\nINSERT 0 2 into s.names\n");
@@ -47,12 +47,12 @@ TEST(a_file_twice) {
                   "unchanged schema s\nunchanged stream s.e\n"
                   "left materialized view s.sums, which the file does not name\n"
                   "left table s.names, which the file does not name\n");
-    bench_stop(&b);
+    rig_stop(&b);
 }
 
 TEST(a_changed_view_is_made_again) {
-    bench b;
-    if (!bench_start(&b, NULL, false)) return;
+    rig b;
+    if (!rig_start(&b)) return;
     apply_text(&b, SCHEMA STREAM VIEW TOP);
     feed(&b);
     EXPECT_EQ_STR(ask(&b, "SELECT * FROM s.big"), "1|7");
@@ -67,7 +67,7 @@ TEST(a_changed_view_is_made_again) {
     flush(&b);
     EXPECT_EQ_STR(ask(&b, "SELECT * FROM s.sums ORDER BY 1"), "1|17\n2|11");
     EXPECT_EQ_STR(ask(&b, "SELECT * FROM s.big ORDER BY 1"), "1|17\n2|11");
-    if (!bench_reopen(&b)) return;
+    if (!rig_reopen(&b)) return;
     EXPECT_EQ_STR(ask(&b, "SELECT * FROM s.big ORDER BY 1"), "1|17\n2|11");
     // One that cannot be made leaves the old one.
     EXPECT_EQ_STR(apply_text(&b, SCHEMA STREAM "\nCREATE MATERIALIZED VIEW s.sums AS SELECT nope "
@@ -75,12 +75,12 @@ TEST(a_changed_view_is_made_again) {
                   "unchanged schema s\nunchanged stream s.e\nERROR 42703: line 4: column \"nope\" "
                   "does not exist");
     EXPECT_EQ_STR(ask(&b, "SELECT * FROM s.sums ORDER BY 1"), "1|17\n2|11");
-    bench_stop(&b);
+    rig_stop(&b);
 }
 
 TEST(a_contract_grows) {
-    bench b;
-    if (!bench_start(&b, NULL, false)) return;
+    rig b;
+    if (!rig_start(&b)) return;
     apply_text(&b, SCHEMA STREAM VIEW TOP "CREATE MATERIALIZED VIEW s.all AS SELECT * FROM s.e;");
     feed(&b);
     EXPECT_EQ_STR(
@@ -99,15 +99,15 @@ TEST(a_contract_grows) {
     EXPECT_EQ_STR(ask(&b, "SELECT * FROM s.big ORDER BY 1"), "1|7\n2|10");
     EXPECT_EQ_STR(ask(&b, "SELECT * FROM s.all ORDER BY id"),
                   "1|1|3|null\n2|1|4|null\n3|2|1|null\n4|2|9|new");
-    if (!bench_reopen(&b)) return;
+    if (!rig_reopen(&b)) return;
     EXPECT_EQ_STR(ask(&b, "SELECT id, note FROM s.e WHERE note IS NOT NULL"), "4|new");
     EXPECT_EQ_STR(ask(&b, "SELECT * FROM s.sums ORDER BY 1"), "1|7\n2|10");
-    bench_stop(&b);
+    rig_stop(&b);
 }
 
 TEST(a_contract_may_not_lose) {
-    bench b;
-    if (!bench_start(&b, NULL, false)) return;
+    rig b;
+    if (!rig_start(&b)) return;
     apply_text(&b, SCHEMA STREAM VIEW);
     EXPECT_EQ_STR(
         apply_text(&b, "CREATE STREAM s.e (id BIGINT NOT NULL, k INT, PRIMARY KEY (id));"),
@@ -129,12 +129,12 @@ TEST(a_contract_may_not_lose) {
         apply_text(&b, "DROP STREAM s.e;"),
         "ERROR 0A000: line 1: a file that is applied says what should be there: DROP does "
         "not belong in it");
-    bench_stop(&b);
+    rig_stop(&b);
 }
 
 TEST(a_table_grows) {
-    bench b;
-    if (!bench_start(&b, NULL, false)) return;
+    rig b;
+    if (!rig_start(&b)) return;
     apply_text(&b, SCHEMA TABLE
                "CREATE MATERIALIZED VIEW s.upper AS SELECT k, upper(name) AS u FROM s.names;");
     flush(&b);
@@ -148,7 +148,7 @@ TEST(a_table_grows) {
     flush(&b);
     EXPECT_EQ_STR(ask(&b, "SELECT * FROM s.upper ORDER BY 1"), "1|ONE\n2|ZWEI");
     EXPECT_EQ_STR(ask(&b, "SELECT * FROM s.names ORDER BY 1"), "1|one|null\n2|zwei|de");
-    bench_stop(&b);
+    rig_stop(&b);
 }
 
 TEST(checking) {

@@ -1,7 +1,7 @@
 // The whole engine on a temporary directory and in simulation: schema, stream, views, events in,
 // steps, queries, and the same numbers after reopening.
 
-#include "engine_bench.h"
+#include "engine_rig.h"
 
 #define STREAM                                                                                     \
     "CREATE STREAM sales.orders (order_id BIGINT NOT NULL, store_id INT NOT NULL, "                \
@@ -9,7 +9,7 @@
     "NULL, PRIMARY KEY (order_id), WATERMARK FOR placed_at AS placed_at - INTERVAL '5 seconds') "  \
     "WITH (owner = 'order-management', version = 1)"
 
-static void make_objects(bench *b) {
+static void make_objects(rig *b) {
     EXPECT_EQ_STR(ask(b, "CREATE SCHEMA sales"), "CREATE SCHEMA");
     EXPECT_EQ_STR(ask(b, STREAM), "CREATE STREAM");
     EXPECT_EQ_STR(ask(b, "CREATE MATERIALIZED VIEW sales.by_store WITH (refresh = 'immediate') AS "
@@ -28,8 +28,8 @@ static void make_objects(bench *b) {
     ",\"placed_at\":\"2021-06-01T" at "Z\"}\n"
 
 TEST(views_follow_events) {
-    bench b;
-    if (!bench_start(&b, NULL, false)) return;
+    rig b;
+    if (!rig_start(&b)) return;
     make_objects(&b);
     engine_ingest_result r =
         ingest_any(&b, "sales.orders",
@@ -61,16 +61,16 @@ TEST(views_follow_events) {
                   "sales.by_minute|2|late event");
     EXPECT_EQ_STR(ask(&b, "SELECT late, duplicates, quarantined, accepted FROM weir.streams"),
                   "1|0|0|5");
-    bench_stop(&b);
+    rig_stop(&b);
 }
 
 TEST(reopened_the_same) {
-    bench b;
-    if (!bench_start(&b, NULL, false)) return;
+    rig b;
+    if (!rig_start(&b)) return;
     make_objects(&b);
     ingest(&b, "sales.orders", ORDER(1, 10, 1, 5.25, "10:00:00") ORDER(2, 10, 2, 7.50, "10:00:30"));
     flush(&b);
-    if (!bench_reopen(&b)) return;
+    if (!rig_reopen(&b)) return;
     EXPECT_EQ_STR(ask(&b, "SELECT store_id, orders, revenue FROM sales.by_store ORDER BY 1"),
                   "10|2|12.75");
     // The same order again, in this run and after another: counted once.
@@ -78,7 +78,7 @@ TEST(reopened_the_same) {
     flush(&b);
     EXPECT_EQ_STR(ask(&b, "SELECT store_id, orders, revenue FROM sales.by_store ORDER BY 1"),
                   "10|3|13.75");
-    if (!bench_reopen(&b)) return;
+    if (!rig_reopen(&b)) return;
     ingest(&b, "sales.orders", ORDER(1, 10, 1, 5.25, "10:00:00"));
     flush(&b);
     EXPECT_EQ_STR(ask(&b, "SELECT store_id, orders, revenue FROM sales.by_store ORDER BY 1"),
@@ -88,12 +88,12 @@ TEST(reopened_the_same) {
                           "'sales@immediate' ORDER BY 1"),
                   "2|1\n4|0");
     EXPECT_EQ_STR(ask(&b, "SELECT count(*) FROM sales.orders"), "3");
-    bench_stop(&b);
+    rig_stop(&b);
 }
 
 TEST(bad_records_are_kept) {
-    bench b;
-    if (!bench_start(&b, NULL, false)) return;
+    rig b;
+    if (!rig_start(&b)) return;
     make_objects(&b);
     engine_ingest_result r =
         ingest_any(&b, "sales.orders",
@@ -110,15 +110,15 @@ TEST(bad_records_are_kept) {
                   "sales.orders|2|edge|22P02|3");
     EXPECT_EQ_STR(ask(&b, "SELECT raw FROM weir.quarantine WHERE record = 2"),
                   "{\"order_id\": 3, oops");
-    if (!bench_reopen(&b)) return;
+    if (!rig_reopen(&b)) return;
     EXPECT_EQ_STR(ask(&b, "SELECT count(*) FROM weir.quarantine"), "3");
     EXPECT_EQ_STR(ask(&b, "SELECT accepted, quarantined FROM weir.streams"), "2|3");
-    bench_stop(&b);
+    rig_stop(&b);
 }
 
 TEST(a_later_view_has_the_history) {
-    bench b;
-    if (!bench_start(&b, NULL, false)) return;
+    rig b;
+    if (!rig_start(&b)) return;
     make_objects(&b);
     ingest(&b, "sales.orders",
            ORDER(1, 10, 1, 5.25, "10:00:00") ORDER(2, 11, 2, 7.50, "10:00:30")
@@ -138,12 +138,12 @@ TEST(a_later_view_has_the_history) {
     EXPECT_EQ_STR(ask(&b, "SELECT n, revenue FROM sales.total"), "3|13.75");
     EXPECT_EQ_STR(ask(&b, "SELECT store_id, revenue FROM sales.big ORDER BY 1"),
                   "10|6.25\n11|7.50");
-    bench_stop(&b);
+    rig_stop(&b);
 }
 
 TEST(drops_and_errors) {
-    bench b;
-    if (!bench_start(&b, NULL, false)) return;
+    rig b;
+    if (!rig_start(&b)) return;
     make_objects(&b);
     EXPECT_EQ_STR(ask(&b, "DROP STREAM sales.orders"),
                   "ERROR 2BP01: cannot drop stream sales.orders because other objects depend on "
@@ -152,11 +152,11 @@ TEST(drops_and_errors) {
     EXPECT_EQ_STR(ask(&b, "SELECT * FROM sales.by_store"),
                   "ERROR 42P01: relation \"sales.by_store\" does not exist");
     EXPECT_EQ_STR(ask(&b, "DROP STREAM sales.orders CASCADE"), "DROP STREAM");
-    if (!bench_reopen(&b)) return;
+    if (!rig_reopen(&b)) return;
     EXPECT_EQ_STR(ask(&b, "SELECT count(*) FROM weir.views"), "0");
     EXPECT_EQ_STR(ask(&b, STREAM), "CREATE STREAM");
     EXPECT_EQ_STR(ask(&b, "SELECT count(*) FROM sales.orders"), "0");
-    bench_stop(&b);
+    rig_stop(&b);
 }
 
 TEST_MAIN(TEST_ENTRY(views_follow_events), TEST_ENTRY(reopened_the_same),
