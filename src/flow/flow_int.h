@@ -98,8 +98,9 @@ void flow_scan_bind(flow_op *scan, const flow_input *input); // input NULL: a vi
 BASE_MUST_USE base_rc flow_table_open(flow_graph *graph, bool source, uint32_t view_or_object,
                                       uint32_t node, const char *suffix, state_table *out,
                                       base_error *err);
-// State keys for values that only need to be found again: tag 0 and the ordered encoding, or, above
-// FLOW_KEY_INLINE bytes, tag 1 and its 128-bit hash. Prefix-free, never empty.
+// State keys for values that only need to be found again: the ordered encoding, or, above
+// FLOW_KEY_INLINE bytes, 0xff (no encoding begins so) and its 128-bit hash; for no columns a zero
+// byte. Prefix-free, never empty.
 #define FLOW_KEY_INLINE 200
 void flow_keys_encode(base_arena *arena, const col_batch *batch, uint32_t nkeys,
                       const uint32_t *keys, base_str *out);

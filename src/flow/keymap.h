@@ -11,13 +11,14 @@ typedef struct flow_keymap {
     uint32_t n, cap;
     base_str *keys;
     uint64_t *hashes;
-    uint32_t *slots; // number + 1, or 0
+    uint64_t *slots; // high half of the hash << 32 | (number + 1), or 0
     uint32_t nslots;
 } flow_keymap;
 
-void flow_keymap_init(flow_keymap *map, base_arena *arena);
-// The number of a key, added if new: then *added is set.
-uint32_t flow_keymap_put(flow_keymap *map, base_str key, bool *added);
+void flow_keymap_init(flow_keymap *map, base_arena *arena, uint32_t expected);
+// The numbers of n keys, added if new: those are listed in fresh, in order.
+void flow_keymap_put(flow_keymap *map, uint32_t n, const base_str *keys, uint32_t *numbers,
+                     uint32_t *fresh, uint32_t *nfresh);
 uint32_t flow_keymap_find(const flow_keymap *map, base_str key); // UINT32_MAX: not there
 
 #endif

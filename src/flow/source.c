@@ -56,6 +56,7 @@ typedef struct source_op {
     seen_key *seen;           // parallel to map.keys (dedup)
     current_row *current;     // parallel to map.keys (upsert)
     uint32_t cap;             // of seen or current
+    uint32_t expected;        // keys of the last step
     bool max_known;           // max_key is read
     base_buf max_key;         // greatest key of the table or above; empty: the table is empty
     uint32_t *columns;        // 0, 1, 2, ... for row encodings
@@ -94,7 +95,7 @@ static uint32_t *number_keys(source_op *source, flow_ctx *ctx, const col_batch *
                              uint32_t *fresh, uint32_t *nfresh) {
     base_arena *arena = ctx->arena;
     if (source->map.arena == NULL) {
-        flow_keymap_init(&source->map, arena);
+        flow_keymap_init(&source->map, arena, source->expected);
         source->cap = 0;
     }
     uint32_t *positions = base_arena_array(arena, uint32_t, source->object->nkey + 1u);
@@ -102,12 +103,7 @@ static uint32_t *number_keys(source_op *source, flow_ctx *ctx, const col_batch *
     base_str *keys = base_arena_alloc(arena, sizeof(base_str) * batch->nrows);
     flow_keys_encode(arena, batch, source->object->nkey, positions, keys);
     uint32_t *numbers = base_arena_alloc(arena, sizeof(uint32_t) * batch->nrows);
-    *nfresh = 0;
-    for (uint32_t i = 0; i < batch->nrows; i++) {
-        bool added;
-        numbers[i] = flow_keymap_put(&source->map, keys[i], &added);
-        if (added) fresh[(*nfresh)++] = numbers[i];
-    }
+    flow_keymap_put(&source->map, batch->nrows, keys, numbers, fresh, nfresh);
     reserve_entries(source, arena);
     return numbers;
 }
@@ -514,6 +510,7 @@ static base_rc source_save(flow_op *op, flow_ctx *ctx, base_error *err) {
     base_rc rc = BASE_OK;
     if (source->dedup) rc = dedup_save(source, ctx, err);
     if (source->upsert) rc = upsert_save(source, ctx, err);
+    source->expected = source->map.n;
     source->map = (flow_keymap){0};
     return rc;
 }

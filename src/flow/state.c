@@ -56,22 +56,18 @@ base_rc flow_source_drop(state_store *store, uint32_t object_id, base_error *err
 
 void flow_keys_encode(base_arena *arena, const col_batch *batch, uint32_t nkeys,
                       const uint32_t *keys, base_str *out) {
-    base_buf buf = {0};
-    for (uint32_t i = 0; i < batch->nrows; i++) {
-        base_buf_clear(&buf);
-        base_buf_add_byte(&buf, 0);
-        col_key_encode_row(&buf, batch, i, nkeys, keys);
-        if (buf.n > FLOW_KEY_INLINE) {
-            uint8_t hash[17] = {1};
-            base_hash128(buf.p + 1, buf.n - 1, hash + 1);
-            base_buf_clear(&buf);
-            base_buf_add(&buf, hash, sizeof hash);
-        }
-        char *p = base_arena_alloc_aligned(arena, buf.n, 1);
-        memcpy(p, buf.p, buf.n);
-        out[i] = (base_str){p, buf.n};
+    if (nkeys == 0) {
+        for (uint32_t i = 0; i < batch->nrows; i++) out[i] = BASE_STR("\0");
+        return;
     }
-    base_buf_deinit(&buf);
+    col_key_encode_batch(arena, batch, nkeys, keys, out);
+    for (uint32_t i = 0; i < batch->nrows; i++) {
+        if (out[i].n <= FLOW_KEY_INLINE) continue;
+        char *p = base_arena_alloc_aligned(arena, 17, 1);
+        p[0] = (char)0xff;
+        base_hash128(out[i].p, out[i].n, (uint8_t *)p + 1);
+        out[i] = (base_str){p, 17};
+    }
 }
 
 // ---- sorting: by eight bytes at a time after the common prefix, each time a stable merge sort of
