@@ -446,11 +446,11 @@ base_rc flow_graph_flush(flow_graph *graph, base_error *err) {
     return rc;
 }
 
-static bool all_ones(const flow_pile *pile) {
-    for (uint32_t i = 0; i < pile->n; i++) {
-        if (pile->batches[i]->weights != NULL) return false;
+static bool retracts(const col_batch *batch) {
+    for (uint32_t i = 0; batch->weights != NULL && i < batch->nrows; i++) {
+        if (batch->weights[i] < 0) return true;
     }
-    return true;
+    return false;
 }
 
 const col_batch *flow_graph_output(flow_graph *graph, uint32_t view_id) {
@@ -459,9 +459,8 @@ const col_batch *flow_graph_output(flow_graph *graph, uint32_t view_id) {
     if (view->output_made) return view->output;
     base_arena *arena = graph->ctx->arena;
     const col_batch *batch = flow_pile_concat(&view->pile, arena, view->plan);
-    // An ad-hoc result is in order, if it has one, and nothing in it cancels.
-    bool as_is =
-        graph->store == NULL && (view->plan->kind == PLAN_NODE_SORT || all_ones(&view->pile));
+    // An ad-hoc result may be in an order that its columns do not show, and nothing in it cancels.
+    bool as_is = graph->store == NULL && !retracts(batch);
     if (!as_is) batch = col_consolidate(arena, batch);
     view->output = batch->nrows == 0 ? NULL : batch;
     view->output_made = true;

@@ -75,7 +75,8 @@ BASE_MUST_USE base_rc flow_graph_push_view(flow_graph *graph, uint32_t from_view
                                            base_error *err);
 BASE_MUST_USE base_rc flow_graph_flush(flow_graph *graph, base_error *err);
 // The step's delta of a view (or id 0): consolidated, in the step's arena; columns as the plan's
-// output. For an ad-hoc plan whose root is a SORT the rows are in order. NULL: no change.
+// output. An ad-hoc result is not consolidated (a row may be there more than once, or with a weight
+// above 1) and comes in the order that a SORT gave it. NULL: no change.
 const col_batch *flow_graph_output(flow_graph *graph, uint32_t view_id);
 BASE_MUST_USE base_rc flow_graph_save(flow_graph *graph, base_error *err);
 void flow_graph_end(flow_graph *graph); // after commit
