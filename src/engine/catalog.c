@@ -293,6 +293,7 @@ base_rc engine_stream_open(engine *e, const plan_object *object, bool create, ba
     base_buf name = {0};
     full_name(&name, object->schema, object->name);
     log_stream_config config = engine_log_config(object);
+    config.segment_bytes = e->config.segment_bytes;
     log_stream *log = NULL;
     bool exists;
     base_rc rc = log_stream_exists(e->log, base_buf_str(&name), &exists, err);

@@ -294,6 +294,7 @@ static base_rc take_over(apply *a, const plan_object *there, plan_object *wanted
     }
     if (rc != BASE_OK) return rc;
     log_stream_config config = engine_log_config(now);
+    config.segment_bytes = e->config.segment_bytes;
     log_stream *log;
     return log_stream_open(e->log, log_stream_name(stream->log), &config, NULL, &log, err);
 }

@@ -72,6 +72,7 @@ struct plat_sim {
     uint64_t monotonic_ns;
     uint64_t generation;
     uint64_t calls, fail_at; // fail_at counts down
+    uint64_t dead_from;      // number of the first call that finds the machine gone; 0: none
     uint32_t fault_per_million;
     uint64_t capacity, used;
     sim_node *root, *nodes;
@@ -282,6 +283,7 @@ static base_rc enter(plat_sim *sim, fault_kind kind, const char *what, const cha
     sim->calls++;
     int error = 0;
     if (sim->fail_at > 0 && --sim->fail_at == 0) error = EIO;
+    if (plat_sim_is_dead(sim)) error = EIO;
     if (error == 0 && sim->fault_per_million > 0 &&
         base_random_below(&sim->faults, 1000000) < sim->fault_per_million) {
         bool full = kind == FAULT_SPACE && base_random_below(&sim->faults, 2) == 0;
@@ -968,6 +970,14 @@ void plat_sim_jump_wall_us(plat_sim *sim, int64_t us) {
 
 void plat_sim_set_disk_bytes(plat_sim *sim, uint64_t capacity) {
     sim->capacity = capacity;
+}
+
+void plat_sim_fail_from(plat_sim *sim, uint64_t n) {
+    sim->dead_from = n == 0 ? 0 : sim->calls + n;
+}
+
+bool plat_sim_is_dead(const plat_sim *sim) {
+    return sim->dead_from > 0 && sim->calls >= sim->dead_from;
 }
 
 void plat_sim_fail_call(plat_sim *sim, uint64_t n) {

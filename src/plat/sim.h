@@ -24,6 +24,10 @@ void plat_sim_set_disk_bytes(plat_sim *sim, uint64_t capacity); // beyond it: BA
 void plat_sim_fail_call(plat_sim *sim, uint64_t n);
 // Each call that can fail does so with this probability in a million (a full disk or an IO error).
 void plat_sim_set_fault_rate(plat_sim *sim, uint32_t per_million);
+// From the n-th call from now on every call that can fail fails, as if the machine were gone, until
+// plat_sim_fail_from(sim, 0). A crash alone does not end it.
+void plat_sim_fail_from(plat_sim *sim, uint64_t n);
+bool plat_sim_is_dead(const plat_sim *sim); // that call has come
 uint64_t plat_sim_call_count(const plat_sim *sim);
 // Test access: flips one bit of a stored file, durable at once.
 void plat_sim_flip_bit(plat_sim *sim, const char *path, uint64_t bit);
