@@ -84,6 +84,11 @@ static base_rc create_object(engine *e, plan_object *object, engine_result *out,
     if (there != NULL) return if_not_exists ? BASE_OK : exists_error(there, err);
     base_rc rc = check_target(e, object, err);
     if (rc != BASE_OK) return rc;
+    if (object->emit_on_close) {
+        base_fail(err, BASE_E_UNSUPPORTED, NULL, "EMIT ON WINDOW CLOSE is not supported yet");
+        base_error_hint(err, "Read the final rows with WHERE _status <> 'provisional'.");
+        return err->code;
+    }
     object->id = e->next_id++;
     bool has_log = object->kind == PLAN_OBJECT_STREAM || object->kind == PLAN_OBJECT_TABLE;
     if (has_log) rc = engine_stream_open(e, object, true, err);
@@ -167,7 +172,8 @@ base_rc engine_drop_object(engine *e, const plan_object *object, bool cascade, b
         if (object->kind == PLAN_OBJECT_STREAM || object->kind == PLAN_OBJECT_TABLE)
             rc = engine_stream_drop(e, object, err);
         if (object->kind == PLAN_OBJECT_SINK) rc = engine_sink_forget(e, object, err);
-        if (object->kind == PLAN_OBJECT_RECONCILIATION) rc = engine_recon_forget(e, object->id, err);
+        if (object->kind == PLAN_OBJECT_RECONCILIATION)
+            rc = engine_recon_forget(e, object->id, err);
     }
     if (report != NULL)
         base_buf_printf(report, "dropped %s %s.%s\n", plan_object_kind_name(object->kind),
