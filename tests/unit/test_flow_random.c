@@ -36,6 +36,7 @@ static bool run_seed(uint64_t seed, bool lmdb) {
         if (!good) fprintf(stderr, "step %u: %s\n", s, r.err.message);
         good = good && check_views(&r);
     }
+    good = good && check_adhoc(&r);
     if (!good) {
         base_buf text = {0};
         plan_node_print(w->plan, &text);
