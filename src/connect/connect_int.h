@@ -92,7 +92,8 @@ typedef struct connect_sink {
     char curl_error[CURL_ERROR_SIZE];
 
     // Files.
-    bool file_checked; // what is behind the cursor has been cut off
+    bool file_checked; // what is behind the cursor has been cut off, and the name is durable
+    bool made_dirs;    // directories for it, whose names are not durable yet
     uint64_t file_end;
 } connect_sink;
 

@@ -120,30 +120,54 @@ static base_rc recover(connect_sink *sink, plat_file *file, uint64_t size, base_
 // ---- opening
 // ---------------------------------------------------------------------------------------------
 
-static base_rc open_append(plat *p, const char *path, plat_file **out, base_error *err) {
-    base_rc rc = plat_open(p, path, PLAT_OPEN_READ | PLAT_OPEN_WRITE, out, err);
-    if (rc != BASE_E_NOT_FOUND) return rc;
-    const char *slash = strrchr(path, '/');
+// The directory of a path; "" for a path that has no more.
+static base_str parent_of(base_str path) {
+    while (path.n > 0 && path.p[path.n - 1] != '/') path.n--;
+    while (path.n > 1 && path.p[path.n - 1] == '/') path.n--;
+    return path;
+}
+
+// Makes the names that lead to a file durable: its own, and those of directories that were made for
+// it. Of directories that were there before, failures do not count: one may not be ours to open.
+static base_rc sync_names(plat *p, const char *path, bool made_dirs, base_error *err) {
     base_buf dir = {0};
-    base_buf_add(&dir, path, slash == NULL ? 0 : (size_t)(slash - path));
-    if (dir.n == 0) base_buf_add_cstr(&dir, slash == NULL ? "." : "/");
-    rc = p->ops->make_dir(p, base_buf_cstr(&dir), err);
-    if (rc == BASE_OK)
-        rc = plat_open(p, path, PLAT_OPEN_READ | PLAT_OPEN_WRITE | PLAT_OPEN_CREATE, out, err);
-    if (rc == BASE_OK) {
-        rc = p->ops->sync_dir(p, base_buf_cstr(&dir), err);
-        if (rc != BASE_OK) plat_close(*out);
+    base_str parent = parent_of(base_str_of(path));
+    base_rc rc = BASE_OK;
+    for (bool first = true; rc == BASE_OK; first = false) {
+        base_buf_clear(&dir);
+        base_buf_add_str(&dir, parent.n == 0 ? BASE_STR(".") : parent);
+        base_error ignored;
+        rc = p->ops->sync_dir(p, base_buf_cstr(&dir), first || made_dirs ? err : &ignored);
+        if (!first && !made_dirs) rc = BASE_OK;
+        if (parent.n <= 1) break;
+        parent = parent_of(parent);
     }
     base_buf_deinit(&dir);
     return rc;
 }
 
+static base_rc open_append(plat *p, const char *path, bool *made_dirs, plat_file **out,
+                           base_error *err) {
+    const int flags = PLAT_OPEN_READ | PLAT_OPEN_WRITE | PLAT_OPEN_CREATE;
+    base_rc rc = plat_open(p, path, flags, out, err);
+    base_str parent = parent_of(base_str_of(path));
+    if (rc != BASE_E_NOT_FOUND || parent.n == 0) return rc;
+    base_buf dir = {0};
+    base_buf_add_str(&dir, parent);
+    *made_dirs = true;
+    rc = p->ops->make_dir(p, base_buf_cstr(&dir), err);
+    base_buf_deinit(&dir);
+    return rc == BASE_OK ? plat_open(p, path, flags, out, err) : rc;
+}
+
 base_rc connect_append(plat *p, const char *path, base_str text, uint64_t limit, base_error *err) {
     plat_file *file;
     uint64_t size;
-    base_rc rc = open_append(p, path, &file, err);
+    bool made_dirs = false;
+    base_rc rc = open_append(p, path, &made_dirs, &file, err);
     if (rc != BASE_OK) return rc;
-    rc = plat_size(file, &size, err);
+    rc = sync_names(p, path, made_dirs, err);
+    if (rc == BASE_OK) rc = plat_size(file, &size, err);
     if (rc == BASE_OK && limit > 0 && size + text.n > limit)
         rc = base_fail(err, BASE_E_LIMIT, NULL, "\"%s\" would be larger than %llu MB", path,
                        (unsigned long long)(limit >> 20));
@@ -155,14 +179,17 @@ base_rc connect_append(plat *p, const char *path, base_str text, uint64_t limit,
 
 static base_rc write_lines(connect_sink *sink, base_str lines, base_error *err) {
     plat_file *file;
-    base_rc rc = open_append(sink->hub->plat, sink->object->path, &file, err);
+    const char *path = sink->object->path;
+    base_rc rc = open_append(sink->hub->plat, path, &sink->made_dirs, &file, err);
     if (rc != BASE_OK) return rc;
     uint64_t size;
     rc = plat_size(file, &size, err);
     // A file of another size is another file, or somebody has written into it.
     if (rc == BASE_OK && (!sink->file_checked || size != sink->file_end)) {
         rc = recover(sink, file, size, err);
-        if (rc != BASE_OK) base_error_prefix(err, "file \"%s\"", sink->object->path);
+        if (rc != BASE_OK) base_error_prefix(err, "file \"%s\"", path);
+        if (rc == BASE_OK) rc = sync_names(sink->hub->plat, path, sink->made_dirs, err);
+        if (rc == BASE_OK) sink->made_dirs = false;
         sink->file_checked = rc == BASE_OK;
     }
     if (rc == BASE_OK && lines.n > 0) {
