@@ -107,7 +107,7 @@ static int set_number(const cli_usage *usage, const cli_option *option, const ch
         return cli_usage_error(usage->command, "--%s takes a number, not \"%s\"", option->name,
                                text);
     if (v < option->min || v > max) {
-        if (max > UINT64_MAX >> 21)
+        if (option->max == 0 && v < option->min)
             return cli_usage_error(usage->command, "--%s %s: must be at least %llu", option->name,
                                    text, (unsigned long long)option->min);
         return cli_usage_error(usage->command, "--%s %s: must be from %llu to %llu", option->name,

@@ -232,7 +232,7 @@ static base_rc refuse_record(run_input *input, engine *e, base_str raw, uint64_t
                              const char *cause, base_error *err) {
     char message[300];
     snprintf(message, sizeof message, "line %llu: %s", (unsigned long long)line, cause);
-    run_input_fault(input, line, SQLSTATE_BAD_COPY, message);
+    run_input_fault(input, line, SQLSTATE_BAD_COPY, cause);
     snprintf(input->source, sizeof input->source, "%s line %llu", input->path,
              (unsigned long long)line);
     if (raw.n > LOG_RECORD_BYTES_MAX / 2) raw.n = 4096;

@@ -176,9 +176,8 @@ static base_rc feed_bytes(run_input *input, engine *e, size_t n, bool lines, bas
 // A line that the log cannot hold: its beginning goes to quarantine, the rest is passed over.
 static base_rc refuse_line(run_input *input, engine *e, base_error *err) {
     char message[128];
-    snprintf(message, sizeof message,
-             "line %llu is longer than the %u bytes that a record may have",
-             (unsigned long long)input->line, LOG_RECORD_BYTES_MAX);
+    snprintf(message, sizeof message, "longer than the %u bytes that a record may have",
+             LOG_RECORD_BYTES_MAX);
     run_input_fault(input, input->line, BASE_SQLSTATE_LIMIT, message);
     snprintf(input->source, sizeof input->source, "%s line %llu", input->path,
              (unsigned long long)input->line);

@@ -136,7 +136,10 @@ int cli_sql_error(const cli_sql *sql, const base_error *err) {
         base_buf_deinit(&place);
         return cli_error(err);
     }
-    fprintf(stderr, "%s: error: %s (%s)\n", base_buf_cstr(&place), err->message, err->sqlstate);
+    const char *message = err->message;
+    int skip = 0; // engine_apply names the line of the whole text
+    if (sscanf(message, "line %*d: %n", &skip) >= 0 && skip > 0) message += skip;
+    fprintf(stderr, "%s: error: %s (%s)\n", base_buf_cstr(&place), message, err->sqlstate);
     size_t byte = byte_of(sql, err->position), line;
     const cli_sql_file *file = file_at(sql, byte);
     size_t begin = line_begin(sql, file, byte, &line), end = begin;
