@@ -32,7 +32,9 @@ typedef struct col_func_host {
     int32_t backend_pid;
     // Bytes that a relation's rows take on disk, or in memory where they are only there; may be
     // NULL (sizes are then null). False if there is no such relation.
-    bool (*relation_bytes)(void *self, uint32_t oid, int64_t *bytes);
+    bool (*relation_bytes)(void *self, uint32_t oid, int64_t *bytes); // oid 0: the whole database
+    // pg_table_is_visible says yes though a name alone would not find it. NULL: never.
+    bool (*relation_listed)(void *self, uint32_t oid);
 } col_func_host;
 
 #endif

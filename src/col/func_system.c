@@ -183,7 +183,8 @@ FUNC_KERNEL(relation_visible) {
         bool visible = false;
         if (host->relation_name(host->self, col_u32(args[0])[i], ctx->arena, &schema, &name,
                                 &visible)) {
-            col_u8(out)[i] = visible;
+            col_u8(out)[i] = visible || (host->relation_listed != NULL &&
+                                         host->relation_listed(host->self, col_u32(args[0])[i]));
         } else {
             col_vec_set_null(out, ctx->arena, i);
         }
@@ -229,6 +230,21 @@ FUNC_KERNEL(relation_size) {
     FUNC_EACH(i) {
         if (host->relation_bytes == NULL ||
             !host->relation_bytes(host->self, col_u32(args[0])[i], &col_i64(out)[i])) {
+            col_vec_set_null(out, ctx->arena, i);
+        }
+    }
+    return BASE_OK;
+}
+
+// There is one database: all of it, whatever name is asked for.
+FUNC_KERNEL(database_size) {
+    FUNC_UNUSED;
+    base_rc rc = need_host(ctx);
+    if (rc != BASE_OK) return rc;
+    const col_func_host *host = ctx->host;
+    FUNC_EACH(i) {
+        if (host->relation_bytes == NULL ||
+            !host->relation_bytes(host->self, 0, &col_i64(out)[i])) {
             col_vec_set_null(out, ctx->arena, i);
         }
     }
@@ -612,6 +628,80 @@ FUNC_KERNEL(array_to_string) {
     return rc;
 }
 
+// What stands between the braces of an array's text.
+static base_str array_inside(base_str text) {
+    base_str s = base_str_trim(text);
+    if (s.n < 2) return (base_str){0};
+    return base_str_trim((base_str){s.p + 1, s.n - 2});
+}
+
+// array || array; null where both are, else the one that is not.
+FUNC_KERNEL(array_concat) {
+    FUNC_UNUSED;
+    size_t budget = FUNC_BATCH_BYTES_MAX;
+    base_buf buf = {0};
+    base_rc rc = BASE_OK;
+    for (uint32_t i = 0; i < n && rc == BASE_OK; i++) {
+        bool no_left = col_is_null(args[0], i), no_right = col_is_null(args[1], i);
+        if (no_left && no_right) {
+            col_vec_set_null(out, ctx->arena, i);
+            continue;
+        }
+        base_str left = no_left ? (base_str){0} : array_inside(col_str(args[0])[i]);
+        base_str right = no_right ? (base_str){0} : array_inside(col_str(args[1])[i]);
+        base_buf_clear(&buf);
+        base_buf_add_byte(&buf, '{');
+        base_buf_add_str(&buf, left);
+        if (left.n > 0 && right.n > 0) base_buf_add_byte(&buf, ',');
+        base_buf_add_str(&buf, right);
+        base_buf_add_byte(&buf, '}');
+        rc = func_put_text(ctx, &budget, &buf, out, i);
+    }
+    base_buf_deinit(&buf);
+    return rc;
+}
+
+static void array_add_item(base_buf *buf, base_str item) {
+    if (buf->n > 1) base_buf_add_byte(buf, ',');
+    if (item.p == NULL) {
+        base_buf_add_cstr(buf, "NULL");
+        return;
+    }
+    base_buf_add_byte(buf, '"');
+    for (size_t i = 0; i < item.n; i++) {
+        if (item.p[i] == '"' || item.p[i] == '\\') base_buf_add_byte(buf, '\\');
+        base_buf_add_byte(buf, (uint8_t)item.p[i]);
+    }
+    base_buf_add_byte(buf, '"');
+}
+
+// array_remove(array, item): the array without the items that equal it.
+FUNC_KERNEL(array_remove) {
+    FUNC_UNUSED;
+    size_t budget = FUNC_BATCH_BYTES_MAX;
+    base_buf buf = {0};
+    base_rc rc = BASE_OK;
+    for (uint32_t i = 0; i < n && rc == BASE_OK; i++) {
+        base_error e;
+        base_str *items;
+        size_t count;
+        rc = func_text_array(col_str(args[0])[i], ctx->arena, &items, &count, &e);
+        if (rc != BASE_OK) {
+            rc = func_row_error(ctx, out, i, &e);
+            continue;
+        }
+        base_buf_clear(&buf);
+        base_buf_add_byte(&buf, '{');
+        for (size_t k = 0; k < count; k++)
+            if (items[k].p == NULL || !base_str_eq(items[k], col_str(args[1])[i]))
+                array_add_item(&buf, items[k]);
+        base_buf_add_byte(&buf, '}');
+        rc = func_put_text(ctx, &budget, &buf, out, i);
+    }
+    base_buf_deinit(&buf);
+    return rc;
+}
+
 static base_rc array_size(col_func_ctx *ctx, uint32_t n, const col_vec *const *args, col_vec *out,
                           bool of_dimension) {
     base_error e;
@@ -734,6 +824,13 @@ static const col_func rows[] = {
     VISIBLE("pg_operator_is_visible"),
     VISIBLE("pg_opclass_is_visible"),
     VISIBLE("pg_collation_is_visible"),
+    VISIBLE("pg_conversion_is_visible"),
+    VISIBLE("pg_opfamily_is_visible"),
+    VISIBLE("pg_statistics_obj_is_visible"),
+    VISIBLE("pg_ts_config_is_visible"),
+    VISIBLE("pg_ts_dict_is_visible"),
+    VISIBLE("pg_ts_parser_is_visible"),
+    VISIBLE("pg_ts_template_is_visible"),
     {"format_type", 2, {O, I4}, T, COL_FUNC_STABLE, format_type, NULL},
     {"pg_get_expr", 2, {T, O}, T, STABLE, expression_text, NULL},
     {"pg_get_expr", 3, {T, O, B}, T, STABLE, expression_text, NULL},
@@ -748,6 +845,8 @@ static const col_func rows[] = {
     {"pg_table_size", 1, {COL_REGCLASS}, COL_INT8, HOST, relation_size, NULL},
     {"pg_relation_size", 1, {COL_REGCLASS}, COL_INT8, HOST, relation_size, NULL},
     {"pg_total_relation_size", 1, {COL_REGCLASS}, COL_INT8, HOST, relation_size, NULL},
+    {"pg_database_size", 1, {NAME}, COL_INT8, HOST, database_size, NULL},
+    {"pg_database_size", 1, {O}, COL_INT8, HOST, database_size, NULL},
     {"pg_typeof", 1, {COL_UNKNOWN}, T, 0, type_of_any, NULL},
     {"format", 1, {T}, T, 0, format_text, NULL},
     {"format", 2, {T, COL_UNKNOWN}, T, COL_FUNC_VARIADIC, format_text, NULL},
@@ -776,11 +875,16 @@ static const col_func rows[] = {
     PRIVILEGE("has_database_privilege"),
     PRIVILEGE("has_function_privilege"),
     PRIVILEGE("has_type_privilege"),
+    PRIVILEGE("has_sequence_privilege"),
+    PRIVILEGE("pg_has_role"),
     {"quote_ident", 1, {T}, T, S, quote_ident, NULL},
     {"quote_literal", 1, {COL_UNKNOWN}, T, S, quote_literal, NULL},
     {"quote_nullable", 1, {COL_UNKNOWN}, T, 0, quote_literal, NULL},
     {"array_to_string", 2, {ARR, T}, T, 0, array_to_string, NULL},
     {"array_to_string", 3, {ARR, T, T}, T, 0, array_to_string, NULL},
+    {"||", 2, {ARR, ARR}, ARR, 0, array_concat, NULL},
+    {"array_cat", 2, {ARR, ARR}, ARR, 0, array_concat, NULL},
+    {"array_remove", 2, {ARR, T}, ARR, S, array_remove, NULL},
     {"cardinality", 1, {ARR}, I4, S, cardinality, NULL},
     {"array_length", 2, {ARR, I4}, I4, S, array_length, NULL},
     {"array_upper", 2, {ARR, I4}, I4, S, array_length, NULL},

@@ -325,6 +325,41 @@ static bool host_relation_name(void *self, uint32_t oid, base_arena *arena, base
     return true;
 }
 
+// Users' objects are all listed by \d, also where two schemas have one name.
+static bool host_relation_listed(void *self, uint32_t oid) {
+    engine_session *session = self;
+    return oid >= ENGINE_FIRST_USER_ID && relation_by_oid(session->engine, oid) != NULL;
+}
+
+static int64_t log_size(engine *e, const plan_object *object) {
+    engine_stream *stream = engine_stream_of(e, object);
+    int64_t bytes = 0;
+    for (uint32_t p = 0; stream != NULL && p < log_stream_partitions(stream->log); p++)
+        bytes += (int64_t)log_bytes(stream->log, p);
+    return bytes;
+}
+
+static bool host_relation_bytes(void *self, uint32_t oid, int64_t *bytes) {
+    engine *e = ((engine_session *)self)->engine;
+    if (oid != 0) {
+        const plan_object *object = relation_by_oid(e, oid);
+        if (object == NULL) return false;
+        *bytes = log_size(e, object); // of a view: not known apart from its flow's
+        return true;
+    }
+    *bytes = 0;
+    for (uint32_t id = ENGINE_FIRST_USER_ID; id < e->next_id; id++) {
+        const plan_object *object = engine_catalog_by_id(e, id);
+        if (object != NULL) *bytes += log_size(e, object);
+    }
+    for (uint32_t f = 0; f < e->nflows; f++) {
+        state_stats stats;
+        state_store_stats(e->flows[f]->store, &stats);
+        *bytes += (int64_t)stats.bytes_used;
+    }
+    return true;
+}
+
 static bool host_type_name(void *self, uint32_t oid, base_arena *arena, base_str *name) {
     (void)self, (void)oid, (void)arena, (void)name;
     return false; // there are no types of users
@@ -448,6 +483,8 @@ col_func_host engine_func_host(engine_session *session) {
         .index_definition = host_index_definition,
         .constraint_definition = host_constraint_definition,
         .comment = host_comment,
+        .relation_bytes = host_relation_bytes,
+        .relation_listed = host_relation_listed,
         .setting_get = host_setting_get,
         .setting_set = host_setting_set,
         .schema = session->schema,

@@ -30,14 +30,14 @@ const system_def system_pg_defs[] = {
      "boolean, attalign char, attstorage char, attcompression char, attnotnull boolean, "
      "atthasdef boolean, atthasmissing boolean, attidentity char, attgenerated char, "
      "attisdropped boolean, attislocal boolean, attinhcount integer, attcollation oid, "
-     "attacl text[]?, attoptions text[]?, attfdwoptions text[]?, attmissingval text[]?",
+     "attacl text[]!, attoptions text[]!, attfdwoptions text[]!, attmissingval text[]!",
      system_attribute, NULL},
     {1261, "pg_catalog", "pg_auth_members",
      "roleid oid, member oid, grantor oid, admin_option boolean", NULL, NULL},
     {1260, "pg_catalog", "pg_authid",
      "oid oid, rolname name, rolsuper boolean, rolinherit boolean, rolcreaterole boolean, "
      "rolcreatedb boolean, rolcanlogin boolean, rolreplication boolean, rolbypassrls "
-     "boolean, rolconnlimit integer, rolpassword text?, rolvaliduntil timestamptz?",
+     "boolean, rolconnlimit integer, rolpassword text!, rolvaliduntil timestamptz!",
      system_authid, NULL},
     {12081, "pg_catalog", "pg_available_extensions",
      "name name?, default_version text?, installed_version text?, comment text?", NULL, NULL},
@@ -52,21 +52,21 @@ const system_def system_pg_defs[] = {
      "relpersistence char, relkind char, relnatts smallint, relchecks smallint, relhasrules "
      "boolean, relhastriggers boolean, relhassubclass boolean, relrowsecurity boolean, "
      "relforcerowsecurity boolean, relispopulated boolean, relreplident char, relispartition "
-     "boolean, relrewrite oid, relfrozenxid oid, relminmxid oid, relacl text[]?, reloptions "
-     "text[]?, relpartbound text?",
+     "boolean, relrewrite oid, relfrozenxid oid, relminmxid oid, relacl text[]!, reloptions "
+     "text[]!, relpartbound text!",
      system_class, NULL},
     {3456, "pg_catalog", "pg_collation",
      "oid oid, collname name, collnamespace oid, collowner oid, collprovider char, "
      "collisdeterministic boolean, collencoding integer, collcollate text?, collctype text?, "
-     "colliculocale text?, collversion text?",
+     "colliculocale text!, collversion text!",
      system_collation, NULL},
     {2606, "pg_catalog", "pg_constraint",
      "oid oid, conname name, connamespace oid, contype char, condeferrable boolean, "
      "condeferred boolean, convalidated boolean, conrelid oid, contypid oid, conindid oid, "
      "conparentid oid, confrelid oid, confupdtype char, confdeltype char, confmatchtype "
      "char, conislocal boolean, coninhcount integer, connoinherit boolean, conkey text[]?, "
-     "confkey text[]?, conpfeqop text[]?, conppeqop text[]?, conffeqop text[]?, "
-     "confdelsetcols text[]?, conexclop text[]?, conbin text?",
+     "confkey text[]!, conpfeqop text[]!, conppeqop text[]!, conffeqop text[]!, "
+     "confdelsetcols text[]!, conexclop text[]!, conbin text?",
      system_constraint, NULL},
     {2607, "pg_catalog", "pg_conversion",
      "oid oid, conname name, connamespace oid, conowner oid, conforencoding integer, "
@@ -79,8 +79,8 @@ const system_def system_pg_defs[] = {
     {1262, "pg_catalog", "pg_database",
      "oid oid, datname name, datdba oid, encoding integer, datlocprovider char, "
      "datistemplate boolean, datallowconn boolean, datconnlimit integer, datfrozenxid oid, "
-     "datminmxid oid, dattablespace oid, datcollate text, datctype text, daticulocale text?, "
-     "datcollversion text?, datacl text[]?",
+     "datminmxid oid, dattablespace oid, datcollate text, datctype text, daticulocale text!, "
+     "datcollversion text!, datacl text[]!",
      system_database, NULL},
     {2964, "pg_catalog", "pg_db_role_setting", "setdatabase oid, setrole oid, setconfig text[]?",
      NULL, NULL},
@@ -119,7 +119,7 @@ const system_def system_pg_defs[] = {
      "boolean, indnullsnotdistinct boolean, indisprimary boolean, indisexclusion boolean, "
      "indimmediate boolean, indisclustered boolean, indisvalid boolean, indcheckxmin "
      "boolean, indisready boolean, indislive boolean, indisreplident boolean, indkey text[], "
-     "indcollation text[], indclass text[], indoption text[], indexprs text?, indpred text?",
+     "indcollation text[], indclass text[], indoption text[], indexprs text!, indpred text!",
      system_index, NULL},
     {12043, "pg_catalog", "pg_indexes",
      "schemaname name?, tablename name?, indexname name?, tablespace name?, indexdef text?",
@@ -130,7 +130,7 @@ const system_def system_pg_defs[] = {
      "objoid oid, classoid oid, objsubid integer, privtype char, initprivs text[]", NULL, NULL},
     {2612, "pg_catalog", "pg_language",
      "oid oid, lanname name, lanowner oid, lanispl boolean, lanpltrusted boolean, "
-     "lanplcallfoid oid, laninline oid, lanvalidator oid, lanacl text[]?",
+     "lanplcallfoid oid, laninline oid, lanvalidator oid, lanacl text[]!",
      system_language, NULL},
     {2995, "pg_catalog", "pg_largeobject_metadata", "oid oid, lomowner oid, lomacl text[]?", NULL,
      NULL},
@@ -144,7 +144,7 @@ const system_def system_pg_defs[] = {
      "schemaname name?, matviewname name?, matviewowner name?, tablespace name?, hasindexes "
      "boolean?, ispopulated boolean?, definition text?",
      system_matviews, NULL},
-    {2615, "pg_catalog", "pg_namespace", "oid oid, nspname name, nspowner oid, nspacl text[]?",
+    {2615, "pg_catalog", "pg_namespace", "oid oid, nspname name, nspowner oid, nspacl text[]!",
      system_namespace, NULL},
     {2616, "pg_catalog", "pg_opclass",
      "oid oid, opcmethod oid, opcname name, opcnamespace oid, opcowner oid, opcfamily oid, "
@@ -178,9 +178,9 @@ const system_def system_pg_defs[] = {
      "prorows real, provariadic oid, prosupport oid, prokind char, prosecdef boolean, "
      "proleakproof boolean, proisstrict boolean, proretset boolean, provolatile char, "
      "proparallel char, pronargs smallint, pronargdefaults smallint, prorettype oid, "
-     "proargtypes text[], proallargtypes text[]?, proargmodes text[]?, proargnames text[]?, "
-     "proargdefaults text?, protrftypes text[]?, prosrc text, probin text?, prosqlbody "
-     "text?, proconfig text[]?, proacl text[]?",
+     "proargtypes text[], proallargtypes text[]!, proargmodes text[]!, proargnames text[]!, "
+     "proargdefaults text!, protrftypes text[]!, prosrc text, probin text!, prosqlbody "
+     "text!, proconfig text[]!, proacl text[]!",
      system_proc, NULL},
     {6104, "pg_catalog", "pg_publication",
      "oid oid, pubname name, pubowner oid, puballtables boolean, pubinsert boolean, "
@@ -204,8 +204,8 @@ const system_def system_pg_defs[] = {
     {12000, "pg_catalog", "pg_roles",
      "rolname name?, rolsuper boolean?, rolinherit boolean?, rolcreaterole boolean?, "
      "rolcreatedb boolean?, rolcanlogin boolean?, rolreplication boolean?, rolconnlimit "
-     "integer?, rolpassword text?, rolvaliduntil timestamptz?, rolbypassrls boolean?, "
-     "rolconfig text[]?, oid oid?",
+     "integer?, rolpassword text?, rolvaliduntil timestamptz!, rolbypassrls boolean?, "
+     "rolconfig text[]!, oid oid?",
      system_roles, NULL},
     {12023, "pg_catalog", "pg_rules",
      "schemaname name?, tablename name?, rulename name?, definition text?", NULL, NULL},
@@ -291,7 +291,7 @@ const system_def system_pg_defs[] = {
      "boolean?, hasrules boolean?, hastriggers boolean?, rowsecurity boolean?",
      system_tables, NULL},
     {1213, "pg_catalog", "pg_tablespace",
-     "oid oid, spcname name, spcowner oid, spcacl text[]?, spcoptions text[]?", system_tablespace,
+     "oid oid, spcname name, spcowner oid, spcacl text[]!, spcoptions text[]!", system_tablespace,
      NULL},
     {12126, "pg_catalog", "pg_timezone_names",
      "name text?, abbrev text?, utc_offset interval?, is_dst boolean?", NULL, NULL},
@@ -321,13 +321,13 @@ const system_def system_pg_defs[] = {
      "typdelim char, typrelid oid, typsubscript oid, typelem oid, typarray oid, typinput "
      "oid, typoutput oid, typreceive oid, typsend oid, typmodin oid, typmodout oid, "
      "typanalyze oid, typalign char, typstorage char, typnotnull boolean, typbasetype oid, "
-     "typtypmod integer, typndims integer, typcollation oid, typdefaultbin text?, typdefault "
-     "text?, typacl text[]?",
+     "typtypmod integer, typndims integer, typcollation oid, typdefaultbin text!, typdefault "
+     "text!, typacl text[]!",
      system_type, NULL},
     {12014, "pg_catalog", "pg_user",
      "usename name?, usesysid oid?, usecreatedb boolean?, usesuper boolean?, userepl "
-     "boolean?, usebypassrls boolean?, passwd text?, valuntil timestamptz?, useconfig "
-     "text[]?",
+     "boolean?, usebypassrls boolean?, passwd text?, valuntil timestamptz!, useconfig "
+     "text[]!",
      system_user, NULL},
     {1418, "pg_catalog", "pg_user_mapping", "oid oid, umuser oid, umserver oid, umoptions text[]?",
      NULL, NULL},

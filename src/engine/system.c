@@ -16,11 +16,11 @@
 
 // ---- registration -------------------------------------------------------------------------------
 
-// "name type?, ..." to columns.
+// "name type?, ..." to columns; a hidden tableoid comes last, which clients join comments by.
 static uint32_t parse_columns(base_arena *arena, const char *text, plan_column **out) {
     uint32_t n = 1;
     for (const char *p = text; *p != 0; p++) n += *p == ',';
-    plan_column *columns = base_arena_array(arena, plan_column, n);
+    plan_column *columns = base_arena_array(arena, plan_column, n + 1);
     const char *at = text;
     for (uint32_t i = 0; i < n; i++) {
         at += strspn(at, " ,");
@@ -28,7 +28,8 @@ static uint32_t parse_columns(base_arena *arena, const char *text, plan_column *
         columns[i].name = base_arena_memdup(arena, at, name);
         at += name + 1;
         size_t type = strcspn(at, ",");
-        columns[i].not_null = at[type - 1] != '?';
+        columns[i].always_null = at[type - 1] == '!';
+        columns[i].not_null = at[type - 1] != '?' && at[type - 1] != '!';
         base_str type_name = {at, columns[i].not_null ? type : type - 1};
         col_kind kind;
         bool known = col_kind_from_name(type_name, &kind);
@@ -36,8 +37,10 @@ static uint32_t parse_columns(base_arena *arena, const char *text, plan_column *
         columns[i].type = col_type_of(kind);
         at += type;
     }
+    columns[n] = (plan_column){
+        .name = "tableoid", .type = col_type_of(COL_OID), .not_null = true, .hidden = true};
     *out = columns;
-    return n;
+    return n + 1;
 }
 
 static void register_defs(engine *e, const system_def *defs, size_t n) {
@@ -71,6 +74,7 @@ static uint32_t column_of(system_rows *r, const char *name) {
     for (uint32_t k = 0; k < n; k++) {
         uint32_t i = r->hint + k < n ? r->hint + k : r->hint + k - n;
         if (strcmp(r->object->columns[i].name, name) != 0) continue;
+        must(!r->object->columns[i].always_null);
         r->hint = i + 1 < n ? i + 1 : 0;
         return i;
     }
@@ -81,9 +85,10 @@ static uint32_t column_of(system_rows *r, const char *name) {
 void system_row(system_rows *r) {
     col_builder_new_row(r->builder, 1);
     r->hint = 0;
+    col_builder_set_i64(r->builder, r->object->ncolumns - 1, r->object->id); // tableoid
     for (uint32_t i = 0; i < r->object->ncolumns; i++) {
         const plan_column *column = &r->object->columns[i];
-        if (!column->not_null) continue;
+        if (!column->not_null || column->hidden) continue;
         switch (column->type.kind) {
         case COL_BOOL:
             col_builder_set_bool(r->builder, i, false);

@@ -19,7 +19,7 @@ typedef struct system_rows {
 typedef base_rc (*system_fill)(system_rows *r, base_error *err);
 
 // columns: "name type, name type?, ...": a ? says that the column may be null, and then it is null
-// unless set; others begin as 0, false or ''.
+// unless set; a ! that it always is; others begin as 0, false or ''.
 typedef struct system_def {
     uint32_t id; // < ENGINE_FIRST_USER_ID, PostgreSQL's own number where it has one
     const char *schema, *name;

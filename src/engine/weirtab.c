@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "base/must.h"
-#include "engine/setting_int.h"
 #include "engine/recon_int.h"
+#include "engine/setting_int.h"
 #include "engine/system_int.h"
 
 #define RAW_BYTES_SHOWN 4096u // of a quarantined record
@@ -355,7 +355,7 @@ static base_rc copy_recon_rows(system_rows *r,
     const col_batch *rows;
     base_rc rc = rows_of(r->engine, r->arena, &rows, err);
     for (uint32_t row = 0; rc == BASE_OK && row < rows->nrows; row++) {
-        must(rows->ncols == r->object->ncolumns);
+        must(rows->ncols + 1 == r->object->ncolumns); // and tableoid
         system_row(r);
         for (uint32_t i = 0; i < rows->ncols; i++)
             col_builder_set(r->builder, i, &rows->cols[i], row);

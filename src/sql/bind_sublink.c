@@ -61,6 +61,24 @@ static void note_other(void *arg, const plan_node *scan) {
     if (scan->object->kind != PLAN_OBJECT_SYSTEM) *(bool *)arg = true;
 }
 
+static base_rc empty_array(sql_binder *binder, int32_t position, const plan_expr **out) {
+    sql_ctx *ctx = binder->ctx;
+    return sql_coerce(ctx, sql_text_const(ctx, "{}", COL_UNKNOWN, position),
+                      col_type_of(COL_TEXT_ARRAY), COL_CAST_IMPLICIT, out);
+}
+
+// ARRAY(SELECT ...) over what never has rows.
+static base_rc bind_array(sql_binder *binder, const sql_tree *select, int32_t position,
+                          const plan_expr **out) {
+    sql_ctx *ctx = binder->ctx;
+    if (unnests_nothing(binder, select)) return empty_array(binder, position, out);
+    sql_binder used;
+    plan_node *node;
+    SQL_TRY(sql_bind_query(ctx, select, binder, binder->ctes, &used, &node));
+    if (never_rows(node)) return empty_array(binder, position, out);
+    return sql_unsupported(ctx, position, "ARRAY(SELECT ...) is not supported");
+}
+
 // Inner columns i -> right column first + i; outer ones -> left.
 static const plan_expr *place_condition(sql_ctx *ctx, const plan_expr *expr, uint32_t first) {
     if (expr->kind == PLAN_EXPR_COLUMN) {
@@ -283,10 +301,7 @@ base_rc sql_bind_sublink(sql_binder *binder, const sql_tree *body, const plan_ex
         *out = plan_expr_null(ctx->arena, col_type_of(array ? COL_TEXT_ARRAY : COL_TEXT));
         return BASE_OK;
     }
-    if (array && unnests_nothing(binder, select))
-        return sql_coerce(ctx, sql_text_const(ctx, "{}", COL_UNKNOWN, position),
-                          col_type_of(COL_TEXT_ARRAY), COL_CAST_IMPLICIT, out);
-    if (array) return sql_unsupported(ctx, position, "ARRAY(SELECT ...) is not supported");
+    if (array) return bind_array(binder, select, position, out);
     if (binder->from == NULL)
         return sql_unsupported(ctx, position, "a sub-query is not supported in %s",
                                binder->place == NULL ? "this place" : binder->place);
