@@ -129,6 +129,8 @@ void http_query(http_request *request) {
     atomic_fetch_add(&s->counters.query_requests, 1);
     atomic_fetch_add(&s->counters.query_us, (uint64_t)elapsed_us);
     if (rc != BASE_OK) {
+        // The path is there, what the statement names is not: that is the statement's fault.
+        if (err.code == BASE_E_NOT_FOUND) err.code = BASE_E_INVALID;
         http_fail(request, &err);
         return;
     }
