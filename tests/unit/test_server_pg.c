@@ -99,8 +99,8 @@ static char next(pg_client *c) {
     }
     for (;;) {
         size_t left = c->in.n - c->at;
-        const uint8_t *p = (const uint8_t *)c->in.p + c->at;
         if (left >= 5) {
+            const uint8_t *p = (const uint8_t *)c->in.p + c->at;
             size_t n = (size_t)p[1] << 24 | (size_t)p[2] << 16 | (size_t)p[3] << 8 | p[4];
             if (left >= n + 1) {
                 c->type = (char)p[0];
