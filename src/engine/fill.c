@@ -182,7 +182,13 @@ static base_rc gather_history(engine_flow *flow, void *arg, uint64_t *rows, base
         .flow = flow, .view = engine_flow_view(flow, ((const plan_object *)arg)->id), .err = err};
     must(f.view != NULL);
     f.view->filling = true;
+    // Duplicates were counted when they were read first.
+    const flow_hooks *hooks = flow->ctx.hooks;
+    flow_hooks quiet = *hooks;
+    quiet.duplicate = NULL;
+    flow->ctx.hooks = &quiet;
     plan_node_scans(f.view->object->plan, visit_fill, &f);
+    flow->ctx.hooks = hooks;
     *rows = f.rows;
     // Readers of changes begin at a snapshot: the history is not in the change log.
     f.view->trimmed_step = flow->step + 1;
@@ -193,7 +199,9 @@ base_rc engine_flow_fill(engine_flow *flow, const plan_object *view, base_error 
     engine_view *entry = engine_flow_view(flow, view->id);
     if (flow->step == 0 || !entry->is_new) return BASE_OK;
     bool progressed;
+    flow->replaying = true;
     base_rc rc = engine_step_with(flow, gather_history, (void *)view, &progressed, err);
+    flow->replaying = false;
     entry->filling = false;
     return rc;
 }

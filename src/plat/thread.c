@@ -91,3 +91,7 @@ void plat_sleep_us(int64_t us) {
     struct timespec deadline = deadline_after(us);
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &deadline, NULL) == EINTR) continue;
 }
+
+uintptr_t plat_thread_self(void) {
+    return (uintptr_t)pthread_self();
+}

@@ -1,5 +1,5 @@
-// thread.h - threads, mutexes, conditions: thin names over POSIX threads. Failure to create or lock is
-// fatal (must). In a simulation everything runs on one thread and these are never contended.
+// thread.h - threads, mutexes, conditions: thin names over POSIX threads. Failure to create or lock
+// is fatal (must). In a simulation everything runs on one thread and these are never contended.
 #ifndef WEIR_PLAT_THREAD_H
 #define WEIR_PLAT_THREAD_H
 
@@ -25,5 +25,6 @@ void plat_cond_broadcast(plat_cond *cond);
 void plat_thread_start(plat_thread *thread, const char *name, void *(*run)(void *), void *arg);
 void plat_thread_join(plat_thread thread);
 void plat_sleep_us(int64_t us);
+uintptr_t plat_thread_self(void); // tells threads apart; never 0
 
 #endif

@@ -7,10 +7,10 @@
 // drops a table holds `ddl` meanwhile, since that waits for the writer. Entry points:
 // state_store_open, state_begin_write, state_put_batch, state_cursor_next.
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "plat/thread.h"
 #include "state/state_int.h"
 
 #define SLOT_MASK ((1u << STATE_SLOT_BITS) - 1)
@@ -322,8 +322,7 @@ static base_rc txn_begin(state_store *store, bool writable, state_txn **out, bas
     base_rc rc;
     if (writable) {
         // Waiting for oneself never ends.
-        must(!atomic_load(&store->writing) ||
-             atomic_load(&store->writer) != (uintptr_t)pthread_self());
+        must(!atomic_load(&store->writing) || atomic_load(&store->writer) != plat_thread_self());
         rc = backend_begin(txn, err);
     } else {
         rc = begin_snapshot(txn, err);
@@ -334,7 +333,7 @@ static base_rc txn_begin(state_store *store, bool writable, state_txn **out, bas
     }
     if (writable) {
         txn->handle_seq = UINT64_MAX; // tables come and go only in write transactions
-        atomic_store(&store->writer, (uintptr_t)pthread_self());
+        atomic_store(&store->writer, plat_thread_self());
         atomic_store(&store->writing, true);
     }
     atomic_fetch_add(&store->open_txns, 1);
