@@ -181,7 +181,6 @@ struct engine_flow {
     flow_ctx ctx;
     state_txn *txn;
     uint32_t quarantine_seq, ledger_seq;
-    bool replaying; // history for a new view: its duplicates were counted when they came
     engine_duplicate *duplicates_seen; // in the step arena: a ring of ENGINE_DUPLICATES_STEP
     uint64_t nduplicates_seen;
     uint64_t duplicate_seq; // number of the next row of t_duplicate; 0: not read yet

@@ -199,9 +199,7 @@ base_rc engine_flow_fill(engine_flow *flow, const plan_object *view, base_error 
     engine_view *entry = engine_flow_view(flow, view->id);
     if (flow->step == 0 || !entry->is_new) return BASE_OK;
     bool progressed;
-    flow->replaying = true;
     base_rc rc = engine_step_with(flow, gather_history, (void *)view, &progressed, err);
-    flow->replaying = false;
     entry->filling = false;
     return rc;
 }

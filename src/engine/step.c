@@ -68,7 +68,6 @@ static void on_row_failed(void *self, uint32_t node_id, const col_batch *batch, 
 static void on_duplicate(void *self, const plan_object *object, uint32_t partition, uint64_t offset,
                          uint32_t original_partition, uint64_t original_offset) {
     engine_flow *flow = self;
-    if (flow->replaying) return;
     for (uint32_t i = 0; i < flow->ninputs; i++) {
         engine_input *input = &flow->inputs[i];
         if (input->object->id == object->id && partition < input->npartitions)
