@@ -6,6 +6,7 @@
 #define WEIR_CONNECT_CONNECT_INT_H
 
 #include <curl/curl.h>
+#include <stdatomic.h>
 
 #include "connect/connect.h"
 #include "plat/thread.h"
@@ -107,7 +108,7 @@ struct connect_hub {
     bool catalog_known;
     uint32_t listener;
     bool threaded;
-    volatile bool stop;
+    atomic_bool stop;
     plat_thread thread;
 };
 

@@ -146,9 +146,12 @@ base_rc connect_flush(connect_hub *hub, int64_t timeout_us, base_error *err) {
         }
         bool late = timeout_us > 0 && connect_now_ns(hub) - began > (uint64_t)timeout_us * 1000;
         base_rc rc = BASE_OK;
-        bool behind = false;
         plat_mutex_lock(&hub->lock);
-        look_at_catalog(hub);
+        // The list is the thread's to change: it may be asleep in curl with a sink's request.
+        bool behind =
+            !hub->catalog_known || hub->catalog_version != engine_catalog_version(hub->engine);
+        if (behind && late)
+            rc = base_fail(err, BASE_E_CANCELLED, NULL, "the list of sinks is not up to date yet");
         for (connect_sink *s = hub->sinks; s != NULL && !behind; s = s->next) {
             behind = connect_sink_is_behind(s);
             if (behind && late) rc = say_behind(s, err);

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,7 +35,7 @@ typedef struct receiver {
     uint16_t port;
     plat_thread thread;
     plat_mutex lock;
-    volatile bool stop;
+    atomic_bool stop;
     answer script[64]; // for the first requests; then ANSWER_OK
     int nscript;
     answer always;
