@@ -76,6 +76,12 @@ FUNC_KERNEL(zero_oid) {
     return BASE_OK;
 }
 
+FUNC_KERNEL(zero_int8) {
+    FUNC_UNUSED;
+    memset(out->data, 0, n * sizeof(int64_t));
+    return BASE_OK;
+}
+
 static base_rc need_host(const col_func_ctx *ctx) {
     if (ctx->host != NULL) return BASE_OK;
     return base_fail(ctx->err, BASE_E_UNSUPPORTED, NULL,
@@ -845,6 +851,7 @@ static const col_func rows[] = {
     {"pg_table_size", 1, {COL_REGCLASS}, COL_INT8, HOST, relation_size, NULL},
     {"pg_relation_size", 1, {COL_REGCLASS}, COL_INT8, HOST, relation_size, NULL},
     {"pg_total_relation_size", 1, {COL_REGCLASS}, COL_INT8, HOST, relation_size, NULL},
+    {"pg_stat_get_numscans", 1, {O}, COL_INT8, STABLE, zero_int8, NULL},
     {"pg_database_size", 1, {NAME}, COL_INT8, HOST, database_size, NULL},
     {"pg_database_size", 1, {O}, COL_INT8, HOST, database_size, NULL},
     {"pg_typeof", 1, {COL_UNKNOWN}, T, 0, type_of_any, NULL},

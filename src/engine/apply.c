@@ -482,7 +482,8 @@ base_rc engine_apply(engine_session *session, base_str text, base_buf *report, b
         // Where the statement itself begins, after the comments before it.
         at = statements[i].p + skip_blank(statements[i], 0);
         if (at == statements[i].p + statements[i].n) continue;
-        rc = apply_one(&a, text, statements[i], err);
+        base_str own = {at, statements[i].n - (size_t)(at - statements[i].p)};
+        rc = apply_one(&a, text, base_str_trim(own), err);
     }
     if (rc != BASE_OK) {
         if (err->position > 0) at = at_character(text, err->position);

@@ -15,21 +15,36 @@
 
 #define RETENTION_EVERY_US (10 * BASE_US_PER_SECOND)
 
-// The first record of a partition that some flow has still to read. ddl_lock held.
+static void visit_scan(void *arg, const plan_node *scan) {
+    uint32_t *id = arg;
+    if (*id == scan->object->id) *id = UINT32_MAX;
+}
+
+static bool reads(const plan_object *view, uint32_t object_id) {
+    uint32_t id = object_id;
+    plan_node_scans(view->plan, visit_scan, &id);
+    return id == UINT32_MAX;
+}
+
+// The first record of a partition that some flow has still to read: of every view that reads the
+// stream, the cursor of its flow; all records if that has none yet. ddl_lock held.
 static base_rc keep_from(engine *e, const plan_object *object, uint32_t partition, uint64_t *out,
                          base_error *err) {
     *out = UINT64_MAX;
-    for (uint32_t f = 0; f < e->nflows; f++) {
-        engine_flow *flow = e->flows[f];
+    for (uint32_t id = object->id + 1; id < e->next_id; id++) {
+        const plan_object *view = engine_catalog_by_id(e, id);
+        if (view == NULL || view->kind != PLAN_OBJECT_VIEW || !reads(view, object->id)) continue;
+        engine_flow *flow = engine_flow_of_view(e, id);
+        must(flow != NULL);
         state_txn *txn;
         base_rc rc = state_begin_read(flow->store, &txn, err);
         if (rc != BASE_OK) return rc;
-        engine_cursor cursor;
+        engine_cursor cursor = {0};
         bool found;
         rc = engine_cursor_read(txn, flow->t_cursor, object->id, partition, &cursor, &found, err);
         state_abort(txn);
         if (rc != BASE_OK) return rc;
-        if (found && cursor.next < *out) *out = cursor.next;
+        if (cursor.next < *out) *out = cursor.next;
     }
     return BASE_OK;
 }
