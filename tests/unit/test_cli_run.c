@@ -18,7 +18,7 @@ static const char *sql_text =
     "CREATE MATERIALIZED VIEW s.by_item AS SELECT item, count(*) AS n, sum(net) AS total\n"
     "  FROM s.line GROUP BY item;\n"
     "CREATE MATERIALIZED VIEW s.by_hour AS SELECT window_start, count(*) AS n\n"
-    "  FROM TUMBLE(s.line, at, INTERVAL '1 hour') GROUP BY window_start EMIT ON WINDOW CLOSE;\n";
+    "  FROM TUMBLE(s.line, at, INTERVAL '1 hour') GROUP BY window_start;\n";
 
 static const char *path(const char *name) {
     static char paths[8][160];
