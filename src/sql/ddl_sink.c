@@ -17,10 +17,8 @@ static const sql_option_def webhook_options[] = {
     {"emit", SQL_OPTION_KEPT, 0},
 };
 static const sql_option_def file_options[] = {
-    {"connector", SQL_OPTION_TEXT, MEMBER(connector)},
-    {"path", SQL_OPTION_TEXT, MEMBER(path)},
-    {"format", SQL_OPTION_TEXT, MEMBER(format)},
-    {"emit", SQL_OPTION_KEPT, 0},
+    {"connector", SQL_OPTION_TEXT, MEMBER(connector)}, {"path", SQL_OPTION_TEXT, MEMBER(path)},
+    {"format", SQL_OPTION_TEXT, MEMBER(format)},       {"emit", SQL_OPTION_KEPT, 0},
     {"max_retry_interval", SQL_OPTION_KEPT, 0},
 };
 static const sql_option_def record_options[] = {
