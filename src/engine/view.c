@@ -3,8 +3,8 @@
 //
 // Tables of a view with id N:  vN  row key -> row;  cN  step -> the step's delta.
 // A row's key is the ordered encoding of the view's key columns or, without a key, of all columns
-// (then the weight counts equal rows). Facts of a view stand in the flow's "engine.view" table under its
-// id.
+// (then the weight counts equal rows). Facts of a view stand in the flow's "engine.view" table
+// under its id.
 //
 // Standing. A windowed row is final once the view's watermark has reached its window's end plus the
 // lateness; that is decided when it is read, so nothing is written when a window closes. A change
@@ -392,26 +392,57 @@ base_rc engine_view_apply(engine_flow *flow, engine_view *view, const col_batch 
     return rc;
 }
 
+// A sink's deliveries are read from the change log: it is kept from the least cursor on.
+static base_rc keep_for_sinks(engine *e, const plan_object *view, uint64_t *upto, base_error *err) {
+    for (uint32_t id = view->id + 1; id < e->next_id; id++) {
+        const plan_object *sink = engine_catalog_by_id(e, id);
+        if (sink == NULL || sink->kind != PLAN_OBJECT_SINK || sink->from->id != view->id) continue;
+        uint64_t step;
+        base_rc rc = engine_sink_cursor(e, sink, &step, err);
+        if (rc != BASE_OK) return rc;
+        if (step < *upto) *upto = step;
+    }
+    return BASE_OK;
+}
+
+// So do the flows that read the view: their committed cursors count, not what a step of theirs that
+// may yet fail has taken.
+static base_rc keep_for_flows(engine_flow *flow, const plan_object *view, uint64_t *upto,
+                              base_error *err) {
+    engine *e = flow->engine;
+    plat_mutex_lock(&e->flows_lock);
+    uint32_t n = e->nflows; // flows are added, never removed
+    plat_mutex_unlock(&e->flows_lock);
+    for (uint32_t i = 0; i < n; i++) {
+        engine_flow *other = e->flows[i];
+        if (other == flow) continue;
+        state_txn *txn;
+        base_rc rc = state_begin_read(other->store, &txn, err);
+        if (rc != BASE_OK) return rc;
+        engine_cursor cursor;
+        bool found;
+        rc = engine_cursor_read(txn, other->t_cursor, view->id, 0, &cursor, &found, err);
+        state_abort(txn);
+        if (rc != BASE_OK) return rc;
+        if (found && cursor.next < *upto) *upto = cursor.next;
+    }
+    return BASE_OK;
+}
+
 // Drops changes that nobody needs: older than what the configuration keeps and than every reader.
 base_rc engine_view_trim(engine_flow *flow, engine_view *view, base_error *err) {
     engine *e = flow->engine;
     uint64_t keep = e->config.changes_keep_steps > 0 ? e->config.changes_keep_steps : 100000;
     if (flow->step + 1 <= keep + view->trimmed_step + 256) return BASE_OK; // in lots of 256 steps
     uint64_t upto = flow->step + 1 - keep;
-    plat_mutex_lock(&e->flows_lock);
-    for (uint32_t i = 0; i < e->nflows; i++) {
-        engine_flow *other = e->flows[i];
-        for (uint32_t k = 0; other != flow && k < other->ninputs; k++)
-            if (other->inputs[k].object->id == view->object->id &&
-                other->inputs[k].upstream_step < upto)
-                upto = other->inputs[k].upstream_step;
-    }
-    plat_mutex_unlock(&e->flows_lock);
-    if (upto <= view->trimmed_step) return BASE_OK;
+    base_rc rc = keep_for_flows(flow, view->object, &upto, err);
+    if (rc != BASE_OK || upto <= view->trimmed_step) return rc;
+    rc = keep_for_sinks(e, view->object, &upto, err);
+    if (rc != BASE_OK || upto <= view->trimmed_step) return rc;
     char key[8];
     uint64_t deleted;
-    base_rc rc = state_delete_range(flow->txn, view->changes, (base_str){NULL, 0},
-                                    step_key(key, upto + 1), &deleted, err);
+    rc = state_delete_range(flow->txn, view->changes, (base_str){NULL, 0}, step_key(key, upto + 1),
+                            &deleted, err);
     if (rc == BASE_OK) view->trimmed_step = upto;
     return rc;
 }

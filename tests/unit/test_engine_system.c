@@ -208,6 +208,43 @@ TEST(sinks_have_cursors) {
     rig_stop(&b);
 }
 
+TEST(changes_wait_for_their_readers) {
+    rig b;
+    if (!rig_start(&b)) return;
+    b.config.changes_keep_steps = 10;
+    if (!rig_reopen(&b)) return;
+    start(&b);
+    EXPECT_EQ_STR(ask(&b, "CREATE SINK out FROM m WITH (connector = 'file', path = '/data/out')"),
+                  "CREATE SINK");
+    const plan_object *sink = engine_find(b.e, BASE_STR("out"));
+    REQUIRE(sink != NULL);
+    base_error err = {0};
+    bool found = false;
+    engine_change change;
+    char body[128];
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 600; i++) {
+            snprintf(body, sizeof body, "{\"id\":%d,\"k\":1,\"v\":1,\"at\":\"2021-01-01\"}",
+                     round * 600 + i);
+            ingest(&b, "e", body);
+            flush(&b);
+        }
+        base_arena_reset(&b.arena);
+        base_rc rc = engine_change_next(b.e, sink->from, round == 0 ? 0 : 590, &b.arena, &change,
+                                        &found, &err);
+        if (round == 0) {
+            EXPECT_EQ_INT(rc, BASE_OK); // the sink has delivered nothing
+            EXPECT(found && change.step == 1);
+            REQUIRE_OK(engine_sink_ack(b.e, sink, 600, &err));
+        } else {
+            EXPECT_EQ_INT(rc, BASE_E_NOT_FOUND);
+            REQUIRE_OK(engine_change_next(b.e, sink->from, 1199, &b.arena, &change, &found, &err));
+            EXPECT(found && change.step == 1200);
+        }
+    }
+    rig_stop(&b);
+}
+
 TEST(metrics) {
     rig b;
     if (!rig_start(&b)) return;
@@ -234,4 +271,4 @@ TEST(metrics) {
 TEST_MAIN(TEST_ENTRY(schema_weir), TEST_ENTRY(quarantined_bytes_are_shown), TEST_ENTRY(pg_catalog),
           TEST_ENTRY(every_system_relation_gives_rows), TEST_ENTRY(settings),
           TEST_ENTRY(retention_keeps_what_flows_need), TEST_ENTRY(sinks_have_cursors),
-          TEST_ENTRY(metrics))
+          TEST_ENTRY(changes_wait_for_their_readers), TEST_ENTRY(metrics))
