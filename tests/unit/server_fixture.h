@@ -129,8 +129,10 @@ static inline void client_drain(int fd, base_buf *out) {
 // Reads until the text has come; false: it did not.
 static inline bool client_wait_for(int fd, base_buf *out, const char *text) {
     char part[65536];
+    size_t from = 0, n_text = strlen(text);
     for (;;) {
-        if (strstr(base_buf_cstr(out), text) != NULL) return true;
+        if (strstr(base_buf_cstr(out) + from, text) != NULL) return true;
+        if (out->n >= n_text) from = out->n - n_text; // what was searched is not searched again
         ssize_t n = client_receive(fd, part, sizeof part, FIXTURE_WAIT_MS);
         if (n <= 0) return false;
         base_buf_add(out, part, (size_t)n);
