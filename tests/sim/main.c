@@ -3,10 +3,12 @@
 // everything must add up; and once more with flows that begin at the beginning of the log.
 #include "sim.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static void tick(world *w) {
     bool progressed, force = chance(w, 40);
@@ -136,8 +138,22 @@ typedef struct outcome {
     uint32_t crashes, failures, checks, actions;
 } outcome;
 
+static volatile sig_atomic_t running_low, running_high;
+
+// A broken invariant aborts: say of which seed.
+static void on_abort(int signal_number) {
+    char text[64];
+    int n = snprintf(text, sizeof text, "seed %llu: aborted\n",
+                     (unsigned long long)running_high << 31 | (unsigned long long)running_low);
+    fflush(stdout);
+    if (write(STDERR_FILENO, text, (size_t)n) < 0) return;
+    signal(signal_number, SIG_DFL);
+}
+
 static outcome run(uint64_t seed, bool verbose) {
     static world w; // not on the stack: it lives over longjmp
+    running_low = (sig_atomic_t)(seed & 0x7fffffff);
+    running_high = (sig_atomic_t)(seed >> 31);
     world_init(&w, seed, verbose);
     outcome out = {0};
     if (setjmp(w.failed) == 0) {
@@ -212,6 +228,8 @@ int main(int argc, char **argv) {
         else
             return usage();
     }
+    signal(SIGABRT, on_abort);
+    signal(SIGSEGV, on_abort);
     totals t = {0};
     clock_t began = clock();
     if (file != NULL) {
