@@ -354,6 +354,13 @@ base_rc engine_stream_drop(engine *e, const plan_object *object, base_error *err
     full_name(&name, object->schema, object->name);
     plat_mutex_lock(&e->catalog_lock);
     engine_stream *stream = base_map_remove(e->streams, base_buf_str(&name));
+    while (stream != NULL && stream->holds > 0)
+        plat_cond_wait(&e->stream_released, &e->catalog_lock);
+    if (stream != NULL) {
+        // A flow that stands still may have its address yet.
+        stream->next_retired = e->retired;
+        e->retired = stream;
+    }
     plat_mutex_unlock(&e->catalog_lock);
     base_rc rc = BASE_OK;
     if (stream != NULL) {
@@ -363,8 +370,6 @@ base_rc engine_stream_drop(engine *e, const plan_object *object, base_error *err
             base_buf_add_cstr(&name, "!quarantine");
             rc = log_stream_drop(e->log, base_buf_str(&name), err);
         }
-        // The handle itself stays allocated (a request may hold it), and is unreachable from now
-        // on.
     }
     base_buf_deinit(&name);
     return rc;
@@ -489,4 +494,9 @@ void engine_catalog_close(engine *e) {
     base_str name;
     void *stream;
     for (size_t i = 0; base_map_at(e->streams, &i, &name, &stream);) free_stream(stream);
+    while (e->retired != NULL) {
+        engine_stream *next = e->retired->next_retired;
+        free_stream(e->retired);
+        e->retired = next;
+    }
 }

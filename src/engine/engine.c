@@ -127,6 +127,7 @@ base_rc engine_open(plat *plat, const engine_config *config, engine **out, base_
     plat_mutex_init(&e->sinks_lock);
     plat_cond_init(&e->flow_passed);
     plat_cond_init(&e->schedule_wake);
+    plat_cond_init(&e->stream_released);
     base_arena_init(&e->catalog_arena, 1 << 14);
     e->names = base_map_create();
     e->schemas = base_map_create();
@@ -169,6 +170,7 @@ void engine_close(engine *e) {
     plat_mutex_deinit(&e->sinks_lock);
     plat_cond_deinit(&e->flow_passed);
     plat_cond_deinit(&e->schedule_wake);
+    plat_cond_deinit(&e->stream_released);
     free(e->dir);
     free(e);
 }

@@ -42,6 +42,8 @@ struct engine_stream {
     uint32_t npool;
     atomic_uint_fast64_t accepted, quarantined, bytes; // since open
     atomic_uint_fast64_t next_partition;               // for records without a key
+    uint32_t holds;                                    // under catalog_lock
+    engine_stream *next_retired;                       // dropped, freed at close
 };
 
 // A contract check: bytes to columns or to a cause, for chosen columns of an object (contract.c).
@@ -90,8 +92,12 @@ void engine_catalog_close(engine *e);
 plan_catalog engine_plan_catalog(engine *e);
 const plan_object *engine_catalog_find(engine *e, const char *schema, const char *name);
 const plan_object *engine_catalog_by_id(engine *e, uint32_t id);
-engine_stream *engine_stream_of(engine *e,
-                                const plan_object *object); // NULL: not a stream or table
+// The stream of an object, or NULL if it is not a stream or table (any more). _of: for flows, whose
+// views keep the stream from being dropped, and under ddl_lock; all others hold it while they use
+// its log: a DROP waits for them.
+engine_stream *engine_stream_of(engine *e, const plan_object *object);
+engine_stream *engine_stream_hold(engine *e, const plan_object *object);
+void engine_stream_release(engine_stream *stream); // NULL is allowed
 // Executes a bound DDL statement. Takes ddl_lock.
 BASE_MUST_USE base_rc engine_ddl(engine_session *session, sql_statement *statement,
                                  engine_result *out, base_arena *arena, base_error *err);
@@ -135,6 +141,7 @@ typedef struct engine_input {
     engine_partition *partitions;
     engine_flow *upstream;  // views of another flow
     uint64_t upstream_step; // last step taken over
+    uint64_t upstream_seen; // steps up to this one had nothing to take over; in memory only
     bool started;           // upstream: the snapshot has been taken
     uint32_t ncolumns;
     const uint32_t *columns;
@@ -270,7 +277,7 @@ typedef struct engine_view_snapshot {
     uint64_t step;
     int64_t now_us;
     int64_t watermark_us;
-    uint64_t nrows, corrections, trimmed_step;
+    uint64_t nrows, corrections, changed_step, trimmed_step;
 } engine_view_snapshot;
 BASE_MUST_USE base_rc engine_view_snapshot_open(engine *e, const plan_object *view,
                                                 engine_view_snapshot *out, base_error *err);
@@ -316,6 +323,8 @@ struct engine {
 
     log_store *log;
     base_map *streams; // "schema.name" -> engine_stream (under catalog_lock)
+    plat_cond stream_released; // with catalog_lock
+    engine_stream *retired;    // handles of dropped streams
 
     plat_mutex flows_lock;
     plat_cond flow_passed; // a flow has ended a pass

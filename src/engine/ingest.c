@@ -28,6 +28,25 @@ engine_stream *engine_stream_of(engine *e, const plan_object *object) {
     return stream;
 }
 
+engine_stream *engine_stream_hold(engine *e, const plan_object *object) {
+    base_buf name = {0};
+    base_buf_printf(&name, "%s.%s", object->schema, object->name);
+    plat_mutex_lock(&e->catalog_lock);
+    engine_stream *stream = base_map_get(e->streams, base_buf_str(&name));
+    if (stream != NULL) stream->holds++;
+    plat_mutex_unlock(&e->catalog_lock);
+    base_buf_deinit(&name);
+    return stream;
+}
+
+void engine_stream_release(engine_stream *stream) {
+    if (stream == NULL) return;
+    plat_mutex_lock(&stream->engine->catalog_lock);
+    must(stream->holds > 0);
+    if (--stream->holds == 0) plat_cond_broadcast(&stream->engine->stream_released);
+    plat_mutex_unlock(&stream->engine->catalog_lock);
+}
+
 static engine_contract *edge_take(engine_stream *stream) {
     plat_mutex_lock(&stream->lock);
     engine_contract *contract = stream->npool > 0 ? stream->pool[--stream->npool] : NULL;
@@ -299,7 +318,7 @@ static base_rc find_stream(engine *e, base_str name, engine_stream **out, base_e
     if (object == NULL)
         return base_fail(err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_TABLE,
                          "stream \"%.*s\" does not exist", BASE_STR_ARG(name));
-    *out = engine_stream_of(e, object);
+    *out = engine_stream_hold(e, object);
     if (*out == NULL)
         return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_DATATYPE_MISMATCH,
                          "\"%.*s\" is a %s: events go to streams and tables", BASE_STR_ARG(name),
@@ -317,14 +336,16 @@ base_rc engine_ingest(engine *e, base_str stream_name, base_str body, const char
     size_t ndocs;
     bool truncated;
     wire_json_cut(body, arena, &docs, &ndocs, &truncated);
-    return ingest_docs(stream, docs, ndocs, source, arena, out, err);
+    rc = ingest_docs(stream, docs, ndocs, source, arena, out, err);
+    engine_stream_release(stream);
+    return rc;
 }
 
 base_rc engine_ingest_rows(engine *e, const plan_object *object, uint32_t ncolumns,
                            const uint32_t *columns, const col_batch *rows, const char *source,
                            base_arena *arena, engine_ingest_result *out, base_error *err) {
     memset(out, 0, sizeof *out);
-    engine_stream *stream = engine_stream_of(e, object);
+    engine_stream *stream = engine_stream_hold(e, object);
     if (stream == NULL)
         return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_DATATYPE_MISMATCH,
                          "\"%s.%s\" is a %s: rows go to streams and tables", object->schema,
@@ -344,23 +365,21 @@ base_rc engine_ingest_rows(engine *e, const plan_object *object, uint32_t ncolum
     for (uint32_t i = 0; i < rows->nrows; i++)
         docs[i] = (base_str){text.p + begins[i], begins[i + 1] - begins[i]};
     base_rc rc = ingest_docs(stream, docs, rows->nrows, source, arena, out, err);
+    engine_stream_release(stream);
     base_buf_deinit(&text);
     return rc;
 }
 
-base_rc engine_quarantine(engine *e, base_str stream_name, base_str raw, const char *source,
-                          const char *sqlstate, const char *cause, base_error *err) {
-    engine_stream *stream;
-    base_rc rc = find_stream(e, stream_name, &stream, err);
-    if (rc != BASE_OK) return rc;
+static base_rc quarantine_one(engine_stream *stream, base_str raw, const char *source,
+                              const char *sqlstate, const char *cause, base_error *err) {
     log_stream *log;
-    rc = quarantine_log(stream, &log, err);
+    base_rc rc = quarantine_log(stream, &log, err);
     if (rc != BASE_OK) return rc;
     base_arena scratch;
     base_arena_init(&scratch, 4096);
     log_record record = {
         raw, quarantine_headers(&scratch, sqlstate, cause, NULL, 0, UINT32_MAX, source)};
-    log_batch_info info = {.append_us = plat_wall_us(e->plat),
+    log_batch_info info = {.append_us = plat_wall_us(stream->engine->plat),
                            .event_us_min = INT64_MIN,
                            .event_us_max = INT64_MIN,
                            .contract_version = stream->object->version};
@@ -369,5 +388,15 @@ base_rc engine_quarantine(engine *e, base_str stream_name, base_str raw, const c
     if (rc == BASE_OK) rc = log_sync(log, 0, err);
     if (rc == BASE_OK) atomic_fetch_add(&stream->quarantined, 1);
     base_arena_deinit(&scratch);
+    return rc;
+}
+
+base_rc engine_quarantine(engine *e, base_str stream_name, base_str raw, const char *source,
+                          const char *sqlstate, const char *cause, base_error *err) {
+    engine_stream *stream;
+    base_rc rc = find_stream(e, stream_name, &stream, err);
+    if (rc != BASE_OK) return rc;
+    rc = quarantine_one(stream, raw, source, sqlstate, cause, err);
+    engine_stream_release(stream);
     return rc;
 }

@@ -173,7 +173,7 @@ static void stream_metrics(engine *e, const object_list *list, base_buf *buf) {
     for (size_t f = 0; f < sizeof families / sizeof *families; f++) {
         family(buf, families[f].name, families[f].type, families[f].help);
         for (uint32_t i = 0; i < list->n; i++) {
-            engine_stream *stream = engine_stream_of(e, list->objects[i]);
+            engine_stream *stream = engine_stream_hold(e, list->objects[i]);
             if (stream == NULL) continue;
             uint64_t values[4] = {0};
             for (uint32_t p = 0; p < log_stream_partitions(stream->log); p++) {
@@ -184,6 +184,7 @@ static void stream_metrics(engine *e, const object_list *list, base_buf *buf) {
             plat_mutex_lock(&stream->lock);
             if (stream->quarantine != NULL) values[3] = log_end(stream->quarantine, 0);
             plat_mutex_unlock(&stream->lock);
+            engine_stream_release(stream);
             object_value(buf, families[f].name, "stream", list->objects[i], (double)values[f]);
         }
     }

@@ -159,11 +159,12 @@ static double row_estimate(system_rows *r, const plan_object *object) {
         engine_view_snapshot_close(&snapshot);
         return rows;
     }
-    engine_stream *stream = engine_stream_of(r->engine, object);
+    engine_stream *stream = engine_stream_hold(r->engine, object);
     if (stream == NULL) return -1;
     uint64_t rows = 0;
     for (uint32_t p = 0; p < log_stream_partitions(stream->log); p++)
         rows += log_end(stream->log, p) - log_begin(stream->log, p);
+    engine_stream_release(stream);
     return (double)rows;
 }
 
@@ -332,10 +333,11 @@ static bool host_relation_listed(void *self, uint32_t oid) {
 }
 
 static int64_t log_size(engine *e, const plan_object *object) {
-    engine_stream *stream = engine_stream_of(e, object);
+    engine_stream *stream = engine_stream_hold(e, object);
     int64_t bytes = 0;
     for (uint32_t p = 0; stream != NULL && p < log_stream_partitions(stream->log); p++)
         bytes += (int64_t)log_bytes(stream->log, p);
+    engine_stream_release(stream);
     return bytes;
 }
 

@@ -420,12 +420,13 @@ base_rc system_stat_tables(system_rows *r, base_error *err) {
     const plan_object **objects = pgcat_relations(r, &n);
     for (uint32_t i = 0; i < n; i++) {
         if (objects[i]->kind == PLAN_OBJECT_SYSTEM) continue;
-        engine_stream *stream = engine_stream_of(r->engine, objects[i]);
+        engine_stream *stream = engine_stream_hold(r->engine, objects[i]);
         uint64_t in = 0, live = 0;
         for (uint32_t p = 0; stream != NULL && p < log_stream_partitions(stream->log); p++) {
             in += log_end(stream->log, p);
             live += log_end(stream->log, p) - log_begin(stream->log, p);
         }
+        engine_stream_release(stream);
         system_row(r);
         system_i64(r, "relid", objects[i]->id);
         system_text(r, "schemaname", objects[i]->schema);

@@ -26,6 +26,8 @@ typedef struct query {
     log_reader **readers;
     engine_contract **contracts;
     size_t ncontracts;
+    engine_stream **streams;
+    size_t nstreams;
     engine_standing standing;
     const flow_input *input; // being pushed
     size_t input_index;
@@ -103,10 +105,11 @@ static base_rc push_partition(query *q, engine_stream *stream, engine_contract *
 
 static base_rc push_log(query *q, base_error *err) {
     const plan_object *object = q->input->object;
-    engine_stream *stream = engine_stream_of(q->engine, object);
+    engine_stream *stream = engine_stream_hold(q->engine, object);
     if (stream == NULL)
         return base_fail(err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_TABLE,
                          "relation \"%s.%s\" does not exist", object->schema, object->name);
+    q->streams[q->nstreams++] = stream; // released with the query, after its readers
     engine_contract *contract =
         engine_contract_create(object, false, q->input->ncolumns, q->input->columns);
     q->contracts[q->ncontracts++] = contract;
@@ -186,7 +189,8 @@ static base_rc push_inputs(query *q, base_error *err) {
     size_t n = flow_graph_inputs(q->graph, &inputs);
     engine_view_snapshot *snapshots = calloc(n + 1, sizeof *snapshots);
     q->contracts = calloc(n + 1, sizeof(engine_contract *));
-    must(snapshots != NULL && q->contracts != NULL);
+    q->streams = calloc(n + 1, sizeof(engine_stream *));
+    must(snapshots != NULL && q->contracts != NULL && q->streams != NULL);
     base_rc rc = BASE_OK;
     // All snapshots first: views of one flow then show one instant.
     for (size_t i = 0; rc == BASE_OK && i < n; i++) {
@@ -286,7 +290,9 @@ base_rc engine_query(engine_session *session, const plan_node *plan, base_arena 
     for (size_t i = 0; i < q.nreaders; i++) log_reader_close(q.readers[i]);
     for (size_t i = 0; i < q.ncontracts; i++) engine_contract_destroy(q.contracts[i]);
     free(q.readers);
+    for (size_t i = 0; i < q.nstreams; i++) engine_stream_release(q.streams[i]);
     free(q.contracts);
+    free(q.streams);
     base_arena_deinit(&q.scratch);
     return rc;
 }

@@ -93,9 +93,8 @@ static base_rc furthest_cursor(engine *e, const plan_object *object, uint32_t pa
     return BASE_OK;
 }
 
-static base_rc log_row(system_rows *r, const plan_object *object, base_error *err) {
-    engine_stream *stream = engine_stream_of(r->engine, object);
-    if (stream == NULL) return BASE_OK; // dropped just now
+static base_rc log_row(system_rows *r, engine_stream *stream, const plan_object *object,
+                       base_error *err) {
     uint64_t records = 0, accepted = 0, bytes = 0, late = 0, duplicates = 0, faults = 0;
     int64_t watermark_us = INT64_MAX, newest_us = INT64_MIN;
     bool has_watermark = false;
@@ -149,7 +148,9 @@ static base_rc fill_logs(system_rows *r, plan_object_kind kind, base_error *err)
     const plan_object **objects = system_objects(r, &n);
     for (uint32_t i = 0; i < n; i++) {
         if (objects[i]->kind != kind) continue;
-        base_rc rc = log_row(r, objects[i], err);
+        engine_stream *stream = engine_stream_hold(r->engine, objects[i]);
+        base_rc rc = stream != NULL ? log_row(r, stream, objects[i], err) : BASE_OK;
+        engine_stream_release(stream);
         if (rc != BASE_OK) return rc;
     }
     return BASE_OK;
@@ -165,19 +166,21 @@ static base_rc fill_tables(system_rows *r, base_error *err) {
 
 static base_rc partition_row(system_rows *r, engine_flow *flow, const plan_object *object,
                              uint32_t p, state_txn *txn, base_error *err) {
-    engine_stream *stream = engine_stream_of(r->engine, object);
     engine_cursor cursor;
     bool found;
     base_rc rc = engine_cursor_read(txn, flow->t_cursor, object->id, p, &cursor, &found, err);
-    if (rc != BASE_OK || !found || stream == NULL) return rc;
-    uint64_t end = log_end(stream->log, p);
+    if (rc != BASE_OK || !found) return rc;
+    engine_stream *stream = engine_stream_hold(r->engine, object);
+    if (stream == NULL) return BASE_OK;
+    uint64_t begin = log_begin(stream->log, p), end = log_end(stream->log, p);
+    engine_stream_release(stream);
     system_row(r);
     system_text(r, "flow", flow->name);
     system_text(r, "schema", object->schema);
     system_text(r, "name", object->name);
     system_i64(r, "partition", p);
     system_i64(r, "cursor", (int64_t)cursor.next);
-    system_i64(r, "log_begin", (int64_t)log_begin(stream->log, p));
+    system_i64(r, "log_begin", (int64_t)begin);
     system_i64(r, "log_end", (int64_t)end);
     system_i64(r, "lag", end > cursor.next ? (int64_t)(end - cursor.next) : 0);
     system_time(r, "watermark", cursor.watermark_us, ENGINE_NO_WATERMARK);
@@ -419,9 +422,8 @@ static void fault_cells(system_rows *r, base_str headers) {
     }
 }
 
-static base_rc edge_rows(system_rows *r, const plan_object *object, base_error *err) {
-    engine_stream *stream = engine_stream_of(r->engine, object);
-    if (stream == NULL) return BASE_OK;
+static base_rc edge_rows(system_rows *r, engine_stream *stream, const plan_object *object,
+                         base_error *err) {
     plat_mutex_lock(&stream->lock);
     log_stream *log = stream->quarantine;
     plat_mutex_unlock(&stream->lock);
@@ -498,8 +500,11 @@ static base_rc fill_quarantine(system_rows *r, base_error *err) {
     uint32_t n;
     const plan_object **objects = system_objects(r, &n);
     base_rc rc = BASE_OK;
-    for (uint32_t i = 0; rc == BASE_OK && i < n; i++)
-        if (has_log(objects[i])) rc = edge_rows(r, objects[i], err);
+    for (uint32_t i = 0; rc == BASE_OK && i < n; i++) {
+        engine_stream *stream = engine_stream_hold(r->engine, objects[i]);
+        if (stream != NULL) rc = edge_rows(r, stream, objects[i], err);
+        engine_stream_release(stream);
+    }
     for (uint32_t f = 0; rc == BASE_OK && f < flow_count(r->engine); f++)
         rc = flow_fault_rows(r, r->engine->flows[f], err);
     return rc;

@@ -89,6 +89,8 @@ static void *asker(void *arg) {
     char out[256];
     for (size_t i = 0; atomic_load(&s->running) > 0; i++) {
         const char *query = queries[i % (sizeof queries / sizeof *queries)];
+        run(s->e, "SELECT count(*) FROM gone", out); // there or not
+        run(s->e, "INSERT INTO gone VALUES (3)", out);
         if (strncmp(run(s->e, query, out), "ERROR", 5) == 0) {
             fprintf(stderr, "%s: %s\n", query, out);
             must(!"a query failed");
@@ -133,6 +135,10 @@ TEST(all_at_once) {
                  "sum(n) AS total FROM sums",
                  i, i % 2 == 0 ? "immediate" : "100 milliseconds");
         EXPECT_EQ_STR(run(s.e, query, out), "CREATE MATERIALIZED VIEW");
+        // A stream that is written to, asked about and dropped.
+        EXPECT_EQ_STR(run(s.e, "CREATE STREAM gone (a INT)", out), "CREATE STREAM");
+        EXPECT_EQ_STR(run(s.e, "INSERT INTO gone VALUES (1), (2)", out), "INSERT 0 2");
+        EXPECT_EQ_STR(run(s.e, "DROP STREAM gone", out), "DROP STREAM");
         if (i % 3 != 0) continue;
         snprintf(query, sizeof query, "DROP MATERIALIZED VIEW v%d", i);
         EXPECT_EQ_STR(run(s.e, query, out), "DROP MATERIALIZED VIEW");
