@@ -18,14 +18,18 @@ Records are separated by blank lines; '#' begins a comment line.
     restart | kill                    SIGTERM or kill -9, then a new start on the same directory
     skipif MODE | onlyif MODE         for the record that follows
     sleep SECONDS
+    file NAME                         writes the lines that follow to __TEMP__/NAME
+    cat NAME                          its lines, until a limit of time, are those after ----; times
+                                      in them read <time>, steps <n>
 
-Every query runs three times: simple protocol, extended with text and with binary results; the
+__TEMP__ in a record is a directory of this run. Every query runs three times: simple protocol, extended with text and with binary results; the
 three must say the same. Mode tiny: batches of 1 row, caches of 1 MB; kill: the server is killed with
 kill -9 and started again after every statement and ingest. --write puts the present results in."""
 import argparse
 import pathlib
 import re
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import weirtest  # noqa: E402
@@ -194,6 +198,24 @@ class Runner:
         if "quarantined" not in words and facts["quarantined"]:
             raise Failure(f"quarantined: {answer.text}")
 
+    def cat(self, record, write):
+        path = pathlib.Path(self.server.temp, record.words[1])
+        until = time.monotonic() + (2 if write else 15)
+        while True:
+            text = path.read_text() if path.exists() else ""
+            lines = [re.sub(r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "<time>", line) for line in text.splitlines()]
+            lines = [re.sub(r'"step":\d+', '"step":<n>', re.sub(r'"id":"([^"]*)-\d+-(\d+)"', r'"id":"\1-<n>-\2"', line))
+                     for line in lines]
+            if time.monotonic() > until or (not write and lines == (record.expected or [])):
+                break
+            time.sleep(0.05)
+        if write:
+            at = record.lines.index("----") if "----" in record.lines else len(record.lines)
+            record.lines = [*record.lines[:at], "----", *lines]
+        elif lines != (record.expected or []):
+            raise Failure("the file has\n    " + "\n    ".join(lines) + "\n  expected\n    " +
+                          "\n    ".join(record.expected or []))
+
     def run(self, record, write):
         word = record.words[0]
         if word == "statement":
@@ -210,8 +232,11 @@ class Runner:
         elif word in ("restart", "kill"):
             self.again(word == "kill")
         elif word == "sleep":
-            import time
             time.sleep(float(record.words[1]))
+        elif word == "file":
+            pathlib.Path(self.server.temp, record.words[1]).write_text(record.body + "\n")
+        elif word == "cat":
+            self.cat(record, write)
         else:
             raise Failure(f"unknown directive {word}")
 
