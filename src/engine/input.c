@@ -130,6 +130,7 @@ base_rc engine_inputs_load(engine_flow *flow, state_txn *txn, base_error *err) {
                 part->duplicates = row.duplicates;
                 input->started = row.started != 0;
                 input->upstream_step = row.next;
+                input->upstream_seen = 0;
             } else if (input->stream != NULL) {
                 part->next = log_begin(input->stream->log, p);
             }
@@ -273,6 +274,24 @@ static bool log_input_ready(const engine_input *input) {
     return false;
 }
 
+// A view of another flow has something for us if it changed or its watermark moved since the step
+// that we took over. That its flow has stepped is not enough: flows whose views read each other's
+// would give each other empty steps for ever.
+static bool upstream_ready(engine_flow *flow, engine_input *input) {
+    if (!input->started) return true;
+    uint64_t committed = atomic_load(&input->upstream->committed_step);
+    if (committed <= input->upstream_step || committed <= input->upstream_seen) return false;
+    engine_view_snapshot snapshot;
+    base_error err;
+    if (engine_view_snapshot_open(flow->engine, input->object, &snapshot, &err) != BASE_OK)
+        return true; // the step meets the error and reports it
+    bool ready = snapshot.changed_step > input->upstream_step ||
+                 snapshot.watermark_us > input->watermark_us;
+    if (!ready) input->upstream_seen = snapshot.step;
+    engine_view_snapshot_close(&snapshot);
+    return ready;
+}
+
 bool engine_inputs_ready(engine_flow *flow) {
     if (flow->initial || flow->finish) return true;
     for (uint32_t i = 0; i < flow->ninputs; i++) {
@@ -288,8 +307,7 @@ bool engine_inputs_ready(engine_flow *flow) {
                 flow->now_us = before;
                 if (moves) return true;
             }
-        } else if (!input->started ||
-                   input->upstream_step < atomic_load(&input->upstream->committed_step)) {
+        } else if (upstream_ready(flow, input)) {
             return true;
         }
     }

@@ -433,7 +433,8 @@ static base_rc keep_for_flows(engine_flow *flow, const plan_object *view, uint64
 base_rc engine_view_trim(engine_flow *flow, engine_view *view, base_error *err) {
     engine *e = flow->engine;
     uint64_t keep = e->config.changes_keep_steps > 0 ? e->config.changes_keep_steps : 100000;
-    if (flow->step + 1 <= keep + view->trimmed_step + 256) return BASE_OK; // in lots of 256 steps
+    uint64_t lot = keep < 256 ? keep : 256; // many steps' changes at once
+    if (flow->step + 1 <= keep + view->trimmed_step + lot) return BASE_OK;
     uint64_t upto = flow->step + 1 - keep;
     base_rc rc = keep_for_flows(flow, view->object, &upto, err);
     if (rc != BASE_OK || upto <= view->trimmed_step) return rc;
@@ -486,6 +487,7 @@ base_rc engine_view_snapshot_open(engine *e, const plan_object *view, engine_vie
     out->watermark_us = found ? facts.watermark_us : ENGINE_NO_WATERMARK;
     out->nrows = facts.nrows;
     out->corrections = facts.corrections;
+    out->changed_step = facts.changed_step;
     out->trimmed_step = facts.trimmed_step;
     return BASE_OK;
 }
