@@ -1,0 +1,210 @@
+#!/usr/bin/env python3
+"""PostgreSQL as the oracle: the same rows and the same queries in weir and in a real PostgreSQL.
+
+    run_oracle.py FILE.sql...
+
+A file has CREATE STREAM/TABLE, INSERT and SELECT statements. In PostgreSQL a STREAM is a TABLE,
+options and WATERMARK are left out, a row whose key is there is left (STREAM) or replaced (TABLE), and
+TUMBLE(t, c, i) is a sub-select with date_bin. Each SELECT runs in weir ad hoc and, unless it has
+a comment -- adhoc before it, as a materialized view that was made before the first INSERT and as one
+made at the end. All must give PostgreSQL's rows; with ORDER BY in its order (ad hoc), else as a bag.
+PostgreSQL runs in a private cluster on a Unix socket, as an unprivileged user."""
+import os
+import pathlib
+import pwd
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import weirtest  # noqa: E402
+
+
+class Postgres:
+    def __init__(self):
+        places = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+        if not places:
+            weirtest.skip("postgresql is not installed")
+        self.bin = places[-1].parent
+        self.dir = tempfile.mkdtemp(prefix="weir-oracle-")
+        self.child = None
+        self.become = []
+        if os.getuid() == 0:
+            try:
+                user = pwd.getpwnam("postgres")
+            except KeyError:
+                weirtest.skip("there is no user postgres")
+            os.chown(self.dir, user.pw_uid, user.pw_gid)
+            self.become = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+
+    def __enter__(self):
+        data = os.path.join(self.dir, "data")
+        done = subprocess.run([*self.become, self.bin / "initdb", "-D", data, "-A", "trust", "-U", "test", "--no-sync",
+                               "--encoding=UTF8", "--lc-collate=C", "--lc-ctype=C.UTF-8"], capture_output=True, text=True, cwd=self.dir)
+        if done.returncode != 0:
+            raise SystemExit(f"initdb: {done.stderr}")
+        with open(os.path.join(self.dir, "log"), "wb") as log:
+            self.child = subprocess.Popen([*self.become, self.bin / "postgres", "-D", data, "-k", self.dir, "-p", "5432", "-c",
+                                           "listen_addresses=", "-c", "fsync=off", "-c", "timezone=UTC"],
+                                          stdout=log, stderr=log, cwd=self.dir)
+        until = time.monotonic() + 30
+        while True:
+            try:
+                weirtest.Pg(self.dir, 5432, database="postgres").close()
+                return self
+            except (OSError, weirtest.PgError):
+                if time.monotonic() > until or self.child.poll() is not None:
+                    raise SystemExit("postgres does not start: " + pathlib.Path(self.dir, "log").read_text()) from None
+                time.sleep(0.05)
+
+    def __exit__(self, *_):
+        if self.child is not None:
+            self.child.send_signal(2)  # fast shutdown
+            try:
+                self.child.wait(20)
+            except subprocess.TimeoutExpired:
+                self.child.kill()
+                self.child.wait()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def split(text):
+    """(statement, has "-- adhoc" before it)"""
+    found, current, adhoc = [], [], False
+    for line in text.splitlines():
+        if line.strip().startswith("--"):
+            adhoc = adhoc or line.strip() == "-- adhoc"
+            continue
+        if not line.strip() and not current:
+            continue
+        current.append(line)
+        if line.rstrip().endswith(";"):
+            found.append(("\n".join(current).rstrip().rstrip(";"), adhoc))
+            current, adhoc = [], False
+    return found
+
+
+class Translation:
+    """Statements of weir as statements of PostgreSQL."""
+
+    def __init__(self):
+        self.keys, self.columns, self.is_table = {}, {}, {}
+
+    def create(self, sql):
+        kind, name = re.match(r"CREATE (STREAM|TABLE) (\w+)", sql).groups()
+        key = re.search(r"PRIMARY KEY \(([^)]*)\)", sql)
+        self.is_table[name] = kind == "TABLE"
+        self.keys[name] = [k.strip() for k in key.group(1).split(",")] if key else []
+        self.columns[name] = [m for m in re.findall(r"[(,]\s*(\w+) [A-Z]", sql.split("(", 1)[0] + "(" + sql.split("(", 1)[1])
+                              if m not in ("PRIMARY", "WATERMARK", "CHECK")]
+        sql = re.sub(r",\s*WATERMARK FOR \w+ AS [^,)]*(?=[,)])", "", sql)
+        sql = re.sub(r"\)\s*WITH \(.*\)$", ")", sql, flags=re.S)
+        return sql.replace("CREATE STREAM", "CREATE TABLE")
+
+    def insert(self, sql):
+        name = re.match(r"INSERT INTO (\w+)", sql).group(1)
+        if not self.keys[name]:
+            return [sql]
+        keys = ", ".join(self.keys[name])
+        if not self.is_table[name]:
+            return [f"{sql} ON CONFLICT ({keys}) DO NOTHING"]
+        sets = ", ".join(f"{c} = excluded.{c}" for c in self.columns[name] if c not in self.keys[name])
+        return [f"{sql} ON CONFLICT ({keys}) DO UPDATE SET {sets}"]
+
+    @staticmethod
+    def select(sql):
+        return re.sub(r"TUMBLE\((\w+), (\w+), (INTERVAL '[^']*')\)(?! AS)",
+                      r"(SELECT *, date_bin(\3, \2, '2000-01-01') AS window_start, "
+                      r"date_bin(\3, \2, '2000-01-01') + \3 AS window_end FROM \1) AS \1", sql)
+
+
+def rows_of(pg, sql):
+    result = pg.simple(sql)[-1]
+    return result.oids, [[None if v is None else v.decode() for v in row] for row in result.rows]
+
+
+def order(row):
+    return [(v is not None, v or "") for v in row]
+
+
+def same(oids, a, b):
+    return len(a) == len(b) and all(weirtest.same_value(o, x, y) for r, s in zip(a, b) for o, x, y in zip(oids, r, s))
+
+
+def show(checks, what, sql, actual, expected):
+    ours = [row for row in actual if row not in expected]
+    theirs = [row for row in expected if row not in actual]
+    checks.true(what, False, f"\n  {sql}\n  {len(actual)} rows, PostgreSQL {len(expected)}; those that differ:"
+                             f"\n  weir       {ours[:10]}\n  PostgreSQL {theirs[:10]}")
+
+
+def run_file(checks, postgres, number, path):
+    statements = split(path.read_text())
+    translation = Translation()
+    with weirtest.Pg(postgres.dir, 5432, database="postgres") as admin:
+        admin.simple(f"CREATE DATABASE t{number}")
+    with weirtest.Server() as server, server.pg() as weir, weirtest.Pg(postgres.dir, 5432, database=f"t{number}") as pg:
+        selects = []
+        for sql, adhoc in statements:
+            if sql.startswith("CREATE"):
+                weir.simple(sql)
+                pg.simple(translation.create(sql))
+            elif sql.startswith(("SELECT", "WITH")):
+                selects.append((sql, adhoc))
+        for i, (sql, adhoc) in enumerate(selects):
+            if not adhoc:
+                weir.simple(f"CREATE MATERIALIZED VIEW before_{i} WITH (refresh = 'immediate') AS {sql}")
+        for sql, _ in statements:
+            if sql.startswith("INSERT"):
+                weir.simple(sql)
+                for statement in translation.insert(sql):
+                    pg.simple(statement)
+        for i, (sql, adhoc) in enumerate(selects):
+            if not adhoc:
+                weir.simple(f"CREATE MATERIALIZED VIEW after_{i} WITH (refresh = '1 second') AS {sql}")
+        weir.simple("FLUSH")
+        for i, (sql, adhoc) in enumerate(selects):
+            oids, expected = rows_of(pg, translation.select(sql))
+            ordered = "ORDER BY" in sql.rsplit(")", 1)[-1]
+            try:
+                found, actual = rows_of(weir, sql)
+            except weirtest.PgError as error:
+                checks.true(f"{path.name} query {i + 1}", False, f"{error}\n  {sql}")
+                continue
+            if found != oids:
+                checks.true(f"{path.name} query {i + 1}: types", False, f"{found}, PostgreSQL {oids}\n  {sql}")
+                continue
+            if not ordered:
+                actual.sort(key=order)
+                expected.sort(key=order)
+            if same(oids, actual, expected):
+                checks.true("", True)
+            else:
+                show(checks, f"{path.name} query {i + 1} ad hoc", sql, actual, expected)
+            if adhoc:
+                continue
+            expected.sort(key=order)
+            for view in (f"before_{i}", f"after_{i}"):
+                _, actual = rows_of(weir, f"SELECT * FROM {view}")
+                actual.sort(key=order)
+                if same(oids, actual, expected):
+                    checks.true("", True)
+                else:
+                    show(checks, f"{path.name} query {i + 1} as view {view}", sql, actual, expected)
+    return len(selects)
+
+
+def main():
+    weirtest.need_weir()
+    checks = weirtest.Checks()
+    with Postgres() as postgres:
+        for number, path in enumerate(map(pathlib.Path, sys.argv[1:])):
+            n = run_file(checks, postgres, number, path)
+            print(f"{path.name}: {n} queries", flush=True)
+    checks.end()
+
+
+main()
