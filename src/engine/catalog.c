@@ -98,10 +98,16 @@ const plan_object *engine_find(engine *e, base_str name) {
 }
 
 void engine_objects(engine *e, void (*visit)(void *arg, const plan_object *object), void *arg) {
-    for (uint32_t id = 0; id < ENGINE_OBJECTS_MAX; id++) {
-        const plan_object *object = e->by_id[id];
-        if (object != NULL) visit(arg, object);
-    }
+    // Taken at one moment; visit may look things up itself.
+    uint32_t n = 0, end = e->next_id;
+    const plan_object **objects = calloc(end, sizeof *objects);
+    must(objects != NULL);
+    plat_mutex_lock(&e->catalog_lock);
+    for (uint32_t id = 0; id < end; id++)
+        if (e->by_id[id] != NULL) objects[n++] = e->by_id[id];
+    plat_mutex_unlock(&e->catalog_lock);
+    for (uint32_t i = 0; i < n; i++) visit(arg, objects[i]);
+    free(objects);
 }
 
 uint64_t engine_catalog_version(engine *e) {

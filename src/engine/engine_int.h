@@ -316,7 +316,7 @@ struct engine {
     base_map *names;          // "schema.name" -> plan_object
     base_map *schemas;        // name -> (char *)comment or ""
     plan_object **by_id;      // ENGINE_OBJECTS_MAX slots; replaced objects stay allocated
-    uint32_t next_id;
+    _Atomic uint32_t next_id; // written under ddl_lock
     atomic_uint_fast64_t version;
     state_store *meta; // catalogue, sink cursors, reconciliation results
     state_table t_objects, t_schemas, t_settings, t_sinks, t_recon;

@@ -94,8 +94,10 @@ static void *run_flow(void *arg) {
 
 void engine_runner_start_flow(engine_flow *flow) {
     must(!flow->running);
+    plat_mutex_lock(&flow->engine->flows_lock);
     flow->running = true;
     flow->dirty = true;
+    plat_mutex_unlock(&flow->engine->flows_lock);
     plat_thread_start(&flow->thread, flow->name, run_flow, flow);
 }
 
