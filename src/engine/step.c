@@ -271,6 +271,27 @@ base_rc engine_step_with(engine_flow *flow, gather_stage gather, void *arg, bool
     return BASE_OK;
 }
 
+// The log may have lost its end (a damaged tail, a missing file) while this flow has read it. New
+// records must not get the offsets of the lost ones: the flow would take them for read.
+static base_rc keep_offsets_apart(engine_flow *flow, base_error *err) {
+    for (uint32_t i = 0; i < flow->ninputs; i++) {
+        const engine_input *input = &flow->inputs[i];
+        for (uint32_t p = 0; input->stream != NULL && p < input->npartitions; p++) {
+            uint64_t end = log_end(input->stream->log, p), next = input->partitions[p].next;
+            if (next <= end) continue;
+            engine_say(flow->engine, ENGINE_ERROR,
+                       "the log of %s.%s, partition %u, ends at offset %llu, but flow %s has read "
+                       "up to %llu: acknowledged records were lost from the log. They stay in the "
+                       "flow's views; new records begin at offset %llu",
+                       input->object->schema, input->object->name, p, (unsigned long long)end,
+                       flow->name, (unsigned long long)next, (unsigned long long)next);
+            base_rc rc = log_skip_to(input->stream->log, p, next, err);
+            if (rc != BASE_OK) return rc;
+        }
+    }
+    return BASE_OK;
+}
+
 static base_rc reload(engine_flow *flow, base_error *err) {
     state_txn *txn;
     base_rc rc = state_begin_read(flow->store, &txn, err);
@@ -285,6 +306,7 @@ static base_rc reload(engine_flow *flow, base_error *err) {
         if (row.now_us > flow->now_us) flow->now_us = row.now_us;
     }
     if (rc == BASE_OK) rc = engine_inputs_load(flow, txn, err);
+    if (rc == BASE_OK) rc = keep_offsets_apart(flow, err);
     flow->initial = false;
     for (uint32_t i = 0; rc == BASE_OK && i < flow->nviews; i++) {
         rc = engine_view_load(flow, &flow->views[i], txn, err);

@@ -102,6 +102,12 @@ void log_store_on_durable(log_store *store,
                           void (*notify)(void *arg, log_stream *stream, uint32_t partition),
                           void *arg);
 
+// Offsets below `offset` are used up: what is appended from now on comes after. For when the end of
+// the log was lost (a damaged or missing file) while those who had read it remember its offsets;
+// the records between read as damage. Nothing is done if the log is that long.
+BASE_MUST_USE base_rc log_skip_to(log_stream *stream, uint32_t partition, uint64_t offset,
+                                  base_error *err);
+
 uint64_t log_begin(log_stream *stream, uint32_t partition); // first retained offset
 uint64_t log_end(log_stream *stream, uint32_t partition);   // one past the last durable offset
 uint64_t log_bytes(log_stream *stream, uint32_t partition); // on disk, headers and all

@@ -155,6 +155,21 @@ static void fail_partition(log_partition *p, const base_error *cause) {
     plat_cond_broadcast(&p->changed);
 }
 
+// A write found the disk full (where space cannot be allocated ahead, or its owner's share of it is
+// used up). What was to be written is pending again, before what came meanwhile, and the next flush
+// writes it to the same place: nobody was told that it is there, so it may come late, but it may
+// not be taken back, as the callers of log_append have its offsets and may yet call log_sync.
+static void keep_pending(log_partition *p, base_error *err, const base_error *failure) {
+    base_buf_add(&p->writing, p->pending.p, p->pending.n);
+    base_buf all = p->writing;
+    p->writing = p->pending;
+    p->pending = all;
+    base_buf_clear(&p->writing);
+    p->busy = false;
+    plat_cond_broadcast(&p->changed);
+    if (err != NULL) *err = *failure;
+}
+
 // Writes all that is pending, and syncs if asked. Lock held and not busy; the lock is given up
 // meanwhile and held again on return. A failure fails the partition.
 static base_rc flush(log_partition *p, bool sync, base_error *err) {
@@ -171,10 +186,15 @@ static base_rc flush(log_partition *p, bool sync, base_error *err) {
 
     base_rc rc = BASE_OK;
     if (out.n > 0) rc = plat_write_at(file, out.p, out.n, from, &failure);
+    bool wrote = rc == BASE_OK;
     if (rc == BASE_OK && sync) rc = plat_sync(file, &failure);
-    if (rc != BASE_OK) blank(file, durable, to);
+    if (rc != BASE_OK && (wrote || rc != BASE_E_FULL)) blank(file, durable, to);
 
     plat_mutex_lock(&p->mutex);
+    if (rc == BASE_E_FULL && !wrote) {
+        keep_pending(p, err, &failure);
+        return rc;
+    }
     base_buf_clear(&p->writing);
     if (p->writing.cap > 4 * LOG_PENDING_BYTES_MAX) base_buf_deinit(&p->writing);
     if (rc != BASE_OK) {
@@ -232,6 +252,10 @@ static base_rc finish_segment(log_partition *p, base_error *err) {
     base_rc rc = BASE_OK;
     if (p->pending.n > 0) {
         rc = plat_write_at(p->file, p->pending.p, p->pending.n, p->written_position, &failure);
+    }
+    if (rc == BASE_E_FULL) { // all stays pending, as in keep_pending
+        if (err != NULL) *err = failure;
+        return rc;
     }
     if (rc == BASE_OK && p->end_position > p->durable_position) rc = plat_sync(p->file, &failure);
     if (rc != BASE_OK) {
@@ -455,6 +479,29 @@ base_rc log_sync(log_stream *stream, uint32_t partition, base_error *err) {
     }
     plat_mutex_unlock(&p->mutex);
     if (led && rc == BASE_OK) log_partition_notify(p);
+    return rc;
+}
+
+base_rc log_skip_to(log_stream *stream, uint32_t partition, uint64_t offset, base_error *err) {
+    log_partition *p = log_stream_partition(stream, partition);
+    base_rc rc = BASE_OK;
+    plat_mutex_lock(&p->mutex);
+    while (p->busy) plat_cond_wait(&p->changed, &p->mutex);
+    if (p->failed) {
+        rc = report_failed(p, err);
+    } else if (offset > p->next_offset) {
+        if (last_segment(p) != NULL) rc = finish_segment(p, err);
+        uint64_t before = p->next_offset;
+        bool first = p->segment_count == 0;
+        if (rc == BASE_OK) {
+            p->next_offset = offset;
+            rc = log_partition_roll(p, err);
+            if (rc != BASE_OK) p->next_offset = before;
+            if (rc == BASE_OK && first) atomic_store(&p->begin, offset);
+            atomic_store_explicit(&p->durable_end, p->next_offset, memory_order_release);
+        }
+    }
+    plat_mutex_unlock(&p->mutex);
     return rc;
 }
 

@@ -149,7 +149,7 @@ base_rc wire_inflate_feed(wire_inflate *inflate, base_str in, base_buf *out, bas
 base_rc wire_inflate_finish(wire_inflate *inflate, base_error *err) {
     bool none = inflate->coding == WIRE_CODING_NONE;
     if (none || (!inflate->open && inflate->in_all > 0)) return BASE_OK;
-    return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_INVALID_TEXT,
-                     "the compressed data is truncated after byte %llu",
-                     (unsigned long long)inflate->in_all);
+    return base_fail(
+        err, BASE_E_INVALID, BASE_SQLSTATE_INVALID_TEXT, "the %s data is truncated after byte %llu",
+        inflate->coding == WIRE_CODING_GZIP ? "gzip" : "zstd", (unsigned long long)inflate->in_all);
 }

@@ -247,7 +247,7 @@ TEST(packed_files) {
     put_file(&b, "/erp.csv.gz", (base_str){(char *)packed, n});
     EXPECT_EQ_STR(ask(&b, "RECONCILE s.r"), "1|1|0|0|0");
     put_file(&b, "/erp.csv.gz", (base_str){(char *)packed, n - 5});
-    EXPECT_EQ_STR(ask(&b, "RECONCILE s.r"), "ERROR 22P02: file \"/erp.csv.gz\": the compressed "
+    EXPECT_EQ_STR(ask(&b, "RECONCILE s.r"), "ERROR 22P02: file \"/erp.csv.gz\": the gzip "
                                             "data is truncated after byte 45");
     bench_stop(&b);
 }
