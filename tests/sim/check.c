@@ -369,6 +369,126 @@ void check_follow(world *w, sim_view *view, bool to_end) {
     if (to_end) follow_compare(w, view);
 }
 
+// ---- sinks --------------------------------------------------------------------------------------
+
+static void sink_add(sim_view *view, base_str row, int64_t weight) {
+    void *old = base_map_get(view->sunk, row);
+    int64_t now = (old == NULL ? 0 : (int64_t)(intptr_t)old - FOLLOW_BIAS) + weight;
+    if (now == 0)
+        base_map_remove(view->sunk, row);
+    else
+        base_map_put(view->sunk, row, (void *)(intptr_t)(now + FOLLOW_BIAS));
+}
+
+typedef struct sink_visit {
+    sim_view *view;
+    const plan_object *object;
+    int64_t sign;
+} sink_visit;
+
+static base_rc visit_sink_rows(void *arg, const col_batch *rows, base_error *err) {
+    sink_visit *v = arg;
+    (void)err;
+    base_buf buf = {0};
+    for (uint32_t row = 0; row < rows->nrows; row++) {
+        base_buf_clear(&buf);
+        for (uint32_t i = 0; i < rows->ncols - ENGINE_VIEW_SYSTEM_COLUMNS; i++) {
+            base_buf_printf(&buf, "%s\"%s\":", i == 0 ? "{" : ",", v->object->columns[i].name);
+            col_json_format(&rows->cols[i], row, &buf);
+        }
+        base_buf_add_byte(&buf, '}');
+        sink_add(v->view, base_buf_str(&buf), v->sign * col_weight(rows, row));
+    }
+    base_buf_deinit(&buf);
+    return BASE_OK;
+}
+
+static void sink_add_view(world *w, sim_view *view, int64_t sign) {
+    sink_visit v = {view, object_of(w, view), sign};
+    base_error err = {0};
+    if (engine_view_scan(w->engine, v.object, &w->arena, NULL, visit_sink_rows, &v, &err) !=
+        BASE_OK)
+        world_fail(w, "scan of %s: %s", view->name, err.message);
+}
+
+void check_sink_begin(world *w, sim_view *view) {
+    view->has_sink = true;
+    view->sunk = base_map_create();
+    sink_add_view(w, view, 1);
+}
+
+// The object after a name in a line; our rows have no braces in their texts.
+static base_str line_object(base_str line, const char *name) {
+    const char *at = memmem(line.p, line.n, name, strlen(name));
+    if (at == NULL) return (base_str){NULL, 0};
+    at += strlen(name);
+    const char *end = memchr(at, '}', (size_t)(line.p + line.n - at));
+    return end == NULL ? (base_str){NULL, 0} : (base_str){at, (size_t)(end + 1 - at)};
+}
+
+static void sink_line(world *w, sim_view *view, base_str line, unsigned long long last[2]) {
+    char head[200];
+    unsigned long long step, seq;
+    snprintf(head, sizeof head, "%.*s", (int)(line.n < 199 ? line.n : 199), line.p);
+    const char *dash = strchr(head, '-');
+    if (dash == NULL || sscanf(dash, "-%llu-%llu\"", &step, &seq) != 2)
+        world_fail(w, "the file of the sink on %s has the line %s", view->name, head);
+    if (step < last[0] || (step == last[0] && seq <= last[1]))
+        world_fail(w, "the file of the sink on %s goes from step %llu-%llu to %llu-%llu", view->name,
+                   last[0], last[1], step, seq);
+    last[0] = step, last[1] = seq;
+    base_str row = line_object(line, "\"row\":"), before = line_object(line, "\"before\":");
+    if (row.n == 0) world_fail(w, "the file of the sink on %s has the line %s", view->name, head);
+    bool found;
+    int64_t count = reference_number(line, "count", &found);
+    if (!found) count = 1;
+    bool deletes = memmem(line.p, line.n, "\"op\":\"delete\"", 13) != NULL;
+    if (before.n > 0) sink_add(view, before, -count);
+    sink_add(view, row, deletes ? -count : count);
+}
+
+static void pump_all(world *w) {
+    base_error err = {0};
+    for (uint32_t idle = 0; idle < 3;) {
+        bool progressed;
+        if (connect_pump(w->hub, &progressed, &err) != BASE_OK)
+            world_fail(w, "sinks: %s", err.message);
+        if (progressed) continue;
+        idle++;
+        plat_sim_advance_us(w->disk, 120000000); // past every pause
+    }
+}
+
+// The file of a sink holds each change since the sink's beginning once and in order: applied to the
+// view as it was then, they give the view as it is.
 void check_sinks(world *w) {
-    (void)w;
+    pump_all(w);
+    for (uint32_t i = 0; i < w->nviews; i++) {
+        sim_view *view = &w->views[i];
+        if (!view->has_sink) continue;
+        char path[40];
+        snprintf(path, sizeof path, "/sinks/%s.ndjson", view->name);
+        base_buf text = {0};
+        base_error err = {0};
+        bool exists, is_dir;
+        if (w->plat->ops->exists(w->plat, path, &exists, &is_dir, &err) != BASE_OK ||
+            (exists && plat_read_file(w->plat, path, 64 << 20, &text, &err) != BASE_OK))
+            world_fail(w, "%s", err.message);
+        unsigned long long last[2] = {0, 0};
+        for (size_t at = 0; at < text.n;) {
+            const char *end = memchr(text.p + at, '\n', text.n - at);
+            if (end == NULL) world_fail(w, "%s ends within a line", path);
+            sink_line(w, view, (base_str){text.p + at, (size_t)(end - text.p) - at}, last);
+            at = (size_t)(end - text.p) + 1;
+        }
+        base_buf_deinit(&text);
+        sink_add_view(w, view, -1);
+        base_str row;
+        void *weight;
+        size_t k = 0;
+        if (base_map_at(view->sunk, &k, &row, &weight))
+            world_fail(w, "the file of the sink on %s has the row %.*s %lld times too often",
+                       view->name, BASE_STR_ARG(row),
+                       (long long)((intptr_t)weight - FOLLOW_BIAS));
+    }
 }

@@ -93,7 +93,7 @@ static void act(world *w) {
         deliver_to_sinks(w);
     else if (what < 92)
         schema_change(w);
-    else if (what < 98)
+    else if (what < 98 || chance(w, 30))
         world_storm(w);
     else
         world_crash(w);

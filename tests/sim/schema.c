@@ -181,7 +181,7 @@ static void create_sink(world *w, sim_view *view) {
     engine_result result;
     base_error err = {0};
     if (world_sql(w, sql, &result, &err) != BASE_OK) world_fail(w, "%s: %s", sql, err.message);
-    view->has_sink = true;
+    check_sink_begin(w, view);
 }
 
 void schema_change(world *w) {

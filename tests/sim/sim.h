@@ -101,6 +101,7 @@ typedef struct sim_view {
     uint64_t followed_step;
     base_map *followed; // line -> weight + FOLLOW_BIAS
     bool has_sink;
+    base_map *sunk; // row as JSON -> weight + bias, as it was when the sink began
 } sim_view;
 
 typedef struct sim_request {
@@ -150,7 +151,6 @@ typedef struct world {
     uint32_t watermark_s;
     sim_view views[SIM_VIEWS_MAX];
     uint32_t nviews;
-    bool applied; // DDL as one text now and then
     // Clients.
     sim_request *requests;
     uint32_t nrequests;
@@ -212,7 +212,7 @@ void check_log(world *w);
 void check_counts(world *w);
 void check_standing(world *w);
 void check_follow(world *w, sim_view *view, bool to_end);
+void check_sink_begin(world *w, sim_view *view);
 void check_sinks(world *w);
-const char *const *check_view_lines(world *w, const sim_view *view, uint32_t *n);
 
 #endif

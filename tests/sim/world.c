@@ -126,8 +126,10 @@ void world_deinit(world *w) {
         state_memory_destroy(w->stores[i].memory);
         free(w->stores[i].dir);
     }
-    for (uint32_t i = 0; i < w->nviews; i++)
+    for (uint32_t i = 0; i < w->nviews; i++) {
         if (w->views[i].followed != NULL) base_map_destroy(w->views[i].followed);
+        if (w->views[i].sunk != NULL) base_map_destroy(w->views[i].sunk);
+    }
     for (uint32_t i = 0; i < w->nrequests; i++) base_buf_deinit(&w->requests[i].body);
     for (uint32_t s = 0; s < SIM_STREAMS; s++) {
         free(w->streams[s].events);
