@@ -82,7 +82,8 @@ GROUP BY window_start, store_id;
 CREATE MATERIALIZED VIEW sales.revenue_1d
   WITH (refresh = '1 second', lateness = '3 hours', freshness = '10 seconds',
         owner = 'sales-controlling') AS
-SELECT window_start::date                                    AS day,
+SELECT window_start, -- it is what a row's standing goes by
+       window_start::date                                    AS day,
        store_id,
        count(*) FILTER (WHERE kind = 'sale' AND line_no = 1) AS orders,
        sum(qty)                                              AS units,

@@ -18,7 +18,7 @@
 #define DUPLICATE_SHARE 0.010
 #define MALFORMED_SHARE 0.003
 #define GOODS_MINUTES   120 // goods are ordered so often
-#define OUTAGE_MINUTES  10  // one store comes back so often
+#define OUTAGE_MINUTES  30  // one store comes back so often
 #define OUTAGE_LONGEST  150
 
 const char *const world_stream_names[WORLD_STREAMS] = {
@@ -82,9 +82,9 @@ static const struct {
     {"FLASH", "Flash sale: pralines and biscuits", "sweets", 35, 45, 10, 5, true}};
 
 // Orders by hour of the day (UTC), about 1 as a mean. The web shop never sleeps.
-static const double hours[24] = {0.45, 0.35, 0.30, 0.30, 0.30, 0.35, 0.50, 0.80,
-                                 1.00, 1.20, 1.35, 1.45, 1.55, 1.40, 1.30, 1.35,
-                                 1.55, 1.75, 1.70, 1.45, 1.15, 0.90, 0.70, 0.55};
+static const double hours[24] = {0.70, 0.60, 0.55, 0.55, 0.55, 0.60, 0.70, 0.85,
+                                 0.95, 1.10, 1.20, 1.30, 1.35, 1.25, 1.20, 1.25,
+                                 1.40, 1.55, 1.50, 1.30, 1.10, 0.95, 0.85, 0.75};
 
 // ---- chance ------------------------------------------------------------------------------------
 
@@ -152,7 +152,7 @@ static int promotion_for(int product, int64_t minute) { // -1: none
     return -1;
 }
 
-// In each slot of ten minutes one store comes back, after having been away for 5 to 150.
+// In each slot of half an hour one store comes back, after having been away for 5 to 150.
 static void outage(const world *w, int64_t slot, int *store, int64_t *from, int64_t *until) {
     base_random random;
     base_random_seed(&random, world_hash(w->seed, (uint64_t)slot, 0x6f757461));
@@ -453,7 +453,9 @@ static void order_goods(world *w, int64_t minute) {
             int32_t qty = w->demand[s][p];
             bool first = minute == w->first_minute;
             w->demand[s][p] = 0;
-            if (first)
+            if (first && world_hash(w->seed, (uint64_t)s, (uint64_t)p) % 100 < 7)
+                qty = 1 + (p & 1); // a short shelf, which will often be empty
+            else if (first)
                 qty = 4 + (int32_t)(mean * 1.8 * stores[s].weight / 97 * products[p].weight /
                                     product_weights());
             bool late = unit(w) < 0.06;
