@@ -58,6 +58,7 @@ void http_session_begin(http_request *request, http_running *running) {
     running->link = &http->running;
     if (running->next != NULL) running->next->link = &running->next;
     http->running = running;
+    if (atomic_load(&http->stopping)) server_cancel_set(&running->session, true);
     plat_mutex_unlock(&http->lock);
 }
 
@@ -180,7 +181,7 @@ static void route(http_request *request, const char *method) {
     if (strcmp(method, "POST") == 0) given = HTTP_POST;
     if (methods == 0) {
         http_fail_with(request, MHD_HTTP_NOT_FOUND, BASE_E_NOT_FOUND, NULL,
-                       "there is nothing at this path: see docs/serving.md for what there is");
+                       "there is nothing at this path: see docs/http.md for what there is");
         request->work = NULL;
     } else if ((methods & given) == 0) {
         http_fail_with(request, MHD_HTTP_METHOD_NOT_ALLOWED, BASE_E_INVALID, NULL,
@@ -409,7 +410,8 @@ void server_http_stop(server_http *http) {
     if (http == NULL) return;
     plat_mutex_lock(&http->lock);
     atomic_store(&http->stopping, true);
-    for (http_running *r = http->running; r != NULL; r = r->next) r->session.cancel = true;
+    for (http_running *r = http->running; r != NULL; r = r->next)
+        server_cancel_set(&r->session, true);
     plat_cond_broadcast(&http->tick);
     plat_mutex_unlock(&http->lock);
     if (http->listens_commits) engine_off_commit(http->server->engine, http->commit_id);

@@ -154,7 +154,7 @@ void server_pg_emit_some(server_pg_session *session) {
     base_buf cell = {0}, line = {0};
     base_rc rc = BASE_OK;
     while (emit->row < emit->end && session->out.n < SERVER_PG_OUT_BYTES) {
-        if (session->engine.cancel)
+        if (server_cancel_get(&session->engine))
             rc = base_fail(&err, BASE_E_CANCELLED, NULL, "canceling statement due to user request");
         if (rc == BASE_OK) rc = check_row(result, emit->row, &err);
         if (rc != BASE_OK) break;

@@ -276,7 +276,7 @@ static base_rc execute(server_pg_session *session, const wire_pg_message *messag
     }
     rc = server_pg_session_allow(session, statement->text, err);
     if (rc != BASE_OK) return rc;
-    session->engine.cancel = false;
+    server_pg_session_arm(session);
     if (!portal->executed) {
         // DEALLOCATE and the end of a transaction may drop what this runs from.
         statement->refs++;

@@ -2,7 +2,8 @@
 //
 // A connection (pg_listener.c) owns the socket and belongs to the loop's thread. Its session
 // (pg_session.c) owns statements, portals and the buffers, and belongs to the worker while one
-// runs, else to the loop's thread: the hand-over is uv_queue_work's. Only engine.cancel crosses.
+// runs, else to the loop's thread: the hand-over is uv_queue_work's. Only engine.cancel and
+// abandoned cross.
 #ifndef WEIR_SERVER_PG_INT_H
 #define WEIR_SERVER_PG_INT_H
 
@@ -68,7 +69,8 @@ typedef struct server_pg_session {
     size_t in_at; // consumed of in
     size_t need;  // bytes after in_at that make the next message
     bool started, closing;
-    bool counted; // in pg_sessions_open
+    bool counted;          // by the listener, against its limit
+    atomic_bool abandoned; // the connection ends: nothing more is begun
     uint32_t key;
     char transaction; // 'I', 'T', 'E'
     bool skip_till_sync;
@@ -86,6 +88,10 @@ void server_pg_session_destroy(server_pg_session *session);
 bool server_pg_session_ready(const server_pg_session *session);
 // A worker's turn: reads messages and answers them until there are no more or the output is large.
 void server_pg_session_work(server_pg_session *session);
+// Any thread: stops what runs, and what would come after it.
+void server_pg_session_abandon(server_pg_session *session);
+// Before a statement: a cancel request that came earlier was not for it.
+void server_pg_session_arm(server_pg_session *session);
 // An error to the client; in a transaction it breaks that.
 void server_pg_session_fail(server_pg_session *session, const base_error *err);
 void server_pg_session_fatal(server_pg_session *session, const base_error *err);

@@ -89,7 +89,8 @@ void server_pg_listener_cancel(server_pg *pg, uint32_t pid, uint32_t key) {
     for (uint32_t i = 0; i < pg->nsessions; i++) {
         server_pg_session *session = pg->sessions[i];
         if (session->engine.pid != pid || session->key != key) continue;
-        session->engine.cancel = true; // a session at rest forgets it when a statement begins
+        server_cancel_set(&session->engine,
+                          true); // a session at rest forgets it when a statement begins
         atomic_fetch_add(&pg->server->counters.pg_cancels, 1);
     }
     plat_mutex_unlock(&pg->lock);
@@ -121,7 +122,7 @@ static void conn_close(pg_conn *conn) {
     if (conn->reading) uv_read_stop((uv_stream_t *)&conn->tcp);
     conn->reading = false;
     if (conn->working)
-        conn->session->engine.cancel = true;
+        server_pg_session_abandon(conn->session);
     else
         close_handles(conn);
 }
@@ -244,7 +245,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
         if (n != UV_EOF)
             conn_close(conn);
         else if (conn->working)
-            conn->session->engine.cancel = true;
+            server_cancel_set(&conn->session->engine, true);
         else
             conn_go_on(conn);
         return;

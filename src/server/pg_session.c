@@ -51,6 +51,16 @@ bool server_pg_session_ready(const server_pg_session *session) {
            session->in.n - session->in_at >= session->need;
 }
 
+void server_pg_session_abandon(server_pg_session *session) {
+    atomic_store(&session->abandoned, true);
+    server_cancel_set(&session->engine, true);
+}
+
+void server_pg_session_arm(server_pg_session *session) {
+    server_cancel_set(&session->engine, false);
+    if (atomic_load(&session->abandoned)) server_cancel_set(&session->engine, true);
+}
+
 // ---- errors ----
 
 void server_pg_session_fail(server_pg_session *session, const base_error *err) {
@@ -482,7 +492,8 @@ static bool next_message(server_pg_session *session) {
 
 void server_pg_session_work(server_pg_session *session) {
     size_t before = session->out.n;
-    while (!session->closing && session->out.n < SERVER_PG_OUT_BYTES) {
+    while (!session->closing && session->out.n < SERVER_PG_OUT_BYTES &&
+           !atomic_load(&session->abandoned)) {
         if (session->emit.active)
             server_pg_emit_some(session);
         else if (session->simple.active)

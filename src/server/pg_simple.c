@@ -57,7 +57,7 @@ void server_pg_simple_next(server_pg_session *session) {
     base_str text = simple->statements[simple->next++];
     base_arena *arena = &simple->statement_arena;
     base_arena_reset(arena);
-    session->engine.cancel = false;
+    server_pg_session_arm(session);
     base_error err = {0};
     base_rc rc = server_pg_session_allow(session, text, &err);
     engine_prepared *prepared = NULL;

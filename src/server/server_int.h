@@ -51,4 +51,12 @@ bool server_word_is(base_str word, const char *name); // ASCII, any case
 void server_metrics(server *s, base_buf *buf);
 int64_t server_now_us(server *s); // monotonic
 
+// A statement's cancel flag is the one thing of a session that two threads touch at a time.
+static inline void server_cancel_set(engine_session *session, bool cancel) {
+    __atomic_store_n(&session->cancel, cancel, __ATOMIC_SEQ_CST);
+}
+static inline bool server_cancel_get(const engine_session *session) {
+    return __atomic_load_n(&session->cancel, __ATOMIC_SEQ_CST);
+}
+
 #endif
