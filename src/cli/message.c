@@ -33,10 +33,10 @@ int cli_fail(const char *fmt, ...) {
 void cli_log_message(void *arg, engine_level level, const char *text) {
     (void)arg;
     static const char *const names[] = {"info ", "warn ", "error"};
-    char at[BASE_TIME_TEXT_MAX];
-    base_rfc3339_format(plat_wall_us(plat_os()) / 1000 * 1000, at);
+    base_civil c = base_civil_from_us(plat_wall_us(plat_os()));
     base_buf line = {0};
-    base_buf_printf(&line, "%s %s %s\n", at, names[level], text);
+    base_buf_printf(&line, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ %s %s\n", c.year, c.month, c.day,
+                    c.hour, c.minute, c.second, c.us / 1000, names[level], text);
     fwrite(line.p, 1, line.n, stderr);
     base_buf_deinit(&line);
 }

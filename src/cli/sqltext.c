@@ -132,13 +132,18 @@ bool cli_sql_place_line(const cli_sql *sql, size_t line, const char **path, size
 
 int cli_sql_error(const cli_sql *sql, const base_error *err) {
     base_buf place = {0};
-    if (!cli_sql_place(sql, err->position, &place)) {
-        base_buf_deinit(&place);
-        return cli_error(err);
-    }
     const char *message = err->message;
-    int skip = 0; // engine_apply names the line of the whole text
-    if (sscanf(message, "line %*d: %n", &skip) >= 0 && skip > 0) message += skip;
+    int skip = 0; // engine_apply names the line of the whole text, if it knows no position
+    size_t at_line = 0, file_line;
+    const char *path;
+    if (sscanf(message, "line %zu: %n", &at_line, &skip) == 1 && skip > 0) message += skip;
+    if (!cli_sql_place(sql, err->position, &place)) {
+        base_error plain = *err;
+        if (skip > 0 && at_line > 0 && cli_sql_place_line(sql, at_line, &path, &file_line))
+            snprintf(plain.message, sizeof plain.message, "%s:%zu: %s", path, file_line, message);
+        base_buf_deinit(&place);
+        return cli_error(&plain);
+    }
     fprintf(stderr, "%s: error: %s (%s)\n", base_buf_cstr(&place), message, err->sqlstate);
     size_t byte = byte_of(sql, err->position), line;
     const cli_sql_file *file = file_at(sql, byte);
