@@ -163,10 +163,16 @@ class Server:
         died = self.child is not None and self.child.poll() is not None
         if (kind is not None and kind is not SystemExit) or died:
             sys.stdout.write(f"---- the server's log (exit {self.child.returncode}) ----\n{self.log()[-6000:]}\n")
+        code = 0
+        if not died and kind is None:
+            code = self.stop()  # a clean stop is part of each test; sanitizers report here
         self.kill()
+        log = self.log()
         shutil.rmtree(self.temp, ignore_errors=True)
         if died and kind is None:
             raise ServerError("the server ended by itself")
+        if code != 0 or "Sanitizer" in log:
+            raise ServerError(f"the server stopped with exit code {code}:\n{log[-6000:]}")
 
     def pg(self, **options):
         return Pg("127.0.0.1", self.pg_port, **options)

@@ -156,6 +156,12 @@ def stage_asan(run):
         env = {"ASAN_OPTIONS": "detect_leaks=1:allocator_may_return_null=1",
                "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
         run.programs([(name, command, 600, env) for name, command in ctest_programs("asan")])
+        env = {**env, "WEIR_BIN": str(ROOT / "build" / "asan" / "weir")}
+        tests = [(f"{path.stem} [server]", [ROOT / "tests/sql/run_slt.py", "--mode", "tiny", path], 300, env)
+                 for path in sorted((ROOT / "tests" / "sql").glob("*.slt"))]
+        for name in ("test_garbage", "test_http", "test_psycopg"):
+            tests.append((f"{name} [server]", [ROOT / "tests" / "clients" / f"{name}.py"], 300, env))
+        run.programs(tests)
 
 
 def python_tests(folder):
@@ -182,8 +188,14 @@ def stage_clients(run):
 
 def stage_data(run):
     long = ["--long"] if run.options.long else []
+    data = ROOT.parent / "shared" / "data"
     for path in python_tests("data"):
-        run.program(path.stem, [path, *long], 1200)
+        if path.name != "run_oracle.py":
+            run.program(path.stem, [path, *long], 1200)
+        elif data.is_dir():
+            run.program("weir run, both sets", [path, ROOT / "build/release/weir", data], 300)
+        else:
+            run.report("weir run, both sets", "skip", 0, "../shared/data is not there")
 
 
 def stage_sim(run):

@@ -97,6 +97,22 @@ void engine_inputs_close(engine_flow *flow) {
     flow->inputs = NULL;
 }
 
+// A log that ends before a cursor has lost files: what is appended next would take the offsets of
+// records that were read, and would be passed over.
+static base_rc check_log_reaches(const engine_flow *flow, const engine_input *input,
+                                 uint32_t partition, uint64_t next, base_error *err) {
+    uint64_t end = input->stream == NULL ? next : log_end(input->stream->log, partition);
+    if (end >= next) return BASE_OK;
+    base_rc rc = base_fail(
+        err, BASE_E_CORRUPT, NULL,
+        "the log of %s.%s, partition %u, ends at record %llu, but flow \"%s\" has "
+        "read it up to record %llu: files of log/%s.%s/%u are missing",
+        input->object->schema, input->object->name, partition, (unsigned long long)end, flow->name,
+        (unsigned long long)next, input->object->schema, input->object->name, partition);
+    base_error_hint(err, "Put the missing segments back.");
+    return rc;
+}
+
 // Takes cursors from the store; what has none begins at the first retained record.
 base_rc engine_inputs_load(engine_flow *flow, state_txn *txn, base_error *err) {
     for (uint32_t i = 0; i < flow->ninputs; i++) {
@@ -120,6 +136,8 @@ base_rc engine_inputs_load(engine_flow *flow, state_txn *txn, base_error *err) {
                     return base_fail(err, BASE_E_CORRUPT, NULL,
                                      "flow \"%s\": a cursor has %zu bytes", flow->name, value.n);
                 memcpy(&row, value.p, sizeof row);
+                rc = check_log_reaches(flow, input, p, row.next, err);
+                if (rc != BASE_OK) return rc;
                 part->next = row.next;
                 part->watermark_us = row.watermark_us;
                 part->max_event_us = row.max_event_us;
@@ -167,7 +185,8 @@ base_rc engine_cursor_read(state_txn *txn, state_table t_cursor, uint32_t object
                            uint32_t partition, engine_cursor *out, bool *found, base_error *err) {
     char key[8];
     base_str value;
-    base_rc rc = state_get(txn, t_cursor, cursor_key(key, object_id, partition), &value, found, err);
+    base_rc rc =
+        state_get(txn, t_cursor, cursor_key(key, object_id, partition), &value, found, err);
     if (rc != BASE_OK || !*found) return rc;
     cursor_row row;
     if (value.n != sizeof row)
@@ -285,8 +304,8 @@ static bool upstream_ready(engine_flow *flow, engine_input *input) {
     base_error err;
     if (engine_view_snapshot_open(flow->engine, input->object, &snapshot, &err) != BASE_OK)
         return true; // the step meets the error and reports it
-    bool ready = snapshot.changed_step > input->upstream_step ||
-                 snapshot.watermark_us > input->watermark_us;
+    bool ready =
+        snapshot.changed_step > input->upstream_step || snapshot.watermark_us > input->watermark_us;
     if (!ready) input->upstream_seen = snapshot.step;
     engine_view_snapshot_close(&snapshot);
     return ready;
