@@ -139,8 +139,10 @@ int cli_sql_error(const cli_sql *sql, const base_error *err) {
     if (sscanf(message, "line %zu: %n", &at_line, &skip) == 1 && skip > 0) message += skip;
     if (!cli_sql_place(sql, err->position, &place)) {
         base_error plain = *err;
-        if (skip > 0 && at_line > 0 && cli_sql_place_line(sql, at_line, &path, &file_line))
-            snprintf(plain.message, sizeof plain.message, "%s:%zu: %s", path, file_line, message);
+        if (skip > 0 && at_line > 0 && cli_sql_place_line(sql, at_line, &path, &file_line)) {
+            memmove(plain.message, plain.message + skip, strlen(message) + 1);
+            base_error_prefix(&plain, "%s:%zu", path, file_line);
+        }
         base_buf_deinit(&place);
         return cli_error(&plain);
     }

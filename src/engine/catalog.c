@@ -157,6 +157,13 @@ void engine_catalog_remove_schema(engine *e, const char *name) {
 // ---- stored form
 // -------------------------------------------------------------------------------------
 
+// A row of this key says that the object was dropped and its log is no longer wanted. A log that
+// the catalogue does not know and that has no such row is what a lost catalogue left: it is kept.
+static void dropping_key(const plan_object *object, base_buf *out) {
+    base_buf_clear(out);
+    base_buf_printf(out, "dropping:%s.%s", object->schema, object->name);
+}
+
 base_rc engine_catalog_store(engine *e, const plan_object *object, base_error *err) {
     base_buf value = {0}, name = {0};
     log_headers_add(&value, BASE_STR("schema"), base_str_of(object->schema));
@@ -177,6 +184,9 @@ base_rc engine_catalog_store(engine *e, const plan_object *object, base_error *e
         rc = state_put(txn, e->t_objects, id_key(key, object->id), base_buf_str(&value), err);
         if (rc == BASE_OK)
             rc = state_put(txn, e->t_settings, BASE_STR("next_id"), id_key(next, e->next_id), err);
+        bool found;
+        dropping_key(object, &name);
+        if (rc == BASE_OK) rc = state_delete(txn, e->t_settings, base_buf_str(&name), &found, err);
         if (rc == BASE_OK)
             rc = state_commit(txn, err);
         else
@@ -201,8 +211,23 @@ static base_rc write_row(engine *e, state_table table, base_str key, const base_
 }
 
 base_rc engine_catalog_erase(engine *e, uint32_t id, base_error *err) {
+    const plan_object *object = engine_catalog_by_id(e, id);
     char key[4];
-    return write_row(e, e->t_objects, id_key(key, id), NULL, err);
+    state_txn *txn;
+    base_rc rc = state_begin_write(e->meta, &txn, err);
+    if (rc != BASE_OK) return rc;
+    bool found;
+    rc = state_delete(txn, e->t_objects, id_key(key, id), &found, err);
+    if (rc == BASE_OK && object != NULL &&
+        (object->kind == PLAN_OBJECT_STREAM || object->kind == PLAN_OBJECT_TABLE)) {
+        base_buf name = {0};
+        dropping_key(object, &name);
+        rc = state_put(txn, e->t_settings, base_buf_str(&name), BASE_STR("1"), err);
+        base_buf_deinit(&name);
+    }
+    if (rc == BASE_OK) return state_commit(txn, err);
+    state_abort(txn);
+    return rc;
 }
 
 base_rc engine_catalog_store_schema(engine *e, const char *name, const char *comment,
@@ -295,6 +320,51 @@ log_stream_config engine_log_config(const plan_object *object) {
     };
 }
 
+static base_rc is_dropping(engine *e, const plan_object *object, bool *dropping, base_error *err) {
+    base_buf name = {0};
+    dropping_key(object, &name);
+    state_txn *txn;
+    base_str value;
+    base_rc rc = state_begin_read(e->meta, &txn, err);
+    if (rc == BASE_OK) {
+        rc = state_get(txn, e->t_settings, base_buf_str(&name), &value, dropping, err);
+        state_abort(txn);
+    }
+    base_buf_deinit(&name);
+    return rc;
+}
+
+static bool has_records(log_stream *log) {
+    for (uint32_t p = 0; p < log_stream_partitions(log); p++)
+        if (log_end(log, p) > 0) return true;
+    return false;
+}
+
+// A log is there that no object of the catalogue stands behind. What a crash left of an unfinished
+// CREATE or DROP goes; records that nobody dropped are the truth, and are taken over (*keep).
+static base_rc meet_orphan(engine *e, const plan_object *object, base_str name, bool *keep,
+                           base_error *err) {
+    bool dropping;
+    log_stream *log;
+    *keep = false;
+    base_rc rc = is_dropping(e, object, &dropping, err);
+    if (rc == BASE_OK && !dropping) {
+        log_stream_config any = {0};
+        rc = log_stream_open(e->log, name, &any, NULL, &log, err);
+        if (rc == BASE_OK) *keep = has_records(log);
+    }
+    if (rc != BASE_OK) return rc;
+    if (*keep) {
+        engine_say(e, ENGINE_WARNING,
+                   "stream %.*s: the catalogue did not know it, but its log holds records: they "
+                   "are kept and read",
+                   BASE_STR_ARG(name));
+        return BASE_OK;
+    }
+    engine_say(e, ENGINE_WARNING, "stream %.*s: an orphaned log was removed", BASE_STR_ARG(name));
+    return log_stream_drop(e->log, name, err);
+}
+
 base_rc engine_stream_open(engine *e, const plan_object *object, bool create, base_error *err) {
     base_buf name = {0};
     full_name(&name, object->schema, object->name);
@@ -303,13 +373,10 @@ base_rc engine_stream_open(engine *e, const plan_object *object, bool create, ba
     log_stream *log = NULL;
     bool exists;
     base_rc rc = log_stream_exists(e->log, base_buf_str(&name), &exists, err);
+    bool keep = false;
     if (rc == BASE_OK && exists && create) {
-        // No object of the catalogue stood behind it: what a crash left of an unfinished CREATE or
-        // DROP.
-        engine_say(e, ENGINE_WARNING, "stream %s: an orphaned log was removed",
-                   base_buf_cstr(&name));
-        rc = log_stream_drop(e->log, base_buf_str(&name), err);
-        exists = false;
+        rc = meet_orphan(e, object, base_buf_str(&name), &keep, err);
+        exists = keep;
     }
     log_open_report *reports = calloc(config.partitions, sizeof *reports);
     must(reports != NULL);
@@ -332,9 +399,9 @@ base_rc engine_stream_open(engine *e, const plan_object *object, bool create, ba
         base_buf quarantine = {0};
         base_buf_printf(&quarantine, "%s!quarantine", base_buf_cstr(&name));
         rc = log_stream_exists(e->log, base_buf_str(&quarantine), &exists, err);
-        if (rc == BASE_OK && exists && create)
+        if (rc == BASE_OK && exists && create && !keep)
             rc = log_stream_drop(e->log, base_buf_str(&quarantine), err);
-        if (rc == BASE_OK && exists && !create) {
+        if (rc == BASE_OK && exists && (!create || keep)) {
             log_stream_config bad = {
                 .partitions = 1, .segment_bytes = 8u << 20, .codec = LOG_CODEC_ZSTD};
             rc = log_stream_open(e->log, base_buf_str(&quarantine), &bad, NULL, &stream->quarantine,
@@ -355,7 +422,8 @@ static void free_stream(engine_stream *stream) {
     free(stream);
 }
 
-base_rc engine_stream_drop(engine *e, const plan_object *object, base_error *err) {
+base_rc engine_stream_drop(engine *e, const plan_object *object, bool keep_records,
+                           base_error *err) {
     base_buf name = {0};
     full_name(&name, object->schema, object->name);
     plat_mutex_lock(&e->catalog_lock);
@@ -369,7 +437,7 @@ base_rc engine_stream_drop(engine *e, const plan_object *object, base_error *err
     }
     plat_mutex_unlock(&e->catalog_lock);
     base_rc rc = BASE_OK;
-    if (stream != NULL) {
+    if (stream != NULL && !(keep_records && has_records(stream->log))) {
         bool has_quarantine = stream->quarantine != NULL;
         rc = log_stream_drop(e->log, base_buf_str(&name), err);
         if (rc == BASE_OK && has_quarantine) {
@@ -492,7 +560,6 @@ base_rc engine_catalog_open(engine *e, base_error *err) {
     rc = load_schemas(e, txn, err);
     if (rc == BASE_OK) rc = load_objects(e, txn, err);
     state_abort(txn);
-    if (rc == BASE_OK) rc = engine_flows_open(e, err);
     return rc;
 }
 

@@ -27,7 +27,9 @@ BASE_MUST_USE base_rc engine_catalog_bind(engine *e, const char *schema, base_st
 log_stream_config engine_log_config(const plan_object *object);
 BASE_MUST_USE base_rc engine_stream_open(engine *e, const plan_object *object, bool create,
                                          base_error *err);
-BASE_MUST_USE base_rc engine_stream_drop(engine *e, const plan_object *object, base_error *err);
+// keep_records: for a CREATE that failed; the log it took over stays if it holds records.
+BASE_MUST_USE base_rc engine_stream_drop(engine *e, const plan_object *object, bool keep_records,
+                                         base_error *err);
 BASE_MUST_USE base_rc engine_flows_open(engine *e, base_error *err);
 // ddl.c, for apply.c.
 BASE_MUST_USE base_rc engine_ddl_locked(engine_session *session, const sql_statement *asked,

@@ -97,7 +97,7 @@ static base_rc create_object(engine *e, plan_object *object, engine_result *out,
     if (rc == BASE_OK) rc = engine_catalog_store(e, object, err);
     if (rc != BASE_OK) {
         base_error second;
-        if (has_log && engine_stream_drop(e, object, &second) != BASE_OK)
+        if (has_log && engine_stream_drop(e, object, true, &second) != BASE_OK)
             engine_say(e, ENGINE_WARNING, "%s", second.message);
         return rc;
     }
@@ -170,7 +170,7 @@ base_rc engine_drop_object(engine *e, const plan_object *object, bool cascade, b
     } else {
         engine_catalog_remove(e, object);
         if (object->kind == PLAN_OBJECT_STREAM || object->kind == PLAN_OBJECT_TABLE)
-            rc = engine_stream_drop(e, object, err);
+            rc = engine_stream_drop(e, object, false, err);
         if (object->kind == PLAN_OBJECT_SINK) rc = engine_sink_forget(e, object, err);
         if (object->kind == PLAN_OBJECT_RECONCILIATION)
             rc = engine_recon_forget(e, object->id, err);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/must.h"
+#include "engine/catalog_int.h"
 #include "engine/engine_int.h"
 
 void engine_say(engine *e, engine_level level, const char *fmt, ...) {
@@ -106,10 +107,18 @@ static base_rc open_parts(engine *e, base_error *err) {
         state_config config = engine_state_config(e, base_buf_cstr(&dir));
         config.no_sync = false;
         rc = state_store_open(e->plat, base_buf_cstr(&dir), &config, &e->meta, err);
+        if (rc == BASE_OK) rc = engine_catalog_open(e, err);
+        // The flows' stores have a remedy of their own; the catalogue is not derived from the log.
+        if (rc == BASE_E_CORRUPT && strstr(err->message, base_buf_cstr(&dir)) != NULL)
+            base_error_hint(
+                err,
+                "Restore \"%s/catalog\" from a backup. Or stop, move it away together "
+                "with \"%s/flow\", and start with the file of SQL: the objects are made "
+                "again, and their events are still in the log.",
+                e->dir, e->dir);
     }
     base_buf_deinit(&dir);
-    if (rc != BASE_OK) return rc;
-    return engine_catalog_open(e, err);
+    return rc == BASE_OK ? engine_flows_open(e, err) : rc;
 }
 
 base_rc engine_open(plat *plat, const engine_config *config, engine **out, base_error *err) {
