@@ -158,6 +158,7 @@ typedef struct engine_view {
     uint64_t nrows, corrections;
     bool filling;            // its history is being written: no change log
     bool is_new;             // has no history yet: needs its first step and perhaps a fill
+    bool unfilled;           // has none of the history that its flow has read: no step counts it
     int64_t final_before_us; // watermark before this step: what was final then
 } engine_view;
 
@@ -182,6 +183,9 @@ struct engine_flow {
     int64_t now_us;  // its clock reading
     bool backlog;    // the last step left something unread
     bool reload;     // facts must be read from the store before the next step
+    bool broken;     // graph, inputs and views must be built again before the next step
+    uint32_t nwanted; // of these views, ascending by id; ours
+    const plan_object **wanted;
     bool initial;    // a new view wants a step even without input
     bool finish;     // watermarks go to the end of time in the next step
     // A step in progress (step.c).
@@ -226,6 +230,8 @@ BASE_MUST_USE base_rc engine_flow_open_views(engine_flow *flow, uint32_t n,
 // Gives a new view its history: what its inputs had already given to the flow (fill.c). flow->lock
 // held.
 BASE_MUST_USE base_rc engine_flow_fill(engine_flow *flow, const plan_object *view, base_error *err);
+// Builds the graph of a broken flow. flow->lock held.
+BASE_MUST_USE base_rc engine_flow_mend(engine_flow *flow, base_error *err);
 void engine_flow_close(engine_flow *flow);
 void engine_flow_wake_all(engine *e); // something durable came
 engine_view *engine_flow_view(engine_flow *flow, uint32_t view_id);
@@ -262,6 +268,10 @@ BASE_MUST_USE base_rc engine_view_load(engine_flow *flow, engine_view *view, sta
 BASE_MUST_USE base_rc engine_view_apply(engine_flow *flow, engine_view *view,
                                         const col_batch *delta, base_error *err);
 BASE_MUST_USE base_rc engine_view_save(engine_flow *flow, engine_view *view, base_error *err);
+// Whether the store has all that a view of the flow should have: its facts, as of the flow's step.
+// *step: the flow's.
+BASE_MUST_USE base_rc engine_view_complete(engine_flow *flow, const plan_object *view,
+                                           uint64_t *step, bool *complete, base_error *err);
 BASE_MUST_USE base_rc engine_view_trim(engine_flow *flow, engine_view *view, base_error *err);
 // Declared columns plus the three system columns, from a snapshot: used by queries and fills.
 // visit gets batches of at most batch_rows rows, in a scratch arena that is reset between calls.

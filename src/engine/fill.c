@@ -137,7 +137,7 @@ static base_rc fill_object(fill *f, const plan_object *object) {
     engine_view *inner =
         object->kind == PLAN_OBJECT_VIEW ? engine_flow_view(flow, object->id) : NULL;
     if (inner != NULL) { // of this flow: as the open transaction has it
-        if (inner->is_new) return BASE_OK;
+        if (inner->is_new || inner->unfilled) return BASE_OK;
         // Only the declared columns: the system columns of a view are not part of its deltas. They
         // live in the flow's arena, which a flush empties, so they are allocated with the graph.
         uint32_t *columns = base_arena_array(&flow->graph_arena, uint32_t, object->ncolumns + 1);
@@ -197,9 +197,11 @@ static base_rc gather_history(engine_flow *flow, void *arg, uint64_t *rows, base
 
 base_rc engine_flow_fill(engine_flow *flow, const plan_object *view, base_error *err) {
     engine_view *entry = engine_flow_view(flow, view->id);
-    if (flow->step == 0 || !entry->is_new) return BASE_OK;
+    if (flow->step == 0 || !(entry->is_new || entry->unfilled)) return BASE_OK;
+    entry->unfilled = true;
     bool progressed;
     base_rc rc = engine_step_with(flow, gather_history, (void *)view, &progressed, err);
     entry->filling = false;
+    if (rc == BASE_OK) entry->unfilled = false;
     return rc;
 }

@@ -99,6 +99,7 @@ static void close_graph(engine_flow *flow) {
 
 void engine_flow_close(engine_flow *flow) {
     close_graph(flow);
+    free(flow->wanted);
     if (flow->store != NULL) state_store_close(flow->store);
     base_arena_deinit(&flow->graph_arena);
     base_arena_deinit(&flow->step_arena);
@@ -127,9 +128,10 @@ engine_flow *engine_flow_of_view(engine *e, uint32_t view_id) {
     return flow;
 }
 
-// Makes graph, inputs and views anew for the given objects, ascending by id.
-static base_rc build(engine_flow *flow, uint32_t n, const plan_object *const *objects,
-                     base_error *err) {
+// Makes graph, inputs and views anew for the given objects, ascending by id. If that fails the flow
+// is broken: no step is taken before engine_flow_mend, or views would miss what it reads.
+static base_rc build_parts(engine_flow *flow, uint32_t n, const plan_object *const *objects,
+                           base_error *err) {
     engine *e = flow->engine;
     close_graph(flow);
     base_arena_reset(&flow->graph_arena);
@@ -155,16 +157,37 @@ static base_rc build(engine_flow *flow, uint32_t n, const plan_object *const *ob
     return engine_flow_reload(flow, err);
 }
 
+static base_rc build(engine_flow *flow, uint32_t n, const plan_object *const *objects,
+                     base_error *err) {
+    if (objects != flow->wanted) {
+        free(flow->wanted);
+        flow->wanted = calloc(n + 1, sizeof *flow->wanted);
+        must(flow->wanted != NULL);
+        if (n > 0) memcpy(flow->wanted, objects, n * sizeof *objects);
+        flow->nwanted = n;
+    }
+    flow->broken = true;
+    base_rc rc = build_parts(flow, n, flow->wanted, err);
+    if (rc == BASE_OK) flow->broken = false;
+    return rc;
+}
+
+base_rc engine_flow_mend(engine_flow *flow, base_error *err) {
+    base_rc rc = build(flow, flow->nwanted, flow->wanted, err);
+    if (rc != BASE_OK) base_error_prefix(err, "flow %s", flow->name);
+    return rc;
+}
+
 static uint32_t views_without(const engine_flow *flow, uint32_t id, const plan_object **out) {
     uint32_t n = 0;
-    for (uint32_t i = 0; i < flow->nviews; i++)
-        if (flow->views[i].object->id != id) out[n++] = flow->views[i].object;
+    for (uint32_t i = 0; i < flow->nwanted; i++)
+        if (flow->wanted[i]->id != id) out[n++] = flow->wanted[i];
     return n;
 }
 
 base_rc engine_flow_add_view(engine_flow *flow, const plan_object *view, base_error *err) {
     plat_mutex_lock(&flow->lock);
-    const plan_object **objects = calloc(flow->nviews + 1, sizeof *objects);
+    const plan_object **objects = calloc(flow->nwanted + 1, sizeof *objects);
     must(objects != NULL);
     uint32_t n = views_without(flow, view->id, objects);
     uint32_t at = n;
@@ -217,9 +240,10 @@ static base_rc drop_unread_inputs(engine_flow *flow, const uint32_t *before, uin
         for (uint32_t k = 0; k < flow->ninputs; k++)
             if (flow->inputs[k].object->id == before[i]) still = true;
         if (still) continue;
-        base_rc rc = flow_source_drop(flow->store, before[i], err);
+        // The cursor first: without it the rows are read again and meet a source that knows them,
+        // but with it alone a table would seem to have been read and be empty.
         state_txn *txn;
-        if (rc == BASE_OK) rc = state_begin_write(flow->store, &txn, err);
+        base_rc rc = state_begin_write(flow->store, &txn, err);
         if (rc != BASE_OK) return rc;
         char from[4], to[4];
         for (int b = 0; b < 4; b++) {
@@ -234,6 +258,7 @@ static base_rc drop_unread_inputs(engine_flow *flow, const uint32_t *before, uin
             return rc;
         }
         rc = state_commit(txn, err);
+        if (rc == BASE_OK) rc = flow_source_drop(flow->store, before[i], err);
         if (rc != BASE_OK) return rc;
     }
     return BASE_OK;
@@ -241,7 +266,7 @@ static base_rc drop_unread_inputs(engine_flow *flow, const uint32_t *before, uin
 
 base_rc engine_flow_drop_view(engine_flow *flow, const plan_object *view, base_error *err) {
     plat_mutex_lock(&flow->lock);
-    const plan_object **objects = calloc(flow->nviews + 1, sizeof *objects);
+    const plan_object **objects = calloc(flow->nwanted + 1, sizeof *objects);
     uint32_t nbefore = flow->ninputs;
     uint32_t *before = calloc(nbefore + 1, sizeof *before);
     must(objects != NULL && before != NULL);
@@ -256,10 +281,30 @@ base_rc engine_flow_drop_view(engine_flow *flow, const plan_object *view, base_e
     return rc;
 }
 
+// A view whose statement did not come to its end is made anew: what it has goes, and it gets its
+// history as a new view does.
 base_rc engine_flow_open_views(engine_flow *flow, uint32_t n, const plan_object *const *views,
                                base_error *err) {
     plat_mutex_lock(&flow->lock);
-    base_rc rc = build(flow, n, views, err);
+    bool *unfilled = calloc(n + 1, sizeof *unfilled);
+    must(unfilled != NULL);
+    base_rc rc = BASE_OK;
+    for (uint32_t i = 0; rc == BASE_OK && i < n; i++) {
+        uint64_t step;
+        bool complete;
+        rc = engine_view_complete(flow, views[i], &step, &complete, err);
+        if (rc != BASE_OK || complete) continue;
+        unfilled[i] = true;
+        engine_say(flow->engine, ENGINE_WARNING,
+                   "materialized view \"%s.%s\" was not complete: it is filled again",
+                   views[i]->schema, views[i]->name);
+        rc = drop_facts(flow, views[i], err);
+    }
+    if (rc == BASE_OK) rc = build(flow, n, views, err);
+    for (uint32_t i = 0; rc == BASE_OK && i < n; i++) flow->views[i].unfilled = unfilled[i];
+    for (uint32_t i = 0; rc == BASE_OK && i < n; i++)
+        if (unfilled[i]) rc = engine_flow_fill(flow, views[i], err);
+    free(unfilled);
     plat_mutex_unlock(&flow->lock);
     return rc;
 }

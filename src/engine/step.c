@@ -76,9 +76,8 @@ static void on_duplicate(void *self, const plan_object *object, uint32_t partiti
     if (flow->duplicates_seen == NULL)
         flow->duplicates_seen =
             base_arena_array(&flow->step_arena, engine_duplicate, ENGINE_DUPLICATES_STEP);
-    flow->duplicates_seen[flow->nduplicates_seen++ % ENGINE_DUPLICATES_STEP] =
-        (engine_duplicate){object->id, partition,       original_partition, 0,
-                           offset,     original_offset, flow->now_us};
+    flow->duplicates_seen[flow->nduplicates_seen++ % ENGINE_DUPLICATES_STEP] = (engine_duplicate){
+        object->id, partition, original_partition, 0, offset, original_offset, flow->now_us};
 }
 
 // The duplicates of the step become rows of "engine.duplicate", key: a running number; the oldest
@@ -335,7 +334,8 @@ static base_rc gather_inputs(engine_flow *flow, void *arg, uint64_t *rows, base_
 base_rc engine_flow_step(engine_flow *flow, bool *progressed, base_error *err) {
     *progressed = false;
     plat_mutex_lock(&flow->lock);
-    base_rc rc = flow->reload ? engine_flow_reload(flow, err) : BASE_OK;
+    base_rc rc = flow->broken && flow->nwanted > 0 ? engine_flow_mend(flow, err) : BASE_OK;
+    if (rc == BASE_OK && flow->reload) rc = engine_flow_reload(flow, err);
     if (rc == BASE_OK && flow->graph != NULL && flow->nviews > 0 && engine_inputs_ready(flow))
         rc = engine_step_with(flow, gather_inputs, NULL, progressed, err);
     flow->backlog = rc == BASE_OK && *progressed && engine_inputs_ready(flow);

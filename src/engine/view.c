@@ -43,8 +43,9 @@ typedef struct view_row {
     uint64_t trimmed_step;
     uint64_t nrows;
     uint64_t corrections;
+    uint64_t saved_step; // of the flow; a view in the catalogue that is behind it lacks history
 } view_row;
-_Static_assert(sizeof(view_row) == 48, "view_row is a disk format");
+_Static_assert(sizeof(view_row) == 56, "view_row is a disk format");
 
 // The flow's own row in "engine.flow"; a disk format, written by step.c.
 typedef struct flow_row {
@@ -105,14 +106,39 @@ base_rc engine_view_load(engine_flow *flow, engine_view *view, state_txn *txn, b
     return BASE_OK;
 }
 
+// A view is incomplete if the statement that made it did not come to its end: a crash, or a failure
+// that left it in the catalogue.
+base_rc engine_view_complete(engine_flow *flow, const plan_object *view, uint64_t *step,
+                             bool *complete, base_error *err) {
+    state_txn *txn;
+    *step = 0;
+    base_rc rc = state_begin_read(flow->store, &txn, err);
+    if (rc != BASE_OK) return rc;
+    base_str value;
+    bool found;
+    rc = state_get(txn, flow->t_flow, BASE_STR("step"), &value, &found, err);
+    if (rc == BASE_OK && found && value.n == sizeof(flow_row)) {
+        flow_row row;
+        memcpy(&row, value.p, sizeof row);
+        *step = row.step;
+    }
+    view_row facts = {0};
+    if (rc == BASE_OK) rc = read_facts(txn, flow->t_view, view->id, &facts, &found, err);
+    state_abort(txn);
+    *complete = rc == BASE_OK && (found ? facts.saved_step == *step : *step == 0);
+    return rc;
+}
+
 base_rc engine_view_save(engine_flow *flow, engine_view *view, base_error *err) {
+    if (view->unfilled && !view->filling) return BASE_OK;
     view_row facts = {1,
                       0,
                       view->watermark_us,
                       view->changed_step,
                       view->trimmed_step,
                       view->nrows,
-                      view->corrections};
+                      view->corrections,
+                      flow->step + 1};
     char key[4];
     return state_put(flow->txn, flow->t_view, id_key(key, view->object->id),
                      (base_str){(const char *)&facts, sizeof facts}, err);

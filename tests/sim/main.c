@@ -35,6 +35,7 @@ static void flush(world *w) {
 }
 
 static void query(world *w) {
+    if (w->nviews == 0) return;
     uint32_t i = (uint32_t)pick(w, w->nviews);
     sim_view *view = &w->views[i];
     if (view->state != VIEW_PRESENT) return;
