@@ -89,7 +89,8 @@ base_str log_stream_name(const log_stream *stream);
 
 // Appends records as one or more batches of one partition, all or nothing, and returns the first
 // offset; they are consecutive. Not durable before log_sync. On failure nothing is readable and the
-// offsets are used again. BASE_E_FULL: no space. BASE_E_LIMIT: a record is too large, or
+// offsets are used again. BASE_E_FULL: no space;
+// try again when there is. BASE_E_LIMIT: a record is too large, or
 // all together are (256 MiB). BASE_E_IO after a failed write or sync: the partition refuses writes
 // until the store is reopened.
 BASE_MUST_USE base_rc log_append(log_stream *stream, uint32_t partition, const log_record *records,

@@ -234,13 +234,36 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **sl
 
 // ---- the callback ----
 
-// The head has been read: refuse a body before it is sent, where the client waits to hear.
+static enum MHD_Result count_framing(void *arg, enum MHD_ValueKind kind, const char *name,
+                                     const char *value) {
+    (void)kind, (void)value;
+    if (strcasecmp(name, "Content-Length") == 0 || strcasecmp(name, "Transfer-Encoding") == 0)
+        (*(int *)arg)++;
+    return MHD_YES;
+}
+
+// Where a request ends must have one answer (RFC 9112, 6.3), or what is read here as its body may
+// be another request to a proxy before us.
+static void refuse_two_lengths(http_request *request) {
+    int n = 0;
+    MHD_get_connection_values(request->connection, MHD_HEADER_KIND, count_framing, &n);
+    if (n < 2) return;
+    http_fail_with(request, MHD_HTTP_BAD_REQUEST, BASE_E_INVALID, NULL,
+                   "the request says its length more than once: Content-Length, Transfer-Encoding");
+    http_answer_header(request, "Connection", "close");
+    request->work = NULL;
+}
+
+// The head has been read: refuse a body before it is sent, where the client waits to hear or would
+// be cut off.
 static enum MHD_Result on_head(http_request *request) {
     const char *expect = header(request, "Expect");
     const char *length = header(request, "Content-Length");
     uint64_t limit = request->http->server->config.body_bytes_max, bytes = 0;
+    refuse_two_lengths(request);
     if (length == NULL || !http_parse_u64(base_str_of(length), &bytes)) return MHD_YES;
     bool waits = expect != NULL && strcasecmp(expect, "100-continue") == 0;
+    if (bytes / DISCARD_FACTOR > limit) waits = true; // it would never be heard otherwise
     if (request->work != NULL && bytes > limit) too_large(request);
     if (request->work == NULL && bytes > 0 && waits) return http_answer_send(request);
     // Room for a body of the length that was announced: the pages are real only when written.

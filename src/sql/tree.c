@@ -241,9 +241,11 @@ static base_rc parse_failed(sql_ctx *ctx, const PgQueryError *error, base_str te
     }
     const char *message = error->message == NULL ? "syntax error" : error->message;
     bool memory = strncmp(message, "memory exhausted", 16) == 0;
-    // The parser reports all but syntax with the same class; numbers too long are its one other.
-    return sql_fail(ctx, position, memory ? BASE_E_LIMIT : BASE_E_INVALID,
-                    memory ? "54001" : BASE_SQLSTATE_SYNTAX, "%s", message);
+    const char *sqlstate = memory ? "54001" : BASE_SQLSTATE_SYNTAX;
+    // As with '\\xff' in an escape string; the parser does not hand on its own code.
+    if (strncmp(message, "invalid byte sequence for encoding", 34) == 0)
+        sqlstate = BASE_SQLSTATE_INVALID_ENCODING;
+    return sql_fail(ctx, position, memory ? BASE_E_LIMIT : BASE_E_INVALID, sqlstate, "%s", message);
 }
 
 static void blank(char *text, const sql_token *token) {
