@@ -44,7 +44,8 @@ export function bars(points, width) {
 
 // rows of {t, v, provisional, corrected}, newest first, as view.js asks for them.
 export function timeChart(rows, type, digits, width) {
-  const label = (t) => (type === "date" ? t : instant(t).replace(/:\d\d$/, "").replace(/^\d{4}-/, ""));
+  const days = rows.every((row) => /T00:00:00Z$/.test(row.t));
+  const label = (t) => (days ? t.slice(0, 10) : type === "date" ? t : instant(t).replace(/:\d\d$/, "").replace(/^\d{4}-/, ""));
   return bars(rows.filter((row) => row.v !== null).map((row) => ({
     label: label(String(row.t)), value: Number(row.v),
     kind: row.corrected ? "turn" : row.provisional ? "soft" : "",

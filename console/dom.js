@@ -66,6 +66,9 @@ export function interval(text) {
 export const isNumber = (type) => /^(smallint|integer|bigint|numeric|real|double precision)/.test(type);
 export const isTime = (type) => /^(timestamp|date)/.test(type);
 
+// Numbers that are names: they are not grouped by thousands.
+export const isName = (column) => /(^|_)(id|no|seq|offset|year|port)$/.test(column);
+
 // The text of a value of a type. digits: of the fractions in its column.
 export function show(value, type, digits) {
   if (value === null || value === undefined) return "–";

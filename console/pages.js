@@ -66,7 +66,7 @@ function viewTable() {
     { label: "view", cell: viewLink, title: (row) => row.comment },
     number("rows"), number("corrections"),
     { label: "refresh", cell: (row) => (row.refresh === "immediate" ? row.refresh : interval(row.refresh)) },
-    { label: "lateness", cell: (row) => interval(row.lateness) },
+    { label: "lateness", cell: (row) => (row.lateness === "00:00:00" ? "–" : interval(row.lateness)) },
     { label: "lag", class: "number", cell: (row) => interval(row.lag) },
     { label: "", cell: freshness },
     when("watermark", "watermark"),
@@ -217,10 +217,9 @@ export function reconciliation(root) {
   const figure = (name) => ({ label: name, class: "number", cell: (row) => (name !== "matched" && row[name] > 0 ? chip(count(row[name]), "bad") : count(row[name])) });
   const list = new Table([
     { label: "reconciliation", cell: fullName },
-    { label: "", cell: (row) => (row.error ? chip("failed", "bad") : row.run === null ? chip("not run yet") : differs(row) ? chip("differs", "wait") : chip("agrees", "good")) },
+    { label: "", cell: (row) => (row.error ? h("span", { class: "chip bad", title: row.error }, "failed") : row.run === null ? chip("not run yet") : differs(row) ? chip("differs", "wait") : chip("agrees", "good")) },
     { label: "view", cell: (row) => row.view }, { label: "file of record", cell: (row) => row.path.split("/").pop(), title: (row) => row.path },
     { label: "every", cell: (row) => interval(row.every) }, ...kinds.map(figure), when("as_of", "as of"),
-    { label: "error", class: "wrap", cell: (row) => row.error ?? "–" },
   ], { key: nameKey, label: "Reconciliations", empty: "No reconciliations: CREATE RECONCILIATION compares a view with the books." });
   const rows = new Table([
     { label: "", cell: (row) => chip(row.kind) }, { label: "of", cell: (row) => `${row.schema}.${row.name}` },

@@ -1,6 +1,6 @@
 // sql.js - the SQL box: one statement at a time, its rows, how fresh they are, or where it is wrong.
 import { query, StatementError } from "./api.js";
-import { h, Table, count, fractionDigits, instant, isNumber, show } from "./dom.js";
+import { h, Table, count, fractionDigits, instant, isName, isNumber, show } from "./dom.js";
 
 const EXAMPLES = [
   ["Views", "SELECT schema, name, rows, corrections, lag, watermark, fresh\nFROM weir.views\nORDER BY schema, name"],
@@ -53,7 +53,7 @@ export function sqlPage(root) {
     const rows = result.cells.map((cells, i) => ({ i, ...cells }));
     const table = new Table(result.columns.map((column, i) => {
       const digits = fractionDigits(rows, i), long = rows.some((row) => typeof row[i] === "object" ? row[i] !== null : String(row[i]).length > 60);
-      return { label: column.name, class: isNumber(column.type) ? "number" : long ? "wrap" : undefined, cell: (row) => show(row[i], column.type, digits), title: (row) => (row[i] === null ? "null" : "") };
+      return { label: column.name, class: isNumber(column.type) ? "number" : long ? "wrap" : undefined, cell: (row) => (isName(column.name) && row[i] !== null ? String(row[i]) : show(row[i], column.type, digits)), title: (row) => (row[i] === null ? "null" : "") };
     }), { key: (row) => String(row.i), label: "Result", tall: true, empty: "No rows." });
     table.update(rows);
     const standing = result.standing ? `, as of ${instant(result.standing.as_of)}${result.standing.fresh ? "" : ", stale"}` : "";

@@ -2,7 +2,7 @@
 // chart of one measure. The query is asked again now and then, since standing (final, corrected)
 // changes without an event, and when the stream of changes cannot be had.
 import { follow, query, quote, quoteName, literal } from "./api.js";
-import { h, Table, chip, count, fractionDigits, instant, interval, isNumber, isTime, show } from "./dom.js";
+import { h, Table, chip, count, fractionDigits, instant, interval, isName, isNumber, isTime, show } from "./dom.js";
 import { timeChart, categoryChart, legend } from "./chart.js";
 
 const ROWS = 300, BARS = 120, AGAIN_MS = 3000;
@@ -21,7 +21,7 @@ function timeColumn(columns) {
 const isWindow = (column) => column && (/^(window_|day$|hour$|minute$)/.test(column.name) || column.type === "date");
 
 function measures(columns) {
-  const numbers = columns.filter((column) => isNumber(column.type) && !/(^|_)id$/.test(column.name) && !/^(discount|version)$/.test(column.name));
+  const numbers = columns.filter((column) => isNumber(column.type) && !isName(column.name) && !/^(discount|version)$/.test(column.name));
   const first = numbers.findIndex((column) => /revenue|amount|margin|total|value/.test(column.name));
   if (first > 0) numbers.unshift(...numbers.splice(first, 1));
   return numbers;
@@ -52,7 +52,7 @@ export function viewPage(root, name) {
     const cells = columns.map((column) => ({ name: column.name, type: column.type,
       class: isNumber(column.type) ? "number" : column.type === "jsonb" || column.type.startsWith("struct") ? "wrap" : undefined,
       title: (row) => (row[column.name] === null ? "null" : isTime(column.type) ? String(row[column.name]) : ""),
-      cell(row) { return show(row[column.name], column.type, this.digits); } }));
+      cell(row) { return isName(column.name) && row[column.name] !== null ? String(row[column.name]) : show(row[column.name], column.type, this.digits); } }));
     keyed = cells;
     table = new Table([...cells, { label: "standing", cell: (row) => (row._status ? chip(row._status) : chip("new")) },
       { label: "revision", class: "number", cell: (row) => count(row._revision) },
@@ -60,6 +60,7 @@ export function viewPage(root, name) {
     { key, flash: true, tall: true, label: `Rows of ${name}`, empty: "The view has no rows now." });
     body.replaceChildren(table.element);
     for (const measure of measures(columns)) pick.append(h("option", { value: measure.name }, measure.name.replaceAll("_", " ")));
+    pick.append(h("option", { value: "" }, "rows"));
   }
 
   function order(list) {
@@ -97,10 +98,11 @@ export function viewPage(root, name) {
 
   async function drawChart() {
     const measure = columns.find((column) => column.name === pick.value);
-    const group = isWindow(time) ? time : columns.find((column) => /^(text|character varying|name|date)/.test(column.type)) ?? columns.find((column) => /_id$/.test(column.name));
-    if (!measure || !group || (rows.length === 0 && chartBox.hidden)) return;
-    const how = aggregate(measure.name), windowed = isWindow(group);
-    const result = await query(`SELECT ${quote(group.name)} AS t, ${how}(${quote(measure.name)}) AS v,
+    const texts = columns.filter((column) => /^(text|character varying|name|date)/.test(column.type));
+    const group = isWindow(time) ? time : (measure ? texts[0] : texts.at(-1)) ?? columns.find((column) => isName(column.name));
+    if (!group || (rows.length === 0 && chartBox.hidden)) return;
+    const how = measure ? aggregate(measure.name) : "count", windowed = isWindow(group);
+    const result = await query(`SELECT ${quote(group.name)} AS t, ${how}(${measure ? quote(measure.name) : "*"}) AS v,
       max(CASE WHEN _status = 'provisional' THEN 1 ELSE 0 END) AS provisional,
       max(CASE WHEN _status = 'corrected' THEN 1 ELSE 0 END) AS corrected
       FROM ${from} GROUP BY ${quote(group.name)} ORDER BY ${windowed ? 1 : 2} DESC LIMIT ${windowed ? BARS : 16}`);
@@ -108,7 +110,7 @@ export function viewPage(root, name) {
     chartBox.hidden = false;
     const width = Math.max(280, holder.clientWidth || chartBox.clientWidth - 34), digits = fractionDigits(result.rows, "v");
     lastWidth = width;
-    chartTitle.textContent = `${how === "sum" ? "sum" : how} by ${group.name.replaceAll("_", " ")}${windowed ? `, newest ${result.rows.length}` : ""}`;
+    chartTitle.textContent = `${how} by ${group.name.replaceAll("_", " ")}${windowed ? `, newest ${result.rows.length}` : ""}`;
     chartBox.querySelector(".row > .row:last-child").style.visibility = windowed ? "" : "hidden";
     holder.replaceChildren(result.rows.length ? (windowed ? timeChart(result.rows, group.type, digits, width) : categoryChart(result.rows, digits, width)) : h("p", { class: "empty" }, "No rows to draw."));
   }
@@ -117,7 +119,7 @@ export function viewPage(root, name) {
     const fact = (label, value) => h("span", null, label + " ", h("b", null, value));
     const parts = [fact("rows", count(view?.rows ?? rows.length)), fact("corrections", count(view?.corrections)),
       fact("as of", instant(standing?.as_of)), fact("watermark", instant(standing?.watermark)), fact("lag", interval(view?.lag)),
-      fact("refresh", view?.refresh === "immediate" ? "immediate" : interval(view?.refresh)), fact("lateness", interval(view?.lateness)),
+      fact("refresh", view?.refresh === "immediate" ? "immediate" : interval(view?.refresh)), view?.lateness && view.lateness !== "00:00:00" ? fact("lateness", interval(view.lateness)) : null,
       standing ? chip(standing.fresh ? "fresh" : "stale") : null];
     facts.replaceChildren(...parts.filter(Boolean));
   }

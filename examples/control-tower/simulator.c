@@ -56,7 +56,8 @@ typedef struct simulator {
     size_t nheap, heap_cap;
     uint64_t made;
     base_buf batches[WORLD_STREAMS];
-    base_buf state_path;
+    base_buf state_path, lock_path;
+    plat_file *lock;
     int64_t resumed_minute; // -1: a first run
     uint32_t days_closed;
     books_counts books;
@@ -154,7 +155,6 @@ static void tell(simulator *s, int64_t now_us) {
            n, text, (unsigned long long)c->accepted, (unsigned long long)c->quarantined,
            (unsigned long long)s->world.counts.duplicates, (unsigned long long)s->world.counts.late,
            s->nheap);
-    fflush(stdout);
 }
 
 // Plays what begins before a time, delivers what is due.
@@ -254,7 +254,9 @@ static base_rc run(simulator *s, base_error *err) {
     int64_t minute = plat_wall_us(plat_os()) / BASE_US_PER_MINUTE;
     int64_t first = minute - s->o.backfill_minutes;
     first -= first % WORLD_MINUTES_A_DAY; // the books want whole days
-    base_rc rc = read_state(s, &first, err);
+    // Two of them at one file would undo each other's work.
+    base_rc rc = plat_lock_file(plat_os(), base_buf_cstr(&s->lock_path), &s->lock, err);
+    if (rc == BASE_OK) rc = read_state(s, &first, err);
     if (rc != BASE_OK) return rc;
     world_init(&s->world, s->o.seed, s->o.rate, first);
     // What may not have arrived the last time is sent again; before that, only the sums matter.
@@ -268,8 +270,7 @@ static base_rc run(simulator *s, base_error *err) {
         printf("%s %.*s to now, seed %llu, about %g events a second\n",
                s->resumed_minute >= 0 ? "goes on: from" : "plays from", n, text,
                (unsigned long long)s->o.seed, s->o.rate);
-        fflush(stdout);
-    }
+        }
     world_tables(&s->world, now_us, heap_push, s);
     rc = catch_up(s, &now_us, err);
     if (rc == BASE_OK && !stopping) rc = live(s, now_us, begin_ns, err);
@@ -376,12 +377,14 @@ int main(int argc, char **argv) {
                          .speed = 1,
                          .backfill_minutes = BACKFILL_LEAST,
                          .erp_every_s = 10}};
+    setvbuf(stdout, NULL, _IOLBF, 0); // mixed with stderr in one log
     int parsed = parse(argc, argv, &s.o);
     if (parsed != 0) return parsed - 1;
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     base_buf_printf(&s.state_path, "%s.state", s.o.erp_path);
+    base_buf_printf(&s.lock_path, "%s.lock", s.o.erp_path);
     s.client = client_create(s.o.url, &stopping);
     base_error err = {0};
     base_rc rc = run(&s, &err);
@@ -401,6 +404,8 @@ int main(int argc, char **argv) {
     free(s.heap);
     for (int i = 0; i < WORLD_STREAMS; i++) base_buf_deinit(&s.batches[i]);
     base_buf_deinit(&s.state_path);
+    base_buf_deinit(&s.lock_path);
+    plat_close(s.lock);
     world_deinit(&s.world);
     return rc == BASE_OK ? 0 : 1;
 }

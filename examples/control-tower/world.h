@@ -17,7 +17,7 @@
 enum { WORLD_STORES = 16, WORLD_PRODUCTS = 24, WORLD_PROMOTIONS = 7, WORLD_MINUTES_A_DAY = 1440 };
 
 // Nothing that a minute brings about is delivered later than this many minutes after it.
-#define WORLD_REACH_MINUTES 720
+#define WORLD_REACH_MINUTES 600
 
 typedef enum world_stream {
     WORLD_STORE,
