@@ -324,5 +324,96 @@ TEST(failed_roll_then_smaller_record) {
     }
 }
 
-TEST_MAIN(TEST_ENTRY(failed_sync_takes_back), TEST_ENTRY(failed_roll_then_smaller_record),
+static base_rc (*real_write)(plat_file *file, const void *from, size_t n, uint64_t offset,
+                             base_error *err);
+static bool no_room;
+
+static base_rc write_if_room(plat_file *file, const void *from, size_t n, uint64_t offset,
+                             base_error *error) {
+    if (no_room) return base_fail(error, BASE_E_FULL, BASE_SQLSTATE_DISK_FULL, "no room");
+    return real_write(file, from, n, offset, error);
+}
+
+// Where space cannot be allocated ahead a write may find the disk full. What was appended waits,
+// and is written once there is room, without a restart.
+TEST(full_at_write) {
+    static run r;
+    run_init(&r, 1, LOG_CODEC_NONE);
+    static plat_ops ops;
+    ops = *r.p->ops;
+    real_write = ops.write_at;
+    ops.write_at = write_if_room;
+    r.p->ops = &ops;
+    start(&r);
+    EXPECT(append_one(&r) == BASE_OK);
+    EXPECT(sync_now(&r) == BASE_OK);
+    no_room = true;
+    for (int i = 0; i < 3; i++) {
+        EXPECT(append_one(&r) == BASE_OK);
+        EXPECT_EQ_INT(sync_now(&r), BASE_E_FULL);
+        EXPECT_EQ_STR(err.sqlstate, BASE_SQLSTATE_DISK_FULL);
+        EXPECT_EQ_INT(log_end(r.stream, 0), 1);
+    }
+    EXPECT_EQ_INT(append_bytes(&r, 3900), BASE_E_FULL); // the segment before cannot be finished
+    read_back(&r);
+    no_room = false;
+    EXPECT(sync_now(&r) == BASE_OK);
+    EXPECT_EQ_INT(log_end(r.stream, 0), 4);
+    read_back(&r);
+    plat_sim_crash(r.sim);
+    restart(&r);
+    EXPECT_EQ_INT(r.end, 4);
+    read_back(&r);
+    log_store_close(r.store);
+    plat_sim_destroy(r.sim);
+}
+
+static uint64_t next_batch(log_reader *reader, bool *damaged) {
+    log_batch batch;
+    bool end;
+    base_rc rc = log_reader_next(reader, &batch, &end, &err);
+    *damaged = rc == BASE_E_CORRUPT;
+    return rc == BASE_OK && !end ? batch.base_offset : UINT64_MAX;
+}
+
+// Offsets of a lost end are not given out again; the gap reads as damage, also after a restart.
+TEST(skipped_offsets) {
+    for (int n = 0; n < 3; n += 2) { // of none, and of two records
+        static run r;
+        run_init(&r, 1, LOG_CODEC_NONE);
+        start(&r);
+        for (int i = 0; i < n; i++) EXPECT(append_one(&r) == BASE_OK);
+        if (n > 0) EXPECT(sync_now(&r) == BASE_OK);
+        REQUIRE_OK(log_skip_to(r.stream, 0, 10, &err));
+        REQUIRE_OK(log_skip_to(r.stream, 0, 7, &err)); // does nothing
+        EXPECT_EQ_INT(log_end(r.stream, 0), 10);
+        EXPECT_EQ_INT(log_begin(r.stream, 0), n == 0 ? 10 : 0);
+        r.next_serial = 10;
+        EXPECT(append_one(&r) == BASE_OK);
+        EXPECT_EQ_INT(r.end, 11);
+        EXPECT(sync_now(&r) == BASE_OK);
+        plat_sim_crash(r.sim);
+        restart(&r);
+        EXPECT_EQ_INT(log_end(r.stream, 0), 11);
+        EXPECT_EQ_INT(log_begin(r.stream, 0), n == 0 ? 10 : 0);
+        log_reader *reader;
+        bool damaged;
+        REQUIRE_OK(log_reader_open(r.stream, 0, log_begin(r.stream, 0), &reader, &err));
+        for (int i = 0; i < n; i++) EXPECT_EQ_INT(next_batch(reader, &damaged), i);
+        if (n > 0) {
+            uint64_t next;
+            next_batch(reader, &damaged);
+            EXPECT(damaged);
+            REQUIRE_OK(log_reader_skip_damage(reader, &next, &err));
+            EXPECT_EQ_INT(next, 10);
+        }
+        EXPECT_EQ_INT(next_batch(reader, &damaged), 10);
+        log_reader_close(reader);
+        log_store_close(r.store);
+        plat_sim_destroy(r.sim);
+    }
+}
+
+TEST_MAIN(TEST_ENTRY(full_at_write), TEST_ENTRY(skipped_offsets),
+          TEST_ENTRY(failed_sync_takes_back), TEST_ENTRY(failed_roll_then_smaller_record),
           TEST_ENTRY(every_call_fails_once), TEST_ENTRY(many_faults), TEST_ENTRY(full_disk))
