@@ -18,8 +18,9 @@ typedef struct test_entry {
 
 __attribute__((unused)) static int test_failures;
 
-#define TEST(name)       static void test_run_##name(void)
-#define TEST_ENTRY(name) {#name, test_run_##name}
+#define TEST(name) static void test_run_##name(void)
+#define TEST_ENTRY(name)                                                                           \
+    { #name, test_run_##name }
 
 #define EXPECT(condition)                                                                          \
     do {                                                                                           \
