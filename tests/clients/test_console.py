@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+"""The console in a headless Chromium, driven over its debugging socket: the page loads without an
+error, shows the streams and a view's live rows, and a new event appears without a reload. Screenshots
+are kept in build/test-logs."""
+import base64
+import json
+import os
+import pathlib
+import re
+import shutil
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+import urllib.request
+
+import _demo
+from _demo import weirtest
+
+LOGS = weirtest.ROOT / "build" / "test-logs"
+
+
+class Browser:
+    """One page; commands and events of Chromium's DevTools protocol over a WebSocket."""
+
+    def __init__(self, program):
+        self.profile = tempfile.mkdtemp(prefix="weir-chromium-")
+        self.errors, self.id, self.buffer = [], 0, b""
+        self.log = open(os.path.join(self.profile, "log"), "wb")
+        self.child = subprocess.Popen(
+            [program, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+             "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+             "--no-proxy-server", "--window-size=1280,900", f"--user-data-dir={self.profile}", "--remote-debugging-port=0",
+             "about:blank"], stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        port = None
+        for _ in range(300):
+            path = pathlib.Path(self.profile, "DevToolsActivePort")
+            if path.exists() and path.read_text().strip():
+                port = int(path.read_text().split()[0])
+                break
+            time.sleep(0.1)
+        if port is None:
+            raise weirtest.ServerError("chromium does not start: " + pathlib.Path(self.profile, "log").read_text()[-800:])
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        pages = json.load(opener.open(f"http://127.0.0.1:{port}/json", timeout=10))
+        path = re.sub(r"^ws://[^/]+", "", [p for p in pages if p["type"] == "page"][0]["webSocketDebuggerUrl"])
+        self.socket = socket.create_connection(("127.0.0.1", port), 30)
+        key = base64.b64encode(os.urandom(16)).decode()
+        self.socket.sendall((f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                             f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n").encode())
+        while b"\r\n\r\n" not in self.buffer:
+            self.buffer += self.socket.recv(4096)
+        self.buffer = self.buffer.split(b"\r\n\r\n", 1)[1]
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.command(f"{domain}.enable")
+
+    def exactly(self, n):
+        while len(self.buffer) < n:
+            more = self.socket.recv(1 << 16)
+            if not more:
+                raise ConnectionError("chromium closed its socket")
+            self.buffer += more
+        data, self.buffer = self.buffer[:n], self.buffer[n:]
+        return data
+
+    def receive(self):
+        data = b""
+        while True:
+            first, second = self.exactly(2)
+            n = second & 127
+            if n == 126:
+                (n,) = struct.unpack("!H", self.exactly(2))
+            elif n == 127:
+                (n,) = struct.unpack("!Q", self.exactly(8))
+            data += self.exactly(n)
+            if first & 0x80:
+                return json.loads(data)
+
+    def command(self, method, **params):
+        self.id += 1
+        data = json.dumps({"id": self.id, "method": method, "params": params}).encode()
+        mask = os.urandom(4)
+        head = b"\x81" + (bytes([0x80 | len(data)]) if len(data) < 126 else b"\xfe" + struct.pack("!H", len(data)))
+        self.socket.sendall(head + mask + bytes(b ^ mask[i % 4] for i, b in enumerate(data)))
+        while True:
+            message = self.receive()
+            if message.get("id") == self.id:
+                return message.get("result", {})
+            self.event(message)
+
+    def event(self, message):
+        params = message.get("params", {})
+        if message.get("method") == "Runtime.exceptionThrown":
+            self.errors.append(str(params["exceptionDetails"].get("exception", {}).get("description"))[:300])
+        elif message.get("method") == "Log.entryAdded" and params["entry"]["level"] == "error":
+            self.errors.append(params["entry"]["text"][:200] + " " + params["entry"].get("url", ""))
+
+    def evaluate(self, script):
+        return self.command("Runtime.evaluate", expression=script, returnByValue=True).get("result", {}).get("value")
+
+    def wait(self, script, seconds=15):
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            if self.evaluate(script):
+                return True
+            time.sleep(0.1)
+        return False
+
+    def screenshot(self, name):
+        LOGS.mkdir(parents=True, exist_ok=True)
+        (LOGS / name).write_bytes(base64.b64decode(self.command("Page.captureScreenshot", format="png").get("data", "")))
+
+    def close(self):
+        self.child.terminate()
+        try:
+            self.child.wait(10)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            self.child.wait()
+        self.log.close()
+        shutil.rmtree(self.profile, ignore_errors=True)
+
+
+def text_has(word):
+    return f"document.body && document.body.innerText.includes({json.dumps(word)})"
+
+
+def main():
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+    if program is None:
+        weirtest.skip("chromium is not installed")
+    checks = weirtest.Checks()
+    with _demo.serve() as server:
+        _demo.fill(server)
+        server.http("POST", "/v1/streams/sales.order_placed", '{"order_id": "broken"}')
+        browser = Browser(program)
+        try:
+            base = f"http://127.0.0.1:{server.http_port}"
+            browser.command("Page.navigate", url=base + "/")
+            checks.true("the page names itself", browser.wait("document.title.toLowerCase().includes('weir')"),
+                        browser.evaluate("document.title"))
+            checks.true("streams are listed", browser.wait(text_has("order_placed")), browser.evaluate("document.body.innerText"))
+            checks.true("views are listed", browser.wait(text_has("revenue_1m")), browser.evaluate("document.body.innerText"))
+            browser.screenshot("console.png")
+            opened = browser.evaluate("""(() => {
+                const all = [...document.querySelectorAll('a, button, [role=tab], tr, li, option')];
+                const hit = all.find((e) => e.textContent.includes('by_store') && e.children.length < 8);
+                if (hit) hit.click();
+                return !!hit; })()""")
+            live = browser.wait(text_has("Graz"))
+            if not live:
+                browser.command("Page.navigate", url=base + "/#/views/sales.by_store")
+                live = browser.wait(text_has("Graz"))
+            checks.true("a view's rows are shown", live, (opened, str(browser.evaluate("document.body.innerText"))[:1500]))
+            server.ingest("sales.order_placed", [{"order_id": 77, "store_id": 7, "qty": 1, "net_amount": "4321.07",
+                                                  "placed_at": "2026-01-05T09:31:30Z"}])
+            shown = "/4[,.\u202f\u00a0 ]?341[.,]07/.test(document.body.innerText)"
+            checks.true("a new event shows without a reload", browser.wait(shown),
+                        str(browser.evaluate("document.body.innerText"))[:1500])
+            browser.screenshot("console-view.png")
+            checks.equal("no errors in the browser", browser.errors, [])
+        finally:
+            browser.close()
+    checks.end()
+
+
+main()
