@@ -18,6 +18,15 @@ typedef struct bench_options {
     const char *dir; // where the temporary directory is made; NULL: $TMPDIR or /tmp
 } bench_options;
 
+// Wall time says what a user waits for; CPU time of the process says what it costs when others use
+// the machine too.
+typedef struct bench_time {
+    double wall, cpu; // seconds
+} bench_time;
+bench_time bench_now(void);
+bench_time bench_since(bench_time begin);
+bench_time bench_median_time(const bench_time *times, size_t n);
+
 // ---- events (bench_events.c) --------------------------------------------------------------------
 
 #define BENCH_EVENT_BYTES_MIN 231
@@ -46,17 +55,17 @@ BASE_MUST_USE base_rc bench_reopen(bench_engine *b, uint64_t step_bytes, bool no
                                    uint64_t cache_bytes, base_error *err);
 void bench_close(bench_engine *b); // and removes the directory
 BASE_MUST_USE base_rc bench_sql(bench_engine *b, const char *text, base_error *err);
-// Fills a stream with events; *scan_seconds: what simdjson alone took for the same bytes (the
+// Fills a stream with events; *scan: what simdjson alone took for the same bytes (the
 // median of rounds, chunk by chunk); may be NULL.
 BASE_MUST_USE base_rc bench_fill(bench_engine *b, const char *stream, uint64_t events,
-                                 double *scan_seconds, base_error *err);
-// Steps until nothing is left; gives seconds and steps.
-BASE_MUST_USE base_rc bench_steps(bench_engine *b, double *seconds, uint64_t *steps,
+                                 bench_time *scan, base_error *err);
+// Steps until nothing is left.
+BASE_MUST_USE base_rc bench_steps(bench_engine *b, bench_time *time, uint64_t *steps,
                                   base_error *err);
 // Makes the view anew in a context (and so a flow) of its own, and measures the steps that bring it
 // up to date; checks that it counts all `events`.
 BASE_MUST_USE base_rc bench_view_round(bench_engine *b, const char *stream, uint64_t events,
-                                       double *seconds, uint64_t *steps, base_error *err);
+                                       bench_time *time, uint64_t *steps, base_error *err);
 double bench_median(double *values, size_t n); // sorts them
 
 // ---- latencies (bench_histogram.c) --------------------------------------------------------------

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/must.h"
 #include "cli/bench.h"
@@ -69,23 +70,44 @@ double bench_median(double *values, size_t n) {
     return n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
-static base_rc scan_chunk(const bench_options *o, const base_buf *text, uint64_t n, double *seconds,
+bench_time bench_now(void) {
+    struct timespec cpu;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+    return (bench_time){cli_seconds(), (double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9};
+}
+
+bench_time bench_since(bench_time begin) {
+    bench_time now = bench_now();
+    return (bench_time){now.wall - begin.wall, now.cpu - begin.cpu};
+}
+
+bench_time bench_median_time(const bench_time *times, size_t n) {
+    double wall[BENCH_ROUNDS_MAX], cpu[BENCH_ROUNDS_MAX];
+    must(n <= BENCH_ROUNDS_MAX);
+    for (size_t i = 0; i < n; i++) wall[i] = times[i].wall, cpu[i] = times[i].cpu;
+    return (bench_time){bench_median(wall, n), bench_median(cpu, n)};
+}
+
+static base_rc scan_chunk(const bench_options *o, const base_buf *text, uint64_t n, bench_time *all,
                           base_error *err) {
-    double times[BENCH_ROUNDS_MAX];
+    bench_time times[BENCH_ROUNDS_MAX];
     for (uint32_t round = 0; round < o->rounds; round++) {
-        double begin = cli_seconds(), sum = 0;
+        double sum = 0;
+        bench_time begin = bench_now();
         uint64_t found =
             wire_json_scan(text->p, text->n, "store_id", "net_amount", "placed_at", &sum);
-        times[round] = cli_seconds() - begin;
+        times[round] = bench_since(begin);
         if (found != n)
             return base_fail(err, BASE_E_INTERNAL, NULL, "simdjson read %llu of %llu events",
                              (unsigned long long)found, (unsigned long long)n);
     }
-    *seconds += bench_median(times, o->rounds);
+    bench_time median = bench_median_time(times, o->rounds);
+    all->wall += median.wall;
+    all->cpu += median.cpu;
     return BASE_OK;
 }
 
-base_rc bench_fill(bench_engine *b, const char *stream, uint64_t events, double *scan_seconds,
+base_rc bench_fill(bench_engine *b, const char *stream, uint64_t events, bench_time *scan,
                    base_error *err) {
     const bench_options *o = b->options;
     base_buf text = {0};
@@ -93,7 +115,7 @@ base_rc bench_fill(bench_engine *b, const char *stream, uint64_t events, double 
     base_arena_init(&arena, 1 << 20);
     base_rc rc = BASE_OK;
     int64_t begin_us = 24ll * 366 * BASE_US_PER_DAY; // some day of 2024
-    if (scan_seconds != NULL) *scan_seconds = 0;
+    if (scan != NULL) *scan = (bench_time){0, 0};
     for (uint64_t i = 0; rc == BASE_OK && i < events;) {
         base_buf_clear(&text);
         uint64_t first = i;
@@ -105,7 +127,7 @@ base_rc bench_fill(bench_engine *b, const char *stream, uint64_t events, double 
         }
         base_buf_reserve(&text, 2 * WIRE_JSON_PADDING);
         memset(text.p + text.n, ' ', 2 * WIRE_JSON_PADDING);
-        if (scan_seconds != NULL) rc = scan_chunk(o, &text, i - first, scan_seconds, err);
+        if (scan != NULL) rc = scan_chunk(o, &text, i - first, scan, err);
         if (rc != BASE_OK) break;
         base_arena_reset(&arena);
         engine_ingest_result result;
@@ -123,8 +145,8 @@ base_rc bench_fill(bench_engine *b, const char *stream, uint64_t events, double 
     return rc;
 }
 
-base_rc bench_steps(bench_engine *b, double *seconds, uint64_t *steps, base_error *err) {
-    double begin = cli_seconds();
+base_rc bench_steps(bench_engine *b, bench_time *time, uint64_t *steps, base_error *err) {
+    bench_time begin = bench_now();
     *steps = 0;
     bool progressed = true;
     while (progressed) {
@@ -133,7 +155,7 @@ base_rc bench_steps(bench_engine *b, double *seconds, uint64_t *steps, base_erro
         *steps += progressed;
         if (cli_interrupted) return base_fail(err, BASE_E_CANCELLED, NULL, "stopped by a signal");
     }
-    *seconds = cli_seconds() - begin;
+    *time = bench_since(begin);
     return BASE_OK;
 }
 
@@ -154,7 +176,7 @@ static base_rc count_orders(bench_engine *b, const char *view, uint64_t *orders,
     return rc;
 }
 
-base_rc bench_view_round(bench_engine *b, const char *stream, uint64_t events, double *seconds,
+base_rc bench_view_round(bench_engine *b, const char *stream, uint64_t events, bench_time *time,
                          uint64_t *steps, base_error *err) {
     static unsigned number;
     char schema[32], view[64];
@@ -166,7 +188,7 @@ base_rc bench_view_round(bench_engine *b, const char *stream, uint64_t events, d
     base_buf_clear(&sql);
     bench_view_ddl(&sql, view, stream, "1 second");
     if (rc == BASE_OK) rc = bench_sql(b, base_buf_cstr(&sql), err);
-    if (rc == BASE_OK) rc = bench_steps(b, seconds, steps, err);
+    if (rc == BASE_OK) rc = bench_steps(b, time, steps, err);
     uint64_t orders;
     if (rc == BASE_OK) rc = count_orders(b, view, &orders, err);
     if (rc == BASE_OK && orders != events)
