@@ -205,6 +205,24 @@ static lines ask(world *w, const char *sql) {
     return l;
 }
 
+// Whether a view of a flow ("a@5s") reads a stream.
+static bool flow_reads(const world *w, const char *flow, uint32_t stream) {
+    for (uint32_t i = 0; i < w->nviews; i++) {
+        const sim_view *view = &w->views[i];
+        char name[64];
+        bool immediate = strcmp(view->refresh, "immediate") == 0;
+        snprintf(name, sizeof name, "%s@%s", view->schema, view->refresh);
+        if (!immediate) snprintf(name, sizeof name, "%s@%cs", view->schema, view->refresh[0]);
+        if (view->state != VIEW_PRESENT || view->over >= 0 || strcmp(name, flow) != 0) continue;
+        bool joins = view->kind == VIEW_JOIN || view->kind == VIEW_LEFT_JOIN ||
+                     view->kind == VIEW_TUMBLE_JOIN || view->kind == VIEW_SUBSELECT;
+        if (stream == SIM_DIM ? joins || view->kind == VIEW_DIM
+                              : view->kind != VIEW_DIM && view->stream == stream)
+            return true;
+    }
+    return false;
+}
+
 // Records of a stream = those that count + duplicates, in every flow that reads it.
 static void check_cursors(world *w) {
     lines l = ask(w, "SELECT flow, schema, name, sum(records), sum(duplicates), sum(faults) FROM "
@@ -219,6 +237,8 @@ static void check_cursors(world *w) {
             if (strcmp(sim_stream_names[s] + 2, name) != 0) continue;
             const ref_stream *stream = &w->streams[s];
             uint32_t twice = s == SIM_DIM ? 0 : stream->n - stream->nlive;
+            // A DROP that failed half way may leave the cursor of an input that nobody reads.
+            if (!flow_reads(w, flow, s) && records <= stream->n) continue;
             if (records != stream->n || duplicates != twice || faults != 0)
                 world_fail(w, "flow %s has read %u records of %s, %u duplicates, %u faults; the log "
                               "has %u, %u duplicates",
