@@ -55,7 +55,7 @@ export function timeChart(rows, type, digits, width) {
 
 export function categoryChart(rows, digits, width) {
   return bars(rows.filter((row) => row.v !== null).map((row) => ({
-    label: String(row.t ?? "–").slice(0, 14), value: Number(row.v), kind: "",
+    label: String(row.t ?? "–").slice(0, Math.max(4, Math.floor((width - 58) / rows.length / 7))), value: Number(row.v), kind: "",
     title: `${row.t}\n${show(Number(row.v), "numeric", digits)}`,
   })), width);
 }

@@ -270,7 +270,7 @@ static base_rc run(simulator *s, base_error *err) {
         printf("%s %.*s to now, seed %llu, about %g events a second\n",
                s->resumed_minute >= 0 ? "goes on: from" : "plays from", n, text,
                (unsigned long long)s->o.seed, s->o.rate);
-        }
+    }
     world_tables(&s->world, now_us, heap_push, s);
     rc = catch_up(s, &now_us, err);
     if (rc == BASE_OK && !stopping) rc = live(s, now_us, begin_ns, err);
