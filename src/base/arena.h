@@ -1,7 +1,7 @@
-// arena.h - a bump allocator with one owner and one lifetime. Freed as a whole; reset keeps one block,
-// grown to what was used before (at most retain_bytes), so that an arena in steady use stops calling
-// malloc. Memory is not zeroed unless asked. Out of memory is fatal (must): sizes that a client
-// chooses are checked against limits before they reach an arena. Threads: one at a time.
+// arena.h - a bump allocator with one owner and one lifetime. Freed as a whole; reset keeps one
+// block, grown to what was used before (at most retain_bytes), so that an arena in steady use stops
+// calling malloc. Memory is not zeroed unless asked. Out of memory is fatal (must): sizes that a
+// client chooses are checked against limits before they reach an arena. Threads: one at a time.
 #ifndef WEIR_BASE_ARENA_H
 #define WEIR_BASE_ARENA_H
 
@@ -14,9 +14,9 @@ typedef struct base_arena {
     base_arena_block *head; // newest block
     char *at;               // next free byte of head
     char *end;
-    size_t block_bytes;   // size of the next ordinary block
-    size_t total_bytes;   // held from malloc now
-    size_t retain_bytes;  // reset keeps at most this much; the owner may change it after init
+    size_t block_bytes;  // size of the next ordinary block
+    size_t total_bytes;  // held from malloc now
+    size_t retain_bytes; // reset keeps at most this much; the owner may change it after init
 } base_arena;
 
 void base_arena_init(base_arena *arena, size_t first_block_bytes);
@@ -38,7 +38,8 @@ static inline void *base_arena_alloc(base_arena *arena, size_t bytes) {
     return base_arena_alloc_aligned(arena, bytes, 16);
 }
 void *base_arena_zalloc(base_arena *arena, size_t bytes);
-void *base_arena_zalloc_array(base_arena *arena, size_t item_bytes, size_t count); // must() overflow
+void *base_arena_zalloc_array(base_arena *arena, size_t item_bytes,
+                              size_t count); // must() overflow
 char *base_arena_strdup(base_arena *arena, const char *text);
 char *base_arena_memdup(base_arena *arena, const void *bytes, size_t n); // adds a NUL
 char *base_arena_printf(base_arena *arena, const char *fmt, ...)

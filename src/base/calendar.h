@@ -44,20 +44,22 @@ void base_civil_from_days(int32_t days, int32_t *year, int32_t *month, int32_t *
 base_civil base_civil_from_us(int64_t us);
 int64_t base_us_from_civil(const base_civil *civil);
 static inline bool base_timestamp_valid(int64_t us) { // infinities are
-    return (us >= BASE_TIMESTAMP_MIN && us < BASE_TIMESTAMP_END) || us == INT64_MIN || us == INT64_MAX;
+    return (us >= BASE_TIMESTAMP_MIN && us < BASE_TIMESTAMP_END) || us == INT64_MIN ||
+           us == INT64_MAX;
 }
 
 // Parsers accept ISO 8601 and PostgreSQL's usual ISO forms ("2011-12-09 12:50:00.123+01:30",
 // "2011-12-09T12:50:00Z", "infinity"); errors are 22007 / 22008. A fast path serves the fixed ISO
-// layout. timestamptz text without zone takes zone_offset_seconds (east positive). The order of a date
-// is year, month, day; names of months and two-digit years are not read. Words that would read the
-// clock ('now', 'today') are BASE_E_UNSUPPORTED: a value may not depend on when it is parsed.
+// layout. timestamptz text without zone takes zone_offset_seconds (east positive). The order of a
+// date is year, month, day; names of months and two-digit years are not read. Words that would read
+// the clock ('now', 'today') are BASE_E_UNSUPPORTED: a value may not depend on when it is parsed.
 BASE_MUST_USE base_rc base_date_parse(base_str text, int32_t *days, base_error *err);
 BASE_MUST_USE base_rc base_time_parse(base_str text, int64_t *us, base_error *err);
 BASE_MUST_USE base_rc base_timestamp_parse(base_str text, int64_t *us, base_error *err);
-BASE_MUST_USE base_rc base_timestamptz_parse(base_str text, int32_t zone_offset_seconds, int64_t *us,
-                                             base_error *err);
-// PostgreSQL's verbose style and ISO 8601 durations: '1 day 02:03:04', '5 seconds', 'P1DT2H', '-1 mon'.
+BASE_MUST_USE base_rc base_timestamptz_parse(base_str text, int32_t zone_offset_seconds,
+                                             int64_t *us, base_error *err);
+// PostgreSQL's verbose style and ISO 8601 durations: '1 day 02:03:04', '5 seconds', 'P1DT2H', '-1
+// mon'.
 BASE_MUST_USE base_rc base_interval_parse(base_str text, base_interval *out, base_error *err);
 
 // PostgreSQL's ISO output; each returns the length. BC years as PostgreSQL ("0044-03-15 BC").
@@ -101,22 +103,23 @@ typedef enum base_time_field {
 BASE_MUST_USE base_rc base_time_field_find(base_str name, base_time_field *field, base_error *err);
 
 // field: "microseconds".."millennium", as date_trunc; weeks start on Monday.
-BASE_MUST_USE base_rc base_timestamp_trunc(base_str field, int64_t us, int64_t *out, base_error *err);
+BASE_MUST_USE base_rc base_timestamp_trunc(base_str field, int64_t us, int64_t *out,
+                                           base_error *err);
 BASE_MUST_USE base_rc base_timestamp_trunc_field(base_time_field field, int64_t us, int64_t *out,
                                                  base_error *err);
 // extract(field from timestamp) as an exact decimal would have it: value = *unscaled / 10^*scale.
 // BASE_E_UNSUPPORTED for infinities.
-BASE_MUST_USE base_rc base_timestamp_extract(base_str field, int64_t us, int64_t *unscaled, int *scale,
-                                             base_error *err);
+BASE_MUST_USE base_rc base_timestamp_extract(base_str field, int64_t us, int64_t *unscaled,
+                                             int *scale, base_error *err);
 BASE_MUST_USE base_rc base_timestamp_extract_field(base_time_field field, int64_t us,
                                                    int64_t *unscaled, int *scale, base_error *err);
 
-// A time zone: 'UTC', '+02:00' (east positive) or an IANA name from zoneinfo. Found zones live as long
-// as the process.
+// A time zone: 'UTC', '+02:00' (east positive) or an IANA name from zoneinfo. Found zones live as
+// long as the process.
 typedef struct base_zone base_zone;
 BASE_MUST_USE base_rc base_zone_find(base_str name, const base_zone **zone, base_error *err);
-// Offset in seconds east at a UTC instant, and at a local time: a time that a change skips counts by
-// the offset before it, one that it repeats by the offset after it, as in PostgreSQL.
+// Offset in seconds east at a UTC instant, and at a local time: a time that a change skips counts
+// by the offset before it, one that it repeats by the offset after it, as in PostgreSQL.
 int32_t base_zone_offset_at(const base_zone *zone, int64_t utc_us);
 int32_t base_zone_offset_local(const base_zone *zone, int64_t local_us);
 BASE_MUST_USE base_rc base_zone_offset(base_str zone, int64_t utc_us, int32_t *offset_seconds,

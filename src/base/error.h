@@ -1,6 +1,6 @@
 // error.h - the one error type. A fallible function returns base_rc, and on failure fills a
-// base_error (owned by the caller) that says what, where, and what to do. The rc and err->code agree.
-// Threads: a base_error belongs to one thread at a time.
+// base_error (owned by the caller) that says what, where, and what to do. The rc and err->code
+// agree. Threads: a base_error belongs to one thread at a time.
 #ifndef WEIR_BASE_ERROR_H
 #define WEIR_BASE_ERROR_H
 
@@ -24,7 +24,7 @@ typedef enum base_rc {
     BASE_E_INTERNAL,    // our own fault, reported rather than asserted
 } base_rc;
 
-#define BASE_MUST_USE __attribute__((warn_unused_result))
+#define BASE_MUST_USE                __attribute__((warn_unused_result))
 #define BASE_PRINTF(fmt_at, args_at) __attribute__((format(printf, fmt_at, args_at)))
 
 typedef struct base_error {
@@ -36,8 +36,8 @@ typedef struct base_error {
     char hint[256];    // what to do; may be empty
 } base_error;
 
-// base_fail(): fills err (which may be NULL) and returns code. sqlstate NULL takes the code's default
-// (base_default_sqlstate). Clears position, detail and hint.
+// base_fail(): fills err (which may be NULL) and returns code. sqlstate NULL takes the code's
+// default (base_default_sqlstate). Clears position, detail and hint.
 base_rc base_fail(base_error *err, base_rc code, const char *sqlstate, const char *fmt, ...)
     BASE_PRINTF(4, 5);
 base_rc base_fail_errno(base_error *err, int saved_errno, const char *fmt, ...) BASE_PRINTF(3, 4);

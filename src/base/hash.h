@@ -10,7 +10,8 @@ uint64_t base_hash64(const void *bytes, size_t n);
 uint64_t base_hash64_seed(const void *bytes, size_t n, uint64_t seed);
 void base_hash128(const void *bytes, size_t n, uint8_t out[16]); // canonical big-endian
 uint32_t base_crc32c(uint32_t crc, const void *bytes, size_t n); // Castagnoli; start with 0
-uint32_t base_crc32c_portable(uint32_t crc, const void *bytes, size_t n); // the same, without SSE 4.2
+uint32_t base_crc32c_portable(uint32_t crc, const void *bytes,
+                              size_t n); // the same, without SSE 4.2
 
 // A fast mixer for integers (splitmix64's finaliser).
 static inline uint64_t base_mix64(uint64_t x) {

@@ -5,8 +5,7 @@
 
 _Noreturn void base_must_failed(const char *condition, const char *file, int line);
 
-#define must(condition)                                                                            \
-    ((condition) ? (void)0 : base_must_failed(#condition, __FILE__, __LINE__))
+#define must(condition) ((condition) ? (void)0 : base_must_failed(#condition, __FILE__, __LINE__))
 
 #ifdef WEIR_DEBUG
 #define check(condition) must(condition)

@@ -25,7 +25,7 @@ static inline bool base_str_eq(base_str a, base_str b) {
 bool base_str_eq_nocase(base_str a, base_str b); // ASCII
 int base_str_cmp(base_str a, base_str b);        // bytewise, as memcmp then length
 bool base_str_starts(base_str s, base_str prefix);
-base_str base_str_trim(base_str s);              // ASCII white space
+base_str base_str_trim(base_str s); // ASCII white space
 
 // Number of bytes before the first ill-formed UTF-8 sequence (RFC 3629), or s.n if all is well.
 size_t base_utf8_valid_prefix(base_str s);
@@ -33,7 +33,7 @@ size_t base_utf8_valid_prefix(base_str s);
 // A growable buffer on the heap. init/deinit; zero-initialised is also valid.
 typedef struct base_buf {
     char *p;
-    size_t n;   // bytes in use
+    size_t n; // bytes in use
     size_t cap;
 } base_buf;
 

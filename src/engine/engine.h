@@ -236,7 +236,7 @@ typedef struct engine_reconcile_result {
     uint64_t run;
     uint64_t matched, missing, unexpected, differing; // rows, by key
     uint64_t duplicate, skipped; // keys that are not single; rows of the record out of scope
-    int64_t as_of_us;                                 // the instant of the snapshot compared
+    int64_t as_of_us;            // the instant of the snapshot compared
     uint64_t step;
 } engine_reconcile_result;
 BASE_MUST_USE base_rc engine_reconcile(engine *e, const plan_object *reconciliation,

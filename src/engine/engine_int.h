@@ -329,6 +329,7 @@ struct engine {
     _Atomic uint32_t next_id; // written under ddl_lock
     atomic_uint_fast64_t version;
     state_store *meta; // catalogue, sink cursors, reconciliation results
+    uint64_t identity; // of the catalogue: flows made under another one have other object ids
     state_table t_objects, t_schemas, t_settings, t_sinks, t_recon;
 
     log_store *log;

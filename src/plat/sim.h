@@ -1,10 +1,10 @@
 // sim.h - a simulated platform: a disk in memory, a clock that only the test moves, randomness from
 // one seed, and faults. One seed, one run: the same calls give the same results. One thread.
 //
-// The disk keeps for each file what was written and what is durable. plat_sim_crash() loses unsynced
-// writes: each unsynced 512-byte sector survives whole, survives torn or is lost, by the seed; names
-// that were created, renamed or removed without sync_dir may be undone. Open files become stale
-// (every call on them fails), and the caller reopens as after a restart.
+// The disk keeps for each file what was written and what is durable. plat_sim_crash() loses
+// unsynced writes: each unsynced 512-byte sector survives whole, survives torn or is lost, by the
+// seed; names that were created, renamed or removed without sync_dir may be undone. Open files
+// become stale (every call on them fails), and the caller reopens as after a restart.
 #ifndef WEIR_PLAT_SIM_H
 #define WEIR_PLAT_SIM_H
 
@@ -16,8 +16,8 @@ plat_sim *plat_sim_create(uint64_t seed);
 void plat_sim_destroy(plat_sim *sim);
 plat *plat_sim_plat(plat_sim *sim);
 
-void plat_sim_advance_us(plat_sim *sim, int64_t us);      // moves both clocks
-void plat_sim_jump_wall_us(plat_sim *sim, int64_t us);    // the wall clock alone, either way
+void plat_sim_advance_us(plat_sim *sim, int64_t us);   // moves both clocks
+void plat_sim_jump_wall_us(plat_sim *sim, int64_t us); // the wall clock alone, either way
 void plat_sim_crash(plat_sim *sim);
 void plat_sim_set_disk_bytes(plat_sim *sim, uint64_t capacity); // beyond it: BASE_E_FULL
 // The n-th call from now that can fail, fails with BASE_E_IO (n = 1: the next); 0: none.

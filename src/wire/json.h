@@ -72,10 +72,10 @@ void wire_json_decode(wire_json_decoder *decoder, const char *text, size_t text_
 void wire_json_cut(base_str body, base_arena *arena, base_str **docs, size_t *ndocs,
                    bool *truncated);
 
-// For benches, as the measure of what could be reached: simdjson itself (its On Demand interface over
-// a stream of documents) reads three fields of each document of text, in the documents' order, to
-// plain values and nothing more. Returns the number of documents that had them; *sum keeps the work
-// from being left out by the compiler. text has WIRE_JSON_PADDING readable bytes after it.
+// For benches, as the measure of what could be reached: simdjson itself (its On Demand interface
+// over a stream of documents) reads three fields of each document of text, in the documents' order,
+// to plain values and nothing more. Returns the number of documents that had them; *sum keeps the
+// work from being left out by the compiler. text has WIRE_JSON_PADDING readable bytes after it.
 uint64_t wire_json_scan(const char *text, size_t n, const char *integer, const char *number,
                         const char *string, double *sum);
 

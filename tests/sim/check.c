@@ -87,7 +87,8 @@ static const plan_object *object_of(world *w, const sim_view *view) {
     return object;
 }
 
-static base_rc scan_view(world *w, const sim_view *view, lines *l, uint64_t *step, base_error *err) {
+static base_rc scan_view(world *w, const sim_view *view, lines *l, uint64_t *step,
+                         base_error *err) {
     *l = (lines){.w = w};
     return engine_view_scan(w->engine, object_of(w, view), &w->arena, step, visit_rows, l, err);
 }
@@ -102,8 +103,8 @@ static void compare(world *w, const char *when, const char *name, const lines *i
         for (uint32_t k = 0; k < is->n; k++) printf("  is    %s\n", is->items[k]);
         for (uint32_t k = 0; k < ought->n; k++) printf("  ought %s\n", ought->items[k]);
     }
-    world_fail(w, "%s: %s has %u rows, ought to have %u; row %u is \"%s\", ought to be \"%s\"", when,
-               name, is->n, ought->n, i, i < is->n ? is->items[i] : "(none)",
+    world_fail(w, "%s: %s has %u rows, ought to have %u; row %u is \"%s\", ought to be \"%s\"",
+               when, name, is->n, ought->n, i, i < is->n ? is->items[i] : "(none)",
                i < ought->n ? ought->items[i] : "(none)");
 }
 
@@ -240,8 +241,9 @@ static void check_cursors(world *w) {
             // A DROP that failed half way may leave the cursor of an input that nobody reads.
             if (!flow_reads(w, flow, s) && records <= stream->n) continue;
             if (records != stream->n || duplicates != twice || faults != 0)
-                world_fail(w, "flow %s has read %u records of %s, %u duplicates, %u faults; the log "
-                              "has %u, %u duplicates",
+                world_fail(w,
+                           "flow %s has read %u records of %s, %u duplicates, %u faults; the log "
+                           "has %u, %u duplicates",
                            flow, records, name, duplicates, faults, stream->n, twice);
         }
     }
@@ -285,9 +287,9 @@ static base_rc visit_standing(void *arg, const col_batch *rows, base_error *err)
         int64_t until = col_i64(&rows->cols[0])[row] + 60000000 + c->view->lateness_us;
         bool final = c->watermark_us != INT64_MIN && until <= c->watermark_us;
         if (!base_str_eq(is, final ? BASE_STR("final") : BASE_STR("provisional")))
-            world_fail(c->w, "a row of %s is %.*s, its window closes at %lld, the watermark is %lld",
-                       c->view->name, BASE_STR_ARG(is), (long long)until,
-                       (long long)c->watermark_us);
+            world_fail(
+                c->w, "a row of %s is %.*s, its window closes at %lld, the watermark is %lld",
+                c->view->name, BASE_STR_ARG(is), (long long)until, (long long)c->watermark_us);
     }
     return BASE_OK;
 }
@@ -321,7 +323,8 @@ static void follow_add(world *w, sim_view *view, const char *line, int64_t weigh
     void *old = base_map_get(view->followed, base_str_of(line));
     int64_t now = (old == NULL ? 0 : (int64_t)(intptr_t)old - FOLLOW_BIAS) + weight;
     if (now < 0)
-        world_fail(w, "changes of %s take back the row \"%s\" that was not there", view->name, line);
+        world_fail(w, "changes of %s take back the row \"%s\" that was not there", view->name,
+                   line);
     if (now == 0)
         base_map_remove(view->followed, base_str_of(line));
     else
@@ -454,8 +457,8 @@ static void sink_line(world *w, sim_view *view, base_str line, unsigned long lon
     if (dash == NULL || sscanf(dash, "-%llu-%llu\"", &step, &seq) != 2)
         world_fail(w, "the file of the sink on %s has the line %s", view->name, head);
     if (step < last[0] || (step == last[0] && seq <= last[1]))
-        world_fail(w, "the file of the sink on %s goes from step %llu-%llu to %llu-%llu", view->name,
-                   last[0], last[1], step, seq);
+        world_fail(w, "the file of the sink on %s goes from step %llu-%llu to %llu-%llu",
+                   view->name, last[0], last[1], step, seq);
     last[0] = step, last[1] = seq;
     base_str row = line_object(line, "\"row\":"), before = line_object(line, "\"before\":");
     if (row.n == 0) world_fail(w, "the file of the sink on %s has the line %s", view->name, head);
@@ -508,7 +511,6 @@ void check_sinks(world *w) {
         size_t k = 0;
         if (base_map_at(view->sunk, &k, &row, &weight))
             world_fail(w, "the file of the sink on %s has the row %.*s %lld times too often",
-                       view->name, BASE_STR_ARG(row),
-                       (long long)((intptr_t)weight - FOLLOW_BIAS));
+                       view->name, BASE_STR_ARG(row), (long long)((intptr_t)weight - FOLLOW_BIAS));
     }
 }

@@ -77,6 +77,10 @@ static void deliver_to_sinks(world *w) {
 static void act(world *w) {
     w->actions++;
     base_arena_reset(&w->arena);
+    // Some seeds have much bad weather, some much DDL, some both; the rest is as the dice fall.
+    bool wild = w->seed % 5 == 4 || w->seed % 25 == 1, busy = w->seed % 5 == 1;
+    if (wild && chance(w, 15)) world_storm(w);
+    if (busy && chance(w, 8)) schema_change(w);
     uint64_t what = pick(w, 100);
     if (what < 25)
         client_new_request(w);

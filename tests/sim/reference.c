@@ -10,7 +10,8 @@
 
 // ---- records ------------------------------------------------------------------------------------
 
-// The text of a field's value, quotes and all; n 0: absent. Our records are flat and have no escapes.
+// The text of a field's value, quotes and all; n 0: absent. Our records are flat and have no
+// escapes.
 static base_str field_text(base_str record, const char *field) {
     char name[32];
     int n = snprintf(name, sizeof name, "\"%s\":", field);
@@ -60,7 +61,10 @@ static int64_t field_time(base_str record) {
     if (text.n == 0 || text.n >= sizeof copy) return 0;
     memcpy(copy, text.p, text.n);
     copy[text.n] = '\0';
-    sscanf(copy, "\"2021-06-%d" "T%d:%d:%d.%d", &day, &hour, &minute, &second, &ms);
+    sscanf(copy,
+           "\"2021-06-%d"
+           "T%d:%d:%d.%d",
+           &day, &hour, &minute, &second, &ms);
     int64_t seconds = (((7822ll + day - 1) * 24 + hour) * 60 + minute) * 60 + second;
     return (seconds * 1000 + ms) * 1000;
 }
@@ -103,7 +107,8 @@ void reference_read(world *w, log_stream *log, uint32_t stream) {
             if (end) break;
             if (batch.base_offset != expected) world_fail(w, "the log has a gap");
             expected += batch.count;
-            for (uint32_t i = 0; i < batch.count; i++) add_record(w, s, log_batch_record(&batch, i));
+            for (uint32_t i = 0; i < batch.count; i++)
+                add_record(w, s, log_batch_record(&batch, i));
         }
         if (expected != log_end(log, p)) world_fail(w, "the log ends before its end");
         log_reader_close(reader);
@@ -139,8 +144,7 @@ void reference_settle(world *w, uint32_t stream) {
     for (uint32_t i = 0; i < s->n; i++) {
         bool first = i == 0 || order[i - 1]->id != order[i]->id;
         bool last = i + 1 == s->n || order[i + 1]->id != order[i]->id;
-        if (stream == SIM_DIM ? last && !order[i]->deletes : first)
-            s->live[s->nlive++] = *order[i];
+        if (stream == SIM_DIM ? last && !order[i]->deletes : first) s->live[s->nlive++] = *order[i];
     }
 }
 
@@ -245,8 +249,12 @@ static void add_simple(world *w, view_kind kind, const ref_event *e, ref_table *
     const ref_event *d = dim_of(w, e->k);
     ref_cell keys[2] = {number(e->k), number(e->qty)}, *g;
     switch (kind) {
-    case VIEW_TOTALS: add_totals(w, e, t); break;
-    case VIEW_TUMBLE: add_tumble(w, e, t); break;
+    case VIEW_TOTALS:
+        add_totals(w, e, t);
+        break;
+    case VIEW_TUMBLE:
+        add_tumble(w, e, t);
+        break;
     case VIEW_FILTER:
         if (e->qty <= 2) break;
         g = add_row(w, t);
@@ -263,7 +271,9 @@ static void add_simple(world *w, view_kind kind, const ref_event *e, ref_table *
         g = add_row(w, t);
         g[0] = number(e->n), g[1] = number(e->cents), g[2] = text(d == NULL ? NULL : d->name);
         break;
-    case VIEW_DISTINCT: group(w, t, 2, keys); break;
+    case VIEW_DISTINCT:
+        group(w, t, 2, keys);
+        break;
     case VIEW_HAVING:
         g = group(w, t, 1, keys);
         sum(&g[1], 1);
@@ -280,13 +290,16 @@ static void add_simple(world *w, view_kind kind, const ref_event *e, ref_table *
         keys[0] = number(minute_of(e->at_us)), keys[1] = text(d->region);
         sum(&group(w, t, 2, keys)[2], e->cents);
         break;
-    case VIEW_SUBSELECT: sum(&group(w, t, 1, keys)[1], e->cents); break; // finished later
+    case VIEW_SUBSELECT:
+        sum(&group(w, t, 1, keys)[1], e->cents);
+        break; // finished later
     case VIEW_FAILING:
         if (e->qty == 5) break; // division by zero: the row goes to quarantine
         g = add_row(w, t);
         g[0] = number(e->n), g[1] = number(100 / (e->qty - 5));
         break;
-    default: must(false);
+    default:
+        must(false);
     }
 }
 
@@ -347,9 +360,9 @@ static void over_view(world *w, view_kind kind, const ref_table *below, ref_tabl
 }
 
 void reference_view(world *w, const sim_view *view, ref_table *out) {
-    static const char *const kinds[VIEW_KINDS] = {
-        "iicciii", "tiicit", "iic", "sic", "ics",  "ii",   "ii", "sisi",
-        "ics",     "tsc",    "sc",  "ii",  "iici", "ticc", "ici"};
+    static const char *const kinds[VIEW_KINDS] = {"iicciii", "tiicit", "iic",  "sic",  "ics",
+                                                  "ii",      "ii",     "sisi", "ics",  "tsc",
+                                                  "sc",      "ii",     "iici", "ticc", "ici"};
     memset(out, 0, sizeof *out);
     if (view->over >= 0) {
         ref_table below;

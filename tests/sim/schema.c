@@ -102,17 +102,19 @@ static const char *select_of(view_kind kind) {
                "GROUP BY window_start";
     case VIEW_OVER_FILTER:
         return "SELECT k, sum(total) AS t, count(*) AS c FROM %s WHERE total > 20 GROUP BY k";
-    case VIEW_KINDS: break;
+    case VIEW_KINDS:
+        break;
     }
     return NULL;
 }
 
 bool schema_view_sql(world *w, const sim_view *view, base_buf *sql) {
-    base_buf_printf(sql, "CREATE MATERIALIZED VIEW %s WITH (refresh = '%s', lateness = '%lld "
-                    "seconds') AS ", world_object(w, view), view->refresh,
-                    (long long)(view->lateness_us / 1000000));
-    const char *source = view->over >= 0 ? world_object(w, &w->views[view->over])
-                                         : sim_stream_names[view->stream];
+    base_buf_printf(sql,
+                    "CREATE MATERIALIZED VIEW %s WITH (refresh = '%s', lateness = '%lld "
+                    "seconds') AS ",
+                    world_object(w, view), view->refresh, (long long)(view->lateness_us / 1000000));
+    const char *source =
+        view->over >= 0 ? world_object(w, &w->views[view->over]) : sim_stream_names[view->stream];
     const char *text = select_of(view->kind), *hole = strstr(text, "%s");
     if (hole == NULL) {
         base_buf_add_cstr(sql, text);

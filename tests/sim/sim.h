@@ -191,8 +191,8 @@ void world_digest(world *w, const void *bytes, size_t n);
 extern const char *const sim_stream_names[SIM_STREAMS];
 void schema_choose(world *w);
 void schema_create(world *w);
-void schema_change(world *w);   // a view more or less
-void schema_resolve(world *w);  // after a restart: which of the unsure objects are there
+void schema_change(world *w);  // a view more or less
+void schema_resolve(world *w); // after a restart: which of the unsure objects are there
 bool schema_view_sql(world *w, const sim_view *view, base_buf *sql);
 
 // client.c
