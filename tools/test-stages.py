@@ -213,7 +213,7 @@ def stage_kill9(run):
     run.program("kill9", [ROOT / "tests/fault/kill9.py", *long], 3600 if run.options.long else 240)
     for path in python_tests("fault"):
         if path.name != "kill9.py":
-            run.program(path.stem, [path, *long], 300)
+            run.program(path.stem, [path], 400)
 
 
 def stage_fuzz(run):

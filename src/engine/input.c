@@ -97,22 +97,6 @@ void engine_inputs_close(engine_flow *flow) {
     flow->inputs = NULL;
 }
 
-// A log that ends before a cursor has lost files: what is appended next would take the offsets of
-// records that were read, and would be passed over.
-static base_rc check_log_reaches(const engine_flow *flow, const engine_input *input,
-                                 uint32_t partition, uint64_t next, base_error *err) {
-    uint64_t end = input->stream == NULL ? next : log_end(input->stream->log, partition);
-    if (end >= next) return BASE_OK;
-    base_rc rc = base_fail(
-        err, BASE_E_CORRUPT, NULL,
-        "the log of %s.%s, partition %u, ends at record %llu, but flow \"%s\" has "
-        "read it up to record %llu: files of log/%s.%s/%u are missing",
-        input->object->schema, input->object->name, partition, (unsigned long long)end, flow->name,
-        (unsigned long long)next, input->object->schema, input->object->name, partition);
-    base_error_hint(err, "Put the missing segments back.");
-    return rc;
-}
-
 // Takes cursors from the store; what has none begins at the first retained record.
 base_rc engine_inputs_load(engine_flow *flow, state_txn *txn, base_error *err) {
     for (uint32_t i = 0; i < flow->ninputs; i++) {
@@ -136,8 +120,6 @@ base_rc engine_inputs_load(engine_flow *flow, state_txn *txn, base_error *err) {
                     return base_fail(err, BASE_E_CORRUPT, NULL,
                                      "flow \"%s\": a cursor has %zu bytes", flow->name, value.n);
                 memcpy(&row, value.p, sizeof row);
-                rc = check_log_reaches(flow, input, p, row.next, err);
-                if (rc != BASE_OK) return rc;
                 part->next = row.next;
                 part->watermark_us = row.watermark_us;
                 part->max_event_us = row.max_event_us;

@@ -412,7 +412,7 @@ TEST(dump_formats) {
     REQUIRE_OK(log_stream_create(store, BASE_STR("s"), &config, &stream, &err));
     uint64_t offset;
     for (int i = 0; i < 5; i++) {
-        char text[16];
+        char text[32];
         snprintf(text, sizeof text, "{\"i\":%d}", i);
         REQUIRE_OK(append_text(stream, 0, text, &offset));
     }
