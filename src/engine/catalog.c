@@ -534,6 +534,22 @@ base_rc engine_flows_open(engine *e, base_error *err) {
     return rc;
 }
 
+static base_rc load_identity(engine *e, base_error *err) {
+    state_txn *txn;
+    base_str value;
+    bool found;
+    base_rc rc = state_begin_read(e->meta, &txn, err);
+    if (rc != BASE_OK) return rc;
+    rc = state_get(txn, e->t_settings, BASE_STR("identity"), &value, &found, err);
+    if (rc == BASE_OK && found && value.n == sizeof e->identity)
+        memcpy(&e->identity, value.p, sizeof e->identity);
+    state_abort(txn);
+    if (rc != BASE_OK || found) return rc;
+    e->identity = e->plat->ops->random_u64(e->plat);
+    value = (base_str){(const char *)&e->identity, sizeof e->identity};
+    return write_row(e, e->t_settings, BASE_STR("identity"), &value, err);
+}
+
 base_rc engine_catalog_open(engine *e, base_error *err) {
     static const struct {
         const char *name;
@@ -560,7 +576,7 @@ base_rc engine_catalog_open(engine *e, base_error *err) {
     rc = load_schemas(e, txn, err);
     if (rc == BASE_OK) rc = load_objects(e, txn, err);
     state_abort(txn);
-    return rc;
+    return rc == BASE_OK ? load_identity(e, err) : rc;
 }
 
 void engine_catalog_close(engine *e) {

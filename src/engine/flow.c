@@ -33,6 +33,33 @@ static void file_name(const char *name, base_buf *out) {
     }
 }
 
+// What a flow keeps is by the ids of objects. A catalogue that was made anew gives other ids.
+static base_rc check_identity(engine_flow *flow, base_error *err) {
+    engine *e = flow->engine;
+    state_txn *txn;
+    base_str value, own = {(const char *)&e->identity, sizeof e->identity};
+    bool found;
+    base_rc rc = state_begin_read(flow->store, &txn, err);
+    if (rc != BASE_OK) return rc;
+    rc = state_get(txn, flow->t_flow, BASE_STR("catalog"), &value, &found, err);
+    bool same = rc == BASE_OK && found && base_str_eq(value, own);
+    state_abort(txn);
+    if (rc != BASE_OK || same) return rc;
+    if (found) {
+        base_fail(err, BASE_E_CORRUPT, BASE_SQLSTATE_CORRUPT,
+                  "the state in \"%s\" was made under another catalogue than \"%s/catalog\"",
+                  flow->dir, e->dir);
+        base_error_hint(err, "Move this directory away; it is rebuilt from the log.");
+        return BASE_E_CORRUPT;
+    }
+    rc = state_begin_write(flow->store, &txn, err);
+    if (rc != BASE_OK) return rc;
+    rc = state_put(txn, flow->t_flow, BASE_STR("catalog"), own, err);
+    if (rc == BASE_OK) return state_commit(txn, err);
+    state_abort(txn);
+    return rc;
+}
+
 static base_rc open_store(engine_flow *flow, base_error *err) {
     engine *e = flow->engine;
     state_config config = engine_state_config(e, flow->dir);
@@ -45,6 +72,7 @@ static base_rc open_store(engine_flow *flow, base_error *err) {
         rc = state_table_open(flow->store, "engine.quarantine", &flow->t_quarantine, err);
     if (rc == BASE_OK)
         rc = state_table_open(flow->store, "engine.duplicate", &flow->t_duplicate, err);
+    if (rc == BASE_OK) rc = check_identity(flow, err);
     if (rc != BASE_OK) base_error_prefix(err, "flow %s", flow->name);
     return rc;
 }
