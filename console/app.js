@@ -30,7 +30,7 @@ function setPulse(up) {
   pulse.textContent = up ? "live" : "no answer";
   pulse.className = up ? "pulse" : "pulse off";
   banner.hidden = up;
-  if (!up) banner.textContent = "weir does not answer. The figures below are the last ones; trying again every two seconds.";
+  if (!up) banner.textContent = "weir does not answer. These figures are the last ones; trying again every two seconds.";
 }
 
 function showFailure(error) {
