@@ -109,7 +109,8 @@ static void act(world *w) {
 static void settle(world *w, const char *when) {
     base_error err = {0};
     base_arena_reset(&w->arena);
-    if (engine_flush(w->engine, 0, NULL, &err) != BASE_OK) world_fail(w, "%s: %s", when, err.message);
+    if (engine_flush(w->engine, 0, NULL, &err) != BASE_OK)
+        world_fail(w, "%s: %s", when, err.message);
     check_views(w, when);
 }
 
