@@ -205,7 +205,8 @@ def stage_sim(run):
     if not program.exists():
         run.report(name, "skip", 0, "there is no tests/sim yet")
         return
-    run.program(name, [program, "--seeds", seeds], 7200 if run.options.long else 300)
+    kept = ROOT / "tests" / "sim" / "seeds.txt"
+    run.program(name, [program, "--file", kept, "--seeds", seeds], 7200 if run.options.long else 300)
 
 
 def stage_kill9(run):
