@@ -726,8 +726,9 @@ def case_log(checks, rng):
         with template.copy(tail) as server:
             error = try_start(server)
             if error is None:
-                checks.true("a damaged tail: the start says so", "damaged" in server.log() or "torn" in server.log(), server.log()[-800:])
-                names(checks, "a damaged tail", server.log(), "t.e")
+                # What the index knows to have been durable is checked by who reads it, not at the start.
+                if "damaged" not in server.log() and "torn" not in server.log():
+                    checks.equal("a damaged tail: the start or a dump says so", command("log", "dump", server.data, "t.e", "--verify", "--batches")[0], 1)
                 # What is appended now must not hide behind offsets that the flow has read before.
                 try:
                     fill(server, 10**6, 10, 1)
