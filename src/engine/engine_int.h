@@ -129,7 +129,7 @@ typedef struct engine_duplicate {
     int64_t at_us;
 } engine_duplicate;
 _Static_assert(sizeof(engine_duplicate) == 40, "engine_duplicate is a disk format");
-#define ENGINE_DUPLICATES_STEP 1024u // named one by one, of a step: the last ones
+#define ENGINE_DUPLICATES_STEP 1024u  // named one by one, of a step: the last ones
 #define ENGINE_DUPLICATES_KEPT 10000u // and of a flow
 
 typedef struct engine_input {
@@ -178,16 +178,16 @@ struct engine_flow {
     base_arena graph_arena; // inputs, views: reset when the graph is rebuilt
     base_arena step_arena;
 
-    plat_mutex lock; // a step, or DDL on this flow
-    uint64_t step;   // last committed
-    int64_t now_us;  // its clock reading
-    bool backlog;    // the last step left something unread
-    bool reload;     // facts must be read from the store before the next step
-    bool broken;     // graph, inputs and views must be built again before the next step
+    plat_mutex lock;  // a step, or DDL on this flow
+    uint64_t step;    // last committed
+    int64_t now_us;   // its clock reading
+    bool backlog;     // the last step left something unread
+    bool reload;      // facts must be read from the store before the next step
+    bool broken;      // graph, inputs and views must be built again before the next step
     uint32_t nwanted; // of these views, ascending by id; ours
     const plan_object **wanted;
-    bool initial;    // a new view wants a step even without input
-    bool finish;     // watermarks go to the end of time in the next step
+    bool initial; // a new view wants a step even without input
+    bool finish;  // watermarks go to the end of time in the next step
     // A step in progress (step.c).
     flow_ctx ctx;
     state_txn *txn;
@@ -333,7 +333,7 @@ struct engine {
     state_table t_objects, t_schemas, t_settings, t_sinks, t_recon;
 
     log_store *log;
-    base_map *streams; // "schema.name" -> engine_stream (under catalog_lock)
+    base_map *streams;         // "schema.name" -> engine_stream (under catalog_lock)
     plat_cond stream_released; // with catalog_lock
     engine_stream *retired;    // handles of dropped streams
 
