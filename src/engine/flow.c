@@ -106,6 +106,8 @@ base_rc engine_flow_for(engine *e, const char *schema, int64_t refresh_us, engin
     plat_cond_init(&flow->wake);
     base_arena_init(&flow->graph_arena, 1 << 14);
     base_arena_init(&flow->step_arena, 1 << 20);
+    flow->step_arena.retain_bytes = 64u
+                                    << 20; // a busy flow would else fault its pages in each step
     base_rc rc = open_store(flow, err);
     if (rc != BASE_OK) {
         engine_flow_close(flow);
