@@ -1,5 +1,5 @@
-// engine_rig.h - an engine in simulation without threads, SQL in and text out, for tests of what
-// stands on the engine.
+// engine_rig.h - an engine, SQL in and text out, for tests of it and of what stands on it: in
+// simulation without threads, or on a directory of the operating system's.
 #ifndef WEIR_TESTS_ENGINE_RIG_H
 #define WEIR_TESTS_ENGINE_RIG_H
 
@@ -52,14 +52,26 @@ static inline bool rig_open(rig *b) {
     return true;
 }
 
+static inline bool rig_begin(rig *b) {
+    b->config.message = rig_message;
+    base_arena_init(&b->arena, 1 << 16);
+    return rig_open(b);
+}
+
 static inline bool rig_start(rig *b) {
     memset(b, 0, sizeof *b);
     b->sim = plat_sim_create(7);
     b->plat = plat_sim_plat(b->sim);
     b->config = (engine_config){.dir = "/data", .memory_for = rig_memory, .memory_arg = b};
-    b->config.message = rig_message;
-    base_arena_init(&b->arena, 1 << 16);
-    return rig_open(b);
+    return rig_begin(b);
+}
+
+// In a directory of the operating system's.
+static inline bool rig_start_in(rig *b, const char *dir, bool threads) {
+    memset(b, 0, sizeof *b);
+    b->plat = plat_os();
+    b->config = (engine_config){.dir = dir, .threads = threads, .state_no_sync = true};
+    return rig_begin(b);
 }
 
 static inline bool rig_reopen(rig *b) {
@@ -122,12 +134,14 @@ static inline engine_ingest_result ingest_any(rig *b, const char *stream, const 
     return result;
 }
 
-static inline void ingest(rig *b, const char *stream, const char *json) {
+// None of the records may be refused.
+static inline engine_ingest_result ingest(rig *b, const char *stream, const char *json) {
     engine_ingest_result result = ingest_any(b, stream, json);
     if (result.quarantined > 0) {
         fprintf(stderr, "ingest: %s\n", result.faults[0].message);
         test_failures++;
     }
+    return result;
 }
 
 static inline void flush(rig *b) {

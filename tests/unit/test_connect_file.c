@@ -3,9 +3,9 @@
 
 #include "base/random.h"
 #include "connect/connect.h"
-#include "engine_bench.h"
+#include "engine_rig.h"
 
-static void make_view(bench *b) {
+static void make_view(rig *b) {
     EXPECT_EQ_STR(ask(b, "CREATE SCHEMA s"), "CREATE SCHEMA");
     EXPECT_EQ_STR(ask(b, "CREATE TABLE s.t (id INT NOT NULL, k INT NOT NULL, v INT NOT NULL, "
                          "PRIMARY KEY (id))"),
@@ -15,26 +15,26 @@ static void make_view(bench *b) {
                   "CREATE MATERIALIZED VIEW");
 }
 
-static void make_sink(bench *b, const char *name, const char *options) {
+static void make_sink(rig *b, const char *name, const char *options) {
     char sql[256];
     snprintf(sql, sizeof sql, "CREATE SINK s.%s FROM s.v WITH (connector = 'file', %s)", name,
              options);
     EXPECT_EQ_STR(ask(b, sql), "CREATE SINK");
 }
 
-static void put(bench *b, int id, int k, int v) {
+static void put(rig *b, int id, int k, int v) {
     char json[128];
     snprintf(json, sizeof json, "{\"id\":%d,\"k\":%d,\"v\":%d}\n", id, k, v);
     EXPECT_EQ_INT(ingest(b, "s.t", json).accepted, 1);
 }
 
-static void take(bench *b, int id) {
+static void take(rig *b, int id) {
     char json[128];
     snprintf(json, sizeof json, "{\"_op\":\"delete\",\"id\":%d}\n", id);
     EXPECT_EQ_INT(ingest(b, "s.t", json).accepted, 1);
 }
 
-static connect_hub *open_hub(bench *b) {
+static connect_hub *open_hub(rig *b) {
     connect_hub *hub = NULL;
     base_error err = {0};
     if (connect_open(b->e, &hub, &err) != BASE_OK) {
@@ -51,7 +51,7 @@ static void pump(connect_hub *hub) {
         EXPECT_EQ_INT(connect_pump(hub, &progressed, &err), BASE_OK);
 }
 
-static const char *file_text(bench *b, const char *path, base_buf *buf) {
+static const char *file_text(rig *b, const char *path, base_buf *buf) {
     base_error err = {0};
     base_buf_clear(buf);
     if (plat_read_file(b->plat, path, 1 << 24, buf, &err) != BASE_OK)
@@ -79,8 +79,8 @@ static const char *ops_of(const char *text, base_buf *out) {
 }
 
 TEST(what_lines_say) {
-    bench b;
-    if (!bench_start(&b, NULL, false)) return;
+    rig b;
+    if (!rig_start(&b)) return;
     make_view(&b);
     put(&b, 1, 10, 5); // before the sink: not its business
     flush(&b);
@@ -113,12 +113,12 @@ TEST(what_lines_say) {
     connect_stop(hub);
     base_buf_deinit(&text);
     base_buf_deinit(&ops);
-    bench_stop(&b);
+    rig_stop(&b);
 }
 
 TEST(equal_rows_are_counted) {
-    bench b;
-    if (!bench_start(&b, NULL, false)) return;
+    rig b;
+    if (!rig_start(&b)) return;
     make_view(&b);
     EXPECT_EQ_STR(ask(&b, "CREATE MATERIALIZED VIEW s.w AS SELECT k FROM s.t"),
                   "CREATE MATERIALIZED VIEW");
@@ -137,11 +137,11 @@ TEST(equal_rows_are_counted) {
     connect_stop(hub);
     base_buf_deinit(&text);
     base_buf_deinit(&ops);
-    bench_stop(&b);
+    rig_stop(&b);
 }
 
 // What may stand behind the last acknowledged line, and what is left of it.
-static void expect_tail(bench *b, const char *tail, size_t n, const char *kept) {
+static void expect_tail(rig *b, const char *tail, size_t n, const char *kept) {
     base_buf text = {0}, with = {0};
     connect_hub *hub = open_hub(b);
     file_text(b, "/o.ndjson", &text);
@@ -165,8 +165,8 @@ static void expect_tail(bench *b, const char *tail, size_t n, const char *kept) 
 }
 
 TEST(torn_tails_are_cut_and_foreign_lines_kept) {
-    bench b;
-    if (!bench_start(&b, NULL, false)) return;
+    rig b;
+    if (!rig_start(&b)) return;
     make_view(&b);
     make_sink(&b, "o", "path = '/o.ndjson'");
     put_file(&b, "/o.ndjson", BASE_STR("somebody's line"));
@@ -202,12 +202,12 @@ TEST(torn_tails_are_cut_and_foreign_lines_kept) {
     expect_tail(&b, big.p, big.n, base_buf_cstr(&big));
     base_buf_deinit(&big);
     base_buf_deinit(&text);
-    bench_stop(&b);
+    rig_stop(&b);
 }
 
 TEST(a_file_may_be_renamed_away) {
-    bench b;
-    if (!bench_start(&b, NULL, false)) return;
+    rig b;
+    if (!rig_start(&b)) return;
     make_view(&b);
     make_sink(&b, "o", "path = '/logs/o.ndjson'");
     connect_hub *hub = open_hub(&b);
@@ -227,12 +227,12 @@ TEST(a_file_may_be_renamed_away) {
     connect_stop(hub);
     base_buf_deinit(&text);
     base_buf_deinit(&ops);
-    bench_stop(&b);
+    rig_stop(&b);
 }
 
 TEST(a_failing_sink_harms_no_other) {
-    bench b;
-    if (!bench_start(&b, NULL, false)) return;
+    rig b;
+    if (!rig_start(&b)) return;
     make_view(&b);
     make_sink(&b, "good", "path = '/good.ndjson'");
     make_sink(&b, "same", "path = '/good.ndjson'"); // two sinks, one file
@@ -265,16 +265,16 @@ TEST(a_failing_sink_harms_no_other) {
                   "same|1|null");
     connect_stop(hub);
     base_buf_deinit(&text);
-    bench_stop(&b);
+    rig_stop(&b);
 }
 
 TEST(changes_that_a_sleeping_sink_has_not_read_are_kept) {
-    bench b;
-    if (!bench_start(&b, NULL, false)) return;
+    rig b;
+    if (!rig_start(&b)) return;
     make_view(&b);
     engine_close(b.e);
     b.config.changes_keep_steps = 10;
-    if (!bench_open(&b)) return;
+    if (!rig_open(&b)) return;
     make_sink(&b, "o", "path = '/o.ndjson'");
     for (int i = 0; i < 400; i++) { // the sink sleeps
         put(&b, i, i, 1);
@@ -289,7 +289,7 @@ TEST(changes_that_a_sleeping_sink_has_not_read_are_kept) {
     EXPECT(strstr(all, "\"k\":399") != NULL);
     connect_stop(hub);
     base_buf_deinit(&text);
-    bench_stop(&b);
+    rig_stop(&b);
 }
 
 // ---- crashes and faults -------------------------------------------------------------------------
@@ -319,7 +319,7 @@ static bool replay(const char *text, int64_t totals[KEYS]) {
     return true;
 }
 
-static void expect_file_is_view(bench *b, uint64_t seed) {
+static void expect_file_is_view(rig *b, uint64_t seed) {
     base_buf text = {0}, want = {0}, have = {0};
     int64_t totals[KEYS];
     bool fits = replay(file_text(b, "/out/o.ndjson", &text), totals);
@@ -335,15 +335,15 @@ static void expect_file_is_view(bench *b, uint64_t seed) {
     base_buf_deinit(&have);
 }
 
-static void crash(bench *b) {
+static void crash(rig *b) {
     plat_sim_crash(b->sim);
     engine_close(b->e);
     b->e = NULL;
 }
 
 static void run_seed(uint64_t seed) {
-    bench b;
-    if (!bench_start(&b, NULL, false)) return;
+    rig b;
+    if (!rig_start(&b)) return;
     base_random random;
     base_random_seed(&random, seed);
     make_view(&b);
@@ -370,7 +370,7 @@ static void run_seed(uint64_t seed) {
                 connect_stop(hub);
                 crash(&b);
                 plat_sim_fail_call(b.sim, 0);
-                if (!bench_open(&b)) return;
+                if (!rig_open(&b)) return;
                 hub = open_hub(&b);
             }
             plat_sim_fail_call(b.sim, 0);
@@ -384,7 +384,7 @@ static void run_seed(uint64_t seed) {
     pump(hub);
     expect_file_is_view(&b, seed);
     connect_stop(hub);
-    bench_stop(&b);
+    rig_stop(&b);
 }
 
 TEST(exactly_once_over_crashes_and_faults) {
@@ -404,8 +404,8 @@ static base_rc commit_fault(void *arg, const char *op, base_error *err) {
 
 TEST(exactly_once_when_the_acknowledgement_fails) {
     for (int how = 1; how <= 2; how++) {
-        bench b;
-        if (!bench_start(&b, NULL, false)) return;
+        rig b;
+        if (!rig_start(&b)) return;
         make_view(&b);
         make_sink(&b, "o", "path = '/out/o.ndjson'");
         connect_hub *hub = open_hub(&b);
@@ -422,13 +422,13 @@ TEST(exactly_once_when_the_acknowledgement_fails) {
         pump(hub);
         expect_file_is_view(&b, 0);
         connect_stop(hub);
-        bench_stop(&b);
+        rig_stop(&b);
     }
 }
 
 TEST(no_hub_on_a_view_that_is_gone) {
-    bench b;
-    if (!bench_start(&b, NULL, false)) return;
+    rig b;
+    if (!rig_start(&b)) return;
     make_view(&b);
     make_sink(&b, "o", "path = '/o.ndjson'");
     connect_hub *hub = open_hub(&b);
@@ -455,7 +455,7 @@ TEST(no_hub_on_a_view_that_is_gone) {
     connect_stop(hub);
     base_buf_deinit(&text);
     base_buf_deinit(&ops);
-    bench_stop(&b);
+    rig_stop(&b);
 }
 
 TEST_MAIN(TEST_ENTRY(what_lines_say), TEST_ENTRY(equal_rows_are_counted),

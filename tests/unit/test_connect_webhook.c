@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "connect/connect.h"
-#include "engine_bench.h"
+#include "engine_rig.h"
 #include "plat/thread.h"
 
 // ---- the receiver -------------------------------------------------------------------------------
@@ -204,7 +204,7 @@ static const char *body(receiver *r, int i) {
 // ---- an engine with a sink ----------------------------------------------------------------------
 
 typedef struct world {
-    bench b;
+    rig b;
     receiver r;
     connect_hub *hub;
     char dir[64];
@@ -224,7 +224,7 @@ static bool world_start(world *w, bool threads, const char *options) {
     receiver_start(&w->r);
     snprintf(w->dir, sizeof w->dir, "/tmp/weir_hook_XXXXXX");
     must(mkdtemp(w->dir) != NULL);
-    if (!bench_start(&w->b, w->dir, threads)) return false;
+    if (!rig_start_in(&w->b, w->dir, threads)) return false;
     EXPECT_EQ_STR(ask(&w->b, "CREATE SCHEMA s"), "CREATE SCHEMA");
     EXPECT_EQ_STR(ask(&w->b, "CREATE TABLE s.t (k INT NOT NULL, v INT NOT NULL, PRIMARY KEY (k))"),
                   "CREATE TABLE");
@@ -243,7 +243,7 @@ static bool world_start(world *w, bool threads, const char *options) {
 
 static void world_stop(world *w) {
     connect_stop(w->hub);
-    bench_stop(&w->b);
+    rig_stop(&w->b);
     receiver_stop(&w->r);
     base_error err;
     EXPECT_EQ_INT(plat_remove_tree(plat_os(), w->dir, &err), BASE_OK);
@@ -422,7 +422,7 @@ TEST(keys_outlive_a_restart) {
     EXPECT(!progressed);
     REQUIRE(requests(&w) == 1);
     connect_stop(w.hub);
-    if (!bench_reopen(&w.b)) return;
+    if (!rig_reopen(&w.b)) return;
     w.r.always = ANSWER_OK;
     REQUIRE_OK(connect_open(w.b.e, &w.hub, &err));
     deliver(&w);
@@ -430,7 +430,7 @@ TEST(keys_outlive_a_restart) {
     EXPECT_EQ_STR(body(&w.r, 0), body(&w.r, 1));
     // And what was acknowledged is not sent again.
     connect_stop(w.hub);
-    if (!bench_reopen(&w.b)) return;
+    if (!rig_reopen(&w.b)) return;
     REQUIRE_OK(connect_open(w.b.e, &w.hub, &err));
     deliver(&w);
     EXPECT_EQ_INT(requests(&w), 2);

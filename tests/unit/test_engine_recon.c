@@ -4,9 +4,9 @@
 #include <zlib.h>
 
 #include "engine/recon_int.h"
-#include "engine_bench.h"
+#include "engine_rig.h"
 
-static void make_view(bench *b) {
+static void make_view(rig *b) {
     EXPECT_EQ_STR(ask(b, "CREATE SCHEMA s"), "CREATE SCHEMA");
     EXPECT_EQ_STR(ask(b, "CREATE TABLE s.t (day DATE NOT NULL, store INT NOT NULL, "
                          "revenue NUMERIC(12,2), units BIGINT, ratio DOUBLE PRECISION, "
@@ -17,7 +17,7 @@ static void make_view(bench *b) {
                   "CREATE MATERIALIZED VIEW");
 }
 
-static void add(bench *b, const char *rows) {
+static void add(rig *b, const char *rows) {
     EXPECT_EQ_INT(ingest(b, "s.t", rows).quarantined, 0);
     flush(b);
 }
@@ -26,7 +26,7 @@ static void add(bench *b, const char *rows) {
     "{\"day\":\"2024-01-" day "\",\"store\":" #store ",\"revenue\":" #revenue ",\"units\":" #units \
     "}\n"
 
-static void make_recon(bench *b, const char *rest) {
+static void make_recon(rig *b, const char *rest) {
     char sql[512];
     snprintf(sql, sizeof sql, "CREATE RECONCILIATION s.r ON s.v AGAINST (connector = 'file', %s",
              rest);
@@ -44,8 +44,8 @@ static void make_recon(bench *b, const char *rest) {
     "skipped, error FROM weir.reconciliation_runs ORDER BY run DESC LIMIT 1"
 
 TEST(every_class_of_row) {
-    bench b;
-    if (!bench_start(&b, NULL, false)) return;
+    rig b;
+    if (!rig_start(&b)) return;
     make_view(&b);
     add(&b, ROW("01", 1, 10.00, 3) ROW("01", 2, 20.50, 4) ROW("02", 1, 7, 1) ROW("03", 1, 5, 5));
     make_recon(&b, "path = '/erp.csv', format = 'csv') KEY (day, store) COMPARE (revenue, units)");
@@ -79,14 +79,14 @@ TEST(every_class_of_row) {
     EXPECT_EQ_STR(ask(&b, "SELECT name, key, compare, run, matched, error FROM "
                           "weir.reconciliations"),
                   "r|day, store|revenue, units|2|4|null");
-    if (!bench_reopen(&b)) return;
+    if (!rig_reopen(&b)) return;
     EXPECT_EQ_STR(ask(&b, "RECONCILE s.r"), "3|4|0|0|0");
-    bench_stop(&b);
+    rig_stop(&b);
 }
 
 TEST(tolerances_and_nulls) {
-    bench b;
-    if (!bench_start(&b, NULL, false)) return;
+    rig b;
+    if (!rig_start(&b)) return;
     make_view(&b);
     add(&b, ROW("01", 1, 10.00, 3) ROW("01", 2, 10.00, 3) ROW("01", 3, null, 3)
                 ROW("01", 4, null, 3) ROW("01", 5, 1, null));
@@ -106,12 +106,12 @@ TEST(tolerances_and_nulls) {
                   "differing|0|{\"day\":\"2024-01-01\",\"store\":2}|units|3|4.5|-1.5\n"
                   "differing|1|{\"day\":\"2024-01-01\",\"store\":4}|revenue|null|0|null\n"
                   "differing|1|{\"day\":\"2024-01-01\",\"store\":5}|units|null|0|null");
-    bench_stop(&b);
+    rig_stop(&b);
 }
 
 TEST(floats_and_texts) {
-    bench b;
-    if (!bench_start(&b, NULL, false)) return;
+    rig b;
+    if (!rig_start(&b)) return;
     make_view(&b);
     add(&b, "{\"day\":\"2024-01-01\",\"store\":1,\"ratio\":0.3,\"note\":\"a\"}\n"
             "{\"day\":\"2024-01-01\",\"store\":2,\"ratio\":0.3,\"note\":\"\"}\n"
@@ -126,12 +126,12 @@ TEST(floats_and_texts) {
     EXPECT_EQ_STR(ask(&b, "SELECT column_name, view_value, record_value FROM "
                           "weir.reconciliation_result WHERE kind = 'differing'"),
                   "note||null\nratio|0.3|0.4");
-    bench_stop(&b);
+    rig_stop(&b);
 }
 
 TEST(keys_that_are_not_single) {
-    bench b;
-    if (!bench_start(&b, NULL, false)) return;
+    rig b;
+    if (!rig_start(&b)) return;
     make_view(&b);
     add(&b, ROW("01", 1, 1, 1) ROW("01", 2, 2, 1) ROW("02", 1, 3, 1));
     make_recon(&b, "path = '/erp.csv') KEY (day) COMPARE (units)");
@@ -140,12 +140,12 @@ TEST(keys_that_are_not_single) {
     EXPECT_EQ_STR(ask(&b, LISTED),
                   "duplicate in view|1|{\"day\":\"2024-01-01\"}|null|2 rows|null|null");
     EXPECT_EQ_STR(ask(&b, RUN), "1|2|3|1|0|0|0|1|0|null");
-    bench_stop(&b);
+    rig_stop(&b);
 }
 
 TEST(where_says_what_is_compared) {
-    bench b;
-    if (!bench_start(&b, NULL, false)) return;
+    rig b;
+    if (!rig_start(&b)) return;
     make_view(&b);
     add(&b, ROW("01", 1, 1, 1) ROW("01", 2, 2, 2) ROW("01", 50, 3, 3));
     // Of key columns: asked of both sides, so that what lies outside is not missing.
@@ -160,10 +160,10 @@ TEST(where_says_what_is_compared) {
     make_recon(&b, "path = '/erp.csv') KEY (day, store) COMPARE (units) WHERE revenue < 3");
     EXPECT_EQ_STR(ask(&b, "RECONCILE s.r"), "1|1|2|0|1");
     EXPECT_EQ_STR(ask(&b, RUN), "1|4|2|1|2|0|1|0|1|null");
-    bench_stop(&b);
+    rig_stop(&b);
 }
 
-static void expect_refused(bench *b, const char *path, base_str content, const char *error) {
+static void expect_refused(rig *b, const char *path, base_str content, const char *error) {
     put_file(b, path, content);
     EXPECT_EQ_STR(ask(b, "RECONCILE s.r"), error);
     // The run is there, with what went wrong.
@@ -174,8 +174,8 @@ static void expect_refused(bench *b, const char *path, base_str content, const c
 }
 
 TEST(bad_csv_is_refused_with_its_line) {
-    bench b;
-    if (!bench_start(&b, NULL, false)) return;
+    rig b;
+    if (!rig_start(&b)) return;
     make_view(&b);
     add(&b, ROW("01", 1, 1, 1));
     make_recon(&b, "path = '/erp.csv') KEY (day, store) COMPARE (revenue)");
@@ -202,12 +202,12 @@ TEST(bad_csv_is_refused_with_its_line) {
     // Only the header: everything in the view is unexpected.
     put_file(&b, "/erp.csv", BASE_STR("day,store,revenue\n"));
     EXPECT_EQ_STR(ask(&b, "RECONCILE s.r"), "8|0|0|1|0");
-    bench_stop(&b);
+    rig_stop(&b);
 }
 
 TEST(bad_ndjson_is_refused_with_its_line) {
-    bench b;
-    if (!bench_start(&b, NULL, false)) return;
+    rig b;
+    if (!rig_start(&b)) return;
     make_view(&b);
     add(&b, ROW("01", 1, 1, 1));
     make_recon(&b, "path = '/erp.ndjson') KEY (day, store) COMPARE (revenue)");
@@ -224,12 +224,12 @@ TEST(bad_ndjson_is_refused_with_its_line) {
     EXPECT_EQ_STR(ask(&b, "RECONCILE s.r"), "3|0|0|1|0");
     put_file(&b, "/erp.ndjson", BASE_STR(""));
     EXPECT_EQ_STR(ask(&b, "RECONCILE s.r"), "4|0|0|1|0");
-    bench_stop(&b);
+    rig_stop(&b);
 }
 
 TEST(packed_files) {
-    bench b;
-    if (!bench_start(&b, NULL, false)) return;
+    rig b;
+    if (!rig_start(&b)) return;
     make_view(&b);
     add(&b, ROW("01", 1, 1, 1));
     make_recon(&b, "path = '/erp.csv.gz') KEY (day, store) COMPARE (revenue)");
@@ -249,12 +249,12 @@ TEST(packed_files) {
     put_file(&b, "/erp.csv.gz", (base_str){(char *)packed, n - 5});
     EXPECT_EQ_STR(ask(&b, "RECONCILE s.r"), "ERROR 22P02: file \"/erp.csv.gz\": the gzip "
                                             "data is truncated after byte 45");
-    bench_stop(&b);
+    rig_stop(&b);
 }
 
 TEST(bounded) {
-    bench b;
-    if (!bench_start(&b, NULL, false)) return;
+    rig b;
+    if (!rig_start(&b)) return;
     make_view(&b);
     add(&b, ROW("01", 1, 1, 1));
     make_recon(&b, "path = '/erp.csv') KEY (day, store) COMPARE (revenue)");
@@ -292,18 +292,18 @@ TEST(bounded) {
     state_abort(txn);
     EXPECT_EQ_INT(rows, 0);
     base_buf_deinit(&text);
-    bench_stop(&b);
+    rig_stop(&b);
 }
 
 TEST(a_file_beyond_the_memory_limit) {
-    bench b;
-    if (!bench_start(&b, NULL, false)) return;
+    rig b;
+    if (!rig_start(&b)) return;
     make_view(&b);
     add(&b, ROW("01", 1, 1, 1));
     make_recon(&b, "path = '/erp.csv') KEY (day, store) COMPARE (revenue)");
     engine_close(b.e);
     b.config.query_memory_bytes = 4 << 20;
-    if (!bench_open(&b)) return;
+    if (!rig_open(&b)) return;
     base_buf text = {0};
     base_buf_add_cstr(&text, "day,store,revenue\n");
     while (text.n < 3 << 20) base_buf_printf(&text, "2024-02-01,%zu,1.00\n", text.n);
@@ -316,12 +316,12 @@ TEST(a_file_beyond_the_memory_limit) {
     const char *answer = ask(&b, "RECONCILE s.r");
     EXPECT(strstr(answer, "ERROR 53200: file \"/erp.csv\" line ") == answer);
     base_buf_deinit(&text);
-    bench_stop(&b);
+    rig_stop(&b);
 }
 
 TEST(a_run_that_cannot_be_stored) {
-    bench b;
-    if (!bench_start(&b, NULL, false)) return;
+    rig b;
+    if (!rig_start(&b)) return;
     make_view(&b);
     add(&b, ROW("01", 1, 1, 1));
     make_recon(&b, "path = '/erp.csv') KEY (day, store) COMPARE (revenue)");
@@ -334,7 +334,7 @@ TEST(a_run_that_cannot_be_stored) {
         plat_sim_fail_call(b.sim, 0);
         EXPECT(strstr(ask(&b, "RECONCILE s.r"), "|1|0|0|0") != NULL);
     }
-    bench_stop(&b);
+    rig_stop(&b);
 }
 
 TEST_MAIN(TEST_ENTRY(every_class_of_row), TEST_ENTRY(tolerances_and_nulls),
