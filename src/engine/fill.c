@@ -101,12 +101,43 @@ static base_rc fill_view_rows(void *arg, const col_batch *rows, base_error *err)
     return rc == BASE_OK ? fill_flush(f) : rc;
 }
 
+// A change that the flow has yet to read.
+typedef struct unread {
+    const col_batch *delta;
+    const struct unread *before;
+} unread;
+
+// Takes the changes after the step that this flow has read back, the last one first and all in one
+// flush: in between, rows would have to go that are not there.
+static base_rc undo_unread(fill *f, engine_input *input, uint64_t upto) {
+    base_arena *arena = &f->flow->step_arena;
+    const unread *last = NULL;
+    base_rc rc = BASE_OK;
+    for (uint64_t at = input->upstream_step; at < upto;) {
+        engine_change change;
+        bool found;
+        rc = engine_change_next(f->flow->engine, input->object, at, arena, &change, &found, f->err);
+        if (rc != BASE_OK) return rc;
+        if (!found || change.step > upto) break;
+        at = change.step;
+        unread *one = base_arena_alloc(arena, sizeof *one);
+        *one = (unread){change.delta, last};
+        last = one;
+    }
+    for (; rc == BASE_OK && last != NULL; last = last->before) {
+        const col_batch *undo = col_batch_negate(arena, last->delta);
+        undo = col_batch_project(arena, undo, f->ncolumns, f->columns);
+        rc = flow_graph_push_to(f->flow->graph, input->graph_input, f->view->object->id, undo, NULL,
+                                f->err);
+    }
+    return rc == BASE_OK ? fill_flush(f) : rc;
+}
+
 // A view of another flow, as it was at the step that this flow has read: its rows now, less what
 // has changed since.
 static base_rc fill_upstream(fill *f, engine_input *input) {
-    engine *e = f->flow->engine;
     engine_view_snapshot snapshot;
-    base_rc rc = engine_view_snapshot_open(e, input->object, &snapshot, f->err);
+    base_rc rc = engine_view_snapshot_open(f->flow->engine, input->object, &snapshot, f->err);
     if (rc != BASE_OK) return rc;
     f->source = NULL;
     f->input = input;
@@ -116,20 +147,7 @@ static base_rc fill_upstream(fill *f, engine_input *input) {
                               8192, fill_view_rows, f, f->err);
     uint64_t upto = snapshot.step;
     engine_view_snapshot_close(&snapshot);
-    for (uint64_t at = input->upstream_step; rc == BASE_OK && at < upto;) {
-        engine_change change;
-        bool found;
-        rc =
-            engine_change_next(e, input->object, at, &f->flow->step_arena, &change, &found, f->err);
-        if (rc != BASE_OK || !found || change.step > upto) break;
-        at = change.step;
-        const col_batch *undo = col_batch_negate(&f->flow->step_arena, change.delta);
-        undo = col_batch_project(&f->flow->step_arena, undo, f->ncolumns, f->columns);
-        rc = flow_graph_push_to(f->flow->graph, input->graph_input, f->view->object->id, undo, NULL,
-                                f->err);
-        if (rc == BASE_OK) rc = fill_flush(f);
-    }
-    return rc;
+    return rc == BASE_OK ? undo_unread(f, input, upto) : rc;
 }
 
 static base_rc fill_object(fill *f, const plan_object *object) {

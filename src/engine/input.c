@@ -101,6 +101,8 @@ void engine_inputs_close(engine_flow *flow) {
 base_rc engine_inputs_load(engine_flow *flow, state_txn *txn, base_error *err) {
     for (uint32_t i = 0; i < flow->ninputs; i++) {
         engine_input *input = &flow->inputs[i];
+        // What a step that failed had reached is to be reached again.
+        input->watermark_us = ENGINE_NO_WATERMARK;
         for (uint32_t p = 0; p < input->npartitions; p++) {
             engine_partition *part = &input->partitions[p];
             char key[8];
