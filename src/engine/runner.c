@@ -82,9 +82,10 @@ static void *run_flow(void *arg) {
         note_pass(flow, rc, &err);
         if (rc != BASE_OK && since_us > 0) flow->pending_since_us = since_us; // still unread
         not_before_us = rc == BASE_OK ? 0 : monotonic_us(e) + retry_pause(flow->failures);
-        // Refreshes keep their beat; a step that took longer than the interval skips beats.
+        // Refreshes keep their beat; a step that took longer than the interval skips beats. What
+        // failed is tried again when its pause is over, not at the next beat.
         int64_t interval = flow->refresh_us > 0 ? flow->refresh_us : TICK_US;
-        flow->next_due_us = began + interval;
+        flow->next_due_us = rc == BASE_OK ? began + interval : not_before_us;
     }
     flow->running = false;
     plat_cond_broadcast(&e->flow_passed);
