@@ -292,11 +292,11 @@ base_rc log_partition_roll(log_partition *p, base_error *err) {
 
     if (before != NULL) {
         log_partition_write_index(p);
-        before->bytes = p->end_position;
+        // As it will be found when it is opened: with the slack that readers may look into.
+        before->bytes = log_align(p->end_position + LOG_SEGMENT_SLACK, LOG_SEGMENT_PAGE);
         p->sealed_bytes += before->bytes;
         // Giving space back may fail without harm: the zeros at the end just stay.
-        (void)plat_truncate(p->file,
-                            log_align(p->end_position + LOG_SEGMENT_SLACK, LOG_SEGMENT_PAGE), NULL);
+        (void)plat_truncate(p->file, before->bytes, NULL);
         plat_close(p->file);
         plat_close(p->index_file);
         p->index_file = NULL;

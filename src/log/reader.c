@@ -298,11 +298,13 @@ uint64_t log_reader_offset(const log_reader *r) {
     return r->next_offset;
 }
 
+// Only a batch with LOG_READ_PADDING bytes behind it counts: in a mapping from before the segment
+// grew, a later batch may end just where the mapping does, and who decodes it looks past its end.
 static bool header_here(const log_reader *r, log_batch_header *batch) {
     const log_mapping *m = r->mapping;
-    return r->position < m->n &&
-           log_batch_header_read(m->bytes + r->position, m->n - r->position, m->salt, r->position,
-                                 batch) &&
+    return r->position + LOG_READ_PADDING < m->n &&
+           log_batch_header_read(m->bytes + r->position, m->n - LOG_READ_PADDING - r->position,
+                                 m->salt, r->position, batch) &&
            batch->base_offset <= r->next_offset &&
            batch->count > r->next_offset - batch->base_offset;
 }
