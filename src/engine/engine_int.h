@@ -162,6 +162,14 @@ typedef struct engine_view {
     int64_t final_before_us; // watermark before this step: what was final then
 } engine_view;
 
+// The flow's own row in table "engine.flow", key "step": written by step.c, read by view.c in
+// snapshots.
+typedef struct engine_flow_row {
+    uint64_t step;
+    int64_t now_us;
+} engine_flow_row;
+_Static_assert(sizeof(engine_flow_row) == 16, "engine_flow_row is a disk format");
+
 struct engine_flow {
     engine *engine;
     char name[192]; // "sales@immediate", "sales@5s"

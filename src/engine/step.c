@@ -15,16 +15,11 @@
 #include "base/must.h"
 #include "engine/engine_int.h"
 
-typedef struct flow_row {
-    uint64_t step;
-    int64_t now_us;
-} flow_row;
-
 // ---- hooks: what operators report
 // --------------------------------------------------------------------
 
-// A row that a view's expression cannot be computed for: kept in the flow's quarantine, once for
-// each view, node and row text, with the weight added up (a retraction takes the entry back).
+// A row that a view's expression cannot be computed for: noted in the flow's quarantine, once for
+// each time that it comes or goes.
 static void on_row_failed(void *self, uint32_t node_id, const col_batch *batch, uint32_t row,
                           const base_error *failure) {
     engine_flow *flow = self;
@@ -147,7 +142,7 @@ static base_rc stage_views(engine_flow *flow, base_error *err) {
 }
 
 static base_rc stage_flow(engine_flow *flow, base_error *err) {
-    flow_row row = {flow->step + 1, flow->now_us};
+    engine_flow_row row = {flow->step + 1, flow->now_us};
     base_rc rc = stage_duplicates(flow, err);
     if (rc != BASE_OK) return rc;
     return state_put(flow->txn, flow->t_flow, BASE_STR("step"),
@@ -298,8 +293,8 @@ static base_rc reload(engine_flow *flow, base_error *err) {
     base_str value;
     bool found;
     rc = state_get(txn, flow->t_flow, BASE_STR("step"), &value, &found, err);
-    if (rc == BASE_OK && found && value.n == sizeof(flow_row)) {
-        flow_row row;
+    if (rc == BASE_OK && found && value.n == sizeof(engine_flow_row)) {
+        engine_flow_row row;
         memcpy(&row, value.p, sizeof row);
         flow->step = row.step;
         if (row.now_us > flow->now_us) flow->now_us = row.now_us;

@@ -47,12 +47,6 @@ typedef struct view_row {
 } view_row;
 _Static_assert(sizeof(view_row) == 56, "view_row is a disk format");
 
-// The flow's own row in "engine.flow"; a disk format, written by step.c.
-typedef struct flow_row {
-    uint64_t step;
-    int64_t now_us;
-} flow_row;
-
 static base_str id_key(char out[4], uint32_t id) {
     for (int i = 0; i < 4; i++) out[i] = (char)(id >> (24 - 8 * i));
     return (base_str){out, 4};
@@ -117,8 +111,8 @@ base_rc engine_view_complete(engine_flow *flow, const plan_object *view, uint64_
     base_str value;
     bool found;
     rc = state_get(txn, flow->t_flow, BASE_STR("step"), &value, &found, err);
-    if (rc == BASE_OK && found && value.n == sizeof(flow_row)) {
-        flow_row row;
+    if (rc == BASE_OK && found && value.n == sizeof(engine_flow_row)) {
+        engine_flow_row row;
         memcpy(&row, value.p, sizeof row);
         *step = row.step;
     }
@@ -497,8 +491,8 @@ base_rc engine_view_snapshot_open(engine *e, const plan_object *view, engine_vie
     base_str value;
     bool found;
     rc = state_get(out->txn, flow->t_flow, BASE_STR("step"), &value, &found, err);
-    if (rc == BASE_OK && found && value.n == sizeof(flow_row)) {
-        flow_row row;
+    if (rc == BASE_OK && found && value.n == sizeof(engine_flow_row)) {
+        engine_flow_row row;
         memcpy(&row, value.p, sizeof row);
         out->step = row.step;
         out->now_us = row.now_us;
