@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""node-postgres, unmodified (Debian's node-pg): starts a server and runs _node_pg.js against it."""
+"""node-postgres, unmodified (Debian's node-pg, or npm's in build/node): starts a server and
+runs _node_pg.js against it."""
 import os
 import shutil
 import subprocess
@@ -11,7 +12,8 @@ from _demo import weirtest
 node = shutil.which("node") or shutil.which("nodejs")
 if node is None:
     weirtest.skip("nodejs is not installed")
-env = {**os.environ, "NODE_PATH": os.pathsep.join(filter(None, [os.environ.get("NODE_PATH"), "/usr/share/nodejs"]))}
+env = {**os.environ, "NODE_PATH": os.pathsep.join(filter(None, [
+    os.environ.get("NODE_PATH"), "/usr/share/nodejs", str(weirtest.ROOT / "build" / "node" / "node_modules")]))}
 if subprocess.run([node, "-e", "require('pg')"], env=env, capture_output=True).returncode != 0:
     weirtest.skip("node-pg is not installed")
 with _demo.serve() as server:
