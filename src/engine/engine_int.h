@@ -185,6 +185,7 @@ struct engine_flow {
     engine_input *inputs;
     base_arena graph_arena; // inputs, views: reset when the graph is rebuilt
     base_arena step_arena;
+    base_arena push_arena; // of one push, where the graph retains nothing of it
 
     plat_mutex lock;  // a step, or DDL on this flow
     uint64_t step;    // last committed

@@ -106,8 +106,9 @@ base_rc engine_flow_for(engine *e, const char *schema, int64_t refresh_us, engin
     plat_cond_init(&flow->wake);
     base_arena_init(&flow->graph_arena, 1 << 14);
     base_arena_init(&flow->step_arena, 1 << 20);
-    flow->step_arena.retain_bytes = 64u
-                                    << 20; // a busy flow would else fault its pages in each step
+    base_arena_init(&flow->push_arena, 1 << 16);
+    // A busy flow would else fault its pages in each step.
+    flow->step_arena.retain_bytes = flow->push_arena.retain_bytes = 64u << 20;
     base_rc rc = open_store(flow, err);
     if (rc != BASE_OK) {
         engine_flow_close(flow);
@@ -133,6 +134,7 @@ void engine_flow_close(engine_flow *flow) {
     if (flow->store != NULL) state_store_close(flow->store);
     base_arena_deinit(&flow->graph_arena);
     base_arena_deinit(&flow->step_arena);
+    base_arena_deinit(&flow->push_arena);
     plat_mutex_deinit(&flow->lock);
     plat_cond_deinit(&flow->wake);
     free(flow->dir);

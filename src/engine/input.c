@@ -40,6 +40,11 @@ static bool is_log_object(const plan_object *object) {
     return object->kind == PLAN_OBJECT_STREAM || object->kind == PLAN_OBJECT_TABLE;
 }
 
+// Records that are decoded and pushed at once: few, where their columns then stay in cache; many,
+// where they are kept anyway.
+#define CHUNK_ROWS          8192u
+#define CHUNK_ROWS_RETAINED 65536u
+
 // ---- building
 // ----------------------------------------------------------------------------------------
 
@@ -361,10 +366,28 @@ static base_rc quarantine_logged(engine_flow *flow, engine_input *input, uint32_
 static base_rc push_decoded(engine_flow *flow, engine_input *input, uint32_t p,
                             uint64_t first_offset, const engine_decoded *d, base_error *err) {
     if (d->nrows == 0) return BASE_OK;
-    uint64_t *offsets = base_arena_alloc(&flow->step_arena, d->nrows * sizeof *offsets);
+    uint64_t *offsets = base_arena_alloc(flow->ctx.arena, d->nrows * sizeof *offsets);
     for (uint32_t row = 0; row < d->nrows; row++) offsets[row] = first_offset + d->doc[row];
     flow_origin origin = {p, offsets, d->event_us, d->deletes};
     return flow_graph_push(flow->graph, input->graph_input, d->batch, &origin, err);
+}
+
+// Records [at, at + n) of a batch. Where no operator retains what is pushed, all that is made of
+// them lives in an arena of their own: the same memory serves the next ones, while it is in cache.
+static base_rc push_records(engine_flow *flow, engine_input *input, uint32_t p,
+                            const log_batch *batch, uint32_t at, uint32_t n, bool retains,
+                            base_error *err) {
+    flow->ctx.arena = retains ? &flow->step_arena : &flow->push_arena;
+    engine_decoded d;
+    engine_contract_decode(input->contract, batch->payload, batch->payload_bytes, batch->ends, at,
+                           n, batch->base_offset + at, p, batch->info.append_us, flow->ctx.arena,
+                           &d);
+    follow_event_time(&input->partitions[p], &d);
+    base_rc rc = quarantine_logged(flow, input, p, batch, at, &d, err);
+    if (rc == BASE_OK) rc = push_decoded(flow, input, p, batch->base_offset + at, &d, err);
+    if (!retains) base_arena_reset(&flow->push_arena);
+    flow->ctx.arena = &flow->step_arena;
+    return rc;
 }
 
 static base_rc gather_partition(engine_flow *flow, engine_input *input, uint32_t p,
@@ -379,7 +402,9 @@ static base_rc gather_partition(engine_flow *flow, engine_input *input, uint32_t
         rc = log_reader_open(log, p, part->next, &part->reader, err);
         if (rc != BASE_OK) return rc;
     }
-    uint32_t chunk = flow->engine->config.batch_rows > 0 ? flow->engine->config.batch_rows : 65536;
+    bool retains = flow_graph_retains(flow->graph, input->graph_input);
+    uint32_t chunk = retains ? CHUNK_ROWS_RETAINED : CHUNK_ROWS;
+    if (flow->engine->config.batch_rows > 0) chunk = flow->engine->config.batch_rows;
     while (*budget > 0) {
         log_batch batch;
         bool end;
@@ -390,13 +415,7 @@ static base_rc gather_partition(engine_flow *flow, engine_input *input, uint32_t
             part->next > batch.base_offset ? (uint32_t)(part->next - batch.base_offset) : 0;
         for (uint32_t at = skip; at < batch.count;) {
             uint32_t n = batch.count - at < chunk ? batch.count - at : chunk;
-            engine_decoded d;
-            engine_contract_decode(input->contract, batch.payload, batch.payload_bytes, batch.ends,
-                                   at, n, batch.base_offset + at, p, batch.info.append_us,
-                                   &flow->step_arena, &d);
-            follow_event_time(part, &d);
-            rc = quarantine_logged(flow, input, p, &batch, at, &d, err);
-            if (rc == BASE_OK) rc = push_decoded(flow, input, p, batch.base_offset + at, &d, err);
+            rc = push_records(flow, input, p, &batch, at, n, retains, err);
             if (rc != BASE_OK) return rc;
             at += n;
             *rows += n;

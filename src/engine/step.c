@@ -230,6 +230,7 @@ base_rc engine_step_with(engine_flow *flow, gather_stage gather, void *arg, bool
     fix_clock(flow);
     flow_hooks hooks = {flow, on_row_failed, on_duplicate};
     flow->ctx = (flow_ctx){.arena = &flow->step_arena,
+                           .step_arena = &flow->step_arena,
                            .txn = flow->txn,
                            .step = flow->step + 1,
                            .now_us = flow->now_us,

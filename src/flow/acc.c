@@ -215,12 +215,15 @@ void acc_set_extreme(const acc_spec *spec, char *block, const col_vec *value, ui
     acc->has = 1;
 }
 
-static void extreme_take(const acc_spec *spec, char *block, const col_vec *value, uint32_t row) {
+static void extreme_take(const acc_spec *spec, char *block, const col_vec *value, uint32_t row,
+                         base_arena *strings) {
     acc_extreme *acc = (acc_extreme *)(void *)(block + spec->offset);
     col_vec mine = {.type = spec->arg, .n = 1, .data = acc->cell};
-    if (!acc->has || better(spec, col_cells_compare(value, row, &mine, 0))) {
-        acc_set_extreme(spec, block, value, row);
-    }
+    if (acc->has && !better(spec, col_cells_compare(value, row, &mine, 0))) return;
+    acc_set_extreme(spec, block, value, row);
+    if (!spec->string) return;
+    base_str *s = acc_string(spec, block);
+    s->p = base_arena_memdup(strings, s->p, s->n);
 }
 
 #define EXTREME_LOOP(cell_type)                                                                    \
@@ -240,7 +243,7 @@ static void extreme_take(const acc_spec *spec, char *block, const col_vec *value
 
 static base_rc update_extreme(const acc_spec *spec, char *blocks, size_t stride,
                               const uint32_t *group_of, const col_vec *values,
-                              const int64_t *weights, base_error *err) {
+                              const int64_t *weights, base_arena *strings, base_error *err) {
     uint32_t n = values->n;
     const uint8_t *nulls = values->nulls;
     bool max = spec->id == PLAN_AGG_MAX;
@@ -266,7 +269,7 @@ static base_rc update_extreme(const acc_spec *spec, char *blocks, size_t stride,
     default:
         for (uint32_t i = 0; i < n; i++) {
             if (nulls != NULL && nulls[i]) continue;
-            extreme_take(spec, blocks + stride * group_of[i], values, i);
+            extreme_take(spec, blocks + stride * group_of[i], values, i, strings);
         }
         return BASE_OK;
     }
@@ -298,7 +301,8 @@ void acc_update_weights(char *blocks, size_t stride, const uint32_t *group_of, u
     } while (0)
 
 base_rc acc_update(const acc_spec *spec, char *blocks, size_t stride, const uint32_t *group_of,
-                   const col_vec *values, const int64_t *weights, base_error *err) {
+                   const col_vec *values, const int64_t *weights, base_arena *strings,
+                   base_error *err) {
     char *at = blocks + spec->offset;
     uint32_t n = values == NULL ? 0 : values->n;
     const uint8_t *nulls = values == NULL ? NULL : values->nulls;
@@ -332,7 +336,7 @@ base_rc acc_update(const acc_spec *spec, char *blocks, size_t stride, const uint
         FOR_VALUES(acc_bool, acc->n += w; acc->yes += col_u8(values)[i] ? w : 0)
         break;
     case ACC_EXTREME:
-        return update_extreme(spec, blocks, stride, group_of, values, weights, err);
+        return update_extreme(spec, blocks, stride, group_of, values, weights, strings, err);
     }
     return BASE_OK;
 }

@@ -137,7 +137,7 @@ static void add_values(flow_ctx *ctx, value_set *set, const uint32_t *group_of,
     uint32_t *pair_of = base_arena_alloc(arena, sizeof(uint32_t) * n);
     col_hash(&pairs, 2, both, hashes);
     uint32_t before = set->pairs.n;
-    flow_groups_find(&set->pairs, arena, &pairs, hashes, pair_of);
+    flow_groups_find(&set->pairs, arena, flow_step_arena(ctx), &pairs, hashes, pair_of);
     if (set->pairs.cap > set->cap) {
         set->weights = grow(set->weights, sizeof(int64_t) * set->pairs.cap);
         set->cap = set->pairs.cap;
@@ -160,14 +160,15 @@ static void group_rows(agg_op *agg, flow_ctx *ctx, const col_vec *const *keys, u
         all[k] = k;
     }
     col_hash(&batch, agg->nkeys, all, agg->scratch_hashes);
-    flow_groups_find(&agg->groups, ctx->arena, &batch, agg->scratch_hashes, agg->scratch_groups);
+    flow_groups_find(&agg->groups, ctx->arena, flow_step_arena(ctx), &batch, agg->scratch_hashes,
+                     agg->scratch_groups);
     reserve_partials(agg, agg->groups.n);
 }
 
 // Rows [begin, begin + n) into their blocks: a short run, so that a block that one aggregate has
 // touched is still in cache for the next.
-static base_rc update_run(agg_op *agg, const col_vec *const *values, const int64_t *weights,
-                          uint32_t begin, uint32_t n, base_error *err) {
+static base_rc update_run(agg_op *agg, flow_ctx *ctx, const col_vec *const *values,
+                          const int64_t *weights, uint32_t begin, uint32_t n, base_error *err) {
     const uint32_t *group_of = agg->scratch_groups + begin;
     if (weights != NULL) weights += begin;
     acc_update_weights(agg->partials, agg->stride, group_of, n, weights);
@@ -181,7 +182,8 @@ static base_rc update_run(agg_op *agg, const col_vec *const *values, const int64
             run.data = (char *)run.data + col_kind_width(run.type.kind) * begin;
         }
         if (run.nulls != NULL) run.nulls += begin;
-        rc = acc_update(spec, agg->partials, agg->stride, group_of, &run, weights, err);
+        rc = acc_update(spec, agg->partials, agg->stride, group_of, &run, weights,
+                        flow_step_arena(ctx), err);
     }
     return rc;
 }
@@ -201,7 +203,7 @@ static base_rc agg_push(flow_op *op, flow_ctx *ctx, uint32_t port, const col_bat
     group_rows(agg, ctx, values, n);
     for (uint32_t begin = 0; begin < n && rc == BASE_OK; begin += RUN_ROWS) {
         uint32_t m = n - begin < RUN_ROWS ? n - begin : RUN_ROWS;
-        rc = update_run(agg, values + agg->nkeys, rows->weights, begin, m, err);
+        rc = update_run(agg, ctx, values + agg->nkeys, rows->weights, begin, m, err);
     }
     for (uint32_t i = 0; i < agg->nspecs && rc == BASE_OK; i++) {
         if (!agg->specs[i].values) continue;
@@ -233,8 +235,8 @@ static base_str value_key(base_arena *arena, const acc_spec *spec, uint32_t numb
 }
 
 // One value comes (+1) or goes (-1).
-static base_rc value_changed(agg_op *agg, uint32_t number, uint32_t group, const col_vec *value,
-                             uint32_t row, int64_t sign, base_error *err) {
+static base_rc value_changed(agg_op *agg, base_arena *arena, uint32_t number, uint32_t group,
+                             const col_vec *value, uint32_t row, int64_t sign, base_error *err) {
     const acc_spec *spec = &agg->specs[number];
     value_set *set = &agg->sets[number];
     if (spec->kind == ACC_EXTREME && sign < 0) {
@@ -248,7 +250,7 @@ static base_rc value_changed(agg_op *agg, uint32_t number, uint32_t group, const
     one.nulls = NULL;
     const uint32_t zero = 0;
     return acc_update(spec, agg->partials + agg->stride * group, agg->stride, &zero, &one, &sign,
-                      err);
+                      arena, err);
 }
 
 typedef struct count_cell { // head of a value's row in the store
@@ -290,7 +292,8 @@ static base_rc merge_values(agg_op *agg, flow_ctx *ctx, uint32_t number, const b
         count_cell after = {before.count + set->weights[pair]};
         int64_t sign = (after.count > 0) - (before.count > 0);
         if (sign != 0) {
-            rc = value_changed(agg, number, (uint32_t)group_of[pair], values, pair, sign, err);
+            rc = value_changed(agg, arena, number, (uint32_t)group_of[pair], values, pair, sign,
+                               err);
         }
         base_buf_clear(&buf);
         base_buf_add(&buf, &after, sizeof after);
@@ -303,12 +306,12 @@ static base_rc merge_values(agg_op *agg, flow_ctx *ctx, uint32_t number, const b
 }
 
 // Without a store the set is all there is.
-static base_rc take_values(agg_op *agg, uint32_t number, base_error *err) {
+static base_rc take_values(agg_op *agg, base_arena *arena, uint32_t number, base_error *err) {
     value_set *set = &agg->sets[number];
     base_rc rc = BASE_OK;
     for (uint32_t i = 0; i < set->pairs.n && rc == BASE_OK; i++) {
         if (set->weights[i] <= 0) continue;
-        rc = value_changed(agg, number, (uint32_t)col_i64(&set->pairs.keys[0])[i],
+        rc = value_changed(agg, arena, number, (uint32_t)col_i64(&set->pairs.keys[0])[i],
                            &set->pairs.keys[1], i, 1, err);
     }
     return rc;
@@ -581,7 +584,7 @@ static base_rc flush_memory(agg_op *agg, flow_ctx *ctx, flow_out *out, uint32_t 
     base_arena *arena = ctx->arena;
     base_rc rc = BASE_OK;
     for (uint32_t s = 0; s < agg->nspecs && rc == BASE_OK; s++) {
-        if (agg->specs[s].values) rc = take_values(agg, s, err);
+        if (agg->specs[s].values) rc = take_values(agg, arena, s, err);
     }
     for (uint32_t begin = 0; begin < n && rc == BASE_OK; begin += CHUNK_GROUPS) {
         uint32_t m = n - begin < CHUNK_GROUPS ? n - begin : CHUNK_GROUPS;
@@ -801,6 +804,7 @@ base_rc flow_agg_create(flow_graph *graph, uint32_t view_id, const plan_node *no
     }
     agg_op *agg = base_arena_new(arena, agg_op);
     FLOW_OP_INIT(&agg->op, &class, graph, view_id, node);
+    agg->op.hold = FLOW_HOLD_NONE;
     agg->nkeys = node->nexprs;
     agg->nspecs = node->naggs;
     agg->global = node->nexprs == 0;

@@ -84,6 +84,7 @@ base_rc flow_poll(flow_graph *graph, flow_ctx *ctx, base_error *err) {
                          "canceling statement due to user request");
     }
     uint64_t held = ctx->arena->total_bytes + graph->heap_bytes;
+    if (flow_step_arena(ctx) != ctx->arena) held += ctx->step_arena->total_bytes;
     if (graph->store == NULL && graph->memory_limit_bytes > 0 && held > graph->memory_limit_bytes) {
         base_fail(err, BASE_E_LIMIT, BASE_SQLSTATE_OUT_OF_MEMORY,
                   "the query needs more than its limit of %llu bytes of memory",
@@ -399,6 +400,19 @@ base_rc flow_graph_push(flow_graph *graph, size_t input, const col_batch *batch,
     must(batch->ncols == graph->inputs[input].ncolumns);
     if (batch->nrows == 0) return BASE_OK;
     return flow_source_push(graph->sources[input], graph->ctx, batch, origin, err);
+}
+
+static bool retains_from(const flow_op *op) {
+    if (op->hold != FLOW_HOLD_PASS) return op->hold == FLOW_HOLD_STEP;
+    for (uint32_t i = 0; i < op->out.nedges; i++) {
+        if (retains_from(op->out.edges[i].op)) return true;
+    }
+    return false;
+}
+
+bool flow_graph_retains(const flow_graph *graph, size_t input) {
+    must(input < graph->ninputs);
+    return retains_from(graph->sources[input]);
 }
 
 base_rc flow_graph_push_to(flow_graph *graph, size_t input, uint32_t view_id,
