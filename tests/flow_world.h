@@ -362,9 +362,9 @@ static base_rc push_batch(runner *r, const push *p, uint32_t begin, uint32_t n, 
         memcpy(weights, p->weights + begin, sizeof *weights * n);
         batch->weights = weights;
     }
-    // Only what the graph says to retain may outlive the push.
+    // Only what the graph says to retain may outlive the push; the copy owns its strings.
     base_arena *own = flow_graph_retains(r->graph, at) ? &r->step : arena;
-    if (own == &r->step) batch = col_batch_copy(own, batch);
+    batch = col_batch_copy(own, batch);
     r->ctx->arena = own;
     base_rc rc = flow_graph_push(r->graph, at, batch, NULL, &r->err);
     r->ctx->arena = &r->step;
