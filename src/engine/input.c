@@ -501,7 +501,7 @@ static base_rc gather_upstream(engine_flow *flow, engine_input *input, uint64_t 
 
 base_rc engine_inputs_gather(engine_flow *flow, uint64_t *rows, base_error *err) {
     uint64_t budget =
-        flow->engine->config.step_bytes > 0 ? flow->engine->config.step_bytes : 64u << 20;
+        flow->engine->config.step_bytes > 0 ? flow->engine->config.step_bytes : ENGINE_STEP_BYTES;
     *rows = 0;
     for (uint32_t i = 0; i < flow->ninputs; i++) flow->inputs[i].step_rows = 0;
     for (uint32_t i = 0; i < flow->ninputs; i++) {

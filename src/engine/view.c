@@ -402,8 +402,12 @@ base_rc engine_view_apply(engine_flow *flow, engine_view *view, const col_batch 
     col_key_encode_batch(arena, delta, nkey > 0 ? nkey : delta->ncols,
                          nkey > 0 ? object->view_key : columns, encoded);
     keyed_row *order = base_arena_array(arena, keyed_row, delta->nrows);
-    for (uint32_t i = 0; i < delta->nrows; i++) order[i] = (keyed_row){encoded[i], i};
-    qsort(order, delta->nrows, sizeof *order, by_key);
+    bool sorted = true; // as aggregates give their groups
+    for (uint32_t i = 0; i < delta->nrows; i++) {
+        order[i] = (keyed_row){encoded[i], i};
+        sorted = sorted && (i == 0 || base_str_cmp(encoded[i - 1], encoded[i]) <= 0);
+    }
+    if (!sorted) qsort(order, delta->nrows, sizeof *order, by_key);
     apply a = {flow, view, delta, columns, {0}};
     base_rc rc = apply_keys(&a, order, err);
     if (rc == BASE_OK && !view->filling) rc = add_change(&a, err);

@@ -671,7 +671,7 @@ static base_rc fill_settings(system_rows *r, base_error *err) {
          config->cache_bytes > 0 ? config->cache_bytes : 256ull << 20},
         {"batch_rows", "rows of a batch", config->batch_rows > 0 ? config->batch_rows : 65536},
         {"step_bytes", "log bytes that a step takes at most",
-         config->step_bytes > 0 ? config->step_bytes : 64ull << 20},
+         config->step_bytes > 0 ? config->step_bytes : ENGINE_STEP_BYTES},
         {"query_memory_bytes", "memory of an ad-hoc query",
          config->query_memory_bytes > 0 ? config->query_memory_bytes : 1ull << 30},
         {"changes_keep_steps", "steps of a view's changes that are kept",

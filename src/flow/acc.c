@@ -146,6 +146,27 @@ static void dec_take(const acc_spec *spec, acc_dec *acc, base_decimal v, int64_t
     if (spec->scales) dec_count_scale(acc, v.scale, weight);
 }
 
+// Rows that come, none that goes, into accumulators that do not count scales: the usual case. at is
+// the first block's accumulator.
+static void dec_take_all(const acc_spec *spec, char *at, size_t stride, const uint32_t *group_of,
+                         const col_vec *values) {
+    const base_decimal *in = col_dec(values);
+    for (uint32_t i = 0; i < values->n; i++) {
+        if (values->nulls != NULL && values->nulls[i]) continue;
+        acc_dec *acc = (acc_dec *)(void *)(at + stride * group_of[i]);
+        base_i128 sum;
+        if (__builtin_expect(
+                in[i].scale != acc->scale || acc->overflowed ||
+                    __builtin_add_overflow((base_i128)acc->sum, base_decimal_unscaled(in[i]), &sum),
+                0)) {
+            dec_take(spec, acc, in[i], 1);
+            continue;
+        }
+        acc->n++;
+        acc->sum = sum;
+    }
+}
+
 // The scale to show: the greatest among the values that are there.
 static int32_t dec_scale(const acc_spec *spec, const acc_dec *acc) {
     if (!spec->scales || acc->sticky) return acc->scale;
@@ -241,6 +262,30 @@ static void extreme_take(const acc_spec *spec, char *block, const col_vec *value
         }                                                                                          \
     } while (0)
 
+// Decimals of a declared scale differ in their digits alone.
+static void extreme_decimals(const acc_spec *spec, char *blocks, size_t stride,
+                             const uint32_t *group_of, const col_vec *values) {
+    const base_decimal *in = col_dec(values);
+    bool max = spec->id == PLAN_AGG_MAX;
+    blocks += spec->offset;
+    for (uint32_t i = 0; i < values->n; i++) {
+        if (values->nulls != NULL && values->nulls[i]) continue;
+        acc_extreme *acc = (acc_extreme *)(void *)(blocks + stride * group_of[i]);
+        base_decimal mine;
+        memcpy(&mine, acc->cell, sizeof mine);
+        bool takes = !acc->has;
+        if (!takes && mine.scale == in[i].scale) {
+            base_i128 a = base_decimal_unscaled(in[i]), b = base_decimal_unscaled(mine);
+            takes = max ? a > b : a < b;
+        } else if (!takes) {
+            takes = better(spec, base_decimal_cmp(in[i], mine));
+        }
+        if (!takes) continue;
+        memcpy(acc->cell, &in[i], sizeof in[i]);
+        acc->has = 1;
+    }
+}
+
 static base_rc update_extreme(const acc_spec *spec, char *blocks, size_t stride,
                               const uint32_t *group_of, const col_vec *values,
                               const int64_t *weights, base_arena *strings, base_error *err) {
@@ -265,6 +310,9 @@ static base_rc update_extreme(const acc_spec *spec, char *blocks, size_t stride,
     case COL_DATE:
         blocks += spec->offset;
         EXTREME_LOOP(int32_t);
+        return BASE_OK;
+    case COL_NUMERIC:
+        extreme_decimals(spec, blocks, stride, group_of, values);
         return BASE_OK;
     default:
         for (uint32_t i = 0; i < n; i++) {
@@ -323,7 +371,11 @@ base_rc acc_update(const acc_spec *spec, char *blocks, size_t stride, const uint
         }
         break;
     case ACC_DEC:
-        FOR_VALUES(acc_dec, dec_take(spec, acc, col_dec(values)[i], w))
+        if (weights == NULL && !spec->scales) {
+            dec_take_all(spec, at, stride, group_of, values);
+        } else {
+            FOR_VALUES(acc_dec, dec_take(spec, acc, col_dec(values)[i], w))
+        }
         break;
     case ACC_FLOAT:
         if (values->type.kind == COL_FLOAT4) {

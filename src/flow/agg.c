@@ -21,7 +21,7 @@
 #include "flow/flow_int.h"
 
 #define CHUNK_GROUPS 65536u
-#define RUN_ROWS     1024u
+#define RUN_ROWS     256u // blocks of so many rows stay in the innermost cache
 
 // The step's distinct values of one aggregate: (group number, value) -> weight.
 typedef struct value_set {
@@ -355,30 +355,30 @@ static base_rc read_extreme(agg_op *agg, flow_ctx *ctx, uint32_t number, base_st
 
 // ------------------------------------------------------------------------------------ records
 
-// Finds or reads the records of groups [begin, begin + n).
-static base_rc load_records(agg_op *agg, flow_ctx *ctx, const base_str *keys, uint32_t begin,
-                            uint32_t n, flow_record **records, base_error *err) {
+// Finds or reads the records of n groups, whose keys are in order.
+static base_rc load_records(agg_op *agg, flow_ctx *ctx, const base_str *keys,
+                            const uint32_t *groups, uint32_t n, flow_record **records,
+                            base_error *err) {
     base_arena *arena = ctx->arena;
     uint32_t *missing = base_arena_alloc(arena, sizeof(uint32_t) * (n + 1u)), nmissing = 0;
+    base_str *wanted = base_arena_alloc(arena, sizeof(base_str) * (n + 1u));
     for (uint32_t i = 0; i < n; i++) {
-        uint64_t hash = agg->global ? 0 : agg->groups.hashes[begin + i];
-        records[i] = flow_cache_find(&agg->cache, keys[i], hash);
-        if (records[i] == NULL) missing[nmissing++] = i;
+        base_str key = keys[groups[i]];
+        uint64_t hash = agg->global ? 0 : agg->groups.hashes[groups[i]];
+        records[i] = flow_cache_find(&agg->cache, key, hash);
+        if (records[i] != NULL) continue;
+        wanted[nmissing] = key;
+        missing[nmissing++] = i;
     }
     if (nmissing == 0) return BASE_OK;
-    base_str *wanted = base_arena_alloc(arena, sizeof(base_str) * nmissing);
     base_str *values = base_arena_array(arena, base_str, nmissing);
-    for (uint32_t i = 0; i < nmissing; i++) wanted[i] = keys[missing[i]];
-    const uint32_t *order = flow_keys_sort(arena, nmissing, wanted);
-    base_str *in_order = base_arena_alloc(arena, sizeof(base_str) * nmissing);
-    for (uint32_t i = 0; i < nmissing; i++) in_order[i] = wanted[order[i]];
-    base_rc rc = state_get_batch(ctx->txn, agg->table, nmissing, in_order, values, err);
+    base_rc rc = state_get_batch(ctx->txn, agg->table, nmissing, wanted, values, err);
     for (uint32_t i = 0; i < nmissing && rc == BASE_OK; i++) {
-        uint32_t g = missing[order[i]];
-        uint64_t hash = agg->global ? 0 : agg->groups.hashes[begin + g];
-        records[g] = flow_cache_add(&agg->cache, keys[g], hash);
+        uint32_t at = missing[i];
+        uint64_t hash = agg->global ? 0 : agg->groups.hashes[groups[at]];
+        records[at] = flow_cache_add(&agg->cache, wanted[i], hash);
         if (values[i].p != NULL) {
-            rc = flow_record_decode(&agg->cache, records[g], values[i], err);
+            rc = flow_record_decode(&agg->cache, records[at], values[i], err);
         }
     }
     return rc;
@@ -402,15 +402,16 @@ static void merge_record(agg_op *agg, flow_record *record, const char *partial) 
     flow_cache_mark(&agg->cache, record);
 }
 
-static base_rc recheck_extremes(agg_op *agg, flow_ctx *ctx, const base_str *keys, uint32_t begin,
-                                uint32_t n, flow_record **records, base_error *err) {
+static base_rc recheck_extremes(agg_op *agg, flow_ctx *ctx, const base_str *keys,
+                                const uint32_t *groups, uint32_t n, flow_record **records,
+                                base_error *err) {
     base_rc rc = BASE_OK;
     for (uint32_t s = 0; s < agg->nspecs && rc == BASE_OK; s++) {
         const acc_spec *spec = &agg->specs[s];
         if (!spec->values || spec->kind != ACC_EXTREME) continue;
         state_cursor *cursor = NULL;
         for (uint32_t i = 0; i < n && rc == BASE_OK; i++) {
-            if (!agg->sets[s].recheck[begin + i]) continue;
+            if (!agg->sets[s].recheck[groups[i]]) continue;
             if (cursor == NULL) rc = state_cursor_open(ctx->txn, agg->values, &cursor, err);
             if (rc != BASE_OK) break;
             char *block = flow_record_block(records[i]);
@@ -418,7 +419,7 @@ static base_rc recheck_extremes(agg_op *agg, flow_ctx *ctx, const base_str *keys
             if (spec->string && acc_has(spec, block)) before = *acc_string(spec, block);
             // The record's own string is let go first, whatever comes of the read.
             acc_set_extreme(spec, block, NULL, 0);
-            rc = read_extreme(agg, ctx, s, keys[i], cursor, records[i], err);
+            rc = read_extreme(agg, ctx, s, keys[groups[i]], cursor, records[i], err);
             if (spec->string) flow_cache_own_string(&agg->cache, spec, records[i], before);
         }
         if (cursor != NULL) state_cursor_close(cursor);
@@ -517,16 +518,18 @@ static void keep_old_strings(agg_op *agg, base_arena *arena, col_vec *results, c
     }
 }
 
-// Groups [begin, begin + m) with a store behind.
+// m groups with a store behind, whose keys are in order.
 static base_rc flush_chunk(agg_op *agg, flow_ctx *ctx, flow_out *out, const base_str *keys,
-                           uint32_t begin, uint32_t m, base_error *err) {
+                           const uint32_t *groups, uint32_t m, base_error *err) {
     base_arena *arena = ctx->arena;
     flow_record **records = base_arena_array(arena, flow_record *, m);
     char **blocks = base_arena_array(arena, char *, m);
-    col_batch *key_rows = agg->global ? base_arena_new(arena, col_batch)
-                                      : flow_groups_batch(&agg->groups, arena, begin, m);
-    key_rows->nrows = m;
-    base_rc rc = load_records(agg, ctx, keys + begin, begin, m, records, err);
+    const col_batch *key_rows = &(col_batch){.nrows = m};
+    if (!agg->global) {
+        const col_batch *all = flow_groups_batch(&agg->groups, arena, 0, agg->groups.n);
+        key_rows = col_batch_gather(arena, all, groups, m);
+    }
+    base_rc rc = load_records(agg, ctx, keys, groups, m, records, err);
     if (rc != BASE_OK) return rc;
     col_vec *results = make_results(agg, arena, 2 * m);
     uint8_t *shown = base_arena_array(arena, uint8_t, 2 * m);
@@ -538,9 +541,9 @@ static base_rc flush_chunk(agg_op *agg, flow_ctx *ctx, flow_out *out, const base
     if (rc != BASE_OK) return rc;
     keep_old_strings(agg, arena, results, shown, m);
     for (uint32_t i = 0; i < m; i++) {
-        merge_record(agg, records[i], agg->partials + agg->stride * (begin + i));
+        merge_record(agg, records[i], agg->partials + agg->stride * groups[i]);
     }
-    rc = recheck_extremes(agg, ctx, keys + begin, begin, m, records, err);
+    rc = recheck_extremes(agg, ctx, keys, groups, m, records, err);
     if (rc != BASE_OK) return rc;
     for (uint32_t i = 0; i < m; i++) {
         shown[m + i] = agg->global || *acc_weight(blocks[i]) > 0;
@@ -570,10 +573,12 @@ static base_rc flush_store(agg_op *agg, flow_ctx *ctx, flow_out *out, uint32_t n
         agg->sets[s].recheck = base_arena_array(arena, uint8_t, n);
         rc = merge_values(agg, ctx, s, keys, err);
     }
+    // One sort serves the reads, the order of what is given downstream, and the writes of save.
+    const uint32_t *order = flow_keys_sort(arena, n, keys);
     for (uint32_t begin = 0; begin < n && rc == BASE_OK; begin += CHUNK_GROUPS) {
         uint32_t m = n - begin < CHUNK_GROUPS ? n - begin : CHUNK_GROUPS;
         rc = flow_poll(agg->op.graph, ctx, err);
-        if (rc == BASE_OK) rc = flush_chunk(agg, ctx, out, keys, begin, m, err);
+        if (rc == BASE_OK) rc = flush_chunk(agg, ctx, out, keys, order + begin, m, err);
     }
     return rc;
 }

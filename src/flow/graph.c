@@ -19,6 +19,7 @@ typedef struct flow_view {
     flow_pile pile;          // of the step
     const col_batch *output; // once asked for
     bool output_made;
+    bool distinct; // no two rows of a step's output are equal, nor does one undo another
 } flow_view;
 
 // ------------------------------------------------------------------------------------ life
@@ -339,6 +340,21 @@ static base_rc build(flow_graph *graph, uint32_t view_id, const plan_node *node,
     return BASE_OK;
 }
 
+// An aggregate gives at most two rows a group and step, which differ; what keeps all of its columns
+// keeps them apart.
+static bool gives_distinct_rows(const plan_node *node) {
+    if (node->kind == PLAN_NODE_AGGREGATE) return true;
+    if (node->kind != PLAN_NODE_PROJECT || !gives_distinct_rows(node->inputs[0])) return false;
+    for (uint32_t i = 0; i < node->inputs[0]->ncolumns; i++) {
+        bool kept = false;
+        for (uint32_t c = 0; c < node->ncolumns && !kept; c++) {
+            kept = node->exprs[c]->kind == PLAN_EXPR_COLUMN && node->exprs[c]->index == i;
+        }
+        if (!kept) return false;
+    }
+    return true;
+}
+
 base_rc flow_graph_add(flow_graph *graph, const plan_object *view, const plan_node *plan,
                        base_error *err) {
     uint32_t id = view == NULL ? 0 : view->id;
@@ -356,8 +372,12 @@ base_rc flow_graph_add(flow_graph *graph, const plan_object *view, const plan_no
     collector->view = graph->nviews;
     add_op(graph, &collector->op);
     connect(root, &collector->op, 0);
-    graph->views[graph->nviews++] = (flow_view){
-        .id = id, .object = view, .plan = plan, .root = root, .collector = &collector->op};
+    graph->views[graph->nviews++] = (flow_view){.id = id,
+                                                .object = view,
+                                                .plan = plan,
+                                                .root = root,
+                                                .collector = &collector->op,
+                                                .distinct = gives_distinct_rows(plan)};
     return BASE_OK;
 }
 
@@ -474,7 +494,7 @@ const col_batch *flow_graph_output(flow_graph *graph, uint32_t view_id) {
     base_arena *arena = graph->ctx->arena;
     const col_batch *batch = flow_pile_concat(&view->pile, arena, view->plan);
     // An ad-hoc result may be in an order that its columns do not show, and nothing in it cancels.
-    bool as_is = graph->store == NULL && !retracts(batch);
+    bool as_is = view->distinct || (graph->store == NULL && !retracts(batch));
     if (!as_is) batch = col_consolidate(arena, batch);
     view->output = batch->nrows == 0 ? NULL : batch;
     view->output_made = true;
