@@ -82,6 +82,7 @@ typedef struct bench_histogram {
     uint64_t n, max;
 } bench_histogram;
 void bench_histogram_add(bench_histogram *h, uint64_t us, uint64_t n);
+void bench_histogram_merge(bench_histogram *h, const bench_histogram *more);
 uint64_t bench_histogram_at(const bench_histogram *h, double share); // upper end of the bucket
 
 int bench_latency(const bench_options *options); // bench_latency.c
