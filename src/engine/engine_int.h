@@ -125,6 +125,13 @@ typedef struct engine_cursor {
     uint64_t records, late, faults, duplicates;
 } engine_cursor;
 
+// How far a flow has read one of its inputs, for others to see (FLUSH). next: as in engine_cursor,
+// but a step of an upstream view that had nothing for the flow counts as taken over.
+typedef struct engine_position {
+    uint32_t object_id, partition;
+    uint64_t next;
+} engine_position;
+
 // A record that a source knew already, and its original.
 typedef struct engine_duplicate {
     uint32_t object_id, partition, original_partition, zero;
@@ -214,11 +221,15 @@ struct engine_flow {
     bool force; // step now whatever the refresh
     bool stop;
     bool running;             // its thread lives
-    uint64_t passes;          // steps begun and ended, also those that found nothing
+    bool in_pass;             // steps are being taken, or looked for
     int64_t pending_since_us; // processing time of the oldest unread record; 0: caught up
     int64_t next_due_us;      // monotonic
     base_error error;         // of the last step; code BASE_OK: none
     uint64_t failures;
+    bool published; // what follows is of the views and inputs that the flow has now
+    uint32_t npositions, positions_cap;
+    engine_position *positions; // how far it has read, as committed; partitions in order
+    uint64_t positions_step;    // the step that had read so far
     plat_thread thread;
     // Published after commit, read without locks.
     atomic_uint_fast64_t committed_step;
@@ -272,6 +283,10 @@ BASE_MUST_USE base_rc engine_cursor_read(state_txn *txn, state_table t_cursor, u
                                          base_error *err);
 void engine_inputs_watermarks(engine_flow *flow); // each input's, and each view's
 void engine_inputs_release(engine_flow *flow);
+// After a step, or when there was nothing to step for: says how far the flow is. Unpublish: it has
+// something to do first, whatever it has read. Both take flows_lock.
+void engine_inputs_publish(engine_flow *flow);
+void engine_inputs_unpublish(engine_flow *flow);
 
 // view.c
 BASE_MUST_USE base_rc engine_view_open(engine_flow *flow, engine_view *view, base_error *err);
@@ -350,7 +365,7 @@ struct engine {
     engine_stream *retired;    // handles of dropped streams
 
     plat_mutex flows_lock;
-    plat_cond flow_passed; // a flow has ended a pass
+    plat_cond flow_passed; // a flow has ended a step or a pass
     engine_flow *flows[ENGINE_FLOWS_MAX];
     uint32_t nflows;
     bool closing;
