@@ -319,6 +319,19 @@ typedef struct engine_view_snapshot {
 BASE_MUST_USE base_rc engine_view_snapshot_open(engine *e, const plan_object *view,
                                                 engine_view_snapshot *out, base_error *err);
 void engine_view_snapshot_close(engine_view_snapshot *snapshot);
+// The changes of steps after `after` up to `upto` in the view's change log, counted; of the first
+// `most` steps that have any.
+typedef struct engine_change_counts {
+    uint64_t steps, rows, bytes;
+    uint64_t first_step, last_step;
+    int64_t first_us; // processing time of the first step
+} engine_change_counts;
+BASE_MUST_USE base_rc engine_changes_count(const engine_view_snapshot *snapshot, uint64_t after,
+                                           uint64_t upto, uint64_t most, engine_change_counts *out,
+                                           base_error *err);
+// sinkstate.c: whether undelivered changes are kept for the sink; not if a limit has been passed.
+bool engine_sink_is_kept_for(engine *e, const plan_object *sink);
+uint64_t engine_changes_keep_steps(const engine *e); // view.c
 #define ENGINE_VIEW_SYSTEM_COLUMNS 3 // _status text, _revision bigint, _updated_at timestamptz
 
 // ---- threads (runner.c)
@@ -375,7 +388,9 @@ struct engine {
     uint32_t nlisteners, next_listener;
 
     plat_mutex sinks_lock;
-    base_map *sink_reports; // by name
+    base_map *sink_reports;      // by id, as text
+    plat_mutex sink_counts_lock; // before catalog_lock; held while changes are counted
+    base_map *sink_counts;       // by id, as text (sinklag.c)
     plat_thread schedule_thread;
     plat_cond schedule_wake; // with flows_lock
     bool schedule_running;
