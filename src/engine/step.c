@@ -19,10 +19,11 @@
 // --------------------------------------------------------------------
 
 // A row that a view's expression cannot be computed for: noted in the flow's quarantine, once for
-// each time that it comes or goes.
+// each time that it comes. When it is retracted it fails again, but that is no news.
 static void on_row_failed(void *self, uint32_t node_id, const col_batch *batch, uint32_t row,
                           const base_error *failure) {
     engine_flow *flow = self;
+    if (col_weight(batch, row) <= 0) return;
     base_buf value = {0}, text = {0};
     base_buf_printf(&text, "node %u of a view of flow %s", node_id, flow->name);
     log_headers_add(&value, BASE_STR("sqlstate"), base_str_of(failure->sqlstate));
