@@ -200,7 +200,8 @@ struct engine_flow {
     plat_mutex lock;  // a step, or DDL on this flow
     uint64_t step;    // last committed
     int64_t now_us;   // its clock reading
-    bool backlog;     // the last step left something unread
+    bool cut_short;   // the last step stopped at its limit of bytes before the end of a log
+    bool backlog;     // another step is to follow at once
     bool reload;      // facts must be read from the store before the next step
     bool broken;      // graph, inputs and views must be built again before the next step
     uint32_t nwanted; // of these views, ascending by id; ours

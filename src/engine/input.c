@@ -460,6 +460,7 @@ static base_rc gather_partition(engine_flow *flow, engine_input *input, uint32_t
         part->active_us = flow->now_us;
         *budget -= batch.payload_bytes < *budget ? batch.payload_bytes : *budget;
     }
+    if (part->next < log_end(log, p) && *budget == 0) flow->cut_short = true;
     return BASE_OK;
 }
 
@@ -537,6 +538,7 @@ base_rc engine_inputs_gather(engine_flow *flow, uint64_t *rows, base_error *err)
     uint64_t budget =
         flow->engine->config.step_bytes > 0 ? flow->engine->config.step_bytes : ENGINE_STEP_BYTES;
     *rows = 0;
+    flow->cut_short = false;
     for (uint32_t i = 0; i < flow->ninputs; i++) flow->inputs[i].step_rows = 0;
     for (uint32_t i = 0; i < flow->ninputs; i++) {
         engine_input *input = &flow->inputs[i];

@@ -73,7 +73,7 @@ static void *run_flow(void *arg) {
         base_error err = {0};
         base_rc rc;
         bool progressed, stop;
-        do { // all that is there, however many steps it takes
+        do { // all that was there, however many steps it takes
             rc = engine_flow_step(flow, &progressed, &err);
             plat_mutex_lock(&e->flows_lock);
             stop = flow->stop;

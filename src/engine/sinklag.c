@@ -11,6 +11,8 @@
 //   lost         changes that it had not delivered are gone. It delivers no more; DROP and CREATE
 //                begin anew
 //
+// Without threads nobody checks, and nothing ends: `weir run` delivers all it makes.
+//
 // Invariants: lost is what the stores say (the change log begins after the sink's cursor), so that
 // it is as durable as the trim itself; the rest is counted, in memory, and follows from the log and
 // the clock. Counts grow with the log and shrink with acknowledgements; whatever does not fit

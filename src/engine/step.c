@@ -336,7 +336,10 @@ base_rc engine_flow_step(engine_flow *flow, bool *progressed, base_error *err) {
     if (rc == BASE_OK && flow->graph != NULL && flow->nviews > 0 && engine_inputs_ready(flow))
         rc = engine_step_with(flow, gather_inputs, NULL, progressed, err);
     if (rc == BASE_OK) engine_inputs_publish(flow);
-    flow->backlog = rc == BASE_OK && *progressed && engine_inputs_ready(flow);
+    // What came during the step is for the next beat if the flow keeps one; or a flow with a long
+    // interval would step on and on under load.
+    flow->backlog = rc == BASE_OK && *progressed &&
+                    (flow->refresh_us > 0 ? flow->cut_short : engine_inputs_ready(flow));
     plat_mutex_unlock(&flow->lock);
     if (*progressed) engine_notify_commit(flow);
     return rc;

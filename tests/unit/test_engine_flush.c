@@ -10,8 +10,7 @@
 
 #define WRITES_US_MAX (5 * BASE_US_PER_SECOND) // a FLUSH that waits for the writer waits so long
 
-// An engine on disk whose stores are in memory: gate() stands before each commit of the immediate
-// flow.
+// An engine on disk whose stores are in memory: gate() stands before each commit of a flow.
 typedef struct world {
     rig b;
     char dir[32];
@@ -28,7 +27,7 @@ static base_rc before_commit(void *arg, const char *op, base_error *err) {
 static state_memory *memory_for(void *arg, const char *dir) {
     world *w = arg;
     state_memory *memory = rig_memory(&w->b, dir);
-    if (strstr(dir, "@immediate") != NULL) state_memory_set_fault(memory, before_commit, w);
+    if (strstr(dir, "/flow/") != NULL) state_memory_set_fault(memory, before_commit, w);
     return memory;
 }
 
@@ -134,6 +133,29 @@ TEST(ends_while_records_keep_coming) {
     world_stop(&w);
 }
 
+// What comes after a refresh has begun is for the next one, also if FLUSH asked for it.
+TEST(a_refresh_reads_what_was_there_when_it_began) {
+    world w;
+    REQUIRE(world_start(&w, let_writer_go_first));
+    view(&w, "a", "1 hour", "SELECT k, count(*) AS n FROM e GROUP BY k");
+    atomic_store(&w.writing, true);
+    plat_thread thread;
+    plat_thread_start(&thread, "writer", write_on, &w);
+    EXPECT_EQ_STR(ask(&w.b, "FLUSH"), "FLUSH");
+    uint64_t step = steps_of(&w, "a");
+    for (int i = 1; i <= 5; i++) {
+        int before = atomic_load(&w.appended);
+        EXPECT_EQ_STR(ask(&w.b, "FLUSH"), "FLUSH");
+        while (atomic_load(&w.writing) && atomic_load(&w.appended) < before + 20) usleep(100);
+        EXPECT_EQ_INT(steps_of(&w, "a") - step, i);
+        EXPECT(atoi(ask(&w.b, "SELECT n FROM a WHERE k = 0")) >= before);
+    }
+    EXPECT(atomic_load(&w.writing));
+    atomic_store(&w.writing, false);
+    plat_thread_join(thread);
+    world_stop(&w);
+}
+
 // ---- chains
 // ------------------------------------------------------------------------------------------
 
@@ -226,5 +248,7 @@ TEST(says_which_flow_fails) {
     world_stop(&w);
 }
 
-TEST_MAIN(TEST_ENTRY(ends_while_records_keep_coming), TEST_ENTRY(goes_down_chains_of_views),
-          TEST_ENTRY(is_cancelled_and_times_out), TEST_ENTRY(says_which_flow_fails))
+TEST_MAIN(TEST_ENTRY(ends_while_records_keep_coming),
+          TEST_ENTRY(a_refresh_reads_what_was_there_when_it_began),
+          TEST_ENTRY(goes_down_chains_of_views), TEST_ENTRY(is_cancelled_and_times_out),
+          TEST_ENTRY(says_which_flow_fails))
