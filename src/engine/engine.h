@@ -165,8 +165,9 @@ BASE_MUST_USE base_rc engine_quarantine(engine *e, base_str stream, base_str raw
 // Without threads: steps every flow that has something to do, once; *progressed if any did. force:
 // also flows whose refresh is not due.
 BASE_MUST_USE base_rc engine_tick(engine *e, bool force, bool *progressed, base_error *err);
-// Waits until all that was acknowledged before the call is visible in every view. Without threads
-// it steps. timeout_us 0: no limit. A failed flow is an error that names it.
+// Waits until all that was acknowledged before the call is visible in every view; not for what
+// comes meanwhile. Without threads it steps. timeout_us 0: no limit. A failed flow that has not got
+// so far is an error that names it.
 BASE_MUST_USE base_rc engine_flush(engine *e, int64_t timeout_us, volatile bool *cancel,
                                    base_error *err);
 // End of input: moves every stream's watermark to the end of its event time, so that all windows

@@ -131,6 +131,7 @@ static void close_graph(engine_flow *flow) {
 void engine_flow_close(engine_flow *flow) {
     close_graph(flow);
     free(flow->wanted);
+    free(flow->positions);
     if (flow->store != NULL) state_store_close(flow->store);
     base_arena_deinit(&flow->graph_arena);
     base_arena_deinit(&flow->step_arena);

@@ -92,6 +92,7 @@ base_rc engine_inputs_build(engine_flow *flow, base_error *err) {
 }
 
 void engine_inputs_close(engine_flow *flow) {
+    engine_inputs_unpublish(flow);
     for (uint32_t i = 0; i < flow->ninputs; i++) {
         engine_input *input = &flow->inputs[i];
         for (uint32_t p = 0; input->partitions != NULL && p < input->npartitions; p++)
@@ -192,6 +193,39 @@ void engine_inputs_release(engine_flow *flow) {
         for (uint32_t p = 0; p < flow->inputs[i].npartitions; p++)
             if (flow->inputs[i].partitions[p].reader != NULL)
                 log_reader_release(flow->inputs[i].partitions[p].reader);
+}
+
+// ---- how far the flow is
+// -----------------------------------------------------------------------------
+
+void engine_inputs_publish(engine_flow *flow) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < flow->ninputs; i++) n += flow->inputs[i].npartitions;
+    plat_mutex_lock(&flow->engine->flows_lock);
+    if (n > flow->positions_cap) {
+        flow->positions = realloc(flow->positions, n * sizeof *flow->positions);
+        must(flow->positions != NULL);
+        flow->positions_cap = n;
+    }
+    flow->npositions = 0;
+    for (uint32_t i = 0; i < flow->ninputs; i++) {
+        const engine_input *input = &flow->inputs[i];
+        uint64_t taken = input->upstream_step > input->upstream_seen ? input->upstream_step
+                                                                     : input->upstream_seen;
+        for (uint32_t p = 0; p < input->npartitions; p++)
+            flow->positions[flow->npositions++] = (engine_position){
+                input->object->id, p, input->upstream != NULL ? taken : input->partitions[p].next};
+    }
+    flow->positions_step = flow->step;
+    flow->published = true;
+    plat_cond_broadcast(&flow->engine->flow_passed);
+    plat_mutex_unlock(&flow->engine->flows_lock);
+}
+
+void engine_inputs_unpublish(engine_flow *flow) {
+    plat_mutex_lock(&flow->engine->flows_lock);
+    flow->published = false;
+    plat_mutex_unlock(&flow->engine->flows_lock);
 }
 
 // ---- watermarks
@@ -426,6 +460,7 @@ static base_rc gather_partition(engine_flow *flow, engine_input *input, uint32_t
         part->active_us = flow->now_us;
         *budget -= batch.payload_bytes < *budget ? batch.payload_bytes : *budget;
     }
+    if (part->next < log_end(log, p) && *budget == 0) flow->cut_short = true;
     return BASE_OK;
 }
 
@@ -503,6 +538,7 @@ base_rc engine_inputs_gather(engine_flow *flow, uint64_t *rows, base_error *err)
     uint64_t budget =
         flow->engine->config.step_bytes > 0 ? flow->engine->config.step_bytes : ENGINE_STEP_BYTES;
     *rows = 0;
+    flow->cut_short = false;
     for (uint32_t i = 0; i < flow->ninputs; i++) flow->inputs[i].step_rows = 0;
     for (uint32_t i = 0; i < flow->ninputs; i++) {
         engine_input *input = &flow->inputs[i];

@@ -329,10 +329,11 @@ static base_rc fill_sinks(system_rows *r, base_error *err) {
     for (uint32_t i = 0; i < n; i++) {
         const plan_object *sink = objects[i];
         if (sink->kind != PLAN_OBJECT_SINK) continue;
-        uint64_t step, view_step = 0;
+        uint64_t step;
         engine_sink_status status;
+        engine_sink_lag lag;
         base_rc rc = engine_sink_status_of(r->engine, sink, &step, &status, err);
-        if (rc == BASE_OK) rc = engine_view_step(r->engine, sink->from, &view_step, err);
+        if (rc == BASE_OK) rc = engine_sink_lag_of(r->engine, sink, &lag, err);
         if (rc == BASE_E_NOT_FOUND) continue;
         if (rc != BASE_OK) return rc;
         system_row(r);
@@ -340,8 +341,17 @@ static base_rc fill_sinks(system_rows *r, base_error *err) {
         system_text(r, "name", sink->name);
         system_printf(r, "view", "%s.%s", sink->from->schema, sink->from->name);
         system_text(r, "connector", sink->connector);
-        system_i64(r, "step", (int64_t)step);
-        system_i64(r, "view_step", (int64_t)view_step);
+        system_text(r, "status", engine_sink_state_name(lag.state));
+        system_i64(r, "step", (int64_t)lag.step);
+        system_i64(r, "view_step", (int64_t)lag.view_step);
+        if (lag.state != ENGINE_SINK_LOST) {
+            system_i64(r, "behind_steps", (int64_t)lag.steps);
+            system_i64(r, "behind_rows", (int64_t)lag.rows);
+            system_i64(r, "behind_bytes", (int64_t)lag.bytes);
+            system_us(r, "behind", lag.us);
+        }
+        if (sink->max_keep_us > 0) system_us(r, "max_keep_time", sink->max_keep_us);
+        if (sink->max_keep_bytes > 0) system_i64(r, "max_keep_size", (int64_t)sink->max_keep_bytes);
         system_i64(r, "delivered", (int64_t)status.delivered);
         system_i64(r, "failed", (int64_t)status.failed);
         if (status.last_error[0] != 0) system_copy(r, "last_error", base_str_of(status.last_error));
@@ -730,7 +740,9 @@ const system_def system_weir_defs[] = {
      "lag interval?, duplicates bigint, late bigint, faults bigint, failures bigint, error text?",
      fill_flows, "flows: views of one schema and one refresh"},
     {15006, "weir", "sinks",
-     "schema name, name name, view text, connector text?, step bigint, view_step bigint, "
+     "schema name, name name, view text, connector text?, status text, step bigint, "
+     "view_step bigint, behind_steps bigint?, behind_rows bigint?, behind_bytes bigint?, "
+     "behind interval?, max_keep_time interval?, max_keep_size bigint?, "
      "delivered bigint, failed bigint, last_error text?, last_report timestamptz?",
      fill_sinks, "sinks and how far they have delivered"},
     {15007, "weir", "reconciliations",
