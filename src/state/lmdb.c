@@ -633,6 +633,29 @@ base_rc state_lmdb_count(state_txn *txn, const state_slot *slot, uint64_t *rows,
     return BASE_OK;
 }
 
+#define MARK_KEY BASE_STR("journal")
+
+base_rc state_lmdb_mark_get(state_txn *txn, uint64_t *seq, base_error *err) {
+    state_slot meta = {.id = txn->store->lmdb->meta};
+    state_row row;
+    bool found;
+    *seq = 0;
+    base_rc rc = state_lmdb_get(txn, &meta, MARK_KEY, &row, &found, err);
+    if (rc != BASE_OK || !found) return rc;
+    if (row.value.n != sizeof *seq) {
+        return state_corrupt(err, txn->store->dir, "the mark of its journal has %zu bytes",
+                             row.value.n);
+    }
+    memcpy(seq, row.value.p, sizeof *seq);
+    return BASE_OK;
+}
+
+base_rc state_lmdb_mark_set(state_txn *txn, uint64_t seq, base_error *err) {
+    state_slot meta = {.id = txn->store->lmdb->meta};
+    state_put_row put = {.skey = MARK_KEY, .value = {(const char *)&seq, sizeof seq}};
+    return state_lmdb_put(txn, &meta, &put, false, err);
+}
+
 void state_lmdb_stats(state_store *store, state_stats *stats) {
     MDB_envinfo info;
     mdb_env_info(store->lmdb->env, &info);

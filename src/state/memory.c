@@ -19,6 +19,7 @@ typedef struct table {
 typedef struct version {
     struct version *newer;
     uint64_t txn;
+    uint64_t tag;               // the owner's, given with the commit
     uint64_t holders;           // readers; the newest is also held by the db
     state_tree_garbage garbage; // what this version's commit took out of the one before
     size_t n;
@@ -51,6 +52,7 @@ struct state_memory_txn {
     state_tree_garbage garbage;
     state_tree_edit edit;
     bool changed;
+    uint64_t tag;
     size_t n;
     table *tables;
     uint64_t bytes; // of keys and values over all tables
@@ -194,6 +196,7 @@ base_rc state_mem_begin(state_txn *txn, base_error *err) {
         memcpy(mem->tables, mem->from->tables, mem->n * sizeof(table));
         for (size_t i = 0; i < mem->n; i++) mem->bytes += mem->tables[i].tree.bytes;
         mem->edit = (state_tree_edit){.txn = mem->from->txn + 1, .garbage = &mem->garbage};
+        mem->tag = mem->from->tag;
     }
     txn->mem = mem;
     return BASE_OK;
@@ -230,7 +233,8 @@ base_rc state_mem_commit(state_txn *txn, base_error *err) {
         return rc;
     }
     version *made = state_alloc(sizeof(version) + mem->n * sizeof(table));
-    *made = (version){.txn = mem->edit.txn, .holders = 1, .garbage = mem->garbage, .n = mem->n};
+    *made = (version){
+        .txn = mem->edit.txn, .tag = mem->tag, .holders = 1, .garbage = mem->garbage, .n = mem->n};
     memcpy(made->tables, mem->tables, mem->n * sizeof(table));
     mem->garbage = (state_tree_garbage){0};
     plat_mutex_lock(&db->mutex);
@@ -242,6 +246,28 @@ base_rc state_mem_commit(state_txn *txn, base_error *err) {
     state_memory *memory = txn->store->memory;
     txn_end(txn);
     return state_mem_ask(memory, "committed", err);
+}
+
+uint64_t state_mem_tag(const state_txn *txn) {
+    return txn->mem->from->tag;
+}
+
+void state_mem_tag_set(state_txn *txn, uint64_t tag) {
+    txn->mem->tag = tag;
+    txn->mem->changed = true;
+}
+
+uint64_t state_mem_rows(const state_txn *txn, uint64_t *bytes) {
+    const state_memory_txn *mem = txn->mem;
+    size_t n = txn->writable ? mem->n : mem->from->n;
+    const table *tables = txn->writable ? mem->tables : mem->from->tables;
+    uint64_t rows = 0;
+    *bytes = 0;
+    for (size_t i = 0; i < n; i++) {
+        rows += tables[i].tree.rows;
+        *bytes += tables[i].tree.bytes;
+    }
+    return rows;
 }
 
 static const char *name_intern(state_memory_db *db, const char *name) {
@@ -264,7 +290,7 @@ base_rc state_mem_table_create(state_txn *txn, const char *name, state_slot *slo
         if (mem->tables[i].name == NULL) {
             place = i;
         } else if (strcmp(mem->tables[i].name, name) == 0) {
-            slot->id = (uint32_t)i;
+            slot->place = (uint32_t)i;
             slot->memory_id = mem->tables[i].id;
             return BASE_OK;
         }
@@ -276,7 +302,7 @@ base_rc state_mem_table_create(state_txn *txn, const char *name, state_slot *slo
     if (place == mem->n) mem->n++; // begin left room for one
     mem->tables[place] = (table){.name = name_intern(mem->db, name), .id = ++mem->db->table_ids};
     mem->changed = true;
-    slot->id = (uint32_t)place;
+    slot->place = (uint32_t)place;
     slot->memory_id = mem->tables[place].id;
     return BASE_OK;
 }
@@ -286,8 +312,13 @@ static table *table_of(const state_txn *txn, const state_slot *slot) {
     state_memory_txn *mem = txn->mem;
     size_t n = txn->writable ? mem->n : mem->from->n;
     table *tables = txn->writable ? mem->tables : mem->from->tables;
-    if (slot->id >= n || tables[slot->id].id != slot->memory_id) return NULL;
-    return &tables[slot->id];
+    if (slot->place >= n || tables[slot->place].id != slot->memory_id) return NULL;
+    return &tables[slot->place];
+}
+
+const state_tree *state_mem_tree(const state_txn *txn, const state_slot *slot) {
+    const table *at = table_of(txn, slot);
+    return at == NULL ? NULL : &at->tree;
 }
 
 static base_rc table_of_write(const state_txn *txn, const state_slot *slot, table **out,
@@ -333,6 +364,7 @@ static void row_view(const state_tree_row *from, state_row *row) {
     row->key =
         from->whole_n == 0 ? row->skey : (base_str){from->bytes + from->skey_n, from->whole_n};
     row->value = (base_str){from->bytes + from->skey_n + from->whole_n, from->value_n};
+    row->gone = from->gone;
 }
 
 base_rc state_mem_get(state_txn *txn, const state_slot *slot, base_str skey, state_row *row,
@@ -360,7 +392,7 @@ base_rc state_mem_put(state_txn *txn, const state_slot *slot, const state_put_ro
     }
     state_memory_txn *mem = txn->mem;
     uint64_t bytes = mem->bytes - at->tree.bytes;
-    uint64_t limit = txn->store->map_bytes;
+    uint64_t limit = state_is_twin(txn->store) ? txn->store->map_bytes : 0;
     uint64_t more = put->skey.n + put->whole.n + put->value.n;
     if (limit != 0 && mem->bytes + more > limit) {
         return base_fail(err, BASE_E_FULL, NULL,

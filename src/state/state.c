@@ -15,6 +15,12 @@
 
 #define SLOT_MASK ((1u << STATE_SLOT_BITS) - 1)
 
+// The primitive of the transaction's backend.
+#define BACKEND(txn, name)                                                                         \
+    ((txn)->base != NULL           ? state_layer_##name                                            \
+     : state_is_twin((txn)->store) ? state_mem_##name                                              \
+                                   : state_lmdb_##name)
+
 typedef struct skey_room {
     char bytes[STATE_SKEY_BYTES_MAX];
 } skey_room;
@@ -46,7 +52,7 @@ static base_rc key_check(base_str key, base_error *err) {
 }
 
 static base_rc ask(state_store *store, const char *op, base_error *err) {
-    return store->db == NULL ? BASE_OK : state_mem_ask(store->memory, op, err);
+    return state_is_twin(store) ? state_mem_ask(store->memory, op, err) : BASE_OK;
 }
 
 // --- tables
@@ -62,6 +68,7 @@ base_rc state_store_open(plat *plat, const char *dir, const state_config *config
     must(store->dir != NULL);
     store->map_bytes = config->map_bytes;
     store->no_sync = config->no_sync;
+    store->journal_bytes = config->journal_bytes > 0 ? config->journal_bytes : 16u << 20;
     plat_mutex_init(&store->names);
     plat_mutex_init(&store->ddl);
     base_rc rc;
@@ -73,6 +80,7 @@ base_rc state_store_open(plat *plat, const char *dir, const state_config *config
         rc = state_lmdb_open(store, err);
     }
     if (rc == BASE_OK) rc = names_fill(store, err);
+    if (rc == BASE_OK && !config->in_memory) rc = state_layer_open(store, config->journal, err);
     if (rc != BASE_OK) {
         state_store_close(store);
         return rc;
@@ -84,6 +92,7 @@ base_rc state_store_open(plat *plat, const char *dir, const state_config *config
 void state_store_close(state_store *store) {
     if (store == NULL) return;
     must(atomic_load(&store->open_txns) == 0);
+    if (store->lmdb != NULL && store->db != NULL) state_layer_close(store);
     if (store->lmdb != NULL) state_lmdb_close(store);
     if (store->db != NULL) state_mem_close(store);
     if (store->owns_memory) state_memory_destroy(store->memory);
@@ -141,15 +150,18 @@ static base_rc table_create(state_store *store, const char *name, base_error *er
                          "the state store holds %d tables, which is its limit", STATE_TABLES_MAX);
     }
     state_txn *txn;
-    base_rc rc = state_begin_write(store, &txn, err);
+    base_rc rc = state_begin_write_large(store, &txn, err);
     if (rc != BASE_OK) return rc;
-    rc = store->db != NULL ? state_mem_table_create(txn, name, slot, err)
-                           : state_lmdb_table_create(txn, name, slot, err);
+    rc = state_is_twin(store) ? state_mem_table_create(txn, name, slot, err)
+                              : state_lmdb_table_create(txn, name, slot, err);
     if (rc != BASE_OK) {
         state_abort(txn);
         return rc;
     }
     rc = state_commit(txn, err);
+    if (rc == BASE_OK && store->journal != NULL) {
+        rc = state_layer_table_add(store, slot, name, err);
+    }
     if (rc == BASE_OK) slot_publish(store, slot, name);
     return rc;
 }
@@ -173,11 +185,11 @@ base_rc state_table_open(state_store *store, const char *name, state_table *out,
 
 static base_rc table_drop(state_store *store, state_slot *slot, base_error *err) {
     state_txn *txn;
-    base_rc rc = state_begin_write(store, &txn, err);
+    base_rc rc = state_begin_write_large(store, &txn, err);
     if (rc != BASE_OK) return rc;
     uint32_t generation = atomic_exchange(&slot->generation, 0); // no new use from here on
-    rc = store->db != NULL ? state_mem_table_drop(txn, slot, err)
-                           : state_lmdb_table_drop(txn, slot, err);
+    rc = store->db != NULL ? state_mem_table_drop(txn, slot, err) : BASE_OK;
+    if (rc == BASE_OK && store->lmdb != NULL) rc = state_lmdb_table_drop(txn, slot, err);
     if (rc == BASE_OK) {
         rc = state_commit(txn, err);
     } else {
@@ -220,8 +232,9 @@ static base_rc names_each(state_store *store, list_visit *to, base_error *err) {
     state_txn *txn;
     base_rc rc = state_begin_read(store, &txn, err);
     if (rc != BASE_OK) return rc;
-    rc = store->db != NULL ? state_mem_table_names(txn, list_one, to, err)
-                           : state_lmdb_table_names(txn, list_one, to, err);
+    rc = state_is_twin(store)
+             ? state_mem_table_names(txn, list_one, to, err)
+             : state_lmdb_table_names(txn->base != NULL ? txn->base : txn, list_one, to, err);
     state_abort(txn);
     return rc;
 }
@@ -257,7 +270,7 @@ static base_rc names_fill(state_store *store, base_error *err) {
     base_rc rc = names_each(store, &to, err);
     for (size_t i = 0; i < list.n && rc == BASE_OK; i++) {
         state_slot *slot = &store->slots[i];
-        if (store->db != NULL) {
+        if (state_is_twin(store)) {
             state_txn *txn;
             rc = state_begin_write(store, &txn, err); // finds it; writes nothing
             if (rc != BASE_OK) break;
@@ -291,16 +304,27 @@ static base_rc resolve(const state_txn *txn, state_table table, const state_slot
 
 // --- transactions
 
-static base_rc backend_begin(state_txn *txn, base_error *err) {
-    return txn->store->db != NULL ? state_mem_begin(txn, err) : state_lmdb_begin(txn, err);
+static base_rc backend_begin(state_txn *txn, bool large, base_error *err) {
+    const state_store *store = txn->store;
+    if (state_is_twin(store)) return state_mem_begin(txn, err);
+    if (store->journal == NULL) return state_lmdb_begin(txn, err);
+    return large ? state_layer_begin_direct(txn, err) : state_layer_begin(txn, err);
 }
 
 static void backend_abort(state_txn *txn) {
-    if (txn->store->db != NULL) {
+    if (state_is_twin(txn->store)) {
         state_mem_abort(txn);
+    } else if (txn->mem != NULL) {
+        state_layer_abort(txn);
     } else {
         state_lmdb_abort(txn);
     }
+}
+
+static base_rc backend_commit(state_txn *txn, base_error *err) {
+    if (state_is_twin(txn->store)) return state_mem_commit(txn, err);
+    if (txn->base != NULL) return state_layer_commit(txn, err);
+    return txn->mem != NULL ? state_layer_commit_direct(txn, err) : state_lmdb_commit(txn, err);
 }
 
 // A snapshot between two table openings: all handles up to handle_seq are in it, and those that
@@ -308,13 +332,14 @@ static void backend_abort(state_txn *txn) {
 static base_rc begin_snapshot(state_txn *txn, base_error *err) {
     for (;;) {
         txn->handle_seq = atomic_load(&txn->store->handle_seq);
-        base_rc rc = backend_begin(txn, err);
+        base_rc rc = backend_begin(txn, false, err);
         if (rc != BASE_OK || txn->handle_seq == atomic_load(&txn->store->handle_seq)) return rc;
         backend_abort(txn);
     }
 }
 
-static base_rc txn_begin(state_store *store, bool writable, state_txn **out, base_error *err) {
+static base_rc txn_begin(state_store *store, bool writable, bool large, state_txn **out,
+                         base_error *err) {
     state_txn *txn = calloc(1, sizeof *txn);
     must(txn != NULL);
     txn->store = store;
@@ -323,7 +348,7 @@ static base_rc txn_begin(state_store *store, bool writable, state_txn **out, bas
     if (writable) {
         // Waiting for oneself never ends.
         must(!atomic_load(&store->writing) || atomic_load(&store->writer) != plat_thread_self());
-        rc = backend_begin(txn, err);
+        rc = backend_begin(txn, large, err);
     } else {
         rc = begin_snapshot(txn, err);
     }
@@ -343,12 +368,17 @@ static base_rc txn_begin(state_store *store, bool writable, state_txn **out, bas
 
 base_rc state_begin_write(state_store *store, state_txn **out, base_error *err) {
     base_rc rc = ask(store, "begin", err);
-    return rc != BASE_OK ? rc : txn_begin(store, true, out, err);
+    return rc != BASE_OK ? rc : txn_begin(store, true, false, out, err);
+}
+
+base_rc state_begin_write_large(state_store *store, state_txn **out, base_error *err) {
+    base_rc rc = ask(store, "begin", err);
+    return rc != BASE_OK ? rc : txn_begin(store, true, true, out, err);
 }
 
 base_rc state_begin_read(state_store *store, state_txn **out, base_error *err) {
     base_rc rc = ask(store, "begin", err);
-    return rc != BASE_OK ? rc : txn_begin(store, false, out, err);
+    return rc != BASE_OK ? rc : txn_begin(store, false, false, out, err);
 }
 
 static void txn_close_cursors(state_txn *txn) {
@@ -382,7 +412,7 @@ base_rc state_commit(state_txn *txn, base_error *err) {
     }
     txn_close_cursors(txn);
     atomic_store(&store->writing, false);
-    base_rc rc = store->db != NULL ? state_mem_commit(txn, err) : state_lmdb_commit(txn, err);
+    base_rc rc = backend_commit(txn, err);
     free(txn);
     if (store->lmdb != NULL && (rc == BASE_OK || rc == BASE_E_FULL)) {
         state_lmdb_made_room(store, rc == BASE_E_FULL);
@@ -417,6 +447,13 @@ static void cursors_detach(state_txn *txn) {
 
 // --- single rows
 
+static base_rc row_get(state_txn *txn, const state_slot *slot, base_str skey, state_row *row,
+                       bool *found, base_error *err) {
+    if (txn->base != NULL) return state_layer_get(txn, slot, skey, row, found, err);
+    return state_is_twin(txn->store) ? state_mem_get(txn, slot, skey, row, found, err)
+                                     : state_lmdb_get(txn, slot, skey, row, found, err);
+}
+
 // Two keys with one prefix and one 128-bit hash: never by chance.
 static base_rc collision(base_error *err) {
     return base_fail(err, BASE_E_LIMIT, NULL, "two long state keys have the same hash");
@@ -433,8 +470,7 @@ base_rc state_get(state_txn *txn, state_table table, base_str key, base_str *val
     skey_room room;
     state_row row;
     base_str skey = skey_of(key, &room);
-    rc = txn->store->db != NULL ? state_mem_get(txn, slot, skey, &row, found, err)
-                                : state_lmdb_get(txn, slot, skey, &row, found, err);
+    rc = row_get(txn, slot, skey, &row, found, err);
     if (rc != BASE_OK || !*found) return rc;
     if (key_is_long(key) && !base_str_eq(row.key, key)) {
         *found = false;
@@ -472,8 +508,7 @@ static base_rc long_key_check(state_txn *txn, const state_slot *slot, base_str k
                               base_error *err) {
     state_row row;
     bool found;
-    base_rc rc = txn->store->db != NULL ? state_mem_get(txn, slot, skey, &row, &found, err)
-                                        : state_lmdb_get(txn, slot, skey, &row, &found, err);
+    base_rc rc = row_get(txn, slot, skey, &row, &found, err);
     if (rc != BASE_OK || !found || base_str_eq(row.key, key)) return rc;
     return collision(err);
 }
@@ -494,8 +529,7 @@ static base_rc put_row(state_txn *txn, state_table table, base_str key, base_str
         if (rc != BASE_OK) return rc;
     }
     base_error why;
-    rc = txn->store->db != NULL ? state_mem_put(txn, slot, &put, append, &why)
-                                : state_lmdb_put(txn, slot, &put, append, &why);
+    rc = BACKEND(txn, put)(txn, slot, &put, append, &why);
     if (rc == BASE_OK) return BASE_OK;
     if (rc == BASE_E_EXISTS) { // an append that is out of order: nothing was written
         if (err != NULL) *err = why;
@@ -529,8 +563,7 @@ base_rc state_delete(state_txn *txn, state_table table, base_str key, bool *foun
         if (rc != BASE_OK) return rc;
     }
     base_error why;
-    rc = txn->store->db != NULL ? state_mem_delete(txn, slot, skey, found, &why)
-                                : state_lmdb_delete(txn, slot, skey, found, &why);
+    rc = BACKEND(txn, delete)(txn, slot, skey, found, &why);
     return rc == BASE_OK ? BASE_OK : write_failed(txn, rc, &why, err);
 }
 
@@ -539,8 +572,13 @@ base_rc state_clear(state_txn *txn, state_table table, base_error *err) {
     base_rc rc = write_begin(txn, table, "clear", &slot, err);
     if (rc != BASE_OK) return rc;
     base_error why;
-    rc = txn->store->db != NULL ? state_mem_clear(txn, slot, &why)
-                                : state_lmdb_clear(txn, slot, &why);
+    uint64_t deleted = 0;
+    if (txn->base != NULL) {
+        rc = state_layer_delete_range(txn, slot, (base_str){0}, (base_str){0}, &deleted, &why);
+    } else {
+        rc = state_is_twin(txn->store) ? state_mem_clear(txn, slot, &why)
+                                       : state_lmdb_clear(txn, slot, &why);
+    }
     return rc == BASE_OK ? BASE_OK : write_failed(txn, rc, &why, err);
 }
 
@@ -556,8 +594,7 @@ base_rc state_delete_range(state_txn *txn, state_table table, base_str from, bas
     from = skey_copy(from, &from_room); // they may be borrowed from rows that are to go
     to = skey_copy(to, &to_room);
     base_error why;
-    rc = txn->store->db != NULL ? state_mem_delete_range(txn, slot, from, to, deleted, &why)
-                                : state_lmdb_delete_range(txn, slot, from, to, deleted, &why);
+    rc = BACKEND(txn, delete_range)(txn, slot, from, to, deleted, &why);
     return rc == BASE_OK ? BASE_OK : write_failed(txn, rc, &why, err);
 }
 
@@ -569,12 +606,17 @@ static void cursor_init(state_cursor *cursor, state_txn *txn, const state_slot *
     cursor->place = STATE_PLACE_NONE;
     cursor->mdb = NULL;
     cursor->mem = NULL;
+    cursor->layer = NULL;
+}
+
+// LMDB alone reads and writes a batch through one cursor.
+static bool has_lmdb_cursor(const state_txn *txn) {
+    return !state_is_twin(txn->store) && txn->base == NULL;
 }
 
 static base_rc get_batch(state_cursor *cursor, size_t n, const base_str *keys, base_str *values,
                          base_error *err) {
     state_txn *txn = cursor->txn;
-    bool in_memory = txn->store->db != NULL;
     for (size_t i = 0; i < n; i++) {
         check(i == 0 || base_str_cmp(keys[i - 1], keys[i]) <= 0);
         base_rc rc = key_check(keys[i], err);
@@ -584,8 +626,8 @@ static base_rc get_batch(state_cursor *cursor, size_t n, const base_str *keys, b
         state_row row;
         bool found;
         base_str skey = skey_of(keys[i], &room);
-        rc = in_memory ? state_mem_get(txn, cursor->slot, skey, &row, &found, err)
-                       : state_lmdb_cursor_get(cursor, skey, &row, &found, err);
+        rc = cursor->mdb != NULL ? state_lmdb_cursor_get(cursor, skey, &row, &found, err)
+                                 : row_get(txn, cursor->slot, skey, &row, &found, err);
         if (rc != BASE_OK) return rc;
         if (found && key_is_long(keys[i])) found = base_str_eq(row.key, keys[i]);
         values[i] = found ? row.value : (base_str){0};
@@ -605,7 +647,7 @@ base_rc state_get_batch(state_txn *txn, state_table table, size_t n, const base_
         return BASE_OK;
     }
     cursor_init(&cursor, txn, slot);
-    if (txn->store->lmdb != NULL) {
+    if (has_lmdb_cursor(txn)) {
         rc = state_lmdb_cursor_open(&cursor, err);
         if (rc != BASE_OK) return rc;
     }
@@ -616,7 +658,6 @@ base_rc state_get_batch(state_txn *txn, state_table table, size_t n, const base_
 
 static base_rc put_one(state_cursor *cursor, base_str key, base_str value, base_error *why) {
     state_txn *txn = cursor->txn;
-    bool in_memory = txn->store->db != NULL;
     base_rc rc = key_check(key, why);
     if (rc == BASE_OK) rc = value_check(value, why);
     if (rc == BASE_OK) rc = ask(txn->store, value.p == NULL ? "delete" : "put", why);
@@ -631,11 +672,11 @@ static base_rc put_one(state_cursor *cursor, base_str key, base_str value, base_
     }
     if (value.p == NULL) {
         bool found;
-        return in_memory ? state_mem_delete(txn, cursor->slot, put.skey, &found, why)
-                         : state_lmdb_cursor_delete(cursor, put.skey, why);
+        return cursor->mdb != NULL ? state_lmdb_cursor_delete(cursor, put.skey, why)
+                                   : BACKEND(txn, delete)(txn, cursor->slot, put.skey, &found, why);
     }
-    return in_memory ? state_mem_put(txn, cursor->slot, &put, false, why)
-                     : state_lmdb_cursor_put(cursor, &put, why);
+    return cursor->mdb != NULL ? state_lmdb_cursor_put(cursor, &put, why)
+                               : BACKEND(txn, put)(txn, cursor->slot, &put, false, why);
 }
 
 base_rc state_put_batch(state_txn *txn, state_table table, size_t n, const base_str *keys,
@@ -653,7 +694,7 @@ base_rc state_put_batch(state_txn *txn, state_table table, size_t n, const base_
     state_cursor cursor;
     cursor_init(&cursor, txn, slot);
     base_error why;
-    if (txn->store->lmdb != NULL) {
+    if (has_lmdb_cursor(txn)) {
         rc = state_lmdb_cursor_open(&cursor, &why);
         if (rc != BASE_OK) return write_failed(txn, rc, &why, err);
     }
@@ -676,8 +717,7 @@ base_rc state_cursor_open(state_txn *txn, state_table table, state_cursor **out,
     state_cursor *cursor = state_alloc(sizeof *cursor);
     cursor_init(cursor, txn, slot);
     if (slot != NULL) {
-        rc = txn->store->db != NULL ? state_mem_cursor_open(cursor, err)
-                                    : state_lmdb_cursor_open(cursor, err);
+        rc = BACKEND(txn, cursor_open)(cursor, err);
         if (rc != BASE_OK) {
             free(cursor);
             return rc;
@@ -699,6 +739,7 @@ void state_cursor_close(state_cursor *cursor) {
     } else {
         cursor->txn->cursors = cursor->next;
     }
+    if (cursor->layer != NULL) state_layer_cursor_close(cursor);
     if (cursor->mem != NULL) state_mem_cursor_close(cursor);
     if (cursor->mdb != NULL) state_lmdb_cursor_close(cursor);
     free(cursor);
@@ -706,8 +747,7 @@ void state_cursor_close(state_cursor *cursor) {
 
 static base_rc cursor_move(state_cursor *cursor, state_move move, base_str skey, state_row *row,
                            bool *found, base_error *err) {
-    if (cursor->mem != NULL) return state_mem_cursor_move(cursor, move, skey, row, found, err);
-    return state_lmdb_cursor_move(cursor, move, skey, row, found, err);
+    return BACKEND(cursor->txn, cursor_move)(cursor, move, skey, row, found, err);
 }
 
 // Hands a move's result to the caller and notes the place.
@@ -816,13 +856,12 @@ base_rc state_table_count(state_txn *txn, state_table table, uint64_t *rows, bas
     base_rc rc = ask(txn->store, "count", err);
     if (rc == BASE_OK) rc = resolve(txn, table, &slot, err);
     if (rc != BASE_OK || slot == NULL) return rc;
-    return txn->store->db != NULL ? state_mem_count(txn, slot, rows, err)
-                                  : state_lmdb_count(txn, slot, rows, err);
+    return BACKEND(txn, count)(txn, slot, rows, err);
 }
 
 void state_store_stats(state_store *store, state_stats *stats) {
     *stats = (state_stats){.commits = atomic_load(&store->commits)};
-    if (store->db != NULL) {
+    if (state_is_twin(store)) {
         state_mem_stats(store, stats);
     } else {
         state_lmdb_stats(store, stats);

@@ -36,6 +36,8 @@ typedef struct state_config {
     state_memory *memory; // with in_memory: where committed data lives across close; NULL: private
     uint64_t map_bytes; // limit of size; 0: 256 GiB, halved until the system grants it (twin: none)
     bool no_sync;       // commits are atomic but not durable (bench and scratch only)
+    bool journal; // small commits go to a journal, a sequential write, and to LMDB many at a time
+    uint64_t journal_bytes; // of the journal when its commits go to LMDB; 0: 16 MiB
 } state_config;
 
 BASE_MUST_USE base_rc state_store_open(plat *plat, const char *dir, const state_config *config,
@@ -55,6 +57,8 @@ BASE_MUST_USE base_rc state_table_list(state_store *store,
                                        base_error *err);
 
 BASE_MUST_USE base_rc state_begin_write(state_store *store, state_txn **out, base_error *err);
+// For a transaction that writes much: straight to LMDB, whatever the store does with small ones.
+BASE_MUST_USE base_rc state_begin_write_large(state_store *store, state_txn **out, base_error *err);
 BASE_MUST_USE base_rc state_begin_read(state_store *store, state_txn **out, base_error *err);
 // Ends the transaction whatever it returns. BASE_E_FULL: disk or map full, nothing was committed.
 BASE_MUST_USE base_rc state_commit(state_txn *txn, base_error *err);

@@ -33,13 +33,15 @@ typedef struct state_row {
     base_str skey;  // as stored
     base_str key;   // as the caller knows it
     base_str value; // p is never NULL
+    bool gone;      // of a layer: a mark that there is no such row
 } state_row;
 
 typedef struct state_slot {
     _Atomic uint32_t generation; // the handle's; 0: not in use
     char *name;
-    uint64_t seq; // transactions that began at an earlier handle_seq do not have this table
-    uint32_t id;  // LMDB: MDB_dbi; twin: place in the version's tables
+    uint64_t seq;   // transactions that began at an earlier handle_seq do not have this table
+    uint32_t id;    // LMDB: MDB_dbi
+    uint32_t place; // twin, layer: in the version's tables
     uint64_t memory_id;
 } state_slot;
 
@@ -47,15 +49,19 @@ typedef struct state_lmdb state_lmdb;           // lmdb.c
 typedef struct state_memory_db state_memory_db; // memory.c: one directory of a state_memory
 typedef struct state_memory_txn state_memory_txn;
 typedef struct state_memory_cursor state_memory_cursor;
+typedef struct state_layer_cursor state_layer_cursor;
+typedef struct state_journal state_journal; // journal.c
 
 struct state_store {
     plat *plat;
     char *dir;
-    state_lmdb *lmdb; // exactly one of lmdb and db is set
-    state_memory_db *db;
+    state_lmdb *lmdb;       // NULL: the twin
+    state_memory_db *db;    // the twin, or the layer over LMDB; NULL: LMDB alone
+    state_journal *journal; // of the layer
     state_memory *memory;
     bool owns_memory;
     uint64_t map_bytes;
+    uint64_t journal_bytes;
     bool no_sync;
 
     plat_mutex names; // guards the filling of slots; never held while waiting for the writer
@@ -79,6 +85,9 @@ struct state_txn {
     MDB_txn *mdb;
     uint64_t extent_bytes; // LMDB: the mapped bytes that this transaction may point into
     state_memory_txn *mem;
+    state_txn *base;    // through the layer: the snapshot of LMDB below it; else NULL
+    base_buf redo;      // what a write through the layer did (journal.c)
+    uint32_t redo_slot; // of its last operation, + 1
 };
 
 typedef enum state_place {
@@ -99,6 +108,7 @@ struct state_cursor {
     size_t saved_n;
     MDB_cursor *mdb;
     state_memory_cursor *mem;
+    state_layer_cursor *layer;
 };
 
 typedef enum state_move {
@@ -114,6 +124,7 @@ typedef struct state_put_row {
     base_str skey;
     base_str whole;
     base_str value;
+    bool gone; // in a layer: mark the row as not there
 } state_put_row;
 
 // --- lmdb.c
@@ -151,6 +162,9 @@ base_rc state_lmdb_cursor_get(state_cursor *cursor, base_str skey, state_row *ro
 base_rc state_lmdb_cursor_put(state_cursor *cursor, const state_put_row *put, base_error *err);
 base_rc state_lmdb_cursor_delete(state_cursor *cursor, base_str skey, base_error *err);
 base_rc state_lmdb_count(state_txn *txn, const state_slot *slot, uint64_t *rows, base_error *err);
+// The number of the last commit of the layer above that is in here; 0: none.
+base_rc state_lmdb_mark_get(state_txn *txn, uint64_t *seq, base_error *err);
+base_rc state_lmdb_mark_set(state_txn *txn, uint64_t seq, base_error *err);
 void state_lmdb_stats(state_store *store, state_stats *stats);
 base_rc state_lmdb_verify(state_store *store, base_error *err);
 // Takes a stored value apart and tests its checksum; false: damaged.
@@ -201,6 +215,56 @@ base_rc state_mem_cursor_move(state_cursor *cursor, state_move move, base_str sk
 base_rc state_mem_count(state_txn *txn, const state_slot *slot, uint64_t *rows, base_error *err);
 void state_mem_stats(state_store *store, state_stats *stats);
 base_rc state_mem_verify(state_txn *txn, base_error *err);
+
+// The owner's number of the version that the transaction began with, and of the one that it makes
+// (which it makes then even if nothing changed).
+uint64_t state_mem_tag(const state_txn *txn);
+void state_mem_tag_set(state_txn *txn, uint64_t tag);
+uint64_t state_mem_rows(const state_txn *txn, uint64_t *bytes); // of all tables
+// A table as the transaction has it; NULL: it does not have it.
+const struct state_tree *state_mem_tree(const state_txn *txn, const state_slot *slot);
+
+// --- layer.c
+static inline bool state_is_twin(const state_store *store) {
+    return store->lmdb == NULL;
+}
+// After LMDB is open and its tables have slots: puts the layer over it, with what the journal has.
+base_rc state_layer_open(state_store *store, bool wanted, base_error *err);
+void state_layer_close(state_store *store);
+base_rc state_layer_table_add(state_store *store, state_slot *slot, const char *name,
+                              base_error *err);
+base_rc state_layer_begin(state_txn *txn, base_error *err);
+base_rc state_layer_begin_direct(state_txn *txn, base_error *err);
+base_rc state_layer_commit(state_txn *txn, base_error *err);
+base_rc state_layer_commit_direct(state_txn *txn, base_error *err);
+void state_layer_abort(state_txn *txn);
+base_rc state_layer_get(state_txn *txn, const state_slot *slot, base_str skey, state_row *row,
+                        bool *found, base_error *err);
+base_rc state_layer_put(state_txn *txn, const state_slot *slot, const state_put_row *put,
+                        bool append, base_error *err);
+base_rc state_layer_delete(state_txn *txn, const state_slot *slot, base_str skey, bool *found,
+                           base_error *err);
+base_rc state_layer_delete_range(state_txn *txn, const state_slot *slot, base_str from, base_str to,
+                                 uint64_t *deleted, base_error *err);
+base_rc state_layer_cursor_open(state_cursor *cursor, base_error *err);
+void state_layer_cursor_close(state_cursor *cursor);
+base_rc state_layer_cursor_move(state_cursor *cursor, state_move move, base_str skey,
+                                state_row *row, bool *found, base_error *err);
+base_rc state_layer_count(state_txn *txn, const state_slot *slot, uint64_t *rows, base_error *err);
+
+// --- journal.c
+// Opens or creates the journal of a store and gives its commits above `after`, in order, to replay:
+// the bytes that were appended.
+base_rc state_journal_open(state_store *store, uint64_t after, bool create,
+                           base_rc (*replay)(void *arg, uint64_t seq, base_str redo,
+                                             base_error *err),
+                           void *arg, state_journal **out, base_error *err);
+void state_journal_close(state_journal *journal);
+base_rc state_journal_remove(state_journal *journal, base_error *err); // and closes it
+// Durable when it returns. BASE_E_FULL: there is no room left in the journal or on the disk.
+base_rc state_journal_append(state_journal *journal, uint64_t seq, base_str redo, base_error *err);
+void state_journal_restart(state_journal *journal); // what was appended is in LMDB
+uint64_t state_journal_bytes(const state_journal *journal);
 
 void *state_alloc(size_t bytes); // never NULL (must)
 

@@ -117,6 +117,7 @@ static row *row_create(uint64_t txn, const state_put_row *put) {
     made->skey_n = (uint32_t)put->skey.n;
     made->whole_n = (uint32_t)put->whole.n;
     made->value_n = (uint32_t)put->value.n;
+    made->gone = put->gone;
     char *to = made->bytes;
     memcpy(to, put->skey.p, put->skey.n);
     to += put->skey.n;

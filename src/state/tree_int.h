@@ -17,6 +17,7 @@ typedef struct state_tree_row {
     uint32_t value_n;
     uint32_t whole_n; // 0: the key is the skey
     uint32_t skey_n;
+    bool gone;    // a mark that the row is not there, over whatever lies below (layer.c)
     char bytes[]; // skey, whole key, value
 } state_tree_row;
 

@@ -3,7 +3,7 @@
 #include "state/state_int.h"
 
 base_rc state_verify(state_store *store, base_error *err) {
-    if (store->db == NULL) return state_lmdb_verify(store, err);
+    if (!state_is_twin(store)) return state_lmdb_verify(store, err);
     base_rc rc = state_mem_ask(store->memory, "verify", err);
     state_txn *txn;
     if (rc == BASE_OK) rc = state_begin_read(store, &txn, err);

@@ -1,15 +1,21 @@
-// Random operations on a store against a sorted array, for both backends: the same answers at every
-// step, snapshots that stay as they were, aborts without trace, everything there after a reopen.
+// Random operations on a store against a sorted array, for the twin, LMDB, and LMDB under a layer
+// with a journal: the same answers at every step, snapshots that stay as they were, aborts without
+// trace, everything there after a reopen; and of a journal that was cut or damaged a commit that
+// there was.
 #include "state/state.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "base/must.h"
 #include "base/random.h"
 #include "test.h"
 
 enum { TABLES = 3, LONG_BYTES = 495 };
+
+typedef enum backend { TWIN, DISK, LAYER } backend;
+static const char *const backend_names[] = {"twin", "LMDB", "layer"};
 
 typedef struct entry {
     char *skey; // what it is ordered by
@@ -117,6 +123,7 @@ static model model_copy(const model *m) {
 
 typedef struct world {
     char dir[64];
+    backend kind;
     state_memory *memory;
     state_store *store;
     state_table tables[TABLES];
@@ -131,7 +138,9 @@ static bool world_open(world *w) {
     state_config config = {.in_memory = w->memory != NULL,
                            .memory = w->memory,
                            .no_sync = true,
-                           .map_bytes = 256u << 20};
+                           .map_bytes = 256u << 20,
+                           .journal = w->kind == LAYER,
+                           .journal_bytes = 30000};
     if (state_store_open(plat_os(), w->dir, &config, &w->store, &err) != BASE_OK) return false;
     for (int i = 0; i < TABLES; i++) {
         char name[16];
@@ -141,11 +150,11 @@ static bool world_open(world *w) {
     return true;
 }
 
-static bool world_init(world *w, bool in_memory, uint64_t seed) {
-    *w = (world){.key_space = 40};
+static bool world_init(world *w, backend kind, uint64_t seed) {
+    *w = (world){.key_space = 40, .kind = kind};
     strcpy(w->dir, "/tmp/test_state_XXXXXX");
     if (mkdtemp(w->dir) == NULL) return false;
-    if (in_memory) w->memory = state_memory_create();
+    if (kind == TWIN) w->memory = state_memory_create();
     base_random_seed(&w->random, seed);
     return world_open(w);
 }
@@ -377,7 +386,10 @@ static bool one_operation(world *w, state_txn *txn, model *m) {
 
 static bool one_transaction(world *w, int operations) {
     state_txn *txn;
-    if (state_begin_write(w->store, &txn, &err) != BASE_OK) return false;
+    bool large = below(w, 5) == 0;
+    base_rc rc = large ? state_begin_write_large(w->store, &txn, &err)
+                       : state_begin_write(w->store, &txn, &err);
+    if (rc != BASE_OK) return false;
     model changed = model_copy(&w->committed);
     bool same = true;
     for (int i = 0; i < operations && same; i++) same = one_operation(w, txn, &changed);
@@ -392,10 +404,9 @@ static bool one_transaction(world *w, int operations) {
     return state_commit(txn, &err) == BASE_OK;
 }
 
-static bool run_seed(bool in_memory, uint64_t seed, int transactions, int operations,
-                     uint32_t keys) {
+static bool run_seed(backend kind, uint64_t seed, int transactions, int operations, uint32_t keys) {
     world w;
-    if (!world_init(&w, in_memory, seed)) return false;
+    if (!world_init(&w, kind, seed)) return false;
     w.key_space = keys;
     bool same = true;
     for (int i = 0; i < transactions && same; i++) {
@@ -423,12 +434,12 @@ static bool run_seed(bool in_memory, uint64_t seed, int transactions, int operat
     return same;
 }
 
-static void run_seeds(bool in_memory, uint64_t first, int count, int transactions, int operations,
+static void run_seeds(backend kind, uint64_t first, int count, int transactions, int operations,
                       uint32_t keys) {
     for (uint64_t seed = first; seed < first + (uint64_t)count; seed++) {
         base_error_clear(&err);
-        if (run_seed(in_memory, seed, transactions, operations, keys)) continue;
-        fprintf(stderr, "seed %" PRIu64 " (%s) differs: %s\n", seed, in_memory ? "twin" : "LMDB",
+        if (run_seed(kind, seed, transactions, operations, keys)) continue;
+        fprintf(stderr, "seed %" PRIu64 " (%s) differs: %s\n", seed, backend_names[kind],
                 err.message);
         test_failures++;
         return;
@@ -436,23 +447,153 @@ static void run_seeds(bool in_memory, uint64_t first, int count, int transaction
 }
 
 TEST(model_twin_small) {
-    run_seeds(true, 1, 60, 30, 40, 60);
+    run_seeds(TWIN, 1, 60, 30, 40, 60);
 }
 TEST(model_twin_large) {
-    run_seeds(true, 1000, 4, 30, 400, 3000);
+    run_seeds(TWIN, 1000, 4, 30, 400, 3000);
 }
 TEST(model_lmdb_small) {
-    run_seeds(false, 1, 30, 30, 40, 60);
+    run_seeds(DISK, 1, 30, 30, 40, 60);
 }
 TEST(model_lmdb_large) {
-    run_seeds(false, 1000, 3, 30, 400, 3000);
+    run_seeds(DISK, 1000, 3, 30, 400, 3000);
+}
+
+TEST(model_layer_small) {
+    run_seeds(LAYER, 1, 60, 40, 40, 60);
+}
+TEST(model_layer_large) {
+    run_seeds(LAYER, 1000, 4, 40, 400, 3000);
+}
+
+// --- crashes: the files as they lie, with the journal's end not written, or not as it was meant
+
+enum { COMMITS_MAX = 60 };
+
+typedef struct history {
+    model commits[COMMITS_MAX + 1]; // [i]: after i commits
+    int n;
+} history;
+
+static void copy_file(const char *from_dir, const char *to_dir, const char *name) {
+    char path[128];
+    base_buf bytes = {0};
+    snprintf(path, sizeof path, "%s/%s", from_dir, name);
+    must(plat_read_file(plat_os(), path, 1u << 30, &bytes, &err) == BASE_OK);
+    snprintf(path, sizeof path, "%s/%s", to_dir, name);
+    must(plat_replace_file(plat_os(), path, base_buf_str(&bytes), &err) == BASE_OK);
+    base_buf_deinit(&bytes);
+}
+
+// Cuts the journal at a random byte, or changes one; nothing if it is empty.
+static void spoil_journal(world *w, const char *dir) {
+    char path[128];
+    snprintf(path, sizeof path, "%s/journal", dir);
+    base_buf bytes = {0};
+    must(plat_read_file(plat_os(), path, 1u << 30, &bytes, &err) == BASE_OK);
+    // Mostly where it has been written: the rest is room that was allocated ahead.
+    uint64_t at = below(w, below(w, 4) == 0 ? bytes.n + 1 : 60000);
+    if (at < bytes.n && below(w, 2) == 0) {
+        bytes.p[at] ^= (char)(1 + below(w, 255));
+    } else if (at < bytes.n) {
+        bytes.n = at;
+    }
+    must(plat_replace_file(plat_os(), path, base_buf_str(&bytes), &err) == BASE_OK);
+    base_buf_deinit(&bytes);
+}
+
+// Opens a copy of the files and says which commit it is at; -1: none that there was.
+static int commit_of_copy(world *w, history *h, bool spoil) {
+    world copy = {.kind = LAYER, .key_space = w->key_space};
+    strcpy(copy.dir, "/tmp/test_state_XXXXXX");
+    must(mkdtemp(copy.dir) != NULL);
+    copy_file(w->dir, copy.dir, "data.mdb");
+    copy_file(w->dir, copy.dir, "journal");
+    if (spoil) spoil_journal(w, copy.dir);
+    int found = -1;
+    state_txn *txn = NULL;
+    if (world_open(&copy) && state_begin_read(copy.store, &txn, &err) == BASE_OK) {
+        for (int i = h->n; i >= 0 && found < 0; i--) {
+            if (same_world(&copy, txn, &h->commits[i])) found = i;
+        }
+    }
+    state_abort(txn);
+    world_deinit(&copy);
+    return found;
+}
+
+static bool run_crashes(uint64_t seed) {
+    world w;
+    static history h;
+    h.n = 0;
+    h.commits[0] = (model){0};
+    if (!world_init(&w, LAYER, seed)) return false;
+    bool good = true;
+    while (h.n < COMMITS_MAX && good) {
+        model before = model_copy(&w.committed);
+        uint64_t commits, now;
+        state_stats stats;
+        state_store_stats(w.store, &stats);
+        commits = stats.commits;
+        good = one_transaction(&w, 30);
+        state_store_stats(w.store, &stats);
+        now = stats.commits;
+        model_free(&before);
+        if (now == commits) continue;
+        h.commits[++h.n] = model_copy(&w.committed);
+        if (below(&w, 3) != 0) continue;
+        // As after kill -9: nothing that was committed is lost.
+        good = good && commit_of_copy(&w, &h, false) == h.n;
+        // As after the power went: some commit, whole.
+        good = good && commit_of_copy(&w, &h, true) >= 0;
+    }
+    for (int i = 1; i <= h.n; i++) model_free(&h.commits[i]);
+    world_deinit(&w);
+    return good;
+}
+
+TEST(a_spoilt_journal_gives_a_commit_that_there_was) {
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        base_error_clear(&err);
+        if (run_crashes(seed)) continue;
+        fprintf(stderr, "seed %" PRIu64 ": %s\n", seed, err.message);
+        test_failures++;
+    }
+}
+
+// A store that is opened without a layer takes what a journal has left.
+TEST(a_journal_outlives_the_wish_for_it) {
+    world w;
+    REQUIRE(world_init(&w, LAYER, 5));
+    for (int i = 0; i < 20; i++) REQUIRE(one_transaction(&w, 30));
+    char dir[64] = "/tmp/test_state_XXXXXX";
+    REQUIRE(mkdtemp(dir) != NULL);
+    copy_file(w.dir, dir, "data.mdb");
+    copy_file(w.dir, dir, "journal");
+    world plain = {.kind = DISK, .key_space = w.key_space};
+    strcpy(plain.dir, dir);
+    for (int i = 0; i < 2; i++) {
+        REQUIRE(world_open(&plain));
+        state_txn *txn;
+        REQUIRE_OK(state_begin_read(plain.store, &txn, &err));
+        EXPECT(same_world(&plain, txn, &w.committed));
+        state_abort(txn);
+        state_store_close(plain.store);
+    }
+    char path[128];
+    bool exists, is_dir;
+    snprintf(path, sizeof path, "%s/journal", dir);
+    REQUIRE_OK(plat_os()->ops->exists(plat_os(), path, &exists, &is_dir, &err));
+    EXPECT(!exists);
+    REQUIRE_OK(plat_remove_tree(plat_os(), dir, &err));
+    world_deinit(&w);
 }
 
 // --- what the model does not reach
 
-static void cursor_over_writes(bool in_memory) {
+static void cursor_over_writes(backend kind) {
     world w;
-    REQUIRE(world_init(&w, in_memory, 7));
+    REQUIRE(world_init(&w, kind, 7));
     state_txn *txn;
     REQUIRE_OK(state_begin_write(w.store, &txn, &err));
     char text[16];
@@ -493,13 +634,12 @@ static void cursor_over_writes(bool in_memory) {
 }
 
 TEST(cursor_keeps_its_place_over_writes) {
-    cursor_over_writes(true);
-    cursor_over_writes(false);
+    for (backend kind = TWIN; kind <= LAYER; kind++) cursor_over_writes(kind);
 }
 
-static void tables_come_and_go(bool in_memory) {
+static void tables_come_and_go(backend kind) {
     world w;
-    REQUIRE(world_init(&w, in_memory, 7));
+    REQUIRE(world_init(&w, kind, 7));
     state_txn *old, *txn;
     state_table table, again;
     base_str value;
@@ -546,14 +686,13 @@ static void tables_come_and_go(bool in_memory) {
     for (int i = 0; i < 3000; i++) { // places and handles are used again
         REQUIRE_OK(state_table_open(w.store, "temporary", &wrong, &err));
         REQUIRE_OK(state_table_drop(w.store, "temporary", &err));
-        if (!in_memory && i > 100) break;
+        if (kind != TWIN && i > 100) break;
     }
     world_deinit(&w);
 }
 
 TEST(tables_of_both) {
-    tables_come_and_go(true);
-    tables_come_and_go(false);
+    for (backend kind = TWIN; kind <= LAYER; kind++) tables_come_and_go(kind);
 }
 
 static base_rc note_name(void *arg, const char *name) {
@@ -562,9 +701,9 @@ static base_rc note_name(void *arg, const char *name) {
     return BASE_OK;
 }
 
-static void limits_and_names(bool in_memory) {
+static void limits_and_names(backend kind) {
     world w;
-    REQUIRE(world_init(&w, in_memory, 7));
+    REQUIRE(world_init(&w, kind, 7));
     char names[64] = "";
     REQUIRE_OK(state_table_list(w.store, note_name, names, &err));
     EXPECT_EQ_STR(names, "t0 t1 t2 ");
@@ -593,8 +732,7 @@ static void limits_and_names(bool in_memory) {
 }
 
 TEST(limits_of_both) {
-    limits_and_names(true);
-    limits_and_names(false);
+    for (backend kind = TWIN; kind <= LAYER; kind++) limits_and_names(kind);
 }
 
 TEST(stores_without_a_memory_are_private) {
@@ -612,6 +750,8 @@ TEST(stores_without_a_memory_are_private) {
 }
 
 TEST_MAIN(TEST_ENTRY(model_twin_small), TEST_ENTRY(model_twin_large), TEST_ENTRY(model_lmdb_small),
-          TEST_ENTRY(model_lmdb_large), TEST_ENTRY(cursor_keeps_its_place_over_writes),
-          TEST_ENTRY(tables_of_both), TEST_ENTRY(limits_of_both),
-          TEST_ENTRY(stores_without_a_memory_are_private))
+          TEST_ENTRY(model_lmdb_large), TEST_ENTRY(model_layer_small),
+          TEST_ENTRY(model_layer_large), TEST_ENTRY(a_spoilt_journal_gives_a_commit_that_there_was),
+          TEST_ENTRY(a_journal_outlives_the_wish_for_it),
+          TEST_ENTRY(cursor_keeps_its_place_over_writes), TEST_ENTRY(tables_of_both),
+          TEST_ENTRY(limits_of_both), TEST_ENTRY(stores_without_a_memory_are_private))

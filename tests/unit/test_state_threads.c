@@ -1,4 +1,4 @@
-// Threads on one store, for both backends: a writer moves amounts between rows, readers add them up
+// Threads on one store, for each backend: a writer moves amounts between rows, readers add them up
 // and must always come to the same sum, while another thread opens and drops tables.
 #include "state/state.h"
 
@@ -129,10 +129,14 @@ static void *tables_run(void *arg) {
     return NULL;
 }
 
-static void run(bool in_memory) {
+static void run(bool in_memory, bool journal) {
     char dir[] = "/tmp/test_state_threads_XXXXXX";
     REQUIRE(mkdtemp(dir) != NULL);
-    state_config config = {.in_memory = in_memory, .map_bytes = 64u << 20, .no_sync = true};
+    state_config config = {.in_memory = in_memory,
+                           .map_bytes = 64u << 20,
+                           .no_sync = true,
+                           .journal = journal,
+                           .journal_bytes = 1};
     base_error err;
     shared s = {0};
     REQUIRE_OK(state_store_open(plat_os(), dir, &config, &s.store, &err));
@@ -156,10 +160,15 @@ static void run(bool in_memory) {
 }
 
 TEST(sums_hold_in_the_twin) {
-    run(true);
+    run(true, false);
 }
 TEST(sums_hold_on_disk) {
-    run(false);
+    run(false, false);
 }
 
-TEST_MAIN(TEST_ENTRY(sums_hold_in_the_twin), TEST_ENTRY(sums_hold_on_disk))
+TEST(sums_hold_under_a_layer) {
+    run(false, true);
+}
+
+TEST_MAIN(TEST_ENTRY(sums_hold_under_a_layer), TEST_ENTRY(sums_hold_in_the_twin),
+          TEST_ENTRY(sums_hold_on_disk))
