@@ -36,7 +36,7 @@ static void note_pass(engine_flow *flow, base_rc rc, const base_error *err) {
     plat_cond_broadcast(&flow->engine->flow_passed);
 }
 
-static int64_t retry_pause(uint64_t failures) {
+int64_t engine_retry_pause_us(uint64_t failures) {
     int64_t pause = RETRY_FIRST_US;
     while (--failures > 0 && pause < RETRY_LAST_US) pause *= 2;
     return pause < RETRY_LAST_US ? pause : RETRY_LAST_US;
@@ -81,7 +81,7 @@ static void *run_flow(void *arg) {
         plat_mutex_lock(&e->flows_lock);
         note_pass(flow, rc, &err);
         if (rc != BASE_OK && since_us > 0) flow->pending_since_us = since_us; // still unread
-        not_before_us = rc == BASE_OK ? 0 : monotonic_us(e) + retry_pause(flow->failures);
+        not_before_us = rc == BASE_OK ? 0 : monotonic_us(e) + engine_retry_pause_us(flow->failures);
         // Refreshes keep their beat; a step that took longer than the interval skips beats. What
         // failed is tried again when its pause is over, not at the next beat.
         int64_t interval = flow->refresh_us > 0 ? flow->refresh_us : TICK_US;
@@ -163,10 +163,15 @@ void engine_runner_stop(engine *e) {
 
 base_rc engine_tick(engine *e, bool force, bool *progressed, base_error *err) {
     *progressed = false;
+    engine_flows_retry(e, force);
     base_rc first = BASE_OK;
     int64_t now = monotonic_us(e);
     for (uint32_t i = 0; i < e->nflows; i++) {
         engine_flow *flow = e->flows[i];
+        if (flow->store == NULL) {
+            if (force && first == BASE_OK) first = engine_flow_unavailable(flow, err);
+            continue;
+        }
         if (!force && flow->refresh_us > 0 && now < flow->next_due_us) continue;
         bool one = false;
         base_error step_err = {0};
@@ -188,10 +193,12 @@ base_rc engine_tick(engine *e, bool force, bool *progressed, base_error *err) {
 // ---- flush
 // -------------------------------------------------------------------------------------------
 
-static bool any_error(engine *e, base_error *err) {
+// flows_lock held. failed: a flow without a store, which is not waited for.
+static bool any_error(engine *e, bool failed, base_error *err) {
     for (uint32_t i = 0; i < e->nflows; i++) {
-        if (e->flows[i]->error.code == BASE_OK) continue;
-        *err = e->flows[i]->error;
+        const engine_flow *flow = e->flows[i];
+        if (flow->error.code == BASE_OK || (flow->store == NULL) != failed) continue;
+        *err = flow->error;
         return true;
     }
     return false;
@@ -203,16 +210,17 @@ static uint32_t flush_depth(engine *e) {
     return e->nflows + 1;
 }
 
+// A flow that fails does not keep the others from their steps.
 static base_rc flush_ticks(engine *e, volatile bool *cancel, base_error *err) {
     bool progressed = true;
+    base_rc rc = BASE_OK;
     while (progressed) {
         if (cancel != NULL && *cancel)
             return base_fail(err, BASE_E_CANCELLED, NULL,
                              "canceling statement due to user request");
-        base_rc rc = engine_tick(e, true, &progressed, err);
-        if (rc != BASE_OK) return rc;
+        rc = engine_tick(e, true, &progressed, err);
     }
-    return BASE_OK;
+    return rc;
 }
 
 // flows_lock held. Waits for each flow to end a pass that began after now.
@@ -221,14 +229,16 @@ static base_rc flush_round(engine *e, int64_t deadline_us, volatile bool *cancel
     uint32_t n = e->nflows;
     for (uint32_t i = 0; i < n; i++) {
         engine_flow *flow = e->flows[i];
+        wanted[i] = 0;
+        if (flow->store == NULL) continue;
         flow->force = true;
         // A pass now under way may have read before our time: the one after it counts.
         wanted[i] = flow->passes + 2;
         plat_cond_signal(&flow->wake);
     }
     for (uint32_t i = 0; i < n; i++) {
-        while (e->flows[i]->passes < wanted[i]) {
-            if (any_error(e, err)) return err->code;
+        while (e->flows[i]->store != NULL && e->flows[i]->passes < wanted[i]) {
+            if (any_error(e, false, err)) return err->code;
             if (e->closing || (cancel != NULL && *cancel))
                 return base_fail(err, BASE_E_CANCELLED, NULL,
                                  "canceling statement due to user request");
@@ -250,6 +260,7 @@ base_rc engine_flush(engine *e, int64_t timeout_us, volatile bool *cancel, base_
     base_rc rc = BASE_OK;
     for (uint32_t round = 0; rc == BASE_OK && round < flush_depth(e); round++)
         rc = flush_round(e, deadline_us, cancel, err);
+    if (rc == BASE_OK && any_error(e, true, err)) rc = err->code;
     plat_mutex_unlock(&e->flows_lock);
     return rc;
 }
