@@ -275,6 +275,8 @@ void engine_flows_retry(engine *e, bool all);
 // REBUILD FLOW: sets the store aside, under the name that *aside gets, and makes the flow anew.
 BASE_MUST_USE base_rc engine_rebuild_flow(engine *e, const char *name, base_buf *aside,
                                           base_error *err);
+// To an error that says that the flow's store is damaged, the remedy by the flow's name.
+void engine_flow_hint(const engine_flow *flow, base_error *err);
 // The error of a flow without a store, as whoever asks for one of its views gets it.
 base_rc engine_flow_unavailable(engine_flow *flow, base_error *err);
 int64_t engine_retry_pause_us(uint64_t failures); // runner.c

@@ -33,22 +33,29 @@ static int64_t monotonic_us(engine *e) {
     return (int64_t)(plat_monotonic_ns(e->plat) / 1000);
 }
 
-// Notes why a flow could not be opened, with what to do; says it once for each new reason.
-static void note_failure(engine_flow *flow, base_error *err) {
+void engine_flow_hint(const engine_flow *flow, base_error *err) {
+    bool is_damage = err->code == BASE_E_CORRUPT || err->code == BASE_E_UNSUPPORTED;
+    if (!is_damage || strstr(err->message, flow->dir) == NULL) return; // perhaps of the log
+    base_error_hint(err,
+                    "Its views are derived from the log: REBUILD FLOW \"%s\" sets the directory "
+                    "aside and makes them again. Or move the directory away yourself.",
+                    flow->name);
+}
+
+// Notes why a flow could not be opened, with what to do; says it once for each new reason. Trying
+// again takes a twentieth of the time at most: a large store is long in testing.
+static void note_failure(engine_flow *flow, base_error *err, int64_t took_us) {
     engine *e = flow->engine;
-    if (err->code == BASE_E_CORRUPT || err->code == BASE_E_UNSUPPORTED)
-        base_error_hint(
-            err,
-            "Its views are derived from the log: REBUILD FLOW \"%s\" sets the directory "
-            "aside and makes them again. Or move the directory away yourself.",
-            flow->name);
-    else
+    if (err->hint[0] == 0)
         base_error_hint(err, "Remove the cause: it is tried again every few seconds.");
+    engine_flow_hint(flow, err);
     plat_mutex_lock(&e->flows_lock);
     bool is_new = strcmp(flow->error.message, err->message) != 0;
     flow->error = *err;
     flow->failures++;
-    flow->reopen_due_us = monotonic_us(e) + engine_retry_pause_us(flow->failures);
+    int64_t pause_us = engine_retry_pause_us(flow->failures);
+    if (pause_us < 20 * took_us) pause_us = 20 * took_us;
+    flow->reopen_due_us = monotonic_us(e) + pause_us;
     plat_mutex_unlock(&e->flows_lock);
     if (is_new) engine_say(e, ENGINE_ERROR, "%s. %s", err->message, err->hint);
 }
@@ -97,7 +104,8 @@ base_rc engine_flows_open(engine *e, base_error *err) {
     }
     for (uint32_t i = 0; i < e->nflows; i++) {
         base_error why = {0};
-        if (engine_flow_open_store(e->flows[i], &why) != BASE_OK) note_failure(e->flows[i], &why);
+        if (engine_flow_open_store(e->flows[i], &why) != BASE_OK)
+            note_failure(e->flows[i], &why, 0);
     }
     for (uint32_t i = 0; i < e->nflows; i++) {
         base_error why = {0};
@@ -106,7 +114,7 @@ base_rc engine_flows_open(engine *e, base_error *err) {
         if (open_views(flow, &why) == BASE_OK)
             say_if_fresh(flow);
         else
-            note_failure(flow, &why);
+            note_failure(flow, &why, 0);
     }
     for (uint32_t i = 0; e->config.threads && i < e->nflows; i++)
         if (e->flows[i]->store != NULL) engine_runner_start_flow(e->flows[i]);
@@ -134,12 +142,13 @@ static void take_slot(engine_flow *old, engine_flow *flow) {
 
 static void reopen(engine_flow *old) {
     base_error err = {0};
+    int64_t begin_us = monotonic_us(old->engine);
     engine_flow *flow = engine_flow_create(old->engine, old->schema, old->refresh_us);
     base_rc rc = engine_flow_open_store(flow, &err);
     if (rc == BASE_OK) rc = open_views(flow, &err);
     if (rc != BASE_OK) {
         engine_flow_close(flow);
-        note_failure(old, &err);
+        note_failure(old, &err, monotonic_us(old->engine) - begin_us);
         return;
     }
     engine_say(old->engine, ENGINE_INFO, "flow %s: goes on", flow->name);
@@ -203,7 +212,7 @@ static base_rc rebuild(engine_flow *old, base_buf *aside, base_error *err) {
     engine_flow *flow = engine_flow_create(e, old->schema, old->refresh_us);
     rc = engine_flow_open_store(flow, err);
     if (rc == BASE_OK) rc = open_views(flow, err);
-    if (rc != BASE_OK) note_failure(flow, err); // and is tried again
+    if (rc != BASE_OK) note_failure(flow, err, 0); // and is tried again
     take_slot(old, flow);
     return rc;
 }

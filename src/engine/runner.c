@@ -31,6 +31,7 @@ static void note_pass(engine_flow *flow, base_rc rc, const base_error *err) {
         if (strcmp(flow->error.message, err->message) != 0)
             engine_say(flow->engine, ENGINE_ERROR, "%s", err->message);
         flow->error = *err;
+        engine_flow_hint(flow, &flow->error);
         flow->failures++;
     }
     plat_cond_broadcast(&flow->engine->flow_passed);

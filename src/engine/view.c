@@ -512,6 +512,7 @@ base_rc engine_view_snapshot_open(engine *e, const plan_object *view, engine_vie
                        "materialized view \"%s.%s\" is being made: its history is not read yet",
                        view->schema, view->name);
     if (rc != BASE_OK) {
+        engine_flow_hint(flow, err);
         state_abort(out->txn);
         out->txn = NULL;
         return rc;
