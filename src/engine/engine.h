@@ -168,8 +168,8 @@ BASE_MUST_USE base_rc engine_quarantine(engine *e, base_str stream, base_str raw
 // also flows whose refresh is not due.
 BASE_MUST_USE base_rc engine_tick(engine *e, bool force, bool *progressed, base_error *err);
 // Waits until all that was acknowledged before the call is visible in every view. Without threads
-// it steps. timeout_us 0: no limit. A failed flow is an error that names it; one whose store could
-// not be opened is so after all others were waited for.
+// it steps. timeout_us 0: no limit. A flow that fails is an error that names it, after all others
+// were waited for.
 BASE_MUST_USE base_rc engine_flush(engine *e, int64_t timeout_us, volatile bool *cancel,
                                    base_error *err);
 // End of input: moves every stream's watermark to the end of its event time, so that all windows

@@ -194,11 +194,11 @@ base_rc engine_tick(engine *e, bool force, bool *progressed, base_error *err) {
 // ---- flush
 // -------------------------------------------------------------------------------------------
 
-// flows_lock held. failed: a flow without a store, which is not waited for.
-static bool any_error(engine *e, bool failed, base_error *err) {
+// flows_lock held.
+static bool any_error(engine *e, base_error *err) {
     for (uint32_t i = 0; i < e->nflows; i++) {
         const engine_flow *flow = e->flows[i];
-        if (flow->error.code == BASE_OK || (flow->store == NULL) != failed) continue;
+        if (flow->error.code == BASE_OK) continue;
         *err = flow->error;
         return true;
     }
@@ -224,7 +224,8 @@ static base_rc flush_ticks(engine *e, volatile bool *cancel, base_error *err) {
     return rc;
 }
 
-// flows_lock held. Waits for each flow to end a pass that began after now.
+// flows_lock held. Waits for each flow to end a pass that began after now; not for one that fails,
+// which may be in a long pause and must not keep who waits from the others.
 static base_rc flush_round(engine *e, int64_t deadline_us, volatile bool *cancel, base_error *err) {
     uint64_t wanted[ENGINE_FLOWS_MAX];
     uint32_t n = e->nflows;
@@ -238,8 +239,7 @@ static base_rc flush_round(engine *e, int64_t deadline_us, volatile bool *cancel
         plat_cond_signal(&flow->wake);
     }
     for (uint32_t i = 0; i < n; i++) {
-        while (e->flows[i]->store != NULL && e->flows[i]->passes < wanted[i]) {
-            if (any_error(e, false, err)) return err->code;
+        while (e->flows[i]->error.code == BASE_OK && e->flows[i]->passes < wanted[i]) {
             if (e->closing || (cancel != NULL && *cancel))
                 return base_fail(err, BASE_E_CANCELLED, NULL,
                                  "canceling statement due to user request");
@@ -261,7 +261,7 @@ base_rc engine_flush(engine *e, int64_t timeout_us, volatile bool *cancel, base_
     base_rc rc = BASE_OK;
     for (uint32_t round = 0; rc == BASE_OK && round < flush_depth(e); round++)
         rc = flush_round(e, deadline_us, cancel, err);
-    if (rc == BASE_OK && any_error(e, true, err)) rc = err->code;
+    if (rc == BASE_OK && any_error(e, err)) rc = err->code;
     plat_mutex_unlock(&e->flows_lock);
     return rc;
 }
