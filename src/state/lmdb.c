@@ -175,14 +175,21 @@ bool state_lmdb_row_split(base_str skey, base_str stored, state_row *row) {
     return true;
 }
 
-static bool within(const state_txn *txn, const char *p, size_t n) {
+// Whether LMDB's pointer is to be believed. What a write transaction has changed is outside of the
+// map, but for pages that a large one has put into the file already, which grows by them.
+static bool within(state_txn *txn, const char *p, size_t n) {
     const state_lmdb *lmdb = txn->store->lmdb;
     if (lmdb->base == NULL || p < lmdb->base || p >= lmdb->base + lmdb->map_bytes) return true;
     uint64_t at = (uint64_t)(p - lmdb->base);
+    if (at <= txn->extent_bytes && n <= txn->extent_bytes - at) return true;
+    if (!txn->writable || lmdb->data == NULL) return false;
+    uint64_t bytes;
+    if (plat_size(lmdb->data, &bytes, NULL) != BASE_OK) return false;
+    if (bytes > txn->extent_bytes) txn->extent_bytes = bytes;
     return at <= txn->extent_bytes && n <= txn->extent_bytes - at;
 }
 
-static base_rc row_take(const state_txn *txn, const state_slot *slot, base_str skey, MDB_val data,
+static base_rc row_take(state_txn *txn, const state_slot *slot, base_str skey, MDB_val data,
                         state_row *row, base_error *err) {
     base_str stored = {data.mv_data, data.mv_size};
     if (within(txn, skey.p, skey.n) && within(txn, stored.p, stored.n) &&
@@ -190,6 +197,11 @@ static base_rc row_take(const state_txn *txn, const state_slot *slot, base_str s
         return BASE_OK;
     }
     return state_corrupt(err, txn->store->dir, "a row of table \"%s\" fails its checksum",
+                         slot->name == NULL ? STATE_META_TABLE : slot->name);
+}
+
+static base_rc out_of_order(const state_txn *txn, const state_slot *slot, base_error *err) {
+    return state_corrupt(err, txn->store->dir, "the keys of table \"%s\" are out of order",
                          slot->name == NULL ? STATE_META_TABLE : slot->name);
 }
 
@@ -482,8 +494,7 @@ base_rc state_lmdb_begin(state_txn *txn, base_error *err) {
     if (code != 0) {
         return fail(txn->store, code, txn->writable ? "begin a transaction" : "begin a read", err);
     }
-    txn->extent_bytes =
-        lmdb->map_bytes; // a large transaction may have written beyond the last page
+    txn->extent_bytes = atomic_load(&lmdb->bytes);
     if (!txn->writable) {
         MDB_envinfo info;
         mdb_env_info(lmdb->env, &info);
@@ -582,13 +593,71 @@ base_rc state_lmdb_table_names(state_txn *txn, base_rc (*visit)(void *arg, const
 
 // --- rows of a table
 
+// LMDB takes a table for empty if it does not find the table's record. seems_empty: the whole table
+// does, not only what was asked for.
+static base_rc table_check(state_txn *txn, const state_slot *slot, bool seems_empty,
+                           base_error *err) {
+    const char *name = slot->name == NULL ? STATE_META_TABLE : slot->name;
+    MDB_val key = val_of(base_str_of(name)), data;
+    int code = GUARDED(txn->store, mdb_get(txn->mdb, txn->store->lmdb->root, &key, &data));
+    if (code != 0 && code != MDB_NOTFOUND) return fail(txn->store, code, "find a table", err);
+    uint64_t rows = 0;
+    bool found = code == 0 && within(txn, data.mv_data, data.mv_size) &&
+                 state_lmdb_record_rows(str_of(data), &rows);
+    // What a write transaction has changed stands in the record after its commit.
+    if (found && (!seems_empty || rows == 0 || txn->writable)) return BASE_OK;
+    return state_corrupt(err, txn->store->dir, "table \"%s\" is not found", name);
+}
+
+// A key that a damaged one hides from LMDB's search must not count as absent. The search ends
+// between two rows that it has compared with; if both are whole, and the key lies between them, it
+// is not there. On entry the cursor stands on the first row above skey, or `last`: there is none.
+static base_rc absence_check(state_txn *txn, const state_slot *slot, MDB_cursor *cursor,
+                             base_str skey, bool last, MDB_val key, MDB_val data, base_error *err) {
+    state_row row;
+    base_rc rc;
+    if (!last) {
+        rc = row_take(txn, slot, str_of(key), data, &row, err);
+        if (rc != BASE_OK) return rc;
+        if (base_str_cmp(str_of(key), skey) <= 0) return out_of_order(txn, slot, err);
+    }
+    int code = GUARDED(txn->store, mdb_cursor_get(cursor, &key, &data, last ? MDB_LAST : MDB_PREV));
+    if (code == MDB_NOTFOUND) return last ? table_check(txn, slot, true, err) : BASE_OK;
+    if (code != 0) return fail(txn->store, code, "get a row", err);
+    rc = row_take(txn, slot, str_of(key), data, &row, err);
+    if (rc == BASE_OK && base_str_cmp(str_of(key), skey) >= 0) rc = out_of_order(txn, slot, err);
+    return rc;
+}
+
+static base_rc cursor_find(state_txn *txn, const state_slot *slot, MDB_cursor *cursor,
+                           base_str skey, state_row *row, bool *found, base_error *err) {
+    MDB_val key = val_of(skey), data;
+    int code = GUARDED(txn->store, mdb_cursor_get(cursor, &key, &data, MDB_SET_RANGE));
+    *found = code == 0 && base_str_eq(str_of(key), skey);
+    if (*found) return row_take(txn, slot, skey, data, row, err);
+    if (code != 0 && code != MDB_NOTFOUND) return fail(txn->store, code, "get a row", err);
+    return absence_check(txn, slot, cursor, skey, code == MDB_NOTFOUND, key, data, err);
+}
+
+// The slow way, for a key that the quick one did not find.
+static base_rc find_again(state_txn *txn, const state_slot *slot, base_str skey, state_row *row,
+                          bool *found, base_error *err) {
+    MDB_cursor *cursor;
+    int code = GUARDED(txn->store, mdb_cursor_open(txn->mdb, slot->id, &cursor));
+    if (code != 0) return fail(txn->store, code, "open a cursor", err);
+    base_rc rc = cursor_find(txn, slot, cursor, skey, row, found, err);
+    GUARDED_VOID(txn->store, mdb_cursor_close(cursor));
+    return rc;
+}
+
 base_rc state_lmdb_get(state_txn *txn, const state_slot *slot, base_str skey, state_row *row,
                        bool *found, base_error *err) {
     MDB_val key = val_of(skey), data;
     int code = GUARDED(txn->store, mdb_get(txn->mdb, slot->id, &key, &data));
     *found = code == 0;
     if (code == 0) return row_take(txn, slot, skey, data, row, err);
-    return code == MDB_NOTFOUND ? BASE_OK : fail(txn->store, code, "get a row", err);
+    if (code == MDB_NOTFOUND) return find_again(txn, slot, skey, row, found, err);
+    return fail(txn->store, code, "get a row", err);
 }
 
 base_rc state_lmdb_put(state_txn *txn, const state_slot *slot, const state_put_row *put,
@@ -668,16 +737,14 @@ base_rc state_lmdb_cursor_move(state_cursor *cursor, state_move move, base_str s
     int code = GUARDED(cursor->txn->store, mdb_cursor_get(cursor->mdb, &key, &data, ops[move]));
     *found = code == 0;
     if (code == 0) return row_take(cursor->txn, cursor->slot, str_of(key), data, row, err);
-    return code == MDB_NOTFOUND ? BASE_OK : fail(cursor->txn->store, code, "read a row", err);
+    if (code != MDB_NOTFOUND) return fail(cursor->txn->store, code, "read a row", err);
+    if (move == STATE_MOVE_NEXT || move == STATE_MOVE_PREV) return BASE_OK;
+    return table_check(cursor->txn, cursor->slot, move != STATE_MOVE_SEEK, err);
 }
 
 base_rc state_lmdb_cursor_get(state_cursor *cursor, base_str skey, state_row *row, bool *found,
                               base_error *err) {
-    MDB_val key = val_of(skey), data;
-    int code = GUARDED(cursor->txn->store, mdb_cursor_get(cursor->mdb, &key, &data, MDB_SET_KEY));
-    *found = code == 0;
-    if (code == 0) return row_take(cursor->txn, cursor->slot, skey, data, row, err);
-    return code == MDB_NOTFOUND ? BASE_OK : fail(cursor->txn->store, code, "get a row", err);
+    return cursor_find(cursor->txn, cursor->slot, cursor->mdb, skey, row, found, err);
 }
 
 base_rc state_lmdb_cursor_put(state_cursor *cursor, const state_put_row *put, base_error *err) {
@@ -689,11 +756,12 @@ base_rc state_lmdb_cursor_put(state_cursor *cursor, const state_put_row *put, ba
 }
 
 base_rc state_lmdb_cursor_delete(state_cursor *cursor, base_str skey, base_error *err) {
-    MDB_val key = val_of(skey), data;
-    int code = GUARDED(cursor->txn->store, mdb_cursor_get(cursor->mdb, &key, &data, MDB_SET));
-    if (code == 0) code = GUARDED(cursor->txn->store, mdb_cursor_del(cursor->mdb, 0));
-    if (code == 0 || code == MDB_NOTFOUND) return BASE_OK;
-    return fail(cursor->txn->store, code, "delete a row", err);
+    state_row row;
+    bool found;
+    base_rc rc = cursor_find(cursor->txn, cursor->slot, cursor->mdb, skey, &row, &found, err);
+    if (rc != BASE_OK || !found) return rc;
+    int code = GUARDED(cursor->txn->store, mdb_cursor_del(cursor->mdb, 0));
+    return code == 0 ? BASE_OK : fail(cursor->txn->store, code, "delete a row", err);
 }
 
 base_rc state_lmdb_count(state_txn *txn, const state_slot *slot, uint64_t *rows, base_error *err) {

@@ -167,6 +167,14 @@ base_rc state_lmdb_check_header(plat *plat, const char *dir, state_lmdb_file *fi
     return BASE_OK;
 }
 
+bool state_lmdb_record_rows(base_str record, uint64_t *rows) {
+    table_record table;
+    if (record.n != sizeof table) return false;
+    memcpy(&table, record.p, sizeof table);
+    *rows = table.entries;
+    return true;
+}
+
 base_rc state_lmdb_check_reads(plat *plat, const char *dir, base_error *err) {
     enum { CHUNK_BYTES = 1 << 20 };
     char path[4096];

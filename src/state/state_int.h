@@ -170,6 +170,8 @@ typedef struct state_lmdb_file {
 // Before LMDB touches the file: the two header pages.
 base_rc state_lmdb_check_header(plat *plat, const char *dir, state_lmdb_file *file,
                                 base_error *err);
+// The number of rows that a table's record in LMDB's table of tables gives; false: it is none.
+bool state_lmdb_record_rows(base_str record, uint64_t *rows);
 // Reads all of the file, as bytes: a sector that cannot be read is an error here, and in a map the
 // end of the process.
 base_rc state_lmdb_check_reads(plat *plat, const char *dir, base_error *err);
