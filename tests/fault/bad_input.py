@@ -670,13 +670,13 @@ def try_start(server):
         return str(error)
 
 
-def others_go_on(checks, what, server):
+def others_go_on(checks, what, server, n=3):
     server.ingest("o.plain", '{"v":3}')
     deadline = time.monotonic() + 10
     with server.pg() as pg:
-        while pg.value("SELECT n FROM o.p") != "3" and time.monotonic() < deadline:
+        while pg.value("SELECT n FROM o.p") != str(n) and time.monotonic() < deadline:
             time.sleep(0.05)
-        checks.equal(f"{what}: the other flow goes on", pg.value("SELECT n FROM o.p"), "3")
+        checks.equal(f"{what}: the other flow goes on", pg.value("SELECT n FROM o.p"), str(n))
         with contextlib.suppress(weirtest.PgError):
             pg.simple("SELECT count(*) FROM t.e")
 
@@ -837,6 +837,8 @@ def case_store(checks, rng):
                     names(checks, what, said, place)
                     checks.true(f"{what}: ended in words, not by a signal", "ended with -" not in said, said[-400:])
                     checks.true(f"{what}: says what to do", "move" in said or "restore" in said, said[-400:])
+                    if which == "flow":
+                        checks.equal(f"{what}: its flow fails alone", error, None)
                     server.kill()
                     # The remedy as docs/operations.md has it.
                     if which == "flow":
@@ -846,7 +848,7 @@ def case_store(checks, rng):
                         os.rename(os.path.join(server.data, "flow"), os.path.join(server.temp, "moved-flow"))
                     if checks.equal(f"{what}: the remedy: starts", try_start(server), None):
                         checks.true(f"{what}: the remedy: the view is as it was", answer_of(server) == template.expected, answer_of(server)[:3])
-                        others_go_on(checks, f"{what}: the remedy", server)
+                        others_go_on(checks, f"{what}: the remedy", server, 3 if error is not None else 4)
     finally:
         shutil.rmtree(template.temp, ignore_errors=True)
 
