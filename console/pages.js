@@ -148,7 +148,8 @@ export function flows(root) {
   ], { key: (row) => `${row.flow} ${row.schema}.${row.name} ${row.partition}`, label: "Partitions", empty: "No flow reads anything yet." });
   const sinks = new Table([
     { label: "sink", cell: fullName }, { label: "of view", cell: (row) => row.view }, { label: "connector", cell: (row) => row.connector },
-    number("delivered"), number("failed"), number("step"), number("view_step", "view's step"),
+    { label: "status", cell: (row) => row.status }, number("delivered"), number("failed"), number("behind_rows", "rows behind"),
+    number("step"), number("view_step", "view's step"),
     { label: "last error", class: "wrap", cell: (row) => row.last_error ?? "–" },
   ], { key: nameKey, label: "Sinks", empty: "No sinks: CREATE SINK sends a view's changes on." });
   root.append(h("h1", null, "Flows"),

@@ -304,6 +304,7 @@ typedef struct runner {
     state_table steps; // one row: how many steps are committed
     flow_graph *graph;
     base_arena step;
+    flow_ctx *ctx; // of the step in progress
     uint32_t batch_rows;
     uint64_t cache_bytes;
     uint64_t nsteps;
@@ -338,7 +339,7 @@ static void ignore_failed(void *self, uint32_t node_id, const col_batch *batch, 
     must(row < batch->nrows && err->code != BASE_OK && err->sqlstate[0] != 0);
 }
 
-static base_rc push_rows(runner *r, const push *p, uint32_t begin, uint32_t n) {
+static base_rc push_batch(runner *r, const push *p, uint32_t begin, uint32_t n, base_arena *arena) {
     const flow_input *inputs;
     size_t ninputs = flow_graph_inputs(r->graph, &inputs), at = 0;
     const plan_object *object = &r->w->objects[p->input];
@@ -348,16 +349,34 @@ static base_rc push_rows(runner *r, const push *p, uint32_t begin, uint32_t n) {
     for (uint32_t c = 0; c < inputs[at].ncolumns; c++) {
         types[c] = object->columns[inputs[at].columns[c]].type;
     }
-    col_batch *batch = col_batch_create(&r->step, inputs[at].ncolumns, types, n);
+    col_batch *batch = col_batch_create(arena, inputs[at].ncolumns, types, n);
     for (uint32_t i = 0; i < n; i++) {
         for (uint32_t c = 0; c < inputs[at].ncolumns; c++) {
-            ref_write(&batch->cols[c], i, &p->rows[begin + i][inputs[at].columns[c]], &r->step);
+            ref_write(&batch->cols[c], i, &p->rows[begin + i][inputs[at].columns[c]], arena);
         }
     }
     bool ones = true;
     for (uint32_t i = 0; i < n; i++) ones = ones && p->weights[begin + i] == 1;
-    if (!ones) batch->weights = p->weights + begin;
-    return flow_graph_push(r->graph, at, batch, NULL, &r->err);
+    if (!ones) {
+        int64_t *weights = base_arena_alloc(arena, sizeof *weights * (n + 1u));
+        memcpy(weights, p->weights + begin, sizeof *weights * n);
+        batch->weights = weights;
+    }
+    // Only what the graph says to retain may outlive the push; the copy owns its strings.
+    base_arena *own = flow_graph_retains(r->graph, at) ? &r->step : arena;
+    batch = col_batch_copy(own, batch);
+    r->ctx->arena = own;
+    base_rc rc = flow_graph_push(r->graph, at, batch, NULL, &r->err);
+    r->ctx->arena = &r->step;
+    return rc;
+}
+
+static base_rc push_rows(runner *r, const push *p, uint32_t begin, uint32_t n) {
+    base_arena arena;
+    base_arena_init(&arena, 4096);
+    base_rc rc = push_batch(r, p, begin, n, &arena);
+    base_arena_deinit(&arena);
+    return rc;
 }
 
 // What the store says; faults must be off, or it may be UINT64_MAX.
@@ -383,10 +402,12 @@ M_FN base_rc run_step(runner *r, const push *pushes, uint32_t npushes, uint32_t 
     base_rc rc = state_begin_write(r->store, &txn, &r->err);
     if (rc != BASE_OK) return rc;
     flow_ctx ctx = {.arena = &r->step,
+                    .step_arena = &r->step,
                     .txn = txn,
                     .step = r->nsteps,
                     .hooks = &hooks,
                     .low_watermark_us = INT64_MIN};
+    r->ctx = &ctx;
     flow_graph_begin(r->graph, &ctx);
     for (uint32_t p = 0; p < npushes && rc == BASE_OK; p++) {
         for (uint32_t at = 0; at < pushes[p].n && rc == BASE_OK; at += r->batch_rows) {
@@ -442,7 +463,8 @@ M_FN bool check_adhoc(runner *r) {
     base_rc rc = flow_graph_create(&config, &r->graph, &r->err);
     if (rc == BASE_OK) rc = flow_graph_add(r->graph, NULL, w->plan, &r->err);
     base_arena_reset(&r->step);
-    flow_ctx ctx = {.arena = &r->step, .hooks = &hooks};
+    flow_ctx ctx = {.arena = &r->step, .step_arena = &r->step, .hooks = &hooks};
+    r->ctx = &ctx;
     if (rc == BASE_OK) flow_graph_begin(r->graph, &ctx);
     for (uint32_t i = 0; i < NINPUTS && rc == BASE_OK; i++) {
         const ref_rows *rows = &w->inputs[i];

@@ -74,6 +74,7 @@ const char *base_default_sqlstate(base_rc code);
 #define BASE_SQLSTATE_STRING_TRUNCATION  "22001"
 #define BASE_SQLSTATE_INVALID_PARAMETER  "22023"
 #define BASE_SQLSTATE_INVALID_ENCODING   "22021"
+#define BASE_SQLSTATE_DUPLICATE_KEY      "22030" // duplicate JSON object key value
 #define BASE_SQLSTATE_NOT_NULL           "23502"
 #define BASE_SQLSTATE_UNIQUE             "23505"
 #define BASE_SQLSTATE_CHECK              "23514"

@@ -4,10 +4,23 @@
 
 #include <stdbool.h>
 #include <string.h>
+
+// xxHash is compiled into this file: libpg_query exports functions of the same names, slower ones,
+// and which library's are taken would depend on the order of linking. What is long goes to the
+// library's functions for the processor at hand, whose names nobody else has.
+#define XXH_INLINE_ALL
 #include <xxhash.h>
+#if defined(__x86_64__)
+uint64_t XXH3_64bits_dispatch(const void *bytes, size_t n); // xxh_x86dispatch.h
+#define hash64_long XXH3_64bits_dispatch
+#else
+#define hash64_long XXH3_64bits
+#endif
+
+#define LONG_BYTES 512u // from here on wider registers repay the call
 
 uint64_t base_hash64(const void *bytes, size_t n) {
-    return XXH3_64bits(bytes, n);
+    return n < LONG_BYTES ? XXH3_64bits(bytes, n) : hash64_long(bytes, n);
 }
 
 uint64_t base_hash64_seed(const void *bytes, size_t n, uint64_t seed) {

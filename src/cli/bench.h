@@ -55,10 +55,14 @@ BASE_MUST_USE base_rc bench_reopen(bench_engine *b, uint64_t step_bytes, bool no
                                    uint64_t cache_bytes, base_error *err);
 void bench_close(bench_engine *b); // and removes the directory
 BASE_MUST_USE base_rc bench_sql(bench_engine *b, const char *text, base_error *err);
-// Fills a stream with events; *scan: what simdjson alone took for the same bytes (the
-// median of rounds, chunk by chunk); may be NULL.
+// Fills a stream with events. copy: a file that gets the same bytes, a line an event (for
+// bench_scan); may be NULL.
 BASE_MUST_USE base_rc bench_fill(bench_engine *b, const char *stream, uint64_t events,
-                                 bench_time *scan, base_error *err);
+                                 const char *copy, base_error *err);
+// What simdjson alone takes to read three fields of each line of such a file, all of it once and in
+// its order, from the page cache through a mapping, as the engine reads its log.
+BASE_MUST_USE base_rc bench_scan(const char *path, uint64_t events, bench_time *time,
+                                 base_error *err);
 // Steps until nothing is left.
 BASE_MUST_USE base_rc bench_steps(bench_engine *b, bench_time *time, uint64_t *steps,
                                   base_error *err);
@@ -78,6 +82,7 @@ typedef struct bench_histogram {
     uint64_t n, max;
 } bench_histogram;
 void bench_histogram_add(bench_histogram *h, uint64_t us, uint64_t n);
+void bench_histogram_merge(bench_histogram *h, const bench_histogram *more);
 uint64_t bench_histogram_at(const bench_histogram *h, double share); // upper end of the bucket
 
 int bench_latency(const bench_options *options); // bench_latency.c

@@ -2,15 +2,19 @@
 // everything runs on the one core of the caller. Entry points: bench_open, bench_fill, bench_steps.
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/must.h"
 #include "cli/bench.h"
 #include "wire/json.h"
 
-#define FILL_BYTES (8u << 20)
+#define FILL_BYTES (1u << 20) // as a client that posts large requests
 
 base_rc bench_open(bench_engine *b, const bench_options *options, base_error *err) {
     memset(b, 0, sizeof *b);
@@ -88,34 +92,47 @@ bench_time bench_median_time(const bench_time *times, size_t n) {
     return (bench_time){bench_median(wall, n), bench_median(cpu, n)};
 }
 
-static base_rc scan_chunk(const bench_options *o, const base_buf *text, uint64_t n, bench_time *all,
-                          base_error *err) {
-    bench_time times[BENCH_ROUNDS_MAX];
-    for (uint32_t round = 0; round < o->rounds; round++) {
-        double sum = 0;
-        bench_time begin = bench_now();
-        uint64_t found =
-            wire_json_scan(text->p, text->n, "store_id", "net_amount", "placed_at", &sum);
-        times[round] = bench_since(begin);
-        if (found != n)
-            return base_fail(err, BASE_E_INTERNAL, NULL, "simdjson read %llu of %llu events",
-                             (unsigned long long)found, (unsigned long long)n);
-    }
-    bench_time median = bench_median_time(times, o->rounds);
-    all->wall += median.wall;
-    all->cpu += median.cpu;
-    return BASE_OK;
+static base_rc scan_mapping(int fd, const char *path, uint64_t events, bench_time *time,
+                            base_error *err) {
+    struct stat st;
+    if (fstat(fd, &st) != 0) return base_fail_errno(err, errno, "cannot look at \"%s\"", path);
+    size_t n = (size_t)st.st_size;
+    must(n > WIRE_JSON_PADDING); // the file ends with so many blanks
+    char *text = mmap(NULL, n, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+    if (text == MAP_FAILED) return base_fail_errno(err, errno, "cannot map \"%s\"", path);
+    double sum = 0;
+    bench_time begin = bench_now();
+    uint64_t found =
+        wire_json_scan(text, n - WIRE_JSON_PADDING, "store_id", "net_amount", "placed_at", &sum);
+    *time = bench_since(begin);
+    munmap(text, n);
+    if (found == events) return BASE_OK;
+    return base_fail(err, BASE_E_INTERNAL, NULL, "simdjson read %llu of %llu events",
+                     (unsigned long long)found, (unsigned long long)events);
 }
 
-base_rc bench_fill(bench_engine *b, const char *stream, uint64_t events, bench_time *scan,
-                   base_error *err) {
+base_rc bench_scan(const char *path, uint64_t events, bench_time *time, base_error *err) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return base_fail_errno(err, errno, "cannot open \"%s\"", path);
+    base_rc rc = scan_mapping(fd, path, events, time, err);
+    close(fd);
+    return rc;
+}
+
+static base_rc write_copy(FILE *copy, const char *path, const char *bytes, size_t n,
+                          base_error *err) {
+    if (copy == NULL || fwrite(bytes, 1, n, copy) == n) return BASE_OK;
+    return base_fail_errno(err, errno, "cannot write \"%s\"", path);
+}
+
+static base_rc fill(bench_engine *b, const char *stream, uint64_t events, FILE *copy,
+                    const char *path, base_error *err) {
     const bench_options *o = b->options;
     base_buf text = {0};
     base_arena arena;
     base_arena_init(&arena, 1 << 20);
     base_rc rc = BASE_OK;
     int64_t begin_us = 24ll * 366 * BASE_US_PER_DAY; // some day of 2024
-    if (scan != NULL) *scan = (bench_time){0, 0};
     for (uint64_t i = 0; rc == BASE_OK && i < events;) {
         base_buf_clear(&text);
         uint64_t first = i;
@@ -125,9 +142,7 @@ base_rc bench_fill(bench_engine *b, const char *stream, uint64_t events, bench_t
             text.n += bench_event(i, o->keys, at_us, o->event_bytes, text.p + text.n);
             base_buf_add_byte(&text, '\n');
         }
-        base_buf_reserve(&text, 2 * WIRE_JSON_PADDING);
-        memset(text.p + text.n, ' ', 2 * WIRE_JSON_PADDING);
-        if (scan != NULL) rc = scan_chunk(o, &text, i - first, scan, err);
+        rc = write_copy(copy, path, text.p, text.n, err);
         if (rc != BASE_OK) break;
         base_arena_reset(&arena);
         engine_ingest_result result;
@@ -142,6 +157,20 @@ base_rc bench_fill(bench_engine *b, const char *stream, uint64_t events, bench_t
     }
     base_arena_deinit(&arena);
     base_buf_deinit(&text);
+    return rc;
+}
+
+base_rc bench_fill(bench_engine *b, const char *stream, uint64_t events, const char *copy,
+                   base_error *err) {
+    if (copy == NULL) return fill(b, stream, events, NULL, NULL, err);
+    FILE *file = fopen(copy, "wb");
+    if (file == NULL) return base_fail_errno(err, errno, "cannot make \"%s\"", copy);
+    base_rc rc = fill(b, stream, events, file, copy, err);
+    char blanks[WIRE_JSON_PADDING];
+    memset(blanks, ' ', sizeof blanks);
+    if (rc == BASE_OK) rc = write_copy(file, copy, blanks, sizeof blanks, err);
+    if (fclose(file) != 0 && rc == BASE_OK)
+        rc = base_fail_errno(err, errno, "cannot write \"%s\"", copy);
     return rc;
 }
 

@@ -27,6 +27,12 @@ void bench_histogram_add(bench_histogram *h, uint64_t us, uint64_t n) {
     if (us > h->max) h->max = us;
 }
 
+void bench_histogram_merge(bench_histogram *h, const bench_histogram *more) {
+    for (size_t i = 0; i < BENCH_BUCKETS; i++) h->counts[i] += more->counts[i];
+    h->n += more->n;
+    if (more->max > h->max) h->max = more->max;
+}
+
 uint64_t bench_histogram_at(const bench_histogram *h, double share) {
     uint64_t wanted = (uint64_t)((double)h->n * share), seen = 0;
     for (size_t i = 0; i < BENCH_BUCKETS; i++) {

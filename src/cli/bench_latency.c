@@ -42,6 +42,7 @@ typedef struct sender {
     atomic_bool done, failed;
     char error[256];
     base_buf request;
+    bench_histogram answers; // from the begin of a request to its answer, an event each
 } sender;
 
 struct latency {
@@ -147,7 +148,11 @@ static void *run_sender(void *arg) {
         if (due > all->total) due = all->total;
         if (due > next + REQUEST_EVENTS) due = next + REQUEST_EVENTS;
         if (due > next) {
-            if (!post(s, next, due - next)) {
+            int64_t asked = now_us();
+            bool posted = post(s, next, due - next);
+            if (next >= all->warm)
+                bench_histogram_add(&s->answers, (uint64_t)(now_us() - asked), due - next);
+            if (!posted) {
                 if (s->error[0] == '\0') snprintf(s->error, sizeof s->error, "%s", strerror(errno));
                 atomic_store(&s->failed, true);
                 break;
@@ -302,6 +307,36 @@ static base_rc measure(latency *all, base_error *err) {
     return rc;
 }
 
+// Where the time went: the way into the log, and the flow's steps.
+static base_rc print_parts(latency *all, base_error *err) {
+    static bench_histogram answers;
+    memset(&answers, 0, sizeof answers);
+    for (uint32_t i = 0; i < all->options->senders; i++)
+        bench_histogram_merge(&answers, &all->senders[i].answers);
+    printf("    of it, request to answer (contract and log): p50 %.3f   p99 %.3f   p99.9 %.3f ms\n",
+           (double)bench_histogram_at(&answers, 0.5) / 1e3,
+           (double)bench_histogram_at(&answers, 0.99) / 1e3,
+           (double)bench_histogram_at(&answers, 0.999) / 1e3);
+    base_arena arena;
+    base_arena_init(&arena, 1 << 14);
+    engine_session session;
+    engine_session_init(&session, all->b.engine);
+    engine_result result;
+    base_rc rc = engine_run_sql(&session,
+                                BASE_STR("SELECT steps, step_p50::text, step_p99::text, "
+                                         "commit_mean::text FROM weir.flows"),
+                                &arena, &result, err);
+    for (uint32_t i = 0; rc == BASE_OK && i < result.rows->nrows; i++) {
+        const col_vec *cols = result.rows->cols;
+        if (col_is_null(&cols[1], i)) continue;
+        printf("    %lld steps, each %.*s at the median and %.*s at p99, commit %.*s on average\n",
+               (long long)col_i64(&cols[0])[i], BASE_STR_ARG(col_str(&cols[1])[i]),
+               BASE_STR_ARG(col_str(&cols[2])[i]), BASE_STR_ARG(col_str(&cols[3])[i]));
+    }
+    base_arena_deinit(&arena);
+    return rc;
+}
+
 static base_rc one(const bench_options *o, const char *refresh, base_error *err) {
     latency *all = calloc(1, sizeof *all);
     must(all != NULL);
@@ -310,8 +345,6 @@ static base_rc one(const bench_options *o, const char *refresh, base_error *err)
     plat_cond_init(&all->committed);
     base_rc rc = start(all, refresh, err);
     if (rc == BASE_OK) rc = measure(all, err);
-    server_stop(all->server);
-    bench_close(&all->b);
     if (rc == BASE_OK) {
         const bench_histogram *h = &all->histogram;
         double seconds = (double)o->seconds;
@@ -319,8 +352,11 @@ static base_rc one(const bench_options *o, const char *refresh, base_error *err)
                refresh, (double)h->n / seconds, (double)bench_histogram_at(h, 0.5) / 1e3,
                (double)bench_histogram_at(h, 0.99) / 1e3,
                (double)bench_histogram_at(h, 0.999) / 1e3, (double)h->max / 1e3);
+        rc = print_parts(all, err);
         fflush(stdout);
     }
+    server_stop(all->server);
+    bench_close(&all->b);
     plat_cond_deinit(&all->committed);
     plat_mutex_deinit(&all->lock);
     free(all);

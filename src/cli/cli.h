@@ -126,7 +126,7 @@ typedef struct cli_engine_options {
          CLI_MIB,                                                                                    \
          &(o)->step_bytes,                                                                           \
          "MB",                                                                                       \
-         "bytes of log that one step takes at most (64)",                                            \
+         "bytes of log that one step takes at most (128)",                                           \
          1,                                                                                          \
          4096},                                                                                      \
         {"query-mb", CLI_MIB, &(o)->query_bytes, "MB", "memory of an ad-hoc query (1024)", 1, 0},    \

@@ -96,6 +96,13 @@ void col_batch_encode(base_buf *buf, const col_batch *batch) {
     memcpy(buf->p + begin + offsetof(batch_header, crc), &crc, 4);
 }
 
+uint32_t col_batch_encoded_rows(base_str bytes) {
+    batch_header header;
+    if (bytes.n < sizeof header) return 0;
+    memcpy(&header, bytes.p, sizeof header);
+    return memcmp(header.magic, "WBT1", 4) == 0 ? header.nrows : 0;
+}
+
 typedef struct reader {
     base_str bytes;
     size_t at;

@@ -34,6 +34,8 @@ BASE_MUST_USE base_rc col_cell_decode(base_str bytes, size_t *at, col_vec *vec, 
 // A whole batch with weights, checked on decode (types are given, not stored, but their kinds are
 // verified).
 void col_batch_encode(base_buf *buf, const col_batch *batch);
+// Rows of an encoded batch, by its header, which is not checked further. 0: it is none.
+uint32_t col_batch_encoded_rows(base_str bytes);
 BASE_MUST_USE base_rc col_batch_decode(base_str bytes, base_arena *arena, uint32_t ncols,
                                        const col_type *types, col_batch **out, base_error *err);
 

@@ -15,7 +15,9 @@
 //   file     path. One JSON line a change, synced before it is acknowledged; what a crash left
 //            beyond the cursor is cut off, so that each change stands in the file exactly once.
 // Both: emit = 'changes' (default) or 'inserts' (only rows that appear; changes of a row with the
-// same key and retractions are left out).
+// same key and retractions are left out); max_keep_time and max_keep_size: what is kept for a sink
+// that does not deliver (engine/sinklag.c). A sink whose undelivered changes are gone is lost: it
+// delivers no more.
 //
 // A sink that fails harms nobody: each has its own pause, and webhooks are under way at the same
 // time. Memory: a sink holds at most one step's changes and one request.

@@ -13,7 +13,8 @@
 
 #define CONNECT_PAUSE_FIRST_US (200 * 1000ll)
 #define CONNECT_IDLE_ACK_STEPS 1000u // steps without changes after which the cursor moves anyway
-#define CONNECT_FILE_STEPS     64u   // steps written before one sync
+#define CONNECT_IDLE_ACK_NS    (10ull * 1000 * 1000 * 1000) // and the same after changes passed over
+#define CONNECT_FILE_STEPS     64u                          // steps written before one sync
 #define CONNECT_FILE_BYTES     (4u << 20)
 #define CONNECT_PARKED_BYTES   (1ull << 30) // of one sink's parked requests
 #define CONNECT_RESPONSE_BYTES 300u         // of an answer, for messages
@@ -36,9 +37,6 @@ typedef struct connect_changes {
     const col_batch *batch;
     uint32_t nitems;
     const connect_item *items;
-    // A gap: the changes after step gap_after up to `step` were trimmed before they were delivered.
-    bool is_gap;
-    uint64_t gap_after;
 } connect_changes;
 
 void connect_changes_build(base_arena *arena, const plan_object *view, const engine_change *change,
@@ -50,7 +48,7 @@ void connect_write_line(base_buf *buf, const char *token, const char *sink,
 void connect_write_request(base_buf *buf, const char *token, const char *sink,
                            const connect_changes *changes, uint32_t seq, uint32_t first,
                            uint32_t n);
-// "<token>-<step>-<seq>", or "<token>-<step>-gap".
+// "<token>-<step>-<seq>".
 void connect_write_key(base_buf *buf, const char *token, const connect_changes *changes,
                        uint32_t seq);
 
@@ -65,11 +63,14 @@ typedef struct connect_sink {
     bool is_file, inserts_only;
     bool seen;           // in the walk over the catalogue
     const char *refused; // why it can never run (its options), or NULL
+    bool lost;           // what comes after `at` is gone
 
     bool cursor_known;
-    uint64_t acked; // the durable cursor
-    uint64_t at;    // everything up to this step was delivered (or had nothing to deliver)
-    bool loaded;    // changes holds the step being delivered
+    uint64_t acked;   // the durable cursor
+    uint64_t at;      // everything up to this step was delivered (or had nothing to deliver)
+    bool passed_over; // since acked, changes that are none for this sink
+    uint64_t acked_ns;
+    bool loaded; // changes holds the step being delivered
     connect_changes changes;
     base_arena arena; // of changes
 

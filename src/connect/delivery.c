@@ -6,8 +6,7 @@
 //    "idempotency_key":"sales.alerts.16390-812-0","at":"2025-01-01T10:00:00Z","watermark":null,
 //    "changes":[{"op":"update","before":{...},"row":{...}}, ...]}
 // A line of a file is one change with the same names and "id", which is made of the step and the
-// change's place in it. "count" stands with a change of more than one equal row. When changes were
-// trimmed from the log before they were delivered, "gap" says so in their place.
+// change's place in it. "count" stands with a change of more than one equal row.
 //
 // Invariant: the same step gives the same items in the same order, whenever it is read.
 // Entry points: connect_changes_build, connect_write_line, connect_write_request.
@@ -124,11 +123,7 @@ static void write_time(base_buf *buf, const char *name, int64_t us) {
 
 void connect_write_key(base_buf *buf, const char *token, const connect_changes *changes,
                        uint32_t seq) {
-    base_buf_printf(buf, "%s-%llu-", token, (unsigned long long)changes->step);
-    if (changes->is_gap)
-        base_buf_add_cstr(buf, "gap");
-    else
-        base_buf_printf(buf, "%u", seq);
+    base_buf_printf(buf, "%s-%llu-%u", token, (unsigned long long)changes->step, seq);
 }
 
 static void write_key_member(base_buf *buf, const char *name, const char *token,
@@ -148,23 +143,14 @@ static void write_head(base_buf *buf, const char *sink, const connect_changes *c
     base_buf_printf(buf, "\"step\":%llu,", (unsigned long long)changes->step);
 }
 
-static void write_gap(base_buf *buf, const connect_changes *changes) {
-    base_buf_printf(buf, "\"gap\":{\"after\":%llu,\"upto\":%llu}",
-                    (unsigned long long)changes->gap_after, (unsigned long long)changes->step);
-}
-
 // The id comes first: file.c knows its own lines by it.
 void connect_write_line(base_buf *buf, const char *token, const char *sink,
                         const connect_changes *changes, uint32_t item) {
     base_buf_add_byte(buf, '{');
     write_key_member(buf, "id", token, changes, item);
     write_head(buf, sink, changes);
-    if (changes->is_gap) {
-        write_gap(buf, changes);
-    } else {
-        write_time(buf, "at", changes->at_us);
-        write_change(buf, changes, &changes->items[item]);
-    }
+    write_time(buf, "at", changes->at_us);
+    write_change(buf, changes, &changes->items[item]);
     base_buf_add_cstr(buf, "}\n");
 }
 
@@ -176,13 +162,8 @@ void connect_write_request(base_buf *buf, const char *token, const char *sink,
     write_head(buf, sink, changes);
     base_buf_printf(buf, "\"seq\":%u,", seq);
     write_key_member(buf, "idempotency_key", token, changes, seq);
-    if (changes->is_gap) {
-        write_gap(buf, changes);
-        base_buf_add_byte(buf, ',');
-    } else {
-        write_time(buf, "at", changes->at_us);
-        write_time(buf, "watermark", changes->watermark_us);
-    }
+    write_time(buf, "at", changes->at_us);
+    write_time(buf, "watermark", changes->watermark_us);
     base_buf_add_cstr(buf, "\"changes\":[");
     for (uint32_t i = first; i < first + n; i++) {
         base_buf_add_cstr(buf, i > first ? ",{" : "{");

@@ -209,11 +209,14 @@ static base_rc gather(connect_sink *sink, base_buf *lines, uint64_t *nchanges, b
     for (uint32_t i = 0; i < CONNECT_FILE_STEPS && lines->n < CONNECT_FILE_BYTES; i++) {
         bool found;
         base_rc rc = connect_sink_load(sink, &found, err);
+        if (rc != BASE_OK && lines->n > 0) { // what is there is delivered; then it fails again
+            sink->lost = false;
+            break;
+        }
         if (rc != BASE_OK) return rc;
         if (!found) break;
         const connect_changes *changes = &sink->changes;
-        uint32_t n = changes->is_gap ? 1 : changes->nitems;
-        for (uint32_t item = 0; item < n; item++)
+        for (uint32_t item = 0; item < changes->nitems; item++)
             connect_write_line(lines, sink->token, sink->name, changes, item);
         *nchanges += changes->nitems;
         connect_sink_pass(sink);

@@ -66,7 +66,7 @@ static void deliver(connect_sink *sink, bool *progressed) {
 static void deliver_due(connect_hub *hub, bool *progressed, uint64_t *next_ns) {
     *next_ns = 0;
     for (connect_sink *s = hub->sinks; s != NULL && !hub->stop; s = s->next) {
-        if (s->refused != NULL || s->under_way) continue;
+        if (s->refused != NULL || s->lost || s->under_way) continue;
         if (connect_now_ns(hub) >= s->due_ns) deliver(s, progressed);
         if (s->due_ns > connect_now_ns(hub) && (*next_ns == 0 || s->due_ns < *next_ns))
             *next_ns = s->due_ns;

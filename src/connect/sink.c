@@ -20,36 +20,15 @@ static bool is_trimmed(const base_error *err) {
            strcmp(err->sqlstate, BASE_SQLSTATE_INVALID_PARAMETER) == 0;
 }
 
-// The oldest step after which all changes are still in the log: `low` is too old, and the newest
-// step never is.
-static base_rc find_kept(connect_sink *sink, uint64_t low, uint64_t *kept, base_error *err) {
-    uint64_t high;
-    base_rc rc = engine_view_step(sink->hub->engine, sink->object->from, &high, err);
-    while (rc == BASE_OK && low + 1 < high) {
-        uint64_t middle = low + (high - low) / 2;
-        engine_change change;
-        bool found;
-        base_arena_reset(&sink->arena);
-        rc = engine_change_next(sink->hub->engine, sink->object->from, middle, &sink->arena,
-                                &change, &found, err);
-        if (rc == BASE_OK) {
-            high = middle;
-        } else if (is_trimmed(err)) {
-            low = middle;
-            rc = BASE_OK;
-        }
-    }
-    *kept = high;
-    return rc;
-}
-
-static base_rc load_gap(connect_sink *sink, base_error *err) {
-    uint64_t kept;
-    base_rc rc = find_kept(sink, sink->at, &kept, err);
-    if (rc != BASE_OK) return rc;
-    sink->changes = (connect_changes){
-        .step = kept, .is_gap = true, .gap_after = sink->at, .view = sink->object->from};
-    return BASE_OK;
+// Nothing is delivered from here on: the receiver would not know what it lacks.
+static base_rc say_lost(connect_sink *sink, base_error *err) {
+    sink->lost = true;
+    return base_fail(err, BASE_E_NOT_FOUND, NULL,
+                     "lost: changes of \"%s.%s\" after step %llu were not delivered before its "
+                     "max_keep_time or max_keep_size was passed or its view was made anew, and are "
+                     "no longer kept. DROP SINK and CREATE SINK begin anew",
+                     sink->object->from->schema, sink->object->from->name,
+                     (unsigned long long)sink->at);
 }
 
 static base_rc know_cursor(connect_sink *sink, base_error *err) {
@@ -74,11 +53,7 @@ static base_rc load_next(connect_sink *sink, bool *found, base_error *err) {
         bool any;
         base_arena_reset(&sink->arena);
         rc = engine_change_next(e, view, sink->at, &sink->arena, &change, &any, err);
-        if (rc != BASE_OK && is_trimmed(err)) {
-            rc = load_gap(sink, err);
-            *found = rc == BASE_OK;
-            return rc;
-        }
+        if (rc != BASE_OK && is_trimmed(err)) return say_lost(sink, err);
         if (rc != BASE_OK) return rc;
         if (!any) {
             if (step > sink->at) sink->at = step;
@@ -86,7 +61,10 @@ static base_rc load_next(connect_sink *sink, bool *found, base_error *err) {
         }
         connect_changes_build(&sink->arena, view, &change, sink->inserts_only, &sink->changes);
         *found = sink->changes.nitems > 0;
-        if (!*found) sink->at = change.step;
+        if (!*found) {
+            sink->at = change.step;
+            sink->passed_over = true;
+        }
     }
     return rc;
 }
@@ -100,7 +78,11 @@ base_rc connect_sink_load(connect_sink *sink, bool *found, base_error *err) {
     sink->loaded = *found;
     if (!*found) {
         base_arena_reset(&sink->arena);
-        if (sink->at - sink->acked >= CONNECT_IDLE_ACK_STEPS) rc = connect_sink_ack(sink, err);
+        // Changes that are none for this sink must not look undelivered for long.
+        bool stale =
+            sink->passed_over && connect_now_ns(sink->hub) - sink->acked_ns >= CONNECT_IDLE_ACK_NS;
+        if (stale || sink->at - sink->acked >= CONNECT_IDLE_ACK_STEPS)
+            rc = connect_sink_ack(sink, err);
     }
     return rc;
 }
@@ -120,10 +102,13 @@ void connect_sink_pass(connect_sink *sink) {
 base_rc connect_sink_ack(connect_sink *sink, base_error *err) {
     if (sink->at == sink->acked) return BASE_OK;
     base_rc rc = engine_sink_ack(sink->hub->engine, sink->object, sink->at, err);
-    if (rc == BASE_OK)
+    if (rc == BASE_OK) {
         sink->acked = sink->at;
-    else
+        sink->acked_ns = connect_now_ns(sink->hub);
+        sink->passed_over = false;
+    } else {
         sink->cursor_known = false; // it may have been stored all the same
+    }
     return rc;
 }
 
@@ -153,7 +138,7 @@ void connect_sink_succeeded(connect_sink *sink, uint64_t changes) {
 }
 
 bool connect_sink_is_behind(connect_sink *sink) {
-    if (sink->refused != NULL) return false; // it never will deliver; weir.sinks says why
+    if (sink->refused != NULL || sink->lost) return false; // never will it; weir.sinks says why
     uint64_t step;
     base_error err;
     if (engine_view_step(sink->hub->engine, sink->object->from, &step, &err) != BASE_OK)

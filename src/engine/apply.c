@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "base/must.h"
+#include "engine/system_int.h"
 
 void apply_say(apply *a, const char *fmt, ...) {
     char text[1024];
@@ -293,13 +294,25 @@ static bool history_cut(apply *a, const plan_object *object) {
     return cut;
 }
 
+// Where a sink is, and whether one that takes its place can go on from there: not if it is lost.
+static base_rc sink_place(engine *e, const plan_object *sink, uint64_t *step, bool *goes_on,
+                          base_error *err) {
+    engine_sink_lag lag;
+    base_rc rc = engine_sink_lag_of(e, sink, &lag, err);
+    if (rc != BASE_OK) return rc;
+    *step = lag.step;
+    *goes_on = lag.state != ENGINE_SINK_LOST;
+    return BASE_OK;
+}
+
 static base_rc replace(apply *a, const plan_object *there, const sql_statement *s,
                        base_error *err) {
     // A sink goes on from where it was, if it still stands on the same view.
     uint64_t step = 0;
     base_rc rc = BASE_OK;
     const plan_object *from = there->from;
-    if (there->kind == PLAN_OBJECT_SINK) rc = engine_sink_cursor(a->engine, there, &step, err);
+    bool goes_on = there->kind == PLAN_OBJECT_SINK;
+    if (goes_on) rc = sink_place(a->engine, there, &step, &goes_on, err);
     if (rc == BASE_OK) rc = apply_drop(a, there, false, err);
     const plan_object *made;
     if (rc == BASE_OK) rc = create(a, a->session->schema, s->text, s->text_offset, &made, err);
@@ -313,13 +326,15 @@ static base_rc replace(apply *a, const plan_object *there, const sql_statement *
                       second.message);
         return rc;
     }
-    if (made->kind == PLAN_OBJECT_SINK && made->from == from)
+    if (goes_on && made->kind == PLAN_OBJECT_SINK && made->from == from)
         rc = engine_sink_ack(a->engine, made, step, err);
     const char *note = "";
     if (made->kind == PLAN_OBJECT_VIEW)
         note = history_cut(a, made)
                    ? "; its history begins at the first record that retention has left"
                    : "; its history comes from the log";
+    if (made->kind == PLAN_OBJECT_SINK && !goes_on)
+        note = "; it was lost and begins anew, with the changes from now on";
     apply_say(a, "replaced %s %s.%s: its text has changed%s", kind_of(made), made->schema,
               made->name, note);
     return rc;

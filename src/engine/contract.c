@@ -68,7 +68,7 @@ engine_contract *engine_contract_create(const plan_object *object, bool strict, 
     }
     contract->decoder =
         wire_json_decoder_create(contract->nfields, contract->fields,
-                                 strict ? WIRE_JSON_UNKNOWN_FAULT : WIRE_JSON_UNKNOWN_IGNORE);
+                                 strict ? WIRE_JSON_UNKNOWN_FAULT : WIRE_JSON_UNKNOWN_CHECKED);
     if (strict) {
         contract->checks =
             base_arena_array(&contract->arena, const plan_expr *, object->nchecks + 1);
@@ -187,32 +187,33 @@ static void fill_hidden(engine_contract *contract, base_arena *arena, col_batch 
     }
 }
 
+// The instants of a column of times (dates: their midnights, UTC); absent where it is null.
+static int64_t *times_of(base_arena *arena, const col_vec *vec, uint32_t n, int64_t absent) {
+    int64_t *us = base_arena_alloc(arena, (n + 1) * sizeof *us);
+    if (vec->type.kind == COL_DATE) {
+        for (uint32_t row = 0; row < n; row++) us[row] = col_i32(vec)[row] * BASE_US_PER_DAY;
+    } else {
+        memcpy(us, vec->data, n * sizeof *us);
+    }
+    for (uint32_t row = 0; vec->nulls != NULL && row < n; row++)
+        if (vec->nulls[row]) us[row] = absent;
+    return us;
+}
+
 static void fill_times(engine_contract *contract, base_arena *arena, engine_decoded *out,
                        int64_t ingested_us) {
     if (contract->event_time < 0) return;
     const col_vec *event = &out->batch->cols[contract->event_time];
-    int64_t *event_us = base_arena_alloc(arena, (out->nrows + 1) * sizeof *event_us);
-    for (uint32_t row = 0; row < out->nrows; row++) {
-        bool null = col_is_null(event, row);
-        int64_t us = event->type.kind == COL_DATE ? (int64_t)col_i32(event)[row] * BASE_US_PER_DAY
-                                                  : col_i64(event)[row];
-        event_us[row] = null ? INT64_MIN : us;
-    }
-    out->event_us = event_us;
+    out->event_us = times_of(arena, event, out->nrows, INT64_MIN);
     if (contract->watermark == NULL) return;
     base_error err = {0};
     uint8_t *failed = base_arena_zalloc(arena, out->nrows + 1);
     col_func_ctx ctx = {.arena = arena, .err = &err, .now_us = ingested_us, .failed = failed};
     const col_vec *value;
     if (plan_eval(contract->watermark, out->batch, &ctx, &value) != BASE_OK) return;
-    int64_t *watermark_us = base_arena_alloc(arena, (out->nrows + 1) * sizeof *watermark_us);
-    for (uint32_t row = 0; row < out->nrows; row++) {
-        bool none = failed[row] || col_is_null(value, row);
-        watermark_us[row] = none ? ENGINE_NO_WATERMARK
-                            : value->type.kind == COL_DATE
-                                ? (int64_t)col_i32(value)[row] * BASE_US_PER_DAY
-                                : col_i64(value)[row];
-    }
+    int64_t *watermark_us = times_of(arena, value, out->nrows, ENGINE_NO_WATERMARK);
+    for (uint32_t row = 0; row < out->nrows; row++)
+        if (failed[row]) watermark_us[row] = ENGINE_NO_WATERMARK;
     out->watermark_us = watermark_us;
 }
 

@@ -134,6 +134,7 @@ base_rc engine_open(plat *plat, const engine_config *config, engine **out, base_
     plat_mutex_init(&e->flows_lock);
     plat_mutex_init(&e->listeners_lock);
     plat_mutex_init(&e->sinks_lock);
+    plat_mutex_init(&e->sink_counts_lock);
     plat_cond_init(&e->flow_passed);
     plat_cond_init(&e->schedule_wake);
     plat_cond_init(&e->stream_released);
@@ -142,6 +143,7 @@ base_rc engine_open(plat *plat, const engine_config *config, engine **out, base_
     e->schemas = base_map_create();
     e->streams = base_map_create();
     e->sink_reports = base_map_create();
+    e->sink_counts = base_map_create();
     e->by_id = calloc(ENGINE_OBJECTS_MAX, sizeof(plan_object *));
     must(e->by_id != NULL);
     base_rc rc = open_parts(e, err);
@@ -167,13 +169,15 @@ void engine_close(engine *e) {
     if (e->meta != NULL) state_store_close(e->meta);
     if (e->log != NULL) log_store_close(e->log);
     if (e->lock_file != NULL) plat_close(e->lock_file);
-    void *report;
-    base_str name;
-    for (size_t i = 0; base_map_at(e->sink_reports, &i, &name, &report);) free(report);
+    void *of_sink;
+    base_str id;
+    for (size_t i = 0; base_map_at(e->sink_reports, &i, &id, &of_sink);) free(of_sink);
+    for (size_t i = 0; base_map_at(e->sink_counts, &i, &id, &of_sink);) free(of_sink);
     base_map_destroy(e->names);
     base_map_destroy(e->schemas);
     base_map_destroy(e->streams);
     base_map_destroy(e->sink_reports);
+    base_map_destroy(e->sink_counts);
     free(e->by_id);
     free(e->listeners);
     base_arena_deinit(&e->catalog_arena);
@@ -182,6 +186,7 @@ void engine_close(engine *e) {
     plat_mutex_deinit(&e->flows_lock);
     plat_mutex_deinit(&e->listeners_lock);
     plat_mutex_deinit(&e->sinks_lock);
+    plat_mutex_deinit(&e->sink_counts_lock);
     plat_cond_deinit(&e->flow_passed);
     plat_cond_deinit(&e->schedule_wake);
     plat_cond_deinit(&e->stream_released);

@@ -26,7 +26,7 @@ typedef struct engine_config {
     bool dedup_off;              // bench only
     uint64_t cache_bytes;        // a flow's operator caches; 0: 256 MiB
     uint32_t batch_rows;         // 0: 65,536
-    uint64_t step_bytes;         // log bytes a step takes at most; 0: 64 MiB
+    uint64_t step_bytes;         // log bytes a step takes at most; 0: 128 MiB
     uint64_t segment_bytes;      // of a stream's log files; 0: log's default
     uint64_t query_memory_bytes; // an ad-hoc query; 0: 1 GiB
     uint64_t changes_keep_steps; // change log a view keeps beyond what its readers need; 0: 100,000
@@ -167,9 +167,9 @@ BASE_MUST_USE base_rc engine_quarantine(engine *e, base_str stream, base_str raw
 // Without threads: steps every flow that has something to do, once; *progressed if any did. force:
 // also flows whose refresh is not due.
 BASE_MUST_USE base_rc engine_tick(engine *e, bool force, bool *progressed, base_error *err);
-// Waits until all that was acknowledged before the call is visible in every view. Without threads
-// it steps. timeout_us 0: no limit. A flow that fails is an error that names it, after all others
-// were waited for.
+// Waits until all that was acknowledged before the call is visible in every view; not for what
+// comes meanwhile. Without threads it steps. timeout_us 0: no limit. A failing flow that has not
+// got so far is an error that names it, once the others have.
 BASE_MUST_USE base_rc engine_flush(engine *e, int64_t timeout_us, volatile bool *cancel,
                                    base_error *err);
 // End of input: moves every stream's watermark to the end of its event time, so that all windows

@@ -33,7 +33,10 @@ typedef struct engine_contract engine_contract;
 #define ENGINE_FLOWS_MAX    512
 #define ENGINE_NO_WATERMARK INT64_MIN
 #define ENGINE_END_OF_TIME  INT64_MAX // watermark of a finished input
-#define ENGINE_IDLE_US      (10 * BASE_US_PER_SECOND)
+// Log bytes of a step unless told otherwise. The more, the less a step that catches up writes again
+// to groups that it meets in each; a tenth of a second or two at full speed.
+#define ENGINE_STEP_BYTES (128ull << 20)
+#define ENGINE_IDLE_US    (10 * BASE_US_PER_SECOND)
 
 // ---- streams: a stream or table object with its log (stream.c, ingest.c) -----------------------
 
@@ -128,6 +131,13 @@ typedef struct engine_cursor {
     uint64_t records, late, faults, duplicates;
 } engine_cursor;
 
+// How far a flow has read one of its inputs, for others to see (FLUSH). next: as in engine_cursor,
+// but a step of an upstream view that had nothing for the flow counts as taken over.
+typedef struct engine_position {
+    uint32_t object_id, partition;
+    uint64_t next;
+} engine_position;
+
 // A record that a source knew already, and its original.
 typedef struct engine_duplicate {
     uint32_t object_id, partition, original_partition, zero;
@@ -192,11 +202,13 @@ struct engine_flow {
     engine_input *inputs;
     base_arena graph_arena; // inputs, views: reset when the graph is rebuilt
     base_arena step_arena;
+    base_arena push_arena; // of one push, where the graph retains nothing of it
 
     plat_mutex lock;        // a step, or DDL on this flow
     uint64_t step;          // last committed
     int64_t now_us;         // its clock reading
-    bool backlog;           // the last step left something unread
+    bool cut_short;         // the last step stopped at its limit of bytes before the end of a log
+    bool backlog;           // another step is to follow at once
     bool reload;            // facts must be read from the store before the next step
     bool broken;            // graph, inputs and views must be built again before the next step
     bool retake;            // so must views whose upstream was made anew
@@ -220,12 +232,16 @@ struct engine_flow {
     bool force; // step now whatever the refresh
     bool stop;
     bool running;             // its thread lives
-    uint64_t passes;          // steps begun and ended, also those that found nothing
+    bool in_pass;             // steps are being taken, or looked for
     int64_t pending_since_us; // processing time of the oldest unread record; 0: caught up
     int64_t next_due_us;      // monotonic
     base_error error;         // of the last step, or of opening it; code BASE_OK: none
     uint64_t failures;
     int64_t reopen_due_us; // monotonic; of a failed flow
+    bool published;        // what follows is of the views and inputs that the flow has now
+    uint32_t npositions, positions_cap;
+    engine_position *positions; // how far it has read, as committed; partitions in order
+    uint64_t positions_step;    // the step that had read so far
     plat_thread thread;
     // Published after commit, read without locks.
     atomic_uint_fast64_t committed_step;
@@ -312,6 +328,10 @@ BASE_MUST_USE base_rc engine_cursor_read(state_txn *txn, state_table t_cursor, u
                                          base_error *err);
 void engine_inputs_watermarks(engine_flow *flow); // each input's, and each view's
 void engine_inputs_release(engine_flow *flow);
+// After a step, or when there was nothing to step for: says how far the flow is. Unpublish: it has
+// something to do first, whatever it has read. Both take flows_lock.
+void engine_inputs_publish(engine_flow *flow);
+void engine_inputs_unpublish(engine_flow *flow);
 
 // view.c
 BASE_MUST_USE base_rc engine_view_open(engine_flow *flow, engine_view *view, base_error *err);
@@ -345,6 +365,19 @@ typedef struct engine_view_snapshot {
 BASE_MUST_USE base_rc engine_view_snapshot_open(engine *e, const plan_object *view,
                                                 engine_view_snapshot *out, base_error *err);
 void engine_view_snapshot_close(engine_view_snapshot *snapshot);
+// The changes of steps after `after` up to `upto` in the view's change log, counted; of the first
+// `most` steps that have any.
+typedef struct engine_change_counts {
+    uint64_t steps, rows, bytes;
+    uint64_t first_step, last_step;
+    int64_t first_us; // processing time of the first step
+} engine_change_counts;
+BASE_MUST_USE base_rc engine_changes_count(const engine_view_snapshot *snapshot, uint64_t after,
+                                           uint64_t upto, uint64_t most, engine_change_counts *out,
+                                           base_error *err);
+// sinkstate.c: whether undelivered changes are kept for the sink; not if a limit has been passed.
+bool engine_sink_is_kept_for(engine *e, const plan_object *sink);
+uint64_t engine_changes_keep_steps(const engine *e); // view.c
 #define ENGINE_VIEW_SYSTEM_COLUMNS 3 // _status text, _revision bigint, _updated_at timestamptz
 
 // ---- threads (runner.c)
@@ -391,7 +424,7 @@ struct engine {
     engine_stream *retired;    // handles of dropped streams
 
     plat_mutex flows_lock;
-    plat_cond flow_passed; // a flow has ended a pass
+    plat_cond flow_passed; // a flow has ended a step or a pass
     engine_flow *_Atomic flows[ENGINE_FLOWS_MAX];
     uint32_t nflows;
     engine_flow *retired_flows; // under ddl_lock
@@ -402,7 +435,9 @@ struct engine {
     uint32_t nlisteners, next_listener;
 
     plat_mutex sinks_lock;
-    base_map *sink_reports; // by name
+    base_map *sink_reports;      // by id, as text
+    plat_mutex sink_counts_lock; // before catalog_lock; held while changes are counted
+    base_map *sink_counts;       // by id, as text (sinklag.c)
     plat_thread schedule_thread;
     plat_cond schedule_wake; // with flows_lock
     bool schedule_running;

@@ -174,8 +174,9 @@ engine_flow *engine_flow_create(engine *e, const char *schema, int64_t refresh_u
     plat_cond_init(&flow->wake);
     base_arena_init(&flow->graph_arena, 1 << 14);
     base_arena_init(&flow->step_arena, 1 << 20);
+    base_arena_init(&flow->push_arena, 1 << 16);
     // A busy flow would else fault its pages in each step.
-    flow->step_arena.retain_bytes = 64u << 20;
+    flow->step_arena.retain_bytes = flow->push_arena.retain_bytes = 64u << 20;
     return flow;
 }
 
@@ -221,8 +222,10 @@ void engine_flow_close_store(engine_flow *flow) {
 void engine_flow_close(engine_flow *flow) {
     engine_flow_close_store(flow);
     free(flow->wanted);
+    free(flow->positions);
     base_arena_deinit(&flow->graph_arena);
     base_arena_deinit(&flow->step_arena);
+    base_arena_deinit(&flow->push_arena);
     plat_mutex_deinit(&flow->lock);
     plat_cond_deinit(&flow->wake);
     free(flow->dir);

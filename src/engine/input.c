@@ -40,6 +40,11 @@ static bool is_log_object(const plan_object *object) {
     return object->kind == PLAN_OBJECT_STREAM || object->kind == PLAN_OBJECT_TABLE;
 }
 
+// Records that are decoded and pushed at once: few, where their columns then stay in cache; many,
+// where they are kept anyway.
+#define CHUNK_ROWS          8192u
+#define CHUNK_ROWS_RETAINED 65536u
+
 // ---- building
 // ----------------------------------------------------------------------------------------
 
@@ -88,6 +93,7 @@ base_rc engine_inputs_build(engine_flow *flow, base_error *err) {
 }
 
 void engine_inputs_close(engine_flow *flow) {
+    engine_inputs_unpublish(flow);
     for (uint32_t i = 0; i < flow->ninputs; i++) {
         engine_input *input = &flow->inputs[i];
         for (uint32_t p = 0; input->partitions != NULL && p < input->npartitions; p++)
@@ -195,6 +201,39 @@ void engine_inputs_release(engine_flow *flow) {
         for (uint32_t p = 0; p < flow->inputs[i].npartitions; p++)
             if (flow->inputs[i].partitions[p].reader != NULL)
                 log_reader_release(flow->inputs[i].partitions[p].reader);
+}
+
+// ---- how far the flow is
+// -----------------------------------------------------------------------------
+
+void engine_inputs_publish(engine_flow *flow) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < flow->ninputs; i++) n += flow->inputs[i].npartitions;
+    plat_mutex_lock(&flow->engine->flows_lock);
+    if (n > flow->positions_cap) {
+        flow->positions = realloc(flow->positions, n * sizeof *flow->positions);
+        must(flow->positions != NULL);
+        flow->positions_cap = n;
+    }
+    flow->npositions = 0;
+    for (uint32_t i = 0; i < flow->ninputs; i++) {
+        const engine_input *input = &flow->inputs[i];
+        uint64_t taken = input->upstream_step > input->upstream_seen ? input->upstream_step
+                                                                     : input->upstream_seen;
+        for (uint32_t p = 0; p < input->npartitions; p++)
+            flow->positions[flow->npositions++] = (engine_position){
+                input->object->id, p, input->upstream != NULL ? taken : input->partitions[p].next};
+    }
+    flow->positions_step = flow->step;
+    flow->published = true;
+    plat_cond_broadcast(&flow->engine->flow_passed);
+    plat_mutex_unlock(&flow->engine->flows_lock);
+}
+
+void engine_inputs_unpublish(engine_flow *flow) {
+    plat_mutex_lock(&flow->engine->flows_lock);
+    flow->published = false;
+    plat_mutex_unlock(&flow->engine->flows_lock);
 }
 
 // ---- watermarks
@@ -371,10 +410,28 @@ static base_rc quarantine_logged(engine_flow *flow, engine_input *input, uint32_
 static base_rc push_decoded(engine_flow *flow, engine_input *input, uint32_t p,
                             uint64_t first_offset, const engine_decoded *d, base_error *err) {
     if (d->nrows == 0) return BASE_OK;
-    uint64_t *offsets = base_arena_alloc(&flow->step_arena, d->nrows * sizeof *offsets);
+    uint64_t *offsets = base_arena_alloc(flow->ctx.arena, d->nrows * sizeof *offsets);
     for (uint32_t row = 0; row < d->nrows; row++) offsets[row] = first_offset + d->doc[row];
     flow_origin origin = {p, offsets, d->event_us, d->deletes};
     return flow_graph_push(flow->graph, input->graph_input, d->batch, &origin, err);
+}
+
+// Records [at, at + n) of a batch. Where no operator retains what is pushed, all that is made of
+// them lives in an arena of their own: the same memory serves the next ones, while it is in cache.
+static base_rc push_records(engine_flow *flow, engine_input *input, uint32_t p,
+                            const log_batch *batch, uint32_t at, uint32_t n, bool retains,
+                            base_error *err) {
+    flow->ctx.arena = retains ? &flow->step_arena : &flow->push_arena;
+    engine_decoded d;
+    engine_contract_decode(input->contract, batch->payload, batch->payload_bytes, batch->ends, at,
+                           n, batch->base_offset + at, p, batch->info.append_us, flow->ctx.arena,
+                           &d);
+    follow_event_time(&input->partitions[p], &d);
+    base_rc rc = quarantine_logged(flow, input, p, batch, at, &d, err);
+    if (rc == BASE_OK) rc = push_decoded(flow, input, p, batch->base_offset + at, &d, err);
+    if (!retains) base_arena_reset(&flow->push_arena);
+    flow->ctx.arena = &flow->step_arena;
+    return rc;
 }
 
 static base_rc gather_partition(engine_flow *flow, engine_input *input, uint32_t p,
@@ -389,7 +446,9 @@ static base_rc gather_partition(engine_flow *flow, engine_input *input, uint32_t
         rc = log_reader_open(log, p, part->next, &part->reader, err);
         if (rc != BASE_OK) return rc;
     }
-    uint32_t chunk = flow->engine->config.batch_rows > 0 ? flow->engine->config.batch_rows : 65536;
+    bool retains = flow_graph_retains(flow->graph, input->graph_input);
+    uint32_t chunk = retains ? CHUNK_ROWS_RETAINED : CHUNK_ROWS;
+    if (flow->engine->config.batch_rows > 0) chunk = flow->engine->config.batch_rows;
     while (*budget > 0) {
         log_batch batch;
         bool end;
@@ -400,13 +459,7 @@ static base_rc gather_partition(engine_flow *flow, engine_input *input, uint32_t
             part->next > batch.base_offset ? (uint32_t)(part->next - batch.base_offset) : 0;
         for (uint32_t at = skip; at < batch.count;) {
             uint32_t n = batch.count - at < chunk ? batch.count - at : chunk;
-            engine_decoded d;
-            engine_contract_decode(input->contract, batch.payload, batch.payload_bytes, batch.ends,
-                                   at, n, batch.base_offset + at, p, batch.info.append_us,
-                                   &flow->step_arena, &d);
-            follow_event_time(part, &d);
-            rc = quarantine_logged(flow, input, p, &batch, at, &d, err);
-            if (rc == BASE_OK) rc = push_decoded(flow, input, p, batch.base_offset + at, &d, err);
+            rc = push_records(flow, input, p, &batch, at, n, retains, err);
             if (rc != BASE_OK) return rc;
             at += n;
             *rows += n;
@@ -417,6 +470,7 @@ static base_rc gather_partition(engine_flow *flow, engine_input *input, uint32_t
         part->active_us = flow->now_us;
         *budget -= batch.payload_bytes < *budget ? batch.payload_bytes : *budget;
     }
+    if (part->next < log_end(log, p) && *budget == 0) flow->cut_short = true;
     return BASE_OK;
 }
 
@@ -499,8 +553,9 @@ static base_rc gather_upstream(engine_flow *flow, engine_input *input, uint64_t 
 
 base_rc engine_inputs_gather(engine_flow *flow, uint64_t *rows, base_error *err) {
     uint64_t budget =
-        flow->engine->config.step_bytes > 0 ? flow->engine->config.step_bytes : 64u << 20;
+        flow->engine->config.step_bytes > 0 ? flow->engine->config.step_bytes : ENGINE_STEP_BYTES;
     *rows = 0;
+    flow->cut_short = false;
     for (uint32_t i = 0; i < flow->ninputs; i++) flow->inputs[i].step_rows = 0;
     for (uint32_t i = 0; i < flow->ninputs; i++) {
         engine_input *input = &flow->inputs[i];

@@ -243,29 +243,68 @@ static void view_metrics(engine *e, const object_list *list, base_buf *buf) {
     free(views);
 }
 
+typedef struct sink_facts {
+    const plan_object *object;
+    engine_sink_status status;
+    engine_sink_lag lag;
+} sink_facts;
+
+static double sink_value(const sink_facts *sink, size_t family) {
+    switch (family) {
+    case 0:
+        return (double)sink->status.delivered;
+    case 1:
+        return (double)sink->status.failed;
+    case 2:
+        return (double)sink->lag.steps;
+    case 3:
+        return (double)sink->lag.rows;
+    case 4:
+        return (double)sink->lag.bytes;
+    case 5:
+        return (double)sink->lag.us / 1e6;
+    case 6:
+        return sink->lag.state == ENGINE_SINK_EXTENDED;
+    case 7:
+        return sink->lag.state == ENGINE_SINK_UNRESERVED;
+    default:
+        return sink->lag.state == ENGINE_SINK_LOST;
+    }
+}
+
 static void sink_metrics(engine *e, const object_list *list, base_buf *buf) {
     static const struct {
         const char *name, *type, *help;
     } families[] = {
         {"weir_sink_delivered_total", "counter", "Rows delivered."},
         {"weir_sink_failed_total", "counter", "Deliveries that failed."},
-        {"weir_sink_behind_steps", "gauge", "Steps of the view not yet delivered."},
+        {"weir_sink_behind_steps", "gauge", "Steps with changes not yet delivered."},
+        {"weir_sink_behind_rows", "gauge", "Changed rows not yet delivered."},
+        {"weir_sink_behind_bytes", "gauge", "Bytes of changes not yet delivered."},
+        {"weir_sink_behind_seconds", "gauge", "Age of the oldest change not yet delivered."},
+        {"weir_sink_extended", "gauge", "1 if changes are kept longer for the sink's sake."},
+        {"weir_sink_unreserved", "gauge", "1 if a limit of what is kept for the sink is passed."},
+        {"weir_sink_lost", "gauge", "1 if changes not delivered are gone; the sink has stopped."},
     };
+    sink_facts *sinks = calloc(list->n + 1, sizeof *sinks);
+    must(sinks != NULL);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < list->n; i++) {
+        if (list->objects[i]->kind != PLAN_OBJECT_SINK) continue;
+        sink_facts *sink = &sinks[n];
+        uint64_t step;
+        base_error err;
+        sink->object = list->objects[i];
+        if (engine_sink_status_of(e, sink->object, &step, &sink->status, &err) == BASE_OK &&
+            engine_sink_lag_of(e, sink->object, &sink->lag, &err) == BASE_OK)
+            n++;
+    }
     for (size_t f = 0; f < sizeof families / sizeof *families; f++) {
         family(buf, families[f].name, families[f].type, families[f].help);
-        for (uint32_t i = 0; i < list->n; i++) {
-            if (list->objects[i]->kind != PLAN_OBJECT_SINK) continue;
-            engine_sink_status status;
-            uint64_t step, view_step;
-            base_error err;
-            if (engine_sink_status_of(e, list->objects[i], &step, &status, &err) != BASE_OK ||
-                engine_view_step(e, list->objects[i]->from, &view_step, &err) != BASE_OK)
-                continue;
-            double values[3] = {(double)status.delivered, (double)status.failed,
-                                view_step > step ? (double)(view_step - step) : 0};
-            object_value(buf, families[f].name, "sink", list->objects[i], values[f]);
-        }
+        for (uint32_t i = 0; i < n; i++)
+            object_value(buf, families[f].name, "sink", sinks[i].object, sink_value(&sinks[i], f));
     }
+    free(sinks);
 }
 
 void engine_metrics(engine *e, base_buf *buf) {

@@ -20,7 +20,8 @@ typedef struct query {
     engine *engine;
     flow_graph *graph;
     flow_ctx ctx;
-    base_arena scratch;
+    base_arena scratch; // of the query
+    base_arena push;    // of one push, where the graph retains nothing of it
     uint64_t memory_limit;
     size_t nreaders, readers_cap;
     log_reader **readers;
@@ -59,19 +60,21 @@ static base_rc check_limits(query *q, base_error *err) {
 
 static base_rc push_log_batch(query *q, engine_contract *contract, uint32_t p,
                               const log_batch *batch, uint32_t skip, base_error *err) {
+    bool retains = flow_graph_retains(q->graph, q->input_index);
     for (uint32_t at = skip; at < batch->count;) {
         uint32_t n = batch->count - at < QUERY_BATCH_ROWS ? batch->count - at : QUERY_BATCH_ROWS;
+        q->ctx.arena = retains ? &q->scratch : &q->push;
         engine_decoded d;
         engine_contract_decode(contract, batch->payload, batch->payload_bytes, batch->ends, at, n,
-                               batch->base_offset + at, p, batch->info.append_us, &q->scratch, &d);
-        uint64_t *offsets = base_arena_alloc(&q->scratch, (d.nrows + 1) * sizeof *offsets);
+                               batch->base_offset + at, p, batch->info.append_us, q->ctx.arena, &d);
+        uint64_t *offsets = base_arena_alloc(q->ctx.arena, (d.nrows + 1) * sizeof *offsets);
         for (uint32_t i = 0; i < d.nrows; i++) offsets[i] = batch->base_offset + at + d.doc[i];
         flow_origin origin = {p, offsets, d.event_us, d.deletes};
-        if (d.nrows > 0) {
-            base_rc rc = flow_graph_push(q->graph, q->input_index, d.batch, &origin, err);
-            if (rc != BASE_OK) return rc;
-        }
-        base_rc rc = check_limits(q, err);
+        base_rc rc = BASE_OK;
+        if (d.nrows > 0) rc = flow_graph_push(q->graph, q->input_index, d.batch, &origin, err);
+        q->ctx.arena = &q->scratch;
+        base_arena_reset(&q->push);
+        if (rc == BASE_OK) rc = check_limits(q, err);
         if (rc != BASE_OK) return rc;
         at += n;
     }
@@ -260,12 +263,14 @@ base_rc engine_query(engine_session *session, const plan_node *plan, base_arena 
     query q = {.session = session, .engine = e};
     q.memory_limit = e->config.query_memory_bytes > 0 ? e->config.query_memory_bytes : 1ull << 30;
     base_arena_init(&q.scratch, 1 << 16);
+    base_arena_init(&q.push, 1 << 16);
     flow_graph_config config = {.memory_limit_bytes = q.memory_limit};
     base_rc rc = flow_graph_create(&config, &q.graph, err);
     if (rc == BASE_OK) rc = flow_graph_add(q.graph, NULL, plan, err);
     if (rc == BASE_OK) {
         col_func_host host = engine_func_host(session);
         q.ctx = (flow_ctx){.arena = &q.scratch,
+                           .step_arena = &q.scratch,
                            .now_us = plat_wall_us(e->plat),
                            .low_watermark_us = ENGINE_NO_WATERMARK,
                            .zone_offset_seconds = session->zone_offset_seconds,
@@ -297,5 +302,6 @@ base_rc engine_query(engine_session *session, const plan_node *plan, base_arena 
     free(q.contracts);
     free(q.streams);
     base_arena_deinit(&q.scratch);
+    base_arena_deinit(&q.push);
     return rc;
 }

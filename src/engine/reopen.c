@@ -128,7 +128,6 @@ static void take_slot(engine_flow *old, engine_flow *flow) {
     engine *e = old->engine;
     flow->slot = old->slot;
     plat_mutex_lock(&e->flows_lock);
-    flow->passes = old->passes; // a FLUSH counts on
     flow->pending_since_us = old->pending_since_us;
     e->flows[flow->slot] = flow;
     plat_cond_broadcast(&e->flow_passed);

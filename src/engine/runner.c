@@ -20,7 +20,7 @@ static int64_t monotonic_us(engine *e) {
 
 // flows_lock held: notes how a pass ended.
 static void note_pass(engine_flow *flow, base_rc rc, const base_error *err) {
-    flow->passes++;
+    flow->in_pass = false;
     if (rc == BASE_OK) {
         if (flow->error.code != BASE_OK)
             engine_say(flow->engine, ENGINE_INFO, "flow %s: goes on", flow->name);
@@ -66,6 +66,7 @@ static void *run_flow(void *arg) {
     plat_mutex_lock(&e->flows_lock);
     while (wait_until_due(flow, not_before_us)) {
         flow->dirty = flow->force = false;
+        flow->in_pass = true;
         int64_t since_us = flow->pending_since_us;
         flow->pending_since_us = 0;
         int64_t began = monotonic_us(e);
@@ -73,7 +74,7 @@ static void *run_flow(void *arg) {
         base_error err = {0};
         base_rc rc;
         bool progressed, stop;
-        do { // all that is there, however many steps it takes
+        do { // all that was there, however many steps it takes
             rc = engine_flow_step(flow, &progressed, &err);
             plat_mutex_lock(&e->flows_lock);
             stop = flow->stop;
@@ -189,89 +190,4 @@ base_rc engine_tick(engine *e, bool force, bool *progressed, base_error *err) {
         }
     }
     return first;
-}
-
-// ---- flush
-// -------------------------------------------------------------------------------------------
-
-// flows_lock held.
-static bool any_error(engine *e, base_error *err) {
-    for (uint32_t i = 0; i < e->nflows; i++) {
-        const engine_flow *flow = e->flows[i];
-        if (flow->error.code == BASE_OK) continue;
-        *err = flow->error;
-        return true;
-    }
-    return false;
-}
-
-// Each view is at most `depth` flows away from the log: so many whole rounds, each of which lets
-// every flow read all that was there when the round began, carry everything through.
-static uint32_t flush_depth(engine *e) {
-    return e->nflows + 1;
-}
-
-// A flow that fails does not keep the others from their steps.
-static base_rc flush_ticks(engine *e, volatile bool *cancel, base_error *err) {
-    bool progressed = true;
-    base_rc rc = BASE_OK;
-    while (progressed) {
-        if (cancel != NULL && *cancel)
-            return base_fail(err, BASE_E_CANCELLED, NULL,
-                             "canceling statement due to user request");
-        rc = engine_tick(e, true, &progressed, err);
-    }
-    return rc;
-}
-
-// flows_lock held. Waits for each flow to end a pass that began after now; not for one that fails,
-// which may be in a long pause and must not keep who waits from the others.
-static base_rc flush_round(engine *e, int64_t deadline_us, volatile bool *cancel, base_error *err) {
-    uint64_t wanted[ENGINE_FLOWS_MAX];
-    uint32_t n = e->nflows;
-    for (uint32_t i = 0; i < n; i++) {
-        engine_flow *flow = e->flows[i];
-        wanted[i] = 0;
-        if (flow->store == NULL) continue;
-        flow->force = true;
-        // A pass now under way may have read before our time: the one after it counts.
-        wanted[i] = flow->passes + 2;
-        plat_cond_signal(&flow->wake);
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        while (e->flows[i]->error.code == BASE_OK && e->flows[i]->passes < wanted[i]) {
-            if (e->closing || (cancel != NULL && *cancel))
-                return base_fail(err, BASE_E_CANCELLED, NULL,
-                                 "canceling statement due to user request");
-            if (deadline_us > 0 && monotonic_us(e) > deadline_us)
-                return base_fail(err, BASE_E_CANCELLED, NULL, "FLUSH timed out: flow %s is behind",
-                                 e->flows[i]->name);
-            e->flows[i]->force = true;
-            plat_cond_signal(&e->flows[i]->wake);
-            plat_cond_wait_for(&e->flow_passed, &e->flows_lock, 20000);
-        }
-    }
-    return BASE_OK;
-}
-
-base_rc engine_flush(engine *e, int64_t timeout_us, volatile bool *cancel, base_error *err) {
-    if (!e->config.threads) return flush_ticks(e, cancel, err);
-    int64_t deadline_us = timeout_us > 0 ? monotonic_us(e) + timeout_us : 0;
-    plat_mutex_lock(&e->flows_lock);
-    base_rc rc = BASE_OK;
-    for (uint32_t round = 0; rc == BASE_OK && round < flush_depth(e); round++)
-        rc = flush_round(e, deadline_us, cancel, err);
-    if (rc == BASE_OK && any_error(e, err)) rc = err->code;
-    plat_mutex_unlock(&e->flows_lock);
-    return rc;
-}
-
-base_rc engine_finish_windows(engine *e, base_error *err) {
-    base_rc rc = engine_flush(e, 0, NULL, err);
-    for (uint32_t i = 0; i < e->nflows; i++) {
-        plat_mutex_lock(&e->flows[i]->lock);
-        e->flows[i]->finish = true;
-        plat_mutex_unlock(&e->flows[i]->lock);
-    }
-    return rc == BASE_OK ? engine_flush(e, 0, NULL, err) : rc;
 }

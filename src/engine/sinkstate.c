@@ -28,14 +28,13 @@ static base_str sink_key(char out[4], uint32_t id) {
     return (base_str){out, 4};
 }
 
-static base_rc read_row(engine *e, state_txn *txn, const plan_object *sink, sink_row *out,
-                        base_error *err) {
+static base_rc find_row(engine *e, state_txn *txn, const plan_object *sink, sink_row *out,
+                        bool *found, base_error *err) {
     char key[4];
     base_str value;
-    bool found;
     memset(out, 0, sizeof *out);
-    base_rc rc = state_get(txn, e->t_sinks, sink_key(key, sink->id), &value, &found, err);
-    if (rc != BASE_OK || !found) return rc;
+    base_rc rc = state_get(txn, e->t_sinks, sink_key(key, sink->id), &value, found, err);
+    if (rc != BASE_OK || !*found) return rc;
     if (value.n != sizeof *out)
         return base_fail(err, BASE_E_CORRUPT, NULL, "the cursor of sink \"%s.%s\" has %zu bytes",
                          sink->schema, sink->name, value.n);
@@ -43,15 +42,27 @@ static base_rc read_row(engine *e, state_txn *txn, const plan_object *sink, sink
     return BASE_OK;
 }
 
-base_rc engine_sink_cursor(engine *e, const plan_object *sink, uint64_t *step, base_error *err) {
+static base_rc read_row(engine *e, state_txn *txn, const plan_object *sink, sink_row *out,
+                        base_error *err) {
+    bool found;
+    return find_row(e, txn, sink, out, &found, err);
+}
+
+base_rc engine_sink_find_cursor(engine *e, const plan_object *sink, uint64_t *step, bool *found,
+                                base_error *err) {
     state_txn *txn;
     base_rc rc = state_begin_read(e->meta, &txn, err);
     if (rc != BASE_OK) return rc;
     sink_row row;
-    rc = read_row(e, txn, sink, &row, err);
+    rc = find_row(e, txn, sink, &row, found, err);
     state_abort(txn);
     *step = row.step;
     return rc;
+}
+
+base_rc engine_sink_cursor(engine *e, const plan_object *sink, uint64_t *step, base_error *err) {
+    bool found;
+    return engine_sink_find_cursor(e, sink, step, &found, err);
 }
 
 // The report of a sink, made if it is not there. sinks_lock held.
@@ -68,6 +79,7 @@ static engine_sink_status *status_of(engine *e, const plan_object *sink) {
 }
 
 base_rc engine_sink_ack(engine *e, const plan_object *sink, uint64_t step, base_error *err) {
+    engine_sink_count_off(e, sink, step);
     plat_mutex_lock(&e->sinks_lock);
     engine_sink_status *status = status_of(e, sink);
     uint64_t delivered = status->delivered - status->delivered_stored;
@@ -120,6 +132,19 @@ void engine_sink_report(engine *e, const plan_object *sink, uint64_t delivered, 
     status->reported_us = plat_wall_us(e->plat);
     snprintf(status->last_error, sizeof status->last_error, "%s", last_error);
     plat_mutex_unlock(&e->sinks_lock);
+}
+
+void engine_sink_keep_for(engine *e, const plan_object *sink, bool keep) {
+    plat_mutex_lock(&e->sinks_lock);
+    status_of(e, sink)->past_limit = !keep;
+    plat_mutex_unlock(&e->sinks_lock);
+}
+
+bool engine_sink_is_kept_for(engine *e, const plan_object *sink) {
+    plat_mutex_lock(&e->sinks_lock);
+    bool keep = !status_of(e, sink)->past_limit;
+    plat_mutex_unlock(&e->sinks_lock);
+    return keep;
 }
 
 base_rc engine_sink_status_of(engine *e, const plan_object *sink, uint64_t *step,

@@ -19,10 +19,11 @@
 // --------------------------------------------------------------------
 
 // A row that a view's expression cannot be computed for: noted in the flow's quarantine, once for
-// each time that it comes or goes.
+// each time that it comes. When it is retracted it fails again, but that is no news.
 static void on_row_failed(void *self, uint32_t node_id, const col_batch *batch, uint32_t row,
                           const base_error *failure) {
     engine_flow *flow = self;
+    if (col_weight(batch, row) <= 0) return;
     base_buf value = {0}, text = {0};
     base_buf_printf(&text, "node %u of a view of flow %s", node_id, flow->name);
     log_headers_add(&value, BASE_STR("sqlstate"), base_str_of(failure->sqlstate));
@@ -231,6 +232,7 @@ base_rc engine_step_with(engine_flow *flow, gather_stage gather, void *arg, bool
     fix_clock(flow);
     flow_hooks hooks = {flow, on_row_failed, on_duplicate};
     flow->ctx = (flow_ctx){.arena = &flow->step_arena,
+                           .step_arena = &flow->step_arena,
                            .txn = flow->txn,
                            .step = flow->step + 1,
                            .now_us = flow->now_us,
@@ -342,7 +344,11 @@ base_rc engine_flow_step(engine_flow *flow, bool *progressed, base_error *err) {
     base_rc rc = step_once(flow, progressed, err);
     // A view of another flow was made anew: those that read it are, and the step is taken then.
     if (rc != BASE_OK && flow->retake) rc = step_once(flow, progressed, err);
-    flow->backlog = rc == BASE_OK && *progressed && engine_inputs_ready(flow);
+    if (rc == BASE_OK) engine_inputs_publish(flow);
+    // What came during the step is for the next beat if the flow keeps one; or a flow with a long
+    // interval would step on and on under load.
+    flow->backlog = rc == BASE_OK && *progressed &&
+                    (flow->refresh_us > 0 ? flow->cut_short : engine_inputs_ready(flow));
     plat_mutex_unlock(&flow->lock);
     if (*progressed) engine_notify_commit(flow);
     return rc;

@@ -1,5 +1,6 @@
 // system_int.h - system objects (schemas weir, pg_catalog, information_schema): their definitions
-// and the rows they make on demand. For system.c, weirtab.c, pgcat*.c, sinkstate.c, metrics.c.
+// and the rows they make on demand. For system.c, weirtab.c, pgcat*.c, sinkstate.c,
+// sinklag.c, metrics.c.
 #ifndef WEIR_ENGINE_SYSTEM_INT_H
 #define WEIR_ENGINE_SYSTEM_INT_H
 
@@ -53,11 +54,42 @@ typedef struct engine_sink_status {
     uint64_t delivered, failed;               // rows
     uint64_t delivered_stored, failed_stored; // of them, in the stored row
     int64_t reported_us;                      // 0: never
+    bool past_limit;                          // of what is kept for it (sinklag.c)
     char last_error[512];                     // "" if the last report was good
 } engine_sink_status;
 BASE_MUST_USE base_rc engine_sink_status_of(engine *e, const plan_object *sink, uint64_t *step,
                                             engine_sink_status *out, base_error *err);
+void engine_sink_keep_for(engine *e, const plan_object *sink, bool keep);
+// *found false: the sink has been dropped.
+BASE_MUST_USE base_rc engine_sink_find_cursor(engine *e, const plan_object *sink, uint64_t *step,
+                                              bool *found, base_error *err);
 BASE_MUST_USE base_rc engine_sink_forget(engine *e, const plan_object *sink, base_error *err);
+
+// ---- how far sinks are behind (sinklag.c) -------------------------------------------------------
+
+typedef enum engine_sink_state {
+    ENGINE_SINK_RESERVED,
+    ENGINE_SINK_EXTENDED,
+    ENGINE_SINK_UNRESERVED,
+    ENGINE_SINK_LOST
+} engine_sink_state;
+
+typedef struct engine_sink_lag {
+    engine_sink_state state;
+    uint64_t step;               // the sink's cursor
+    uint64_t view_step;          // of the last commit
+    uint64_t trimmed_step;       // the log of the view's changes begins after it
+    uint64_t steps, rows, bytes; // undelivered: steps with changes, their rows, bytes in the log
+    int64_t us;                  // age of the oldest of them; 0: none
+} engine_sink_lag;
+const char *engine_sink_state_name(engine_sink_state state);
+// BASE_E_NOT_FOUND: the sink or its view has been dropped.
+BASE_MUST_USE base_rc engine_sink_lag_of(engine *e, const plan_object *sink, engine_sink_lag *out,
+                                         base_error *err);
+// What lies up to step is about to be acknowledged: counted off while it is still there.
+void engine_sink_count_off(engine *e, const plan_object *sink, uint64_t step);
+// Once a second: who has passed a limit, and what is to be said of it.
+void engine_sinks_check(engine *e);
 
 // ---- flows (weirtab.c, metrics.c) ---------------------------------------------------------------
 

@@ -19,9 +19,10 @@
 #include "base/must.h"
 #include "col/codec.h"
 #include "col/kernel.h"
-#include "engine/engine_int.h"
+#include "engine/system_int.h"
 
-#define ROW_CORRECTED 1u
+#define ROW_CORRECTED  1u
+#define TRIM_STEPS_MAX 4096u
 
 // Heads a row's value; the row encoding follows. A disk format.
 typedef struct row_head {
@@ -406,8 +407,12 @@ base_rc engine_view_apply(engine_flow *flow, engine_view *view, const col_batch 
     col_key_encode_batch(arena, delta, nkey > 0 ? nkey : delta->ncols,
                          nkey > 0 ? object->view_key : columns, encoded);
     keyed_row *order = base_arena_array(arena, keyed_row, delta->nrows);
-    for (uint32_t i = 0; i < delta->nrows; i++) order[i] = (keyed_row){encoded[i], i};
-    qsort(order, delta->nrows, sizeof *order, by_key);
+    bool sorted = true; // as aggregates give their groups
+    for (uint32_t i = 0; i < delta->nrows; i++) {
+        order[i] = (keyed_row){encoded[i], i};
+        sorted = sorted && (i == 0 || base_str_cmp(encoded[i - 1], encoded[i]) <= 0);
+    }
+    if (!sorted) qsort(order, delta->nrows, sizeof *order, by_key);
     apply a = {flow, view, delta, columns, {0}};
     base_rc rc = apply_keys(&a, order, err);
     if (rc == BASE_OK && !view->filling) rc = add_change(&a, err);
@@ -416,14 +421,18 @@ base_rc engine_view_apply(engine_flow *flow, engine_view *view, const col_batch 
     return rc;
 }
 
-// A sink's deliveries are read from the change log: it is kept from the least cursor on.
-static base_rc keep_for_sinks(engine *e, const plan_object *view, uint64_t *upto, base_error *err) {
+// A sink's deliveries are read from the change log: it is kept from the least cursor on, but not
+// for a sink that has passed a limit of its own, nor for one whose changes are gone already.
+static base_rc keep_for_sinks(engine *e, const engine_view *of, uint64_t *upto, base_error *err) {
+    const plan_object *view = of->object;
     for (uint32_t id = view->id + 1; id < e->next_id; id++) {
         const plan_object *sink = engine_catalog_by_id(e, id);
         if (sink == NULL || sink->kind != PLAN_OBJECT_SINK || sink->from->id != view->id) continue;
         uint64_t step;
-        base_rc rc = engine_sink_cursor(e, sink, &step, err);
+        bool found;
+        base_rc rc = engine_sink_find_cursor(e, sink, &step, &found, err);
         if (rc != BASE_OK) return rc;
+        if (!found || step < of->trimmed_step || !engine_sink_is_kept_for(e, sink)) continue;
         if (step < *upto) *upto = step;
     }
     return BASE_OK;
@@ -451,17 +460,23 @@ static void keep_for_flows(engine_flow *flow, const plan_object *view, uint64_t 
     }
 }
 
+uint64_t engine_changes_keep_steps(const engine *e) {
+    return e->config.changes_keep_steps > 0 ? e->config.changes_keep_steps : 100000;
+}
+
 // Drops changes that nobody needs: older than what the configuration keeps and than every reader.
+// What a reader held back for long goes in portions, or one step would have all of it to delete.
 base_rc engine_view_trim(engine_flow *flow, engine_view *view, base_error *err) {
     engine *e = flow->engine;
-    uint64_t keep = e->config.changes_keep_steps > 0 ? e->config.changes_keep_steps : 100000;
+    uint64_t keep = engine_changes_keep_steps(e);
     uint64_t lot = keep < 256 ? keep : 256; // many steps' changes at once
     if (flow->step + 1 <= keep + view->trimmed_step + lot) return BASE_OK;
     uint64_t upto = flow->step + 1 - keep;
     keep_for_flows(flow, view->object, &upto);
     if (upto <= view->trimmed_step) return BASE_OK;
-    base_rc rc = keep_for_sinks(e, view->object, &upto, err);
+    base_rc rc = keep_for_sinks(e, view, &upto, err);
     if (rc != BASE_OK || upto <= view->trimmed_step) return rc;
+    if (upto - view->trimmed_step > TRIM_STEPS_MAX) upto = view->trimmed_step + TRIM_STEPS_MAX;
     char key[8];
     uint64_t deleted;
     rc = state_delete_range(flow->txn, view->changes, (base_str){NULL, 0}, step_key(key, upto + 1),
@@ -685,6 +700,32 @@ base_rc engine_change_next(engine *e, const plan_object *view, uint64_t after, b
         state_cursor_close(cursor);
     }
     engine_view_snapshot_close(&snapshot);
+    return rc;
+}
+
+base_rc engine_changes_count(const engine_view_snapshot *snapshot, uint64_t after, uint64_t upto,
+                             uint64_t most, engine_change_counts *out, base_error *err) {
+    *out = (engine_change_counts){0};
+    state_cursor *cursor;
+    base_rc rc = state_cursor_open(snapshot->txn, snapshot->changes, &cursor, err);
+    if (rc != BASE_OK) return rc;
+    char from[8];
+    base_str key, value;
+    bool end;
+    rc = state_cursor_seek(cursor, step_key(from, after + 1), &key, &value, &end, err);
+    while (rc == BASE_OK && !end && out->steps < most && key.n == 8 && value.n >= 16) {
+        uint64_t step = read_u64be(key.p);
+        if (step > upto) break;
+        if (out->steps++ == 0) {
+            out->first_step = step;
+            memcpy(&out->first_us, value.p, 8);
+        }
+        out->last_step = step;
+        out->rows += col_batch_encoded_rows((base_str){value.p + 16, value.n - 16});
+        out->bytes += key.n + value.n;
+        rc = state_cursor_next(cursor, &key, &value, &end, err);
+    }
+    state_cursor_close(cursor);
     return rc;
 }
 

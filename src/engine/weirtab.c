@@ -329,17 +329,29 @@ static base_rc fill_flows(system_rows *r, base_error *err) {
 
 // ---- sinks and reconciliations ------------------------------------------------------------------
 
+static void sink_lag_cells(system_rows *r, const engine_sink_lag *lag) {
+    system_text(r, "status", engine_sink_state_name(lag->state));
+    system_i64(r, "step", (int64_t)lag->step);
+    system_i64(r, "view_step", (int64_t)lag->view_step);
+    if (lag->state == ENGINE_SINK_LOST) return;
+    system_i64(r, "behind_steps", (int64_t)lag->steps);
+    system_i64(r, "behind_rows", (int64_t)lag->rows);
+    system_i64(r, "behind_bytes", (int64_t)lag->bytes);
+    system_us(r, "behind", lag->us);
+}
+
 static base_rc fill_sinks(system_rows *r, base_error *err) {
     uint32_t n;
     const plan_object **objects = system_objects(r, &n);
     for (uint32_t i = 0; i < n; i++) {
         const plan_object *sink = objects[i];
         if (sink->kind != PLAN_OBJECT_SINK) continue;
-        uint64_t step, view_step = 0;
+        uint64_t step;
         engine_sink_status status;
+        engine_sink_lag lag;
         base_rc rc = engine_sink_status_of(r->engine, sink, &step, &status, err);
         if (rc != BASE_OK) return rc;
-        rc = engine_view_step(r->engine, sink->from, &view_step, err);
+        rc = engine_sink_lag_of(r->engine, sink, &lag, err);
         if (rc == BASE_E_NOT_FOUND) continue;
         system_row(r);
         system_text(r, "schema", sink->schema);
@@ -347,7 +359,9 @@ static base_rc fill_sinks(system_rows *r, base_error *err) {
         system_printf(r, "view", "%s.%s", sink->from->schema, sink->from->name);
         system_text(r, "connector", sink->connector);
         system_i64(r, "step", (int64_t)step);
-        if (rc == BASE_OK) system_i64(r, "view_step", (int64_t)view_step);
+        if (rc == BASE_OK) sink_lag_cells(r, &lag); // else its view cannot be read now
+        if (sink->max_keep_us > 0) system_us(r, "max_keep_time", sink->max_keep_us);
+        if (sink->max_keep_bytes > 0) system_i64(r, "max_keep_size", (int64_t)sink->max_keep_bytes);
         system_i64(r, "delivered", (int64_t)status.delivered);
         system_i64(r, "failed", (int64_t)status.failed);
         if (status.last_error[0] != 0) system_copy(r, "last_error", base_str_of(status.last_error));
@@ -679,7 +693,7 @@ static base_rc fill_settings(system_rows *r, base_error *err) {
          config->cache_bytes > 0 ? config->cache_bytes : 256ull << 20},
         {"batch_rows", "rows of a batch", config->batch_rows > 0 ? config->batch_rows : 65536},
         {"step_bytes", "log bytes that a step takes at most",
-         config->step_bytes > 0 ? config->step_bytes : 64ull << 20},
+         config->step_bytes > 0 ? config->step_bytes : ENGINE_STEP_BYTES},
         {"query_memory_bytes", "memory of an ad-hoc query",
          config->query_memory_bytes > 0 ? config->query_memory_bytes : 1ull << 30},
         {"changes_keep_steps", "steps of a view's changes that are kept",
@@ -738,7 +752,9 @@ const system_def system_weir_defs[] = {
      "lag interval?, duplicates bigint, late bigint, faults bigint, failures bigint, error text?",
      fill_flows, "flows: views of one schema and one refresh"},
     {15006, "weir", "sinks",
-     "schema name, name name, view text, connector text?, step bigint, view_step bigint?, "
+     "schema name, name name, view text, connector text?, status text?, step bigint, "
+     "view_step bigint?, behind_steps bigint?, behind_rows bigint?, behind_bytes bigint?, "
+     "behind interval?, max_keep_time interval?, max_keep_size bigint?, "
      "delivered bigint, failed bigint, last_error text?, last_report timestamptz?",
      fill_sinks, "sinks and how far they have delivered"},
     {15007, "weir", "reconciliations",

@@ -146,6 +146,27 @@ static void dec_take(const acc_spec *spec, acc_dec *acc, base_decimal v, int64_t
     if (spec->scales) dec_count_scale(acc, v.scale, weight);
 }
 
+// Rows that come, none that goes, into accumulators that do not count scales: the usual case. at is
+// the first block's accumulator.
+static void dec_take_all(const acc_spec *spec, char *at, size_t stride, const uint32_t *group_of,
+                         const col_vec *values) {
+    const base_decimal *in = col_dec(values);
+    for (uint32_t i = 0; i < values->n; i++) {
+        if (values->nulls != NULL && values->nulls[i]) continue;
+        acc_dec *acc = (acc_dec *)(void *)(at + stride * group_of[i]);
+        base_i128 sum;
+        if (__builtin_expect(
+                in[i].scale != acc->scale || acc->overflowed ||
+                    __builtin_add_overflow((base_i128)acc->sum, base_decimal_unscaled(in[i]), &sum),
+                0)) {
+            dec_take(spec, acc, in[i], 1);
+            continue;
+        }
+        acc->n++;
+        acc->sum = sum;
+    }
+}
+
 // The scale to show: the greatest among the values that are there.
 static int32_t dec_scale(const acc_spec *spec, const acc_dec *acc) {
     if (!spec->scales || acc->sticky) return acc->scale;
@@ -215,12 +236,15 @@ void acc_set_extreme(const acc_spec *spec, char *block, const col_vec *value, ui
     acc->has = 1;
 }
 
-static void extreme_take(const acc_spec *spec, char *block, const col_vec *value, uint32_t row) {
+static void extreme_take(const acc_spec *spec, char *block, const col_vec *value, uint32_t row,
+                         base_arena *strings) {
     acc_extreme *acc = (acc_extreme *)(void *)(block + spec->offset);
     col_vec mine = {.type = spec->arg, .n = 1, .data = acc->cell};
-    if (!acc->has || better(spec, col_cells_compare(value, row, &mine, 0))) {
-        acc_set_extreme(spec, block, value, row);
-    }
+    if (acc->has && !better(spec, col_cells_compare(value, row, &mine, 0))) return;
+    acc_set_extreme(spec, block, value, row);
+    if (!spec->string) return;
+    base_str *s = acc_string(spec, block);
+    s->p = base_arena_memdup(strings, s->p, s->n);
 }
 
 #define EXTREME_LOOP(cell_type)                                                                    \
@@ -238,9 +262,33 @@ static void extreme_take(const acc_spec *spec, char *block, const col_vec *value
         }                                                                                          \
     } while (0)
 
+// Decimals of a declared scale differ in their digits alone.
+static void extreme_decimals(const acc_spec *spec, char *blocks, size_t stride,
+                             const uint32_t *group_of, const col_vec *values) {
+    const base_decimal *in = col_dec(values);
+    bool max = spec->id == PLAN_AGG_MAX;
+    blocks += spec->offset;
+    for (uint32_t i = 0; i < values->n; i++) {
+        if (values->nulls != NULL && values->nulls[i]) continue;
+        acc_extreme *acc = (acc_extreme *)(void *)(blocks + stride * group_of[i]);
+        base_decimal mine;
+        memcpy(&mine, acc->cell, sizeof mine);
+        bool takes = !acc->has;
+        if (!takes && mine.scale == in[i].scale) {
+            base_i128 a = base_decimal_unscaled(in[i]), b = base_decimal_unscaled(mine);
+            takes = max ? a > b : a < b;
+        } else if (!takes) {
+            takes = better(spec, base_decimal_cmp(in[i], mine));
+        }
+        if (!takes) continue;
+        memcpy(acc->cell, &in[i], sizeof in[i]);
+        acc->has = 1;
+    }
+}
+
 static base_rc update_extreme(const acc_spec *spec, char *blocks, size_t stride,
                               const uint32_t *group_of, const col_vec *values,
-                              const int64_t *weights, base_error *err) {
+                              const int64_t *weights, base_arena *strings, base_error *err) {
     uint32_t n = values->n;
     const uint8_t *nulls = values->nulls;
     bool max = spec->id == PLAN_AGG_MAX;
@@ -263,10 +311,13 @@ static base_rc update_extreme(const acc_spec *spec, char *blocks, size_t stride,
         blocks += spec->offset;
         EXTREME_LOOP(int32_t);
         return BASE_OK;
+    case COL_NUMERIC:
+        extreme_decimals(spec, blocks, stride, group_of, values);
+        return BASE_OK;
     default:
         for (uint32_t i = 0; i < n; i++) {
             if (nulls != NULL && nulls[i]) continue;
-            extreme_take(spec, blocks + stride * group_of[i], values, i);
+            extreme_take(spec, blocks + stride * group_of[i], values, i, strings);
         }
         return BASE_OK;
     }
@@ -298,7 +349,8 @@ void acc_update_weights(char *blocks, size_t stride, const uint32_t *group_of, u
     } while (0)
 
 base_rc acc_update(const acc_spec *spec, char *blocks, size_t stride, const uint32_t *group_of,
-                   const col_vec *values, const int64_t *weights, base_error *err) {
+                   const col_vec *values, const int64_t *weights, base_arena *strings,
+                   base_error *err) {
     char *at = blocks + spec->offset;
     uint32_t n = values == NULL ? 0 : values->n;
     const uint8_t *nulls = values == NULL ? NULL : values->nulls;
@@ -319,7 +371,11 @@ base_rc acc_update(const acc_spec *spec, char *blocks, size_t stride, const uint
         }
         break;
     case ACC_DEC:
-        FOR_VALUES(acc_dec, dec_take(spec, acc, col_dec(values)[i], w))
+        if (weights == NULL && !spec->scales) {
+            dec_take_all(spec, at, stride, group_of, values);
+        } else {
+            FOR_VALUES(acc_dec, dec_take(spec, acc, col_dec(values)[i], w))
+        }
         break;
     case ACC_FLOAT:
         if (values->type.kind == COL_FLOAT4) {
@@ -332,7 +388,7 @@ base_rc acc_update(const acc_spec *spec, char *blocks, size_t stride, const uint
         FOR_VALUES(acc_bool, acc->n += w; acc->yes += col_u8(values)[i] ? w : 0)
         break;
     case ACC_EXTREME:
-        return update_extreme(spec, blocks, stride, group_of, values, weights, err);
+        return update_extreme(spec, blocks, stride, group_of, values, weights, strings, err);
     }
     return BASE_OK;
 }

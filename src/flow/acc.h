@@ -78,10 +78,11 @@ static inline int64_t *acc_weight(char *block) {
 // Fills spec from the plan's aggregate; append_only: no value is ever retracted.
 BASE_MUST_USE base_rc acc_spec_init(acc_spec *spec, const plan_agg *agg, bool append_only,
                                     base_error *err);
-// Row i's value goes into blocks + group_of[i] * stride; null values are passed over.
+// Row i's value goes into blocks + group_of[i] * stride; null values are passed over. A string that
+// becomes an extreme is copied to `strings`.
 BASE_MUST_USE base_rc acc_update(const acc_spec *spec, char *blocks, size_t stride,
                                  const uint32_t *group_of, const col_vec *values,
-                                 const int64_t *weights, base_error *err);
+                                 const int64_t *weights, base_arena *strings, base_error *err);
 // Adds the weight alone.
 void acc_update_weights(char *blocks, size_t stride, const uint32_t *group_of, uint32_t n,
                         const int64_t *weights);

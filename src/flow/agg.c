@@ -21,7 +21,7 @@
 #include "flow/flow_int.h"
 
 #define CHUNK_GROUPS 65536u
-#define RUN_ROWS     1024u
+#define RUN_ROWS     256u // blocks of so many rows stay in the innermost cache
 
 // The step's distinct values of one aggregate: (group number, value) -> weight.
 typedef struct value_set {
@@ -137,7 +137,7 @@ static void add_values(flow_ctx *ctx, value_set *set, const uint32_t *group_of,
     uint32_t *pair_of = base_arena_alloc(arena, sizeof(uint32_t) * n);
     col_hash(&pairs, 2, both, hashes);
     uint32_t before = set->pairs.n;
-    flow_groups_find(&set->pairs, arena, &pairs, hashes, pair_of);
+    flow_groups_find(&set->pairs, arena, flow_step_arena(ctx), &pairs, hashes, pair_of);
     if (set->pairs.cap > set->cap) {
         set->weights = grow(set->weights, sizeof(int64_t) * set->pairs.cap);
         set->cap = set->pairs.cap;
@@ -160,14 +160,15 @@ static void group_rows(agg_op *agg, flow_ctx *ctx, const col_vec *const *keys, u
         all[k] = k;
     }
     col_hash(&batch, agg->nkeys, all, agg->scratch_hashes);
-    flow_groups_find(&agg->groups, ctx->arena, &batch, agg->scratch_hashes, agg->scratch_groups);
+    flow_groups_find(&agg->groups, ctx->arena, flow_step_arena(ctx), &batch, agg->scratch_hashes,
+                     agg->scratch_groups);
     reserve_partials(agg, agg->groups.n);
 }
 
 // Rows [begin, begin + n) into their blocks: a short run, so that a block that one aggregate has
 // touched is still in cache for the next.
-static base_rc update_run(agg_op *agg, const col_vec *const *values, const int64_t *weights,
-                          uint32_t begin, uint32_t n, base_error *err) {
+static base_rc update_run(agg_op *agg, flow_ctx *ctx, const col_vec *const *values,
+                          const int64_t *weights, uint32_t begin, uint32_t n, base_error *err) {
     const uint32_t *group_of = agg->scratch_groups + begin;
     if (weights != NULL) weights += begin;
     acc_update_weights(agg->partials, agg->stride, group_of, n, weights);
@@ -181,7 +182,8 @@ static base_rc update_run(agg_op *agg, const col_vec *const *values, const int64
             run.data = (char *)run.data + col_kind_width(run.type.kind) * begin;
         }
         if (run.nulls != NULL) run.nulls += begin;
-        rc = acc_update(spec, agg->partials, agg->stride, group_of, &run, weights, err);
+        rc = acc_update(spec, agg->partials, agg->stride, group_of, &run, weights,
+                        flow_step_arena(ctx), err);
     }
     return rc;
 }
@@ -201,7 +203,7 @@ static base_rc agg_push(flow_op *op, flow_ctx *ctx, uint32_t port, const col_bat
     group_rows(agg, ctx, values, n);
     for (uint32_t begin = 0; begin < n && rc == BASE_OK; begin += RUN_ROWS) {
         uint32_t m = n - begin < RUN_ROWS ? n - begin : RUN_ROWS;
-        rc = update_run(agg, values + agg->nkeys, rows->weights, begin, m, err);
+        rc = update_run(agg, ctx, values + agg->nkeys, rows->weights, begin, m, err);
     }
     for (uint32_t i = 0; i < agg->nspecs && rc == BASE_OK; i++) {
         if (!agg->specs[i].values) continue;
@@ -233,8 +235,8 @@ static base_str value_key(base_arena *arena, const acc_spec *spec, uint32_t numb
 }
 
 // One value comes (+1) or goes (-1).
-static base_rc value_changed(agg_op *agg, uint32_t number, uint32_t group, const col_vec *value,
-                             uint32_t row, int64_t sign, base_error *err) {
+static base_rc value_changed(agg_op *agg, base_arena *arena, uint32_t number, uint32_t group,
+                             const col_vec *value, uint32_t row, int64_t sign, base_error *err) {
     const acc_spec *spec = &agg->specs[number];
     value_set *set = &agg->sets[number];
     if (spec->kind == ACC_EXTREME && sign < 0) {
@@ -248,7 +250,7 @@ static base_rc value_changed(agg_op *agg, uint32_t number, uint32_t group, const
     one.nulls = NULL;
     const uint32_t zero = 0;
     return acc_update(spec, agg->partials + agg->stride * group, agg->stride, &zero, &one, &sign,
-                      err);
+                      arena, err);
 }
 
 typedef struct count_cell { // head of a value's row in the store
@@ -290,7 +292,8 @@ static base_rc merge_values(agg_op *agg, flow_ctx *ctx, uint32_t number, const b
         count_cell after = {before.count + set->weights[pair]};
         int64_t sign = (after.count > 0) - (before.count > 0);
         if (sign != 0) {
-            rc = value_changed(agg, number, (uint32_t)group_of[pair], values, pair, sign, err);
+            rc = value_changed(agg, arena, number, (uint32_t)group_of[pair], values, pair, sign,
+                               err);
         }
         base_buf_clear(&buf);
         base_buf_add(&buf, &after, sizeof after);
@@ -303,12 +306,12 @@ static base_rc merge_values(agg_op *agg, flow_ctx *ctx, uint32_t number, const b
 }
 
 // Without a store the set is all there is.
-static base_rc take_values(agg_op *agg, uint32_t number, base_error *err) {
+static base_rc take_values(agg_op *agg, base_arena *arena, uint32_t number, base_error *err) {
     value_set *set = &agg->sets[number];
     base_rc rc = BASE_OK;
     for (uint32_t i = 0; i < set->pairs.n && rc == BASE_OK; i++) {
         if (set->weights[i] <= 0) continue;
-        rc = value_changed(agg, number, (uint32_t)col_i64(&set->pairs.keys[0])[i],
+        rc = value_changed(agg, arena, number, (uint32_t)col_i64(&set->pairs.keys[0])[i],
                            &set->pairs.keys[1], i, 1, err);
     }
     return rc;
@@ -352,30 +355,30 @@ static base_rc read_extreme(agg_op *agg, flow_ctx *ctx, uint32_t number, base_st
 
 // ------------------------------------------------------------------------------------ records
 
-// Finds or reads the records of groups [begin, begin + n).
-static base_rc load_records(agg_op *agg, flow_ctx *ctx, const base_str *keys, uint32_t begin,
-                            uint32_t n, flow_record **records, base_error *err) {
+// Finds or reads the records of n groups, whose keys are in order.
+static base_rc load_records(agg_op *agg, flow_ctx *ctx, const base_str *keys,
+                            const uint32_t *groups, uint32_t n, flow_record **records,
+                            base_error *err) {
     base_arena *arena = ctx->arena;
     uint32_t *missing = base_arena_alloc(arena, sizeof(uint32_t) * (n + 1u)), nmissing = 0;
+    base_str *wanted = base_arena_alloc(arena, sizeof(base_str) * (n + 1u));
     for (uint32_t i = 0; i < n; i++) {
-        uint64_t hash = agg->global ? 0 : agg->groups.hashes[begin + i];
-        records[i] = flow_cache_find(&agg->cache, keys[i], hash);
-        if (records[i] == NULL) missing[nmissing++] = i;
+        base_str key = keys[groups[i]];
+        uint64_t hash = agg->global ? 0 : agg->groups.hashes[groups[i]];
+        records[i] = flow_cache_find(&agg->cache, key, hash);
+        if (records[i] != NULL) continue;
+        wanted[nmissing] = key;
+        missing[nmissing++] = i;
     }
     if (nmissing == 0) return BASE_OK;
-    base_str *wanted = base_arena_alloc(arena, sizeof(base_str) * nmissing);
     base_str *values = base_arena_array(arena, base_str, nmissing);
-    for (uint32_t i = 0; i < nmissing; i++) wanted[i] = keys[missing[i]];
-    const uint32_t *order = flow_keys_sort(arena, nmissing, wanted);
-    base_str *in_order = base_arena_alloc(arena, sizeof(base_str) * nmissing);
-    for (uint32_t i = 0; i < nmissing; i++) in_order[i] = wanted[order[i]];
-    base_rc rc = state_get_batch(ctx->txn, agg->table, nmissing, in_order, values, err);
+    base_rc rc = state_get_batch(ctx->txn, agg->table, nmissing, wanted, values, err);
     for (uint32_t i = 0; i < nmissing && rc == BASE_OK; i++) {
-        uint32_t g = missing[order[i]];
-        uint64_t hash = agg->global ? 0 : agg->groups.hashes[begin + g];
-        records[g] = flow_cache_add(&agg->cache, keys[g], hash);
+        uint32_t at = missing[i];
+        uint64_t hash = agg->global ? 0 : agg->groups.hashes[groups[at]];
+        records[at] = flow_cache_add(&agg->cache, wanted[i], hash);
         if (values[i].p != NULL) {
-            rc = flow_record_decode(&agg->cache, records[g], values[i], err);
+            rc = flow_record_decode(&agg->cache, records[at], values[i], err);
         }
     }
     return rc;
@@ -399,15 +402,16 @@ static void merge_record(agg_op *agg, flow_record *record, const char *partial) 
     flow_cache_mark(&agg->cache, record);
 }
 
-static base_rc recheck_extremes(agg_op *agg, flow_ctx *ctx, const base_str *keys, uint32_t begin,
-                                uint32_t n, flow_record **records, base_error *err) {
+static base_rc recheck_extremes(agg_op *agg, flow_ctx *ctx, const base_str *keys,
+                                const uint32_t *groups, uint32_t n, flow_record **records,
+                                base_error *err) {
     base_rc rc = BASE_OK;
     for (uint32_t s = 0; s < agg->nspecs && rc == BASE_OK; s++) {
         const acc_spec *spec = &agg->specs[s];
         if (!spec->values || spec->kind != ACC_EXTREME) continue;
         state_cursor *cursor = NULL;
         for (uint32_t i = 0; i < n && rc == BASE_OK; i++) {
-            if (!agg->sets[s].recheck[begin + i]) continue;
+            if (!agg->sets[s].recheck[groups[i]]) continue;
             if (cursor == NULL) rc = state_cursor_open(ctx->txn, agg->values, &cursor, err);
             if (rc != BASE_OK) break;
             char *block = flow_record_block(records[i]);
@@ -415,7 +419,7 @@ static base_rc recheck_extremes(agg_op *agg, flow_ctx *ctx, const base_str *keys
             if (spec->string && acc_has(spec, block)) before = *acc_string(spec, block);
             // The record's own string is let go first, whatever comes of the read.
             acc_set_extreme(spec, block, NULL, 0);
-            rc = read_extreme(agg, ctx, s, keys[i], cursor, records[i], err);
+            rc = read_extreme(agg, ctx, s, keys[groups[i]], cursor, records[i], err);
             if (spec->string) flow_cache_own_string(&agg->cache, spec, records[i], before);
         }
         if (cursor != NULL) state_cursor_close(cursor);
@@ -514,16 +518,18 @@ static void keep_old_strings(agg_op *agg, base_arena *arena, col_vec *results, c
     }
 }
 
-// Groups [begin, begin + m) with a store behind.
+// m groups with a store behind, whose keys are in order.
 static base_rc flush_chunk(agg_op *agg, flow_ctx *ctx, flow_out *out, const base_str *keys,
-                           uint32_t begin, uint32_t m, base_error *err) {
+                           const uint32_t *groups, uint32_t m, base_error *err) {
     base_arena *arena = ctx->arena;
     flow_record **records = base_arena_array(arena, flow_record *, m);
     char **blocks = base_arena_array(arena, char *, m);
-    col_batch *key_rows = agg->global ? base_arena_new(arena, col_batch)
-                                      : flow_groups_batch(&agg->groups, arena, begin, m);
-    key_rows->nrows = m;
-    base_rc rc = load_records(agg, ctx, keys + begin, begin, m, records, err);
+    const col_batch *key_rows = &(col_batch){.nrows = m};
+    if (!agg->global) {
+        const col_batch *all = flow_groups_batch(&agg->groups, arena, 0, agg->groups.n);
+        key_rows = col_batch_gather(arena, all, groups, m);
+    }
+    base_rc rc = load_records(agg, ctx, keys, groups, m, records, err);
     if (rc != BASE_OK) return rc;
     col_vec *results = make_results(agg, arena, 2 * m);
     uint8_t *shown = base_arena_array(arena, uint8_t, 2 * m);
@@ -535,9 +541,9 @@ static base_rc flush_chunk(agg_op *agg, flow_ctx *ctx, flow_out *out, const base
     if (rc != BASE_OK) return rc;
     keep_old_strings(agg, arena, results, shown, m);
     for (uint32_t i = 0; i < m; i++) {
-        merge_record(agg, records[i], agg->partials + agg->stride * (begin + i));
+        merge_record(agg, records[i], agg->partials + agg->stride * groups[i]);
     }
-    rc = recheck_extremes(agg, ctx, keys + begin, begin, m, records, err);
+    rc = recheck_extremes(agg, ctx, keys, groups, m, records, err);
     if (rc != BASE_OK) return rc;
     for (uint32_t i = 0; i < m; i++) {
         shown[m + i] = agg->global || *acc_weight(blocks[i]) > 0;
@@ -567,10 +573,12 @@ static base_rc flush_store(agg_op *agg, flow_ctx *ctx, flow_out *out, uint32_t n
         agg->sets[s].recheck = base_arena_array(arena, uint8_t, n);
         rc = merge_values(agg, ctx, s, keys, err);
     }
+    // One sort serves the reads, the order of what is given downstream, and the writes of save.
+    const uint32_t *order = flow_keys_sort(arena, n, keys);
     for (uint32_t begin = 0; begin < n && rc == BASE_OK; begin += CHUNK_GROUPS) {
         uint32_t m = n - begin < CHUNK_GROUPS ? n - begin : CHUNK_GROUPS;
         rc = flow_poll(agg->op.graph, ctx, err);
-        if (rc == BASE_OK) rc = flush_chunk(agg, ctx, out, keys, begin, m, err);
+        if (rc == BASE_OK) rc = flush_chunk(agg, ctx, out, keys, order + begin, m, err);
     }
     return rc;
 }
@@ -581,7 +589,7 @@ static base_rc flush_memory(agg_op *agg, flow_ctx *ctx, flow_out *out, uint32_t 
     base_arena *arena = ctx->arena;
     base_rc rc = BASE_OK;
     for (uint32_t s = 0; s < agg->nspecs && rc == BASE_OK; s++) {
-        if (agg->specs[s].values) rc = take_values(agg, s, err);
+        if (agg->specs[s].values) rc = take_values(agg, arena, s, err);
     }
     for (uint32_t begin = 0; begin < n && rc == BASE_OK; begin += CHUNK_GROUPS) {
         uint32_t m = n - begin < CHUNK_GROUPS ? n - begin : CHUNK_GROUPS;
@@ -801,6 +809,7 @@ base_rc flow_agg_create(flow_graph *graph, uint32_t view_id, const plan_node *no
     }
     agg_op *agg = base_arena_new(arena, agg_op);
     FLOW_OP_INIT(&agg->op, &class, graph, view_id, node);
+    agg->op.hold = FLOW_HOLD_NONE;
     agg->nkeys = node->nexprs;
     agg->nspecs = node->naggs;
     agg->global = node->nexprs == 0;

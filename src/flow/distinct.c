@@ -33,7 +33,7 @@ static base_rc distinct_push(flow_op *op, flow_ctx *ctx, uint32_t port, const co
     uint32_t *row_of = base_arena_alloc(ctx->arena, sizeof(uint32_t) * batch->nrows);
     col_hash(batch, batch->ncols, distinct->columns, hashes);
     uint32_t before = distinct->rows.n;
-    flow_groups_find(&distinct->rows, ctx->arena, batch, hashes, row_of);
+    flow_groups_find(&distinct->rows, ctx->arena, flow_step_arena(ctx), batch, hashes, row_of);
     if (distinct->rows.cap > distinct->cap) {
         distinct->weights = realloc(distinct->weights, sizeof(int64_t) * distinct->rows.cap);
         must(distinct->weights != NULL);
@@ -142,6 +142,7 @@ base_rc flow_distinct_create(flow_graph *graph, uint32_t view_id, const plan_nod
                                         .close = distinct_close};
     distinct_op *distinct = base_arena_new(&graph->arena, distinct_op);
     FLOW_OP_INIT(&distinct->op, &class, graph, view_id, node);
+    distinct->op.hold = FLOW_HOLD_NONE;
     distinct->columns = base_arena_array(&graph->arena, uint32_t, node->ncolumns + 1u);
     for (uint32_t c = 0; c < node->ncolumns; c++) distinct->columns[c] = c;
     flow_groups_init(&distinct->rows, &graph->arena, node->ncolumns,

@@ -19,6 +19,13 @@ struct flow_out {
     flow_edge *edges;
 };
 
+// What becomes of a batch that was pushed at an operator, when the push is over.
+typedef enum flow_hold {
+    FLOW_HOLD_STEP, // it may be kept until the step ends
+    FLOW_HOLD_PASS, // it, or what was made of it, went on
+    FLOW_HOLD_NONE, // nothing refers to it
+} flow_hold;
+
 // Every operator's struct begins with this.
 struct flow_op {
     const flow_op_class *class;
@@ -28,6 +35,7 @@ struct flow_op {
     const plan_node *node; // NULL for sources
     flow_out out;
     flow_op_stats stats;
+    flow_hold hold;
 };
 
 // What operators see of the graph.
@@ -129,24 +137,26 @@ void flow_filler(col_vec *vec, base_arena *arena, col_type type, uint32_t n);
 void flow_mark_columns(const plan_expr *expr, bool *used);
 const col_type *flow_types(base_arena *arena, const plan_node *node);
 
-// ---- groups.c: rows to group numbers, over all batches of a step. Strings are borrowed: live as
-// long as the step's arena. Grown on the heap; cleared, not freed, between steps.
+// ---- groups.c: rows to group numbers, over all batches of a step. Strings are copied to an arena
+// that the caller gives. Grown on the heap; cleared, not freed, between steps.
 typedef struct flow_groups {
     uint32_t nkeys;
     col_vec *keys; // nkeys vectors of cap rows, n in use
     uint64_t *hashes;
     uint32_t n, cap;
-    uint64_t *slots; // high half of the hash << 32 | (group + 1), or 0
-    uint32_t nslots; // a power of two; at most half full
-    uint32_t high;   // groups of the last step
+    uint64_t *slots;     // high half of the hash << 32 | (group + 1), or 0
+    uint32_t nslots;     // a power of two; at most half full
+    uint32_t high;       // groups of the last step
+    base_arena *strings; // of the call
 } flow_groups;
 void flow_groups_init(flow_groups *groups, base_arena *arena, uint32_t nkeys,
                       const col_type *types);
 void flow_groups_deinit(flow_groups *groups);
 void flow_groups_clear(flow_groups *groups);
-// group_of[i] for each row of keys (nkeys columns); hashes as col_hash gives them.
-void flow_groups_find(flow_groups *groups, base_arena *scratch, const col_batch *keys,
-                      const uint64_t *hashes, uint32_t *group_of);
+// group_of[i] for each row of keys (nkeys columns); hashes as col_hash gives them. Strings of new
+// groups are copied to `strings`; scratch serves the call.
+void flow_groups_find(flow_groups *groups, base_arena *scratch, base_arena *strings,
+                      const col_batch *keys, const uint64_t *hashes, uint32_t *group_of);
 // Like find, without adding: UINT32_MAX where there is no such group.
 void flow_groups_probe(const flow_groups *groups, const col_batch *keys, const uint64_t *hashes,
                        uint32_t *group_of);
@@ -163,6 +173,7 @@ size_t flow_groups_bytes(const flow_groups *groups);
         (op_)->node = (node_);                                                                     \
         (op_)->node_id = (node_) == NULL ? 0 : (node_)->id;                                        \
         (op_)->out.owner = (op_);                                                                  \
+        (op_)->hold = FLOW_HOLD_STEP;                                                              \
     } while (0)
 
 #endif

@@ -19,6 +19,7 @@ typedef struct flow_view {
     flow_pile pile;          // of the step
     const col_batch *output; // once asked for
     bool output_made;
+    bool distinct; // no two rows of a step's output are equal, nor does one undo another
 } flow_view;
 
 // ------------------------------------------------------------------------------------ life
@@ -84,6 +85,7 @@ base_rc flow_poll(flow_graph *graph, flow_ctx *ctx, base_error *err) {
                          "canceling statement due to user request");
     }
     uint64_t held = ctx->arena->total_bytes + graph->heap_bytes;
+    if (flow_step_arena(ctx) != ctx->arena) held += ctx->step_arena->total_bytes;
     if (graph->store == NULL && graph->memory_limit_bytes > 0 && held > graph->memory_limit_bytes) {
         base_fail(err, BASE_E_LIMIT, BASE_SQLSTATE_OUT_OF_MEMORY,
                   "the query needs more than its limit of %llu bytes of memory",
@@ -338,6 +340,21 @@ static base_rc build(flow_graph *graph, uint32_t view_id, const plan_node *node,
     return BASE_OK;
 }
 
+// An aggregate gives at most two rows a group and step, which differ; what keeps all of its columns
+// keeps them apart.
+static bool gives_distinct_rows(const plan_node *node) {
+    if (node->kind == PLAN_NODE_AGGREGATE) return true;
+    if (node->kind != PLAN_NODE_PROJECT || !gives_distinct_rows(node->inputs[0])) return false;
+    for (uint32_t i = 0; i < node->inputs[0]->ncolumns; i++) {
+        bool kept = false;
+        for (uint32_t c = 0; c < node->ncolumns && !kept; c++) {
+            kept = node->exprs[c]->kind == PLAN_EXPR_COLUMN && node->exprs[c]->index == i;
+        }
+        if (!kept) return false;
+    }
+    return true;
+}
+
 base_rc flow_graph_add(flow_graph *graph, const plan_object *view, const plan_node *plan,
                        base_error *err) {
     uint32_t id = view == NULL ? 0 : view->id;
@@ -355,8 +372,12 @@ base_rc flow_graph_add(flow_graph *graph, const plan_object *view, const plan_no
     collector->view = graph->nviews;
     add_op(graph, &collector->op);
     connect(root, &collector->op, 0);
-    graph->views[graph->nviews++] = (flow_view){
-        .id = id, .object = view, .plan = plan, .root = root, .collector = &collector->op};
+    graph->views[graph->nviews++] = (flow_view){.id = id,
+                                                .object = view,
+                                                .plan = plan,
+                                                .root = root,
+                                                .collector = &collector->op,
+                                                .distinct = gives_distinct_rows(plan)};
     return BASE_OK;
 }
 
@@ -399,6 +420,19 @@ base_rc flow_graph_push(flow_graph *graph, size_t input, const col_batch *batch,
     must(batch->ncols == graph->inputs[input].ncolumns);
     if (batch->nrows == 0) return BASE_OK;
     return flow_source_push(graph->sources[input], graph->ctx, batch, origin, err);
+}
+
+static bool retains_from(const flow_op *op) {
+    if (op->hold != FLOW_HOLD_PASS) return op->hold == FLOW_HOLD_STEP;
+    for (uint32_t i = 0; i < op->out.nedges; i++) {
+        if (retains_from(op->out.edges[i].op)) return true;
+    }
+    return false;
+}
+
+bool flow_graph_retains(const flow_graph *graph, size_t input) {
+    must(input < graph->ninputs);
+    return retains_from(graph->sources[input]);
 }
 
 base_rc flow_graph_push_to(flow_graph *graph, size_t input, uint32_t view_id,
@@ -460,7 +494,7 @@ const col_batch *flow_graph_output(flow_graph *graph, uint32_t view_id) {
     base_arena *arena = graph->ctx->arena;
     const col_batch *batch = flow_pile_concat(&view->pile, arena, view->plan);
     // An ad-hoc result may be in an order that its columns do not show, and nothing in it cancels.
-    bool as_is = graph->store == NULL && !retracts(batch);
+    bool as_is = view->distinct || (graph->store == NULL && !retracts(batch));
     if (!as_is) batch = col_consolidate(arena, batch);
     view->output = batch->nrows == 0 ? NULL : batch;
     view->output_made = true;

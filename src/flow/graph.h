@@ -58,6 +58,10 @@ typedef struct flow_origin {
 void flow_graph_begin(flow_graph *graph, flow_ctx *ctx);
 BASE_MUST_USE base_rc flow_graph_push(flow_graph *graph, size_t input, const col_batch *batch,
                                       const flow_origin *origin, base_error *err);
+// Whether what is pushed at the input must stay until the step ends. Else ctx->arena may be one
+// that the caller resets after each push, if ctx->step_arena is the step's; strings that the batch
+// borrows from elsewhere may go with it.
+bool flow_graph_retains(const flow_graph *graph, size_t input);
 // Push only to one view of the graph (filling a new view from history while the others stand). Of a
 // deduplicated stream with origin: rows that the source knows to be duplicates are left out
 // quietly; a row is an original if the stored place of its key is its own, or its key is no longer

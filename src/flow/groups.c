@@ -38,14 +38,20 @@ static void vec_free(col_vec *vec) {
     }
 }
 
-static void vec_store(col_vec *to, uint32_t at, const col_vec *from, uint32_t row) {
+static void vec_store(col_vec *to, uint32_t at, const col_vec *from, uint32_t row,
+                      base_arena *strings) {
     size_t width = col_kind_width(to->type.kind);
     to->nulls[at] = col_is_null(from, row);
+    if (col_kind_is_string(to->type.kind)) {
+        base_str s = to->nulls[at] ? (base_str){NULL, 0} : col_str(from)[row];
+        col_str(to)[at] = (base_str){base_arena_memdup(strings, s.p, s.n), s.n};
+        return;
+    }
     if (width > 0) {
         memcpy((char *)to->data + width * at, (const char *)from->data + width * row, width);
     }
     for (uint32_t i = 0; to->type.kind == COL_STRUCT && i < to->type.nfields; i++) {
-        vec_store(&to->children[i], at, &from->children[i], row);
+        vec_store(&to->children[i], at, &from->children[i], row, strings);
     }
 }
 
@@ -155,7 +161,7 @@ static uint32_t add_group(flow_groups *groups, const col_batch *keys, uint32_t r
     if (group == groups->cap) groups_reserve(groups, group + 1);
     groups->hashes[group] = hash;
     for (uint32_t k = 0; k < groups->nkeys; k++) {
-        vec_store(&groups->keys[k], group, &keys->cols[k], row);
+        vec_store(&groups->keys[k], group, &keys->cols[k], row, groups->strings);
     }
     groups->n = group + 1;
     groups->slots[at] = slot_of(hash, group);
@@ -294,8 +300,9 @@ static void vec_view(col_vec *to, base_arena *arena, const col_vec *from, uint32
     }
 }
 
-void flow_groups_find(flow_groups *groups, base_arena *scratch, const col_batch *keys,
-                      const uint64_t *hashes, uint32_t *group_of) {
+void flow_groups_find(flow_groups *groups, base_arena *scratch, base_arena *strings,
+                      const col_batch *keys, const uint64_t *hashes, uint32_t *group_of) {
+    groups->strings = strings;
     if (groups->nslots == 0) {
         groups_reserve(groups, 1);
         rehash(groups, SLOTS_MIN);

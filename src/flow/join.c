@@ -198,7 +198,7 @@ static void chain_rows(join_op *join, base_arena *arena, const col_batch *right,
     uint32_t *group_of = base_arena_alloc(arena, sizeof(uint32_t) * (n + 1u));
     col_batch keys;
     key_batch(join, side, arena, right, &keys, hashes);
-    flow_groups_find(&c->groups, arena, &keys, hashes, group_of);
+    flow_groups_find(&c->groups, arena, arena, &keys, hashes, group_of);
     c->head = base_arena_array(arena, uint32_t, c->groups.n + 1u);
     c->next = base_arena_array(arena, uint32_t, n + 1u);
     for (uint32_t i = n; i-- > 0;) { // backwards: each list ends up in order

@@ -60,10 +60,10 @@ uint32_t flow_keymap_find(const flow_keymap *map, base_str key) {
 
 #define AHEAD 16u // slots are asked for so many keys before they are looked at
 
-void flow_keymap_put(flow_keymap *map, uint32_t n, const base_str *keys, uint32_t *numbers,
-                     uint32_t *fresh, uint32_t *nfresh) {
+void flow_keymap_put(flow_keymap *map, base_arena *scratch, uint32_t n, const base_str *keys,
+                     uint32_t *numbers, uint32_t *fresh, uint32_t *nfresh) {
     must(map->arena != NULL);
-    uint64_t *hashes = base_arena_alloc(map->arena, sizeof(uint64_t) * (n + 1u));
+    uint64_t *hashes = base_arena_alloc(scratch, sizeof(uint64_t) * (n + 1u));
     for (uint32_t i = 0; i < n; i++) hashes[i] = base_hash64(keys[i].p, keys[i].n);
     *nfresh = 0;
     for (uint32_t i = 0; i < n; i++) {

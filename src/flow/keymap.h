@@ -17,8 +17,8 @@ typedef struct flow_keymap {
 
 void flow_keymap_init(flow_keymap *map, base_arena *arena, uint32_t expected);
 // The numbers of n keys, added if new: those are listed in fresh, in order.
-void flow_keymap_put(flow_keymap *map, uint32_t n, const base_str *keys, uint32_t *numbers,
-                     uint32_t *fresh, uint32_t *nfresh);
+void flow_keymap_put(flow_keymap *map, base_arena *scratch, uint32_t n, const base_str *keys,
+                     uint32_t *numbers, uint32_t *fresh, uint32_t *nfresh);
 uint32_t flow_keymap_find(const flow_keymap *map, base_str key); // UINT32_MAX: not there
 
 #endif

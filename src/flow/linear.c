@@ -71,6 +71,7 @@ base_rc flow_scan_create(flow_graph *graph, const plan_node *node, uint32_t inpu
     (void)input, (void)err;
     scan_op *scan = base_arena_new(&graph->arena, scan_op);
     FLOW_OP_INIT(&scan->op, &class, graph, 0, node);
+    scan->op.hold = FLOW_HOLD_PASS;
     scan->map = base_arena_array(&graph->arena, uint32_t, node->ncolumns + 1u);
     *out = &scan->op;
     return BASE_OK;
@@ -131,6 +132,7 @@ base_rc flow_filter_create(flow_graph *graph, const plan_node *node, const bool 
     (void)err;
     filter_op *filter = base_arena_new(&graph->arena, filter_op);
     FLOW_OP_INIT(&filter->op, &class, graph, 0, node);
+    filter->op.hold = FLOW_HOLD_PASS;
     filter->needed = copy_needed(graph, node, needed);
     *out = &filter->op;
     return BASE_OK;
@@ -175,6 +177,7 @@ base_rc flow_project_create(flow_graph *graph, const plan_node *node, const bool
     (void)err;
     project_op *project = base_arena_new(&graph->arena, project_op);
     FLOW_OP_INIT(&project->op, &class, graph, 0, node);
+    project->op.hold = FLOW_HOLD_PASS;
     project->skip = copy_needed(graph, node, needed);
     for (uint32_t c = 0; c < node->ncolumns; c++) project->skip[c] = !project->skip[c];
     *out = &project->op;
@@ -247,6 +250,7 @@ base_rc flow_tumble_create(flow_graph *graph, const plan_node *node, const bool 
     static const flow_op_class class = LINEAR_CLASS("tumble", tumble_push);
     tumble_op *tumble = base_arena_new(&graph->arena, tumble_op);
     FLOW_OP_INIT(&tumble->op, &class, graph, 0, node);
+    tumble->op.hold = FLOW_HOLD_PASS;
     if (node->window_us <= 0) {
         return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
                          "window size must be positive");
@@ -278,6 +282,7 @@ base_rc flow_union_create(flow_graph *graph, const plan_node *node, flow_op **ou
     (void)err;
     flow_op *op = base_arena_new(&graph->arena, flow_op);
     FLOW_OP_INIT(op, &class, graph, 0, node);
+    op->hold = FLOW_HOLD_PASS;
     *out = op;
     return BASE_OK;
 }

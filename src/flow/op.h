@@ -1,7 +1,10 @@
 // op.h - the one operator interface. An operator takes delta batches on numbered ports and gives
 // delta batches; its file begins with its delta rule. Rows do not cross operators, batches do; a
-// pushed batch is immutable. Everything an operator allocates for a step comes from the step's
-// arena; what it keeps between steps is its own cache over its state tables.
+// pushed batch is immutable. What an operator keeps between steps is its own cache over its state
+// tables; what it needs within a step comes from two arenas. ctx->arena is that of the call: a
+// batch pushed and all that is made of it live there, to the end of the push unless an operator
+// that the batch reaches is said to retain (then, and in flush and save, to the end of the step).
+// flow_step_arena is the step's: an operator that does not retain copies there what it keeps.
 //
 // A step: push* (any port, any order) then flush, in topological order; then save; then either the
 // engine's commit succeeds, or reset drops every cache so that the next step reads the store again.
@@ -29,8 +32,9 @@ typedef struct flow_hooks {
 } flow_hooks;
 
 typedef struct flow_ctx {
-    base_arena *arena; // the step's
-    state_txn *txn;    // the step's write transaction; NULL when the graph has no store
+    base_arena *arena;      // of the call
+    base_arena *step_arena; // NULL: arena is the step's
+    state_txn *txn;         // the step's write transaction; NULL when the graph has no store
     uint64_t step;
     int64_t now_us;           // processing time of the step, microseconds since 2000 UTC
     int64_t low_watermark_us; // for expiry of deduplication: least watermark of the sources
@@ -41,6 +45,10 @@ typedef struct flow_ctx {
     bool (*cancelled)(void *arg); // polled between batches; NULL: never
     void *cancel_arg;
 } flow_ctx;
+
+static inline base_arena *flow_step_arena(const flow_ctx *ctx) {
+    return ctx->step_arena != NULL ? ctx->step_arena : ctx->arena;
+}
 
 typedef struct flow_op_stats {
     uint64_t rows_in, rows_out; // since open

@@ -93,18 +93,18 @@ static void key_positions(const source_op *source, uint32_t *keys) {
 // Numbers the keys of a batch; new ones are listed in `fresh`. Entries of new keys are zero.
 static uint32_t *number_keys(source_op *source, flow_ctx *ctx, const col_batch *batch,
                              uint32_t *fresh, uint32_t *nfresh) {
-    base_arena *arena = ctx->arena;
+    base_arena *arena = ctx->arena, *step_arena = flow_step_arena(ctx);
     if (source->map.arena == NULL) {
-        flow_keymap_init(&source->map, arena, source->expected);
+        flow_keymap_init(&source->map, step_arena, source->expected);
         source->cap = 0;
     }
     uint32_t *positions = base_arena_array(arena, uint32_t, source->object->nkey + 1u);
     key_positions(source, positions);
     base_str *keys = base_arena_alloc(arena, sizeof(base_str) * batch->nrows);
-    flow_keys_encode(arena, batch, source->object->nkey, positions, keys);
+    flow_keys_encode(step_arena, batch, source->object->nkey, positions, keys);
     uint32_t *numbers = base_arena_alloc(arena, sizeof(uint32_t) * batch->nrows);
-    flow_keymap_put(&source->map, batch->nrows, keys, numbers, fresh, nfresh);
-    reserve_entries(source, arena);
+    flow_keymap_put(&source->map, arena, batch->nrows, keys, numbers, fresh, nfresh);
+    reserve_entries(source, step_arena);
     return numbers;
 }
 
@@ -572,6 +572,8 @@ base_rc flow_source_create(flow_graph *graph, const plan_object *object, flow_op
     bool stream = object->kind == PLAN_OBJECT_STREAM, table = object->kind == PLAN_OBJECT_TABLE;
     source->dedup = stream && object->nkey > 0 && !graph->dedup_off;
     source->upsert = table && object->nkey > 0;
+    // The present row of a key is one of a batch.
+    source->op.hold = source->upsert ? FLOW_HOLD_STEP : FLOW_HOLD_PASS;
     if (source->dedup && object->event_time >= 0) source->horizon_us = object->dedup_horizon_us;
     *out = &source->op;
     if (graph->store == NULL || (!source->dedup && !source->upsert)) return BASE_OK;

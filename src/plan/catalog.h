@@ -89,9 +89,11 @@ typedef struct plan_object {
 
     // Sinks and reconciliations: `from` is the view they stand on.
     const struct plan_object *from;
-    const char *connector; // sink: 'webhook', 'file'; reconciliation: 'file'
-    const char *path;      // reconciliation: file of record
-    const char *format;    // 'csv' or 'ndjson'
+    const char *connector;   // sink: 'webhook', 'file'; reconciliation: 'file'
+    int64_t max_keep_us;     // sink: how long undelivered changes are kept for it; 0: for ever
+    uint64_t max_keep_bytes; // and how many of them; 0: no limit
+    const char *path;        // reconciliation: file of record
+    const char *format;      // 'csv' or 'ndjson'
     uint32_t nrecon_key;
     const uint32_t *recon_key; // columns of `from`
     uint32_t ncompare;

@@ -49,10 +49,28 @@ static void mark_columns(const plan_expr *expr, bool *used) {
     for (uint32_t i = 0; i < expr->nargs; i++) mark_columns(expr->args[i], used);
 }
 
+// The value of row 0 in n rows.
+static const col_vec *broadcast_cell(base_arena *arena, const col_vec *one, uint32_t n) {
+    size_t width = col_kind_width(one->type.kind), bytes = width * n;
+    char *data = base_arena_alloc(arena, bytes);
+    memcpy(data, one->data, width);
+    for (size_t done = width; done < bytes;) { // doubling: log2(n) large copies
+        size_t more = done < bytes - done ? done : bytes - done;
+        memcpy(data + done, data, more);
+        done += more;
+    }
+    col_vec *vec = base_arena_new(arena, col_vec);
+    *vec = (col_vec){.type = one->type, .n = n, .data = data};
+    return vec;
+}
+
 // Row 0 of `one` as a vector of n rows.
 static const col_vec *broadcast(base_arena *arena, const col_vec *one, uint32_t n) {
     must(one->n >= 1);
     if (n == 1 && one->n == 1) return one;
+    if (n > 0 && !col_is_null(one, 0) && one->type.kind != COL_STRUCT && one->data != NULL) {
+        return broadcast_cell(arena, one, n);
+    }
     col_vec *vec = vec_create(arena, one->type, n);
     if (n == 0) return vec;
     if (col_is_null(one, 0)) {
@@ -65,14 +83,6 @@ static const col_vec *broadcast(base_arena *arena, const col_vec *one, uint32_t 
             vec->children[i] = *broadcast(arena, &one->children[i], n);
         }
         return vec;
-    }
-    size_t width = col_kind_width(one->type.kind), bytes = width * n;
-    char *data = vec->data;
-    memcpy(data, one->data, width);
-    for (size_t done = width; done < bytes;) { // doubling: log2(n) large copies
-        size_t more = done < bytes - done ? done : bytes - done;
-        memcpy(data + done, data, more);
-        done += more;
     }
     return vec;
 }

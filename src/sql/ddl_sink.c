@@ -15,11 +15,17 @@ static const sql_option_def webhook_options[] = {
     {"batch_rows", SQL_OPTION_KEPT, 0},
     {"max_attempts", SQL_OPTION_KEPT, 0},
     {"emit", SQL_OPTION_KEPT, 0},
+    {"max_keep_size", SQL_OPTION_BYTES, MEMBER(max_keep_bytes)},
+    {"max_keep_time", SQL_OPTION_US, MEMBER(max_keep_us)},
 };
 static const sql_option_def file_options[] = {
-    {"connector", SQL_OPTION_TEXT, MEMBER(connector)}, {"path", SQL_OPTION_TEXT, MEMBER(path)},
-    {"format", SQL_OPTION_TEXT, MEMBER(format)},       {"emit", SQL_OPTION_KEPT, 0},
+    {"connector", SQL_OPTION_TEXT, MEMBER(connector)},
+    {"path", SQL_OPTION_TEXT, MEMBER(path)},
+    {"format", SQL_OPTION_TEXT, MEMBER(format)},
+    {"emit", SQL_OPTION_KEPT, 0},
     {"max_retry_interval", SQL_OPTION_KEPT, 0},
+    {"max_keep_size", SQL_OPTION_BYTES, MEMBER(max_keep_bytes)},
+    {"max_keep_time", SQL_OPTION_US, MEMBER(max_keep_us)},
 };
 static const sql_option_def record_options[] = {
     {"connector", SQL_OPTION_TEXT, MEMBER(connector)},
@@ -88,7 +94,7 @@ static bool is_count(const char *text) {
 // What a sink keeps as text and reads when it starts: refused here if it could not.
 static base_rc check_sink(sql_ctx *ctx, const plan_object *object) {
     static const char *const counts[] = {"batch_rows", "max_attempts"};
-    static const char *const intervals[] = {"timeout", "max_retry_interval"};
+    static const char *const intervals[] = {"timeout", "max_retry_interval", "max_keep_time"};
     const char *emit = plan_option_get(object, "emit");
     SQL_TRY(
         check_option(ctx, object, "emit",

@@ -80,6 +80,11 @@ static base_rc apply_one(sql_ctx *ctx, const sql_option_def *def, plan_object *o
     case SQL_OPTION_RETENTION:
         if (parse_bytes(value, &object->retention_bytes)) return BASE_OK;
         return sql_interval_us(ctx, value, position, &object->retention_us);
+    case SQL_OPTION_BYTES:
+        if (parse_bytes(value, (uint64_t *)member) && *(uint64_t *)member > 0) return BASE_OK;
+        return sql_fail(ctx, position, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
+                        "option \"%s\" must be a number of bytes such as '10 GB', not '%s'",
+                        def->name, value);
     case SQL_OPTION_REFRESH:
         if (base_str_eq_nocase(base_str_of(value), BASE_STR("immediate"))) {
             *(int64_t *)member = 0;

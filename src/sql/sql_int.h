@@ -123,6 +123,7 @@ typedef enum sql_option_kind {
     SQL_OPTION_TEXT,      // const char *
     SQL_OPTION_U32,       // uint32_t, from 1
     SQL_OPTION_US,        // int64_t, from an interval; 0 and more
+    SQL_OPTION_BYTES,     // uint64_t, from '10 GB'; more than 0
     SQL_OPTION_REFRESH,   // int64_t; 'immediate' is 0
     SQL_OPTION_RETENTION, // interval -> retention_us, or bytes ('10 GB') -> retention_bytes
     SQL_OPTION_KEPT       // only kept in object->options

@@ -11,10 +11,10 @@
 //   next one's '{' would not be in the index.
 // - A document that looks broken in a span is judged again alone, and the span goes on after it:
 //   one bad document refuses only itself.
-// - The whole document is walked in every mode (the last of two equal keys wins everywhere, so a
-//   step that asks for three columns sees what the edge saw). What a step does not check: the
-//   content of scalars and the pairing of brackets inside values that it skips. The edge skips
-//   nothing.
+// - The edge skips nothing and refuses a name that stands twice, so whatever reads its documents
+//   later may take the first field of a name for the only one: a step stops after its last wanted
+//   field, and steps over fields before it by their place (walk_path). Other readers walk a whole
+//   document, and the last of two equal names wins.
 //
 // Entry points: wire_json_decoder_create, wire_json_decode.
 #include "wire/json.h"
@@ -43,6 +43,8 @@ struct wire_json_decoder {
     wire_json_unknown unknown;
     wire_simd *simd;
     size_t span_bytes; // now: less than SPAN_BYTES after a bad document
+    bool may_path;     // checked documents, and every wanted field takes a scalar
+    json_path path;
 };
 
 // ---- shapes ----
@@ -196,6 +198,11 @@ wire_json_decoder *wire_json_decoder_create(size_t nfields, const wire_json_fiel
     decoder->simd = wire_simd_create();
     must(decoder->simd != NULL);
     decoder->span_bytes = SPAN_BYTES;
+    decoder->may_path = unknown == WIRE_JSON_UNKNOWN_CHECKED && nfields > 0;
+    for (size_t i = 0; i < nfields; i++) {
+        col_kind kind = fields[i].type.kind;
+        if (kind == COL_STRUCT || kind == COL_JSONB) decoder->may_path = false;
+    }
     return decoder;
 }
 
@@ -402,11 +409,52 @@ typedef struct json_number {
     bool negative;
 } json_number;
 
+#define ASCII_ZEROS 0x3030303030303030ull
+
+// The value of n digits (1 to 8) that begin in the lowest byte of text; false: not all are digits.
+// What follows them in text does not count.
+static inline bool read_digits8(uint64_t text, uint32_t n, uint32_t *out) {
+    uint64_t t = text << (64 - 8 * n) | ASCII_ZEROS >> 4 * n >> 4 * n;
+    t ^= ASCII_ZEROS;
+    if (((t + 0x7676767676767676ull) | t) & 0x8080808080808080ull) return false;
+    t = t * 10 + (t >> 8); // pairs, in every second byte
+    *out = (uint32_t)(((t & 0x000000ff000000ffull) * 0x000f424000000064ull +
+                       ((t >> 16) & 0x000000ff000000ffull) * 0x0000271000000001ull) >>
+                      32);
+    return true;
+}
+
+// As read_number, for at most 8 bytes without a sign: no loop, so that neither the number of digits
+// nor the place of the point can be guessed wrong.
+static inline bool read_number8(const char *p, uint32_t n, json_number *out) {
+    uint64_t text = load64(p);
+    uint32_t value;
+    if (n > 1 && *p == '0' && p[1] != '.') return false;
+    uint64_t x = text ^ 0x2e2e2e2e2e2e2e2eull; // a point becomes a zero byte
+    uint64_t points = (x - 0x0101010101010101ull) & ~x & 0x8080808080808080ull;
+    points &= ~0ull >> (64 - 8 * n);
+    out->scale = 0;
+    if (points != 0) {
+        uint32_t at = (uint32_t)__builtin_ctzll(points) / 8;
+        if (at == 0 || at + 1 == n) return false;
+        uint64_t whole = text & (~0ull >> (64 - 8 * at));
+        text = whole | text >> 8 >> 8 * at << 8 * at;
+        out->scale = (int)(n - 1 - at);
+        n--;
+    }
+    if (!read_digits8(text, n, &value)) return false;
+    out->digits = value;
+    return true;
+}
+
 // A JSON number without exponent and of at most 18 digits; false: look closer.
 static inline bool read_number(const char *p, const char *e, json_number *out) {
     out->negative = *p == '-';
     p += out->negative;
     if (e - p > 19 || p == e) return false; // 18 digits and a point
+    if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && e - p <= 8) {
+        return read_number8(p, (uint32_t)(e - p), out);
+    }
     const char *begin = p;
     uint64_t v = 0;
     while ((uint8_t)(*p - '0') <= 9) v = v * 10 + (uint8_t)(*p++ - '0');
@@ -542,17 +590,14 @@ static inline bool read_instant(const json_field *field, const char *v, const ch
     if ((v[11] != 'T' && v[11] != ' ') || e[-2] != 'Z' || !read_clock(v + 12, clock_us)) {
         return false;
     }
-    const char *p = v + 20;
-    if (*p == '.') {
-        uint32_t micros = 0, unit = 1000000;
-        for (p++; (uint8_t)(*p - '0') <= 9; p++) {
-            micros = micros * 10 + (uint8_t)(*p - '0');
-            unit /= 10;
+    if (n > 22) { // ".f" to ".ffffff"
+        static const uint32_t unit_us[] = {0, 100000, 10000, 1000, 100, 10, 1};
+        uint32_t digits = (uint32_t)n - 23, fraction;
+        if (v[20] != '.' || digits == 0 || !read_digits8(load64(v + 21), digits, &fraction)) {
+            return false;
         }
-        *clock_us += micros * unit;
-        if (p == v + 21) return false;
+        *clock_us += (int64_t)fraction * unit_us[digits];
     }
-    if (p != e - 2) return false;
     *layout = true;
     return load64(v + 1) == field->date_text && load16(v + 9) == field->date_text_tail &&
            field->date_known;
@@ -654,7 +699,7 @@ static __attribute__((noinline)) json_rc walk_nested(wire_json_decoder *decoder,
 static json_rc put_absent(json_walk *walk, json_shape *shape) {
     for (uint32_t i = 0; i < shape->nfields; i++) {
         json_field *field = &shape->fields[i];
-        if (field->seen == shape->visit) continue;
+        if (field->given == shape->visit) continue;
         if (field->not_null && !walk->delete_row) {
             return json_fault(walk, field, NULL, BASE_SQLSTATE_NOT_NULL,
                               "required (NOT NULL), but absent or null");
@@ -668,12 +713,22 @@ static inline bool is_null_token(const char *v, const char *e) {
     return *v == 'n' && e - v == 4 && memcmp(v, "null", 4) == 0;
 }
 
+// A name stands in an object; again, which the edge refuses, if it was there in this visit.
+static json_rc name_stands(json_walk *walk, const json_field *field, uint64_t *named,
+                           uint64_t visit, const char *at) {
+    bool again = *named == visit;
+    *named = visit;
+    if (!again || walk->unknown != WIRE_JSON_UNKNOWN_FAULT) return JSON_OK;
+    return json_fault(walk, field, at, BASE_SQLSTATE_DUPLICATE_KEY,
+                      "the name stands twice in its object");
+}
+
 // The cursor is at '{'; leaves it after the matching '}'. The cursor is kept in x, and put back
 // into walk where others look at it.
 static json_rc walk_object(wire_json_decoder *decoder, json_walk *walk, json_shape *shape) {
     const char *text = walk->text;
     const uint32_t *x = walk->x + 1;
-    uint32_t end = walk->end, nseen = 0;
+    uint32_t end = walk->end, ngiven = 0, at = 0;
     uint64_t visit = ++shape->visit;
     json_slot *last = &shape->start;
     if (*x >= end) return broken_at(walk, x);
@@ -681,7 +736,7 @@ static json_rc walk_object(wire_json_decoder *decoder, json_walk *walk, json_sha
         walk->x = x + 1;
         return put_absent(walk, shape);
     }
-    for (;;) {
+    for (;; at++) {
         // Key, colon, value, and at least the object's own end.
         if (x[3] >= end) return broken_at(walk, x + 3);
         json_slot *slot = last->next[0];
@@ -692,15 +747,24 @@ static json_rc walk_object(wire_json_decoder *decoder, json_walk *walk, json_sha
         }
         last = slot;
         if (text[x[1]] != ':') return broken_at(walk, x + 1);
-        json_field *field = slot->field >= 0 ? &shape->fields[slot->field] : NULL;
+        json_rc rc = JSON_OK;
+        json_field *field = NULL;
+        if (slot->field >= 0) {
+            field = &shape->fields[slot->field];
+            rc = name_stands(walk, field, &field->named, visit, text + x[0]);
+            slot->place = at;
+        } else if (slot->field == JSON_SLOT_OP && walk->op_known) {
+            rc = name_stands(walk, NULL, &shape->op_named, visit, text + x[0]);
+        }
+        if (__builtin_expect(rc != JSON_OK, 0)) return rc;
         const char *v = text + x[2];
         if (__builtin_expect(*v == '{' || *v == '[', 0)) {
             walk->x = x;
             if (field != NULL) {
-                nseen += field->seen != visit;
-                field->seen = visit;
+                ngiven += field->given != visit;
+                field->given = visit;
             }
-            json_rc rc = walk_nested(decoder, walk, slot, field);
+            rc = walk_nested(decoder, walk, slot, field);
             if (rc != JSON_OK) return rc;
             x = walk->x;
             if (*x >= end) return JSON_BROKEN;
@@ -709,15 +773,14 @@ static json_rc walk_object(wire_json_decoder *decoder, json_walk *walk, json_sha
             x += 3;
             const char *e = text + *x;
             if (__builtin_expect((uint8_t)e[-1] <= ' ', 0)) e = trim_end(v, e);
-            json_rc rc = JSON_OK;
             if (field == NULL) {
                 if (slot->field == JSON_SLOT_OP && walk->op_known) rc = put_op(walk, v, e);
             } else if (__builtin_expect(is_null_token(v, e), 0)) {
-                nseen -= field->seen == visit;
-                field->seen = 0;
+                ngiven -= field->given == visit;
+                field->given = 0;
             } else {
-                nseen += field->seen != visit;
-                field->seen = visit;
+                ngiven += field->given != visit;
+                field->given = visit;
                 rc = put_scalar(walk, field, v, e);
             }
             if (__builtin_expect(rc != JSON_OK, 0)) return rc;
@@ -728,7 +791,69 @@ static json_rc walk_object(wire_json_decoder *decoder, json_walk *walk, json_sha
         if (c == '}') break;
     }
     walk->x = x;
-    return nseen == shape->nfields ? JSON_OK : put_absent(walk, shape);
+    return ngiven == shape->nfields ? JSON_OK : put_absent(walk, shape);
+}
+
+// ---- checked documents ----
+
+// The document just walked is what the next ones are expected to be like.
+static void learn_path(wire_json_decoder *decoder, const uint32_t *begin, const uint32_t *end) {
+    json_shape *shape = decoder->shape;
+    json_path *path = &decoder->path;
+    path->n = 0;
+    path->structurals = (uint32_t)(end - begin);
+    memset(path->slots, 0, sizeof path->slots);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < shape->nslots; i++) {
+        json_slot *slot = &shape->slots[i];
+        if (slot->field < 0) continue;
+        if (shape->fields[slot->field].given != shape->visit || slot->place >= JSON_PATH_MAX)
+            return;
+        path->slots[slot->place] = slot;
+        if (slot->place >= n) n = slot->place + 1;
+    }
+    path->n = n;
+}
+
+// Reads the wanted fields at their places. The names between them need no look: where each wanted
+// field is found, and no name stands twice, they are none of them. false: something is otherwise
+// than in the last document, and it is to be walked; the cursor is then where it was.
+static bool walk_path(wire_json_decoder *decoder, json_walk *walk) {
+    const json_path *path = &decoder->path;
+    json_shape *shape = decoder->shape;
+    const char *text = walk->text;
+    const uint32_t *begin = walk->x, *x = begin + 1;
+    uint32_t end = walk->end;
+    for (uint32_t i = 0; i < path->n; i++) {
+        if (x[3] >= end) return false;
+        const json_slot *slot = path->slots[i];
+        const char *v = text + x[2];
+        if (__builtin_expect(*v == '{' || *v == '[', 0)) {
+            if (slot != NULL) return false;
+            walk->x = x + 2;
+            json_rc rc = skip_nested(walk);
+            x = walk->x + 1;
+            walk->x = begin;
+            if (rc != JSON_OK) return false;
+            continue;
+        }
+        if (slot != NULL) {
+            if (!slot_matches(slot, text + x[0], x[1] - x[0]) || text[x[1]] != ':') return false;
+            const char *e = text + x[3];
+            if (__builtin_expect((uint8_t)e[-1] <= ' ', 0)) e = trim_end(v, e);
+            if (!value_start[(uint8_t)*v] || is_null_token(v, e)) return false;
+            if (put_scalar(walk, &shape->fields[slot->field], v, e) != JSON_OK) return false;
+        }
+        x += 4;
+    }
+    const uint32_t *after = begin + path->structurals;
+    if (x[-1] < end && after >= x && after <= walk->x_end && *after >= end && after[-1] < end) {
+        x = after;
+    } else {
+        for (x--; *x < end; x++) continue;
+    }
+    walk->x = x;
+    return true;
 }
 
 // ---- documents ----
@@ -746,8 +871,14 @@ static inline json_rc walk_document(wire_json_decoder *decoder, json_walk *walk)
                           "expected a JSON object, found %s",
                           json_shorten(walk, text + at, trim_end(text, text + walk->end)));
     }
+    if (decoder->path.n > 0 && walk_path(decoder, walk)) return JSON_OK;
+    const uint32_t *begin = walk->x;
     json_rc rc = walk_object(decoder, walk, decoder->shape);
     if (rc == JSON_OK && walk->x[0] < walk->end) return JSON_BROKEN;
+    if (rc == JSON_OK && decoder->may_path) {
+        decoder->path.n = 0;
+        if (!walk->op_known) learn_path(decoder, begin, walk->x);
+    }
     return rc;
 }
 
@@ -851,6 +982,7 @@ static void decode_alone(json_call *call, uint32_t doc) {
     if (status != WIRE_SIMD_OK) {
         rc = fault_of_index(&walk, status);
     } else {
+        walk.x_end = walk.x + count;
         for (uint32_t i = 0; i < call->batch->ncols; i++) clear_null(&call->batch->cols[i], doc);
         rc = walk_document(call->decoder, &walk);
         if (rc == JSON_BROKEN) rc = fault_of_broken(&walk);
@@ -873,6 +1005,7 @@ static bool decode_span(json_call *call, uint32_t *next, uint32_t last) {
     if (wire_simd_index(decoder->simd, walk.text, bytes, &walk.x, &count) != WIRE_SIMD_OK) {
         return false;
     }
+    walk.x_end = walk.x + count;
     for (; doc < last; doc++) {
         walk.end = call->ends[call->first + doc] - base;
         walk.row = doc;

@@ -10,11 +10,13 @@
 // where they have no escapes: the document must outlive the batch. Threads: a decoder belongs to
 // one thread at a time.
 //
-// Of two equal names in an object the last wins, in every mode: a document is always read to its
-// end. In WIRE_JSON_UNKNOWN_IGNORE the values of other fields are skipped by their brackets,
-// without a look at what is between; in WIRE_JSON_UNKNOWN_FAULT everything is checked. Infinities
-// and NaN of REAL and DOUBLE PRECISION are the strings "Infinity", "-Infinity", "NaN". The
-// character NUL
+// An object that names a field twice is a fault (22030) in WIRE_JSON_UNKNOWN_FAULT; where fields
+// are ignored, the last of two equal names wins. In WIRE_JSON_UNKNOWN_IGNORE the values of other
+// fields are skipped by their brackets, without a look at what is between; in
+// WIRE_JSON_UNKNOWN_FAULT everything is checked; in WIRE_JSON_UNKNOWN_CHECKED a document is read as
+// far as its last wanted field, which is right for documents that a FAULT decoder has let pass, and
+// for no others. Infinities and NaN of REAL and DOUBLE PRECISION are the strings "Infinity",
+// "-Infinity", "NaN". The character NUL
 // (\u0000) is a fault, as PostgreSQL's text cannot hold it (22P05).
 #ifndef WEIR_WIRE_JSON_H
 #define WEIR_WIRE_JSON_H
@@ -31,8 +33,9 @@ typedef struct wire_json_field {
 } wire_json_field;
 
 typedef enum wire_json_unknown {
-    WIRE_JSON_UNKNOWN_FAULT,  // a field that is not declared is a fault (42703): the edge
-    WIRE_JSON_UNKNOWN_IGNORE, // a step, which asks for some columns only
+    WIRE_JSON_UNKNOWN_FAULT,   // a field that is not declared is a fault (42703): the edge
+    WIRE_JSON_UNKNOWN_IGNORE,  // it is skipped
+    WIRE_JSON_UNKNOWN_CHECKED, // a step, which wants some columns of what the edge has let pass
 } wire_json_unknown;
 
 // Why a document was refused. message is owned by the arena given to decode.

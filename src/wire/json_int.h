@@ -53,7 +53,8 @@ struct json_shape;
 typedef struct json_field {
     void *data; // of vec
     col_vec *vec;
-    uint64_t seen; // the shape's visit in which it last got a value
+    uint64_t named; // the shape's visit in which its name last stood
+    uint64_t given; // the one in which it last got a value that is not null
     col_kind kind;
     bool not_null;
     int32_t top; // index of the outermost field that holds it
@@ -74,12 +75,22 @@ typedef struct json_slot {
     uint64_t key[2], mask[2]; // the first 16 raw bytes
     const char *raw;
     uint32_t raw_n;
-    int32_t field; // index in the shape, or JSON_SLOT_*
+    int32_t field;  // index in the shape, or JSON_SLOT_*
+    uint32_t place; // of a declared field: among the fields of the object that had it last
     struct json_slot *next[2];
 } json_slot;
 
 #define JSON_SLOT_UNKNOWN (-1)
 #define JSON_SLOT_OP      (-2)
+
+// Where a document's wanted fields stood lately, by their place among its fields: what lies between
+// them is stepped over without a look at its name. Documents that the edge has let pass only.
+#define JSON_PATH_MAX     128
+typedef struct json_path {
+    uint32_t n;                      // up to the last wanted field; 0: no path
+    uint32_t structurals;            // of the last such document
+    json_slot *slots[JSON_PATH_MAX]; // NULL: not wanted
+} json_path;
 
 // The fields of an object: the document's or a struct's.
 typedef struct json_shape {
@@ -92,12 +103,14 @@ typedef struct json_shape {
     uint32_t table_mask;
     json_slot start;   // never matches; its next is the first key
     json_slot unknown; // stands for names that are not kept
+    uint64_t op_named; // the visit in which "_op" last stood
 } json_shape;
 
 // A document being read.
 typedef struct json_walk {
-    const char *text;  // base of the positions
-    const uint32_t *x; // the next structural
+    const char *text;      // base of the positions
+    const uint32_t *x;     // the next structural
+    const uint32_t *x_end; // after the last one: there the sentinels begin
     uint32_t begin, end;
     uint32_t row;
     uint32_t depth;

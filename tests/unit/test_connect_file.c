@@ -3,6 +3,7 @@
 
 #include "base/random.h"
 #include "connect/connect.h"
+#include "engine/system_int.h"
 #include "engine_rig.h"
 
 static void make_view(rig *b) {
@@ -284,12 +285,205 @@ TEST(changes_that_a_sleeping_sink_has_not_read_are_kept) {
     pump(hub);
     base_buf text = {0};
     const char *all = file_text(&b, "/o.ndjson", &text);
-    EXPECT_EQ_INT(count_of(all, "\"gap\":"), 0);
     EXPECT_EQ_INT(count_of(all, "\"op\":\"insert\""), 400);
     EXPECT(strstr(all, "\"k\":399") != NULL);
     connect_stop(hub);
     base_buf_deinit(&text);
     rig_stop(&b);
+}
+
+// ---- limits of what is kept ---------------------------------------------------------------------
+
+// What the engine says of sinks, a line each.
+static void hear(void *arg, engine_level level, const char *text) {
+    (void)level;
+    base_buf *heard = arg;
+    if (strstr(text, "sink") != NULL) base_buf_printf(heard, "%s\n", text);
+}
+
+static bool start_limits(rig *b, base_buf *heard) {
+    if (!rig_start(b)) return false;
+    b->config.changes_keep_steps = 10;
+    b->config.message = hear;
+    b->config.message_arg = heard;
+    if (!rig_reopen(b)) return false;
+    make_view(b);
+    return true;
+}
+
+// Each a step that changes the view by one row.
+static void put_steps(rig *b, int from, int n) {
+    for (int i = from; i < from + n; i++) {
+        put(b, i, i, 1);
+        flush(b);
+    }
+}
+
+static const char *standing(rig *b, const char *name) {
+    char sql[200];
+    snprintf(sql, sizeof sql,
+             "SELECT status, behind_steps, behind_rows FROM weir.sinks WHERE name = '%s'", name);
+    return ask(b, sql);
+}
+
+// Two sinks whose receivers are gone, one of them with a limit: the one keeps all, the other does
+// not.
+TEST(what_is_kept_for_a_dead_sink_has_a_limit) {
+    rig b;
+    base_buf heard = {0}, text = {0};
+    if (!start_limits(&b, &heard)) return;
+    make_sink(&b, "all", "path = '/all.ndjson'");
+    make_sink(&b, "some", "path = '/some.ndjson', max_keep_size = '4 kB'");
+    put_steps(&b, 0, 5);
+    EXPECT_EQ_STR(standing(&b, "all"), "reserved|5|5");
+    EXPECT_EQ_STR(standing(&b, "some"), "reserved|5|5");
+    EXPECT_EQ_STR(ask(&b, "SELECT behind_bytes > 200, max_keep_size FROM weir.sinks WHERE name = "
+                          "'some'"),
+                  "t|4096");
+    put_steps(&b, 5, 15);
+    engine_sinks_check(b.e);
+    EXPECT_EQ_STR(standing(&b, "all"), "extended|20|20");
+    EXPECT_EQ_STR(standing(&b, "some"), "extended|20|20");
+    EXPECT_EQ_INT(count_of(heard.p, "They are kept for it, on disk"), 2);
+    put_steps(&b, 20, 80);
+    EXPECT_EQ_STR(standing(&b, "some"), "unreserved|100|100");
+    engine_sinks_check(b.e);
+    engine_sinks_check(b.e); // says each thing once
+    EXPECT_EQ_INT(count_of(heard.p, "sink s.some is 0 seconds behind s.v: 100 steps, 100 rows"), 1);
+    EXPECT_EQ_INT(count_of(heard.p, "they are kept for it no longer"), 1);
+    // Of another sink's changes it has the use too.
+    put_steps(&b, 100, 100);
+    EXPECT_EQ_STR(standing(&b, "some"), "unreserved|200|200");
+    const plan_object *all = engine_find(b.e, BASE_STR("s.all"));
+    base_error err = {0};
+    uint64_t step;
+    REQUIRE_OK(engine_sink_cursor(b.e, all, &step, &err));
+    REQUIRE_OK(engine_sink_ack(b.e, all, step + 150, &err));
+    EXPECT_EQ_STR(standing(&b, "all"), "extended|50|50");
+    put_steps(&b, 200, 20);
+    EXPECT_EQ_STR(standing(&b, "some"), "lost|null|null");
+    EXPECT_EQ_STR(standing(&b, "all"), "extended|70|70");
+    engine_sinks_check(b.e);
+    EXPECT_EQ_INT(count_of(heard.p, "sink s.some is lost: it had delivered up to step"), 1);
+    base_buf metrics = {0};
+    engine_metrics(b.e, &metrics);
+    EXPECT(strstr(base_buf_cstr(&metrics), "weir_sink_lost{sink=\"s.some\"} 1\n") != NULL);
+    EXPECT(strstr(metrics.p, "weir_sink_lost{sink=\"s.all\"} 0\n") != NULL);
+    EXPECT(strstr(metrics.p, "weir_sink_extended{sink=\"s.all\"} 1\n") != NULL);
+    EXPECT(strstr(metrics.p, "weir_sink_behind_rows{sink=\"s.all\"} 70\n") != NULL);
+    // Its receiver comes back: nothing is delivered that would hide what is missing.
+    connect_hub *hub = open_hub(&b);
+    pump(hub);
+    EXPECT_EQ_INT(count_of(file_text(&b, "/all.ndjson", &text), "\n"), 70);
+    EXPECT(strstr(file_text(&b, "/some.ndjson", &text), "ERROR") != NULL);
+    EXPECT(strstr(ask(&b, "SELECT last_error FROM weir.sinks WHERE name = 'some'"),
+                  "DROP SINK and CREATE SINK begin anew") != NULL);
+    EXPECT_EQ_INT(connect_flush(hub, 1000000, &err), BASE_OK);
+    engine_sinks_check(b.e);
+    EXPECT_EQ_INT(count_of(heard.p, "sink s.all has caught up"), 1);
+    connect_stop(hub);
+    // So it stays, and holds nothing back.
+    if (!rig_reopen(&b)) return;
+    put_steps(&b, 220, 40);
+    EXPECT_EQ_STR(standing(&b, "some"), "lost|null|null");
+    hub = open_hub(&b);
+    EXPECT_EQ_STR(ask(&b, "DROP SINK s.some"), "DROP SINK");
+    make_sink(&b, "some", "path = '/some.ndjson', max_keep_size = '4 kB'");
+    put_steps(&b, 260, 3);
+    pump(hub);
+    EXPECT_EQ_STR(standing(&b, "some"), "reserved|0|0");
+    EXPECT_EQ_INT(count_of(file_text(&b, "/some.ndjson", &text), "\n"), 3);
+    connect_stop(hub);
+    base_buf_deinit(&metrics);
+    base_buf_deinit(&text);
+    rig_stop(&b);
+    base_buf_deinit(&heard);
+}
+
+// By time, and in time: a receiver that comes back before anything was trimmed gets all.
+TEST(a_sink_past_its_limit_may_catch_up) {
+    rig b;
+    base_buf heard = {0}, text = {0};
+    if (!start_limits(&b, &heard)) return;
+    make_sink(&b, "o", "path = '/o.ndjson', max_keep_time = '1 hour'");
+    put_steps(&b, 0, 3);
+    plat_sim_advance_us(b.sim, BASE_US_PER_MINUTE);
+    engine_sinks_check(b.e);
+    EXPECT_EQ_STR(standing(&b, "o"), "reserved|3|3");
+    EXPECT_EQ_INT(count_of(heard.p, "sink s.o is 60 seconds behind s.v: 3 steps"), 1);
+    plat_sim_advance_us(b.sim, BASE_US_PER_HOUR);
+    put_steps(&b, 3, 5);
+    engine_sinks_check(b.e);
+    EXPECT_EQ_STR(standing(&b, "o"), "unreserved|8|8");
+    EXPECT_EQ_STR(ask(&b, "SELECT behind >= '1 hour', max_keep_time FROM weir.sinks"),
+                  "t|01:00:00");
+    connect_hub *hub = open_hub(&b);
+    pump(hub);
+    EXPECT_EQ_STR(standing(&b, "o"), "reserved|0|0");
+    EXPECT_EQ_INT(count_of(file_text(&b, "/o.ndjson", &text), "\"op\":\"insert\""), 8);
+    engine_sinks_check(b.e);
+    // It is kept for again.
+    put_steps(&b, 8, 100);
+    EXPECT_EQ_STR(standing(&b, "o"), "extended|100|100");
+    pump(hub);
+    EXPECT_EQ_INT(count_of(file_text(&b, "/o.ndjson", &text), "\"op\":\"insert\""), 108);
+    connect_stop(hub);
+    base_buf_deinit(&text);
+    rig_stop(&b);
+    base_buf_deinit(&heard);
+}
+
+// Changes that are none for a sink are no backlog of its.
+TEST(changes_passed_over_are_not_behind) {
+    rig b;
+    base_buf heard = {0};
+    if (!start_limits(&b, &heard)) return;
+    put_steps(&b, 1, 1);
+    make_sink(&b, "o", "path = '/o.ndjson', emit = 'inserts', max_keep_time = '1 minute'");
+    connect_hub *hub = open_hub(&b);
+    for (int i = 0; i < 100; i++) {
+        put(&b, 1000 + i, 1, 1); // an update
+        flush(&b);
+        plat_sim_advance_us(b.sim, 5 * BASE_US_PER_SECOND);
+        pump(hub);
+        engine_sinks_check(b.e);
+    }
+    EXPECT_EQ_STR(ask(&b, "SELECT status, behind_steps < 4 FROM weir.sinks"), "reserved|t");
+    EXPECT_EQ_INT(heard.n, 0);
+    connect_stop(hub);
+    rig_stop(&b);
+    base_buf_deinit(&heard);
+}
+
+// A served file whose sink is lost: with another text, it begins anew.
+TEST(a_lost_sink_begins_anew_with_another_text) {
+    rig b;
+    base_buf heard = {0}, report = {0};
+    if (!start_limits(&b, &heard)) return;
+    make_sink(&b, "o", "path = '/o.ndjson', max_keep_size = '1 kB'");
+    put_steps(&b, 0, 40);
+    engine_sinks_check(b.e);
+    put_steps(&b, 40, 20);
+    EXPECT_EQ_STR(standing(&b, "o"), "lost|null|null");
+    base_error err = {0};
+    static const char text[] = "CREATE SINK s.o FROM s.v WITH (connector = 'file', path = "
+                               "'/o.ndjson', max_keep_size = '1 GB')";
+    REQUIRE_OK(engine_apply(&b.session, BASE_STR(text), &report, &err));
+    EXPECT_EQ_INT(count_of(base_buf_cstr(&report),
+                           "replaced sink s.o: its text has changed; it was lost and begins anew"),
+                  1);
+    EXPECT_EQ_STR(standing(&b, "o"), "reserved|0|0");
+    // One that is not lost goes on.
+    put_steps(&b, 60, 5);
+    base_buf_clear(&report);
+    static const char more[] = "CREATE SINK s.o FROM s.v WITH (connector = 'file', path = "
+                               "'/o.ndjson', max_keep_size = '2 GB')";
+    REQUIRE_OK(engine_apply(&b.session, BASE_STR(more), &report, &err));
+    EXPECT_EQ_INT(count_of(base_buf_cstr(&report), "lost"), 0);
+    EXPECT_EQ_STR(standing(&b, "o"), "reserved|5|5");
+    base_buf_deinit(&report);
+    rig_stop(&b);
+    base_buf_deinit(&heard);
 }
 
 // ---- crashes and faults -------------------------------------------------------------------------
@@ -462,6 +656,10 @@ TEST_MAIN(TEST_ENTRY(what_lines_say), TEST_ENTRY(equal_rows_are_counted),
           TEST_ENTRY(torn_tails_are_cut_and_foreign_lines_kept),
           TEST_ENTRY(a_file_may_be_renamed_away), TEST_ENTRY(a_failing_sink_harms_no_other),
           TEST_ENTRY(changes_that_a_sleeping_sink_has_not_read_are_kept),
+          TEST_ENTRY(what_is_kept_for_a_dead_sink_has_a_limit),
+          TEST_ENTRY(a_sink_past_its_limit_may_catch_up),
+          TEST_ENTRY(changes_passed_over_are_not_behind),
+          TEST_ENTRY(a_lost_sink_begins_anew_with_another_text),
           TEST_ENTRY(exactly_once_over_crashes_and_faults),
           TEST_ENTRY(exactly_once_when_the_acknowledgement_fails),
           TEST_ENTRY(no_hub_on_a_view_that_is_gone))

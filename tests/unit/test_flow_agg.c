@@ -39,7 +39,8 @@ static void acc_add(bench_acc *b, const char *text, int64_t weight) {
     }
     const uint32_t zero = 0;
     *acc_weight(b->block) += weight;
-    EXPECT(acc_update(&b->spec, b->block, sizeof b->block, &zero, &vec, &weight, &err) == BASE_OK);
+    EXPECT(acc_update(&b->spec, b->block, sizeof b->block, &zero, &vec, &weight, &b->arena, &err) ==
+           BASE_OK);
 }
 
 // The result as text, "NULL", or the SQLSTATE of its failure.
@@ -178,7 +179,8 @@ TEST(extremes) {
     col_vec_init(&vec, &b.arena, b.arg.type, 1);
     const uint32_t zero = 0;
     const int64_t minus = -1;
-    EXPECT_EQ_INT(acc_update(&b.spec, b.block, 256, &zero, &vec, &minus, &err), BASE_E_INTERNAL);
+    EXPECT_EQ_INT(acc_update(&b.spec, b.block, 256, &zero, &vec, &minus, &b.arena, &err),
+                  BASE_E_INTERNAL);
     base_arena_deinit(&b.arena);
 }
 
