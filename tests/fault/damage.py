@@ -141,7 +141,7 @@ def right_again(checks, name, server, pg, n):
 
 
 def remedies(checks, good, temp, rng):
-    """A directory moved away, before the start and while the server runs; a file of SQL and a DROP meanwhile."""
+    """A directory moved away, before the start and while the server runs; a file of SQL and a DROP meanwhile; a mark."""
     copy, store = pathlib.Path(temp, "copy"), pathlib.Path(temp, "copy", "flow", "public@immediate")
     subprocess.run(["cp", "-a", "--sparse=always", good, copy], check=True)
     (store / "data.mdb").write_bytes(rng.randbytes(400000))
@@ -166,6 +166,11 @@ def remedies(checks, good, temp, rng):
             time.sleep(0.05)
         right_again(checks, "moved away while it runs", server, pg, 6000)
         checks.equal("the view that waited", pg.query("SELECT * FROM late"), [["0"]])
+    mark = copy / "flow" / "public@1s" / "damaged"  # as a fault leaves it: all of the store is tested, and it is whole
+    mark.write_text("weir: error: ...")
+    with weirtest.Server(None, data=str(copy)) as server, server.pg(timeout=30) as pg:
+        right_again(checks, "a mark on a store that is whole", server, pg, 6000)
+        checks.true("the mark is gone", not mark.exists())
     shutil.rmtree(copy)
 
 
