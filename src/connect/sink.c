@@ -25,8 +25,8 @@ static base_rc say_lost(connect_sink *sink, base_error *err) {
     sink->lost = true;
     return base_fail(err, BASE_E_NOT_FOUND, NULL,
                      "lost: changes of \"%s.%s\" after step %llu were not delivered before its "
-                     "max_keep_time or max_keep_size was passed, and are no longer kept. DROP SINK "
-                     "and CREATE SINK begin anew",
+                     "max_keep_time or max_keep_size was passed or its view was made anew, and are "
+                     "no longer kept. DROP SINK and CREATE SINK begin anew",
                      sink->object->from->schema, sink->object->from->name,
                      (unsigned long long)sink->at);
 }

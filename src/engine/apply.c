@@ -190,11 +190,24 @@ static base_rc note_lost(apply *a, const plan_object *object, base_error *err) {
     return engine_sink_cursor(a->engine, object, &lost->sink_step, err);
 }
 
+// A sink begins at its view's step, which a failed flow does not tell: it could not be made again.
+static base_rc check_sink(apply *a, const plan_object *object, base_error *err) {
+    if (object->kind != PLAN_OBJECT_SINK) return BASE_OK;
+    uint64_t step;
+    base_rc rc = engine_view_step(a->engine, object->from, &step, err);
+    if (rc != BASE_OK)
+        base_error_prefix(err, "sink \"%s.%s\" cannot be made again now", object->schema,
+                          object->name);
+    return rc;
+}
+
 base_rc apply_drop(apply *a, const plan_object *object, bool keep_self, base_error *err) {
     const plan_object **list = calloc(ENGINE_OBJECTS_MAX, sizeof *list);
     must(list != NULL);
     uint32_t n = dependents(a, object, list);
-    base_rc rc = keep_self ? note_lost(a, object, err) : BASE_OK;
+    base_rc rc = check_sink(a, object, err);
+    for (uint32_t i = 0; rc == BASE_OK && i < n; i++) rc = check_sink(a, list[i], err);
+    if (rc == BASE_OK && keep_self) rc = note_lost(a, object, err);
     for (uint32_t i = 0; rc == BASE_OK && i < n; i++) {
         rc = note_lost(a, list[i], err);
         apply_say(a, "dropped %s %s.%s, which stands on %s.%s", kind_of(list[i]), list[i]->schema,

@@ -507,30 +507,36 @@ static base_rc load_objects(engine *e, state_txn *txn, base_error *err) {
     return rc;
 }
 
-// Opens every flow with all its views at once: in two rounds, since a flow may read another's
-// views.
-base_rc engine_flows_open(engine *e, base_error *err) {
-    for (uint32_t id = 0; id < e->next_id; id++) {
-        const plan_object *view = e->by_id[id];
-        engine_flow *flow;
-        if (view == NULL || view->kind != PLAN_OBJECT_VIEW) continue;
-        base_rc rc = engine_flow_for(e, view->schema, view->refresh_us, &flow, err);
-        if (rc != BASE_OK) return rc;
-    }
-    const plan_object **views = calloc(ENGINE_OBJECTS_MAX, sizeof *views);
-    must(views != NULL);
-    base_rc rc = BASE_OK;
-    for (uint32_t f = 0; rc == BASE_OK && f < e->nflows; f++) {
-        uint32_t n = 0;
-        for (uint32_t id = 0; id < e->next_id; id++) {
-            const plan_object *view = e->by_id[id];
-            if (view != NULL && view->kind == PLAN_OBJECT_VIEW &&
-                engine_flow_of_view(e, id) == e->flows[f])
-                views[n++] = view;
-        }
-        rc = engine_flow_open_views(e->flows[f], n, views, err);
-    }
-    free(views);
+// ---- steps of flows ----
+
+// Setting "flow_steps.NAME": steps up to it may have been given out.
+static void steps_key(const char *flow, base_buf *out) {
+    base_buf_clear(out);
+    base_buf_printf(out, "flow_steps.%s", flow);
+}
+
+base_rc engine_catalog_steps(engine *e, const char *flow, uint64_t *step, base_error *err) {
+    *step = 0;
+    state_txn *txn;
+    base_rc rc = state_begin_read(e->meta, &txn, err);
+    if (rc != BASE_OK) return rc;
+    base_buf key = {0};
+    base_str value;
+    bool found;
+    steps_key(flow, &key);
+    rc = state_get(txn, e->t_settings, base_buf_str(&key), &value, &found, err);
+    if (rc == BASE_OK && found && value.n == sizeof *step) memcpy(step, value.p, sizeof *step);
+    base_buf_deinit(&key);
+    state_abort(txn);
+    return rc;
+}
+
+base_rc engine_catalog_reserve_steps(engine *e, const char *flow, uint64_t step, base_error *err) {
+    base_buf key = {0};
+    steps_key(flow, &key);
+    base_str value = {(const char *)&step, sizeof step};
+    base_rc rc = write_row(e, e->t_settings, base_buf_str(&key), &value, err);
+    base_buf_deinit(&key);
     return rc;
 }
 

@@ -30,7 +30,6 @@ BASE_MUST_USE base_rc engine_stream_open(engine *e, const plan_object *object, b
 // keep_records: for a CREATE that failed; the log it took over stays if it holds records.
 BASE_MUST_USE base_rc engine_stream_drop(engine *e, const plan_object *object, bool keep_records,
                                          base_error *err);
-BASE_MUST_USE base_rc engine_flows_open(engine *e, base_error *err);
 // ddl.c, for apply.c.
 BASE_MUST_USE base_rc engine_ddl_locked(engine_session *session, const sql_statement *asked,
                                         engine_result *out, base_error *err);

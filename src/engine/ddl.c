@@ -57,12 +57,24 @@ static base_rc check_target(engine *e, const plan_object *object, base_error *er
     return BASE_OK;
 }
 
-static base_rc start_view(engine *e, const plan_object *view, base_error *err) {
+// In a flow that has failed the view is noted, and made with the others when the flow is there
+// again: who applies a file of objects must not lose one to a damaged store.
+static base_rc start_view(engine *e, const plan_object *view, engine_result *out, base_error *err) {
     engine_flow *flow;
     base_rc rc = engine_flow_for(e, view->schema, view->refresh_us, &flow, err);
     if (rc == BASE_OK) rc = engine_flow_add_view(flow, view, err);
-    if (rc == BASE_OK) engine_flow_wake_all(e);
-    return rc;
+    if (rc != BASE_OK) return rc;
+    if (flow->store == NULL) {
+        const char **notice = base_arena_array(&e->catalog_arena, const char *, 1);
+        *notice = base_arena_printf(&e->catalog_arena,
+                                    "flow %s has failed: the view is made when the flow is there "
+                                    "again",
+                                    flow->name);
+        out->notices = notice;
+        out->nnotices = 1;
+    }
+    engine_flow_wake_all(e);
+    return BASE_OK;
 }
 
 // A sink begins with the changes that come after it.
@@ -102,7 +114,7 @@ static base_rc create_object(engine *e, plan_object *object, engine_result *out,
         return rc;
     }
     engine_catalog_put(e, object);
-    if (object->kind == PLAN_OBJECT_VIEW) rc = start_view(e, object, err);
+    if (object->kind == PLAN_OBJECT_VIEW) rc = start_view(e, object, out, err);
     if (rc != BASE_OK) { // it never was
         base_error second;
         engine_catalog_remove(e, object);

@@ -1,8 +1,8 @@
 // engine.c - opening and closing a data directory, and what spans its parts: messages, the commit
 // callbacks, health.
 //
-// Invariants: engine_open either gives an engine whose every flow stands at its last commit, or
-// nothing; one process at a time holds the directory (DIR/lock).
+// Invariants: engine_open either gives an engine whose every flow stands at its last commit or has
+// failed (reopen.c), or nothing; one process at a time holds the directory (DIR/lock).
 // Entry points: engine_open, engine_close.
 
 #include <stdio.h>
@@ -160,6 +160,11 @@ void engine_close(engine *e) {
     if (e == NULL) return;
     if (e->config.threads) engine_runner_stop(e);
     for (uint32_t i = 0; i < e->nflows; i++) engine_flow_close(e->flows[i]);
+    while (e->retired_flows != NULL) {
+        engine_flow *next = e->retired_flows->next_retired;
+        engine_flow_close(e->retired_flows);
+        e->retired_flows = next;
+    }
     engine_catalog_close(e);
     if (e->meta != NULL) state_store_close(e->meta);
     if (e->log != NULL) log_store_close(e->log);
@@ -203,7 +208,10 @@ bool engine_healthy(engine *e, base_buf *text) {
     for (uint32_t i = 0; i < e->nflows; i++) {
         if (e->flows[i]->error.code == BASE_OK) continue;
         healthy = false;
-        base_buf_printf(text, "flow %s: %s\n", e->flows[i]->name, e->flows[i]->error.message);
+        const engine_flow *flow = e->flows[i];
+        bool named = strstr(flow->error.message, flow->name) != NULL;
+        base_buf_printf(text, "%s%s%s%s\n", named ? "" : "flow ", named ? "" : flow->name,
+                        named ? "" : ": ", flow->error.message);
     }
     plat_mutex_unlock(&e->flows_lock);
     return healthy;

@@ -38,7 +38,9 @@ typedef struct engine_config {
     void *message_arg;
 } engine_config;
 
-// Opens (and recovers) a data directory; one process at a time (a lock file says who).
+// Opens (and recovers) a data directory; one process at a time (a lock file says who). A flow whose
+// store cannot be opened fails alone: its views answer with its error until it can be, or until
+// REBUILD FLOW makes it anew.
 BASE_MUST_USE base_rc engine_open(plat *plat, const engine_config *config, engine **out,
                                   base_error *err);
 void engine_close(engine *e); // stops threads at a step boundary
@@ -166,8 +168,8 @@ BASE_MUST_USE base_rc engine_quarantine(engine *e, base_str stream, base_str raw
 // also flows whose refresh is not due.
 BASE_MUST_USE base_rc engine_tick(engine *e, bool force, bool *progressed, base_error *err);
 // Waits until all that was acknowledged before the call is visible in every view; not for what
-// comes meanwhile. Without threads it steps. timeout_us 0: no limit. A failed flow that has not got
-// so far is an error that names it.
+// comes meanwhile. Without threads it steps. timeout_us 0: no limit. A failing flow that has not
+// got so far is an error that names it, once the others have.
 BASE_MUST_USE base_rc engine_flush(engine *e, int64_t timeout_us, volatile bool *cancel,
                                    base_error *err);
 // End of input: moves every stream's watermark to the end of its event time, so that all windows
@@ -226,7 +228,7 @@ void engine_objects(engine *e, void (*visit)(void *arg, const plan_object *objec
 uint64_t engine_catalog_version(engine *e);
 // Prometheus text exposition format 0.0.4.
 void engine_metrics(engine *e, base_buf *buf);
-// Healthy: flows run, log takes writes. text says what is wrong (a line each).
+// Healthy: no flow fails. text says what is wrong (a line each).
 bool engine_healthy(engine *e, base_buf *text);
 plat *engine_plat(engine *e);
 const char *engine_dir(engine *e);

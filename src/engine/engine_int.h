@@ -6,6 +6,11 @@
 //   catalog_lock  names -> objects; short
 //   flows_lock    the list of flows and the flags that wake them; short
 // A query takes none of them but catalog_lock for look-ups: it reads snapshots of the stores.
+//
+// A flow without a store has failed (reopen.c): it could not be opened, and `error` says why. It
+// takes no steps and its views answer with that error. A flow never gains or loses its store while
+// others can see it: another engine_flow takes its slot in engine->flows, under ddl_lock, and the
+// old one lives until close, so that whoever reads a snapshot of it goes on undisturbed.
 #ifndef WEIR_ENGINE_ENGINE_INT_H
 #define WEIR_ENGINE_ENGINE_INT_H
 
@@ -120,6 +125,7 @@ typedef struct engine_partition {
 // What the store says of a partition's cursor (input.c); for a view of another flow, partition 0,
 // next is the last step taken over.
 typedef struct engine_cursor {
+    bool started; // of a view of another flow: its rows have been taken
     uint64_t next;
     int64_t watermark_us, max_event_us, active_us;
     uint64_t records, late, faults, duplicates;
@@ -149,10 +155,10 @@ typedef struct engine_input {
     engine_stream *stream;
     uint32_t npartitions;
     engine_partition *partitions;
-    engine_flow *upstream;  // views of another flow
-    uint64_t upstream_step; // last step taken over
-    uint64_t upstream_seen; // steps up to this one had nothing to take over; in memory only
-    bool started;           // upstream: the snapshot has been taken
+    engine_flow *_Atomic *upstream; // views of another flow: its slot
+    uint64_t upstream_step;         // last step taken over
+    uint64_t upstream_seen;         // steps up to this one had nothing to take over; in memory only
+    bool started;                   // upstream: the snapshot has been taken
     uint32_t ncolumns;
     const uint32_t *columns;
     int64_t watermark_us; // of the whole input
@@ -182,11 +188,12 @@ _Static_assert(sizeof(engine_flow_row) == 16, "engine_flow_row is a disk format"
 
 struct engine_flow {
     engine *engine;
+    uint32_t slot;  // in engine->flows
     char name[192]; // "sales@immediate", "sales@5s"
     char schema[128];
     int64_t refresh_us; // 0: immediate
     char *dir;
-    state_store *store;
+    state_store *store; // NULL: failed
     state_table t_flow, t_cursor, t_view, t_ledger, t_quarantine, t_duplicate;
     flow_graph *graph;
     uint32_t nviews;
@@ -197,14 +204,17 @@ struct engine_flow {
     base_arena step_arena;
     base_arena push_arena; // of one push, where the graph retains nothing of it
 
-    plat_mutex lock;  // a step, or DDL on this flow
-    uint64_t step;    // last committed
-    int64_t now_us;   // its clock reading
-    bool cut_short;   // the last step stopped at its limit of bytes before the end of a log
-    bool backlog;     // another step is to follow at once
-    bool reload;      // facts must be read from the store before the next step
-    bool broken;      // graph, inputs and views must be built again before the next step
-    uint32_t nwanted; // of these views, ascending by id; ours
+    plat_mutex lock;        // a step, or DDL on this flow
+    uint64_t step;          // last committed
+    int64_t now_us;         // its clock reading
+    bool cut_short;         // the last step stopped at its limit of bytes before the end of a log
+    bool backlog;           // another step is to follow at once
+    bool reload;            // facts must be read from the store before the next step
+    bool broken;            // graph, inputs and views must be built again before the next step
+    bool retake;            // so must views whose upstream was made anew
+    uint64_t first_step;    // the step before its store's first; not 0 if a store before was lost
+    uint64_t reserved_step; // steps up to this one are noted in the catalogue as given out
+    uint32_t nwanted;       // of these views, ascending by id; ours
     const plan_object **wanted;
     bool initial; // a new view wants a step even without input
     bool finish;  // watermarks go to the end of time in the next step
@@ -225,9 +235,10 @@ struct engine_flow {
     bool in_pass;             // steps are being taken, or looked for
     int64_t pending_since_us; // processing time of the oldest unread record; 0: caught up
     int64_t next_due_us;      // monotonic
-    base_error error;         // of the last step; code BASE_OK: none
+    base_error error;         // of the last step, or of opening it; code BASE_OK: none
     uint64_t failures;
-    bool published; // what follows is of the views and inputs that the flow has now
+    int64_t reopen_due_us; // monotonic; of a failed flow
+    bool published;        // what follows is of the views and inputs that the flow has now
     uint32_t npositions, positions_cap;
     engine_position *positions; // how far it has read, as committed; partitions in order
     uint64_t positions_step;    // the step that had read so far
@@ -237,8 +248,14 @@ struct engine_flow {
     atomic_int_fast64_t committed_us;
     atomic_uint_fast64_t rows_in, steps, step_ns_total, commit_ns_total, duplicates, late, faults;
     atomic_uint_fast64_t step_ns_buckets[40]; // power-of-two histogram of step times
+    engine_flow *next_retired;                // its slot is another's; freed at close
 };
 
+// A flow that has no store yet, in no slot yet (flow.c).
+engine_flow *engine_flow_create(engine *e, const char *schema, int64_t refresh_us);
+BASE_MUST_USE base_rc engine_flow_open_store(engine_flow *flow, base_error *err);
+// Takes its graph and its store from it. Only while nobody else can see it.
+void engine_flow_close_store(engine_flow *flow);
 // Finds or opens the flow of a view (flow.c). ddl_lock held.
 BASE_MUST_USE base_rc engine_flow_for(engine *e, const char *schema, int64_t refresh_us,
                                       engine_flow **out, base_error *err);
@@ -254,11 +271,38 @@ BASE_MUST_USE base_rc engine_flow_open_views(engine_flow *flow, uint32_t n,
 // Gives a new view its history: what its inputs had already given to the flow (fill.c). flow->lock
 // held.
 BASE_MUST_USE base_rc engine_flow_fill(engine_flow *flow, const plan_object *view, base_error *err);
-// Builds the graph of a broken flow. flow->lock held.
+// Builds the graph of a broken flow; views whose upstream was made anew are made again. flow->lock
+// held.
 BASE_MUST_USE base_rc engine_flow_mend(engine_flow *flow, base_error *err);
 void engine_flow_close(engine_flow *flow);
+// A snapshot of the flow's store; of a failed flow, the error that says why there is none.
+BASE_MUST_USE base_rc engine_flow_begin_read(engine_flow *flow, state_txn **out, base_error *err);
+// Before a step: its number is noted in the catalogue as given out.
+BASE_MUST_USE base_rc engine_flow_reserve_step(engine_flow *flow, base_error *err);
 void engine_flow_wake_all(engine *e); // something durable came
 engine_view *engine_flow_view(engine_flow *flow, uint32_t view_id);
+// The views of the catalogue that are the flow's, ascending by id; the caller frees the list.
+const plan_object **engine_flow_views(engine *e, const engine_flow *flow, uint32_t *n);
+
+// Flows that could not be opened (reopen.c).
+BASE_MUST_USE base_rc engine_flows_open(engine *e, base_error *err); // at start
+// Tries to open those whose time has come; all: every failed one. Takes ddl_lock.
+void engine_flows_retry(engine *e, bool all);
+// REBUILD FLOW: sets the store aside, under the name that *aside gets, and makes the flow anew.
+BASE_MUST_USE base_rc engine_rebuild_flow(engine *e, const char *name, base_buf *aside,
+                                          base_error *err);
+// To an error that says that the flow's store is damaged, the remedy by the flow's name.
+void engine_flow_hint(const engine_flow *flow, base_error *err);
+// The error of a flow without a store, as whoever asks for one of its views gets it.
+base_rc engine_flow_unavailable(engine_flow *flow, base_error *err);
+int64_t engine_retry_pause_us(uint64_t failures); // runner.c
+
+// The catalogue's memory of which steps a flow may have given out (catalog.c): a flow whose store
+// is lost begins after them, so that a step's number never means two things to who reads changes.
+BASE_MUST_USE base_rc engine_catalog_steps(engine *e, const char *flow, uint64_t *step,
+                                           base_error *err);
+BASE_MUST_USE base_rc engine_catalog_reserve_steps(engine *e, const char *flow, uint64_t step,
+                                                   base_error *err);
 
 // Reads step, cursors and the views' facts from the store. flow->lock held.
 BASE_MUST_USE base_rc engine_flow_reload(engine_flow *flow, base_error *err);
@@ -317,6 +361,7 @@ typedef struct engine_view_snapshot {
     int64_t watermark_us;
     uint64_t nrows, corrections, changed_step, trimmed_step;
 } engine_view_snapshot;
+// BASE_E_BUSY: the view is being made, its rows are not whole yet.
 BASE_MUST_USE base_rc engine_view_snapshot_open(engine *e, const plan_object *view,
                                                 engine_view_snapshot *out, base_error *err);
 void engine_view_snapshot_close(engine_view_snapshot *snapshot);
@@ -380,8 +425,9 @@ struct engine {
 
     plat_mutex flows_lock;
     plat_cond flow_passed; // a flow has ended a step or a pass
-    engine_flow *flows[ENGINE_FLOWS_MAX];
+    engine_flow *_Atomic flows[ENGINE_FLOWS_MAX];
     uint32_t nflows;
+    engine_flow *retired_flows; // under ddl_lock
     bool closing;
 
     plat_mutex listeners_lock;

@@ -207,20 +207,13 @@ static base_rc rebind_dependents(engine *e, uint32_t id, const plan_object **cha
 
 // All flows take the catalogue's present objects.
 static base_rc reopen_flows(engine *e, base_error *err) {
-    const plan_object **views = calloc(ENGINE_OBJECTS_MAX, sizeof *views);
-    must(views != NULL);
     base_rc rc = BASE_OK;
     for (uint32_t f = 0; rc == BASE_OK && f < e->nflows; f++) {
-        uint32_t n = 0;
-        for (uint32_t id = ENGINE_FIRST_USER_ID; id < e->next_id; id++) {
-            const plan_object *view = engine_catalog_by_id(e, id);
-            if (view != NULL && view->kind == PLAN_OBJECT_VIEW &&
-                engine_flow_of_view(e, id) == e->flows[f])
-                views[n++] = view;
-        }
+        uint32_t n;
+        const plan_object **views = engine_flow_views(e, e->flows[f], &n);
         rc = engine_flow_open_views(e->flows[f], n, views, err);
+        free(views);
     }
-    free(views);
     return rc;
 }
 

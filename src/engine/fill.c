@@ -215,7 +215,7 @@ static base_rc gather_history(engine_flow *flow, void *arg, uint64_t *rows, base
 
 base_rc engine_flow_fill(engine_flow *flow, const plan_object *view, base_error *err) {
     engine_view *entry = engine_flow_view(flow, view->id);
-    if (flow->step == 0 || !(entry->is_new || entry->unfilled)) return BASE_OK;
+    if (flow->step == flow->first_step || !(entry->is_new || entry->unfilled)) return BASE_OK;
     entry->unfilled = true;
     bool progressed;
     base_rc rc = engine_step_with(flow, gather_history, (void *)view, &progressed, err);

@@ -4,7 +4,8 @@
 // view has reached it when its flow has committed a step that had read so far; a view that reads
 // another flow's view, when its flow has taken over the step in which that view reached it. So
 // targets go down the chains of views, and not of flows: flows may well read each other's views.
-// What comes after the target is not waited for, and a flow that is there already is not woken.
+// What comes after the target is not waited for, and a flow that is there already is not woken. A
+// flow that fails keeps nobody from the others: they are waited for, then its error is the answer.
 //
 // Flows say how far they have read by their positions (engine_inputs_publish), under flows_lock.
 // Entry points: engine_flush, engine_finish_windows.
@@ -34,9 +35,11 @@ typedef struct flush_need {
 
 typedef struct flush_view {
     const plan_object *object;
+    engine_flow *_Atomic *slot; // of its flow, which may be made anew meanwhile
     engine_flow *flow;
     flush_need *needs;
     bool reached;
+    bool stuck;    // its flow fails, or one that it needs
     uint64_t step; // of its flow, once reached: this one or an earlier one had all of the target
     // The flow was woken for it at this step, and is not again before this time unless it steps.
     bool asked;
@@ -115,7 +118,8 @@ static void take_target(flush_wait *w) {
         engine_flow *flow = engine_flow_of_view(e, list.views[i]->id);
         if (flow == NULL) continue; // about to be made, or just dropped
         w->building = &w->views[w->nviews];
-        *w->building = (flush_view){.object = list.views[i], .flow = flow};
+        *w->building =
+            (flush_view){.object = list.views[i], .flow = flow, .slot = &e->flows[flow->slot]};
         plan_node_scans(list.views[i]->plan, add_need, w);
         w->nviews++;
     }
@@ -162,33 +166,37 @@ static void ask(flush_view *view, int64_t now_us) {
 
 // flows_lock held.
 static void look_at(flush_view *view, int64_t now_us) {
+    view->flow = *view->slot;
+    view->stuck = view->flow->error.code != BASE_OK;
     bool all = view->flow->published, any_due = !all;
     for (const flush_need *need = view->needs; need != NULL; need = need->next) {
         bool due;
         if (is_met(view, need, &due)) continue;
         all = false;
         if (due) any_due = true;
+        if (need->upstream != NULL && need->upstream->stuck) view->stuck = true;
     }
     if (all) {
         view->reached = true;
+        view->stuck = false;
         view->step = view->flow->positions_step;
     } else if (any_due) {
         ask(view, now_us);
     }
 }
 
-// flows_lock held. Returns the first view that has not reached the target, or NULL.
+// flows_lock held. Returns the first view that has not reached the target, but will, or NULL.
 static flush_view *look(flush_wait *w) {
     int64_t now_us = (int64_t)(plat_monotonic_ns(w->engine->plat) / 1000);
     flush_view *first = NULL;
+    uint32_t reached = w->first; // all before it
     for (uint32_t i = w->first; i < w->nviews; i++) {
         flush_view *view = &w->views[i];
         if (!view->reached) look_at(view, now_us);
-        if (!view->reached && first == NULL) {
-            first = view;
-            w->first = i;
-        }
+        if (view->reached && i == reached) reached++;
+        if (!view->reached && !view->stuck && first == NULL) first = view;
     }
+    w->first = reached;
     return first;
 }
 
@@ -241,8 +249,8 @@ static base_rc wait_for_target(flush_wait *w, int64_t deadline_us, volatile bool
     engine *e = w->engine;
     for (;;) {
         const flush_view *behind = look(w);
-        if (behind == NULL) return BASE_OK;
-        if (any_error(w, err)) return err != NULL ? err->code : BASE_E_IO;
+        if (behind == NULL)
+            return !any_error(w, err) ? BASE_OK : err != NULL ? err->code : BASE_E_IO;
         if (e->closing || (cancel != NULL && *cancel)) return say_cancelled(err);
         if (deadline_us > 0 && (int64_t)(plat_monotonic_ns(e->plat) / 1000) > deadline_us)
             return say_behind(behind, err);
@@ -257,12 +265,12 @@ static base_rc wait_for_target(flush_wait *w, int64_t deadline_us, volatile bool
 // Without threads nothing comes meanwhile: all there is to read has an end.
 static base_rc flush_ticks(engine *e, volatile bool *cancel, base_error *err) {
     bool progressed = true;
+    base_rc rc = BASE_OK;
     while (progressed) {
         if (cancel != NULL && *cancel) return say_cancelled(err);
-        base_rc rc = engine_tick(e, true, &progressed, err);
-        if (rc != BASE_OK) return rc;
+        rc = engine_tick(e, true, &progressed, err);
     }
-    return BASE_OK;
+    return rc;
 }
 
 base_rc engine_flush(engine *e, int64_t timeout_us, volatile bool *cancel, base_error *err) {

@@ -79,8 +79,9 @@ base_rc engine_inputs_build(engine_flow *flow, base_error *err) {
             base_rc rc = build_log_input(flow, input, err);
             if (rc != BASE_OK) return rc;
         } else {
-            input->upstream = engine_flow_of_view(flow->engine, input->object->id);
-            if (input->upstream == NULL || input->upstream == flow)
+            engine_flow *upstream = engine_flow_of_view(flow->engine, input->object->id);
+            if (upstream != NULL) input->upstream = &flow->engine->flows[upstream->slot];
+            if (upstream == NULL || strcmp(upstream->name, flow->name) == 0)
                 return base_fail(err, BASE_E_INTERNAL, NULL,
                                  "view \"%s.%s\" has no flow to read from", input->object->schema,
                                  input->object->name);
@@ -183,8 +184,15 @@ base_rc engine_cursor_read(state_txn *txn, state_table t_cursor, uint32_t object
         return base_fail(err, BASE_E_CORRUPT, NULL, "a cursor of object %u has %zu bytes",
                          object_id, value.n);
     memcpy(&row, value.p, sizeof row);
-    *out = (engine_cursor){row.next,    row.watermark_us, row.max_event_us, row.active_us,
-                           row.records, row.late,         row.faults,       row.duplicates};
+    *out = (engine_cursor){.started = row.started != 0,
+                           .next = row.next,
+                           .watermark_us = row.watermark_us,
+                           .max_event_us = row.max_event_us,
+                           .active_us = row.active_us,
+                           .records = row.records,
+                           .late = row.late,
+                           .faults = row.faults,
+                           .duplicates = row.duplicates};
     return BASE_OK;
 }
 
@@ -320,15 +328,17 @@ static bool log_input_ready(const engine_input *input) {
 // that we took over. That its flow has stepped is not enough: flows whose views read each other's
 // would give each other empty steps for ever.
 static bool upstream_ready(engine_flow *flow, engine_input *input) {
-    if (!input->started) return true;
-    uint64_t committed = atomic_load(&input->upstream->committed_step);
-    if (committed <= input->upstream_step || committed <= input->upstream_seen) return false;
+    const engine_flow *upstream = *input->upstream;
+    if (upstream->store == NULL) return false; // failed: this flow goes on with its other inputs
+    uint64_t committed = atomic_load(&upstream->committed_step);
+    if (input->started && (committed <= input->upstream_step || committed <= input->upstream_seen))
+        return false;
     engine_view_snapshot snapshot;
     base_error err;
-    if (engine_view_snapshot_open(flow->engine, input->object, &snapshot, &err) != BASE_OK)
-        return true; // the step meets the error and reports it
-    bool ready =
-        snapshot.changed_step > input->upstream_step || snapshot.watermark_us > input->watermark_us;
+    base_rc rc = engine_view_snapshot_open(flow->engine, input->object, &snapshot, &err);
+    if (rc != BASE_OK) return rc != BASE_E_BUSY; // the step meets the error and reports it
+    bool ready = !input->started || snapshot.changed_step > input->upstream_step ||
+                 snapshot.watermark_us > input->watermark_us;
     if (!ready) input->upstream_seen = snapshot.step;
     engine_view_snapshot_close(&snapshot);
     return ready;
@@ -488,32 +498,39 @@ static base_rc push_snapshot_rows(void *arg, const col_batch *rows, base_error *
                          err);
 }
 
+static base_rc gather_snapshot(engine_flow *flow, engine_input *input,
+                               engine_view_snapshot *snapshot, uint64_t *rows, base_error *err) {
+    snapshot_push push = {flow, input, 0};
+    base_rc rc =
+        engine_view_scan_txn(input->object, snapshot->rows, snapshot->txn, snapshot->watermark_us,
+                             65536, push_snapshot_rows, &push, err);
+    if (rc != BASE_OK) return rc;
+    input->started = true;
+    input->upstream_step = snapshot->step;
+    input->watermark_us = snapshot->watermark_us;
+    *rows += push.rows + 1; // taking the snapshot is progress even if it is empty
+    return BASE_OK;
+}
+
 static base_rc gather_upstream(engine_flow *flow, engine_input *input, uint64_t *rows,
                                base_error *err) {
     engine *e = flow->engine;
-    base_rc rc = BASE_OK;
-    if (!input->started) {
-        engine_view_snapshot snapshot;
-        rc = engine_view_snapshot_open(e, input->object, &snapshot, err);
-        if (rc != BASE_OK) return rc;
-        snapshot_push push = {flow, input, 0};
-        rc = engine_view_scan_txn(input->object, snapshot.rows, snapshot.txn, snapshot.watermark_us,
-                                  65536, push_snapshot_rows, &push, err);
-        if (rc == BASE_OK) {
-            input->started = true;
-            input->upstream_step = snapshot.step;
-            input->watermark_us = snapshot.watermark_us;
-            *rows += push.rows + 1; // taking the snapshot is progress even if it is empty
-        }
-        engine_view_snapshot_close(&snapshot);
-        return rc;
-    }
+    if ((*input->upstream)->store == NULL) return BASE_OK; // failed: nothing comes from it now
     engine_view_snapshot snapshot;
-    rc = engine_view_snapshot_open(e, input->object, &snapshot, err);
+    base_rc rc = engine_view_snapshot_open(e, input->object, &snapshot, err);
+    if (rc == BASE_E_BUSY) return BASE_OK; // it is being made: its commit wakes us
     if (rc != BASE_OK) return rc;
     uint64_t upto = snapshot.step;
     int64_t watermark_us = snapshot.watermark_us;
+    bool take = !input->started;
+    if (take) rc = gather_snapshot(flow, input, &snapshot, rows, err);
+    flow->retake = !take && snapshot.trimmed_step > input->upstream_step;
     engine_view_snapshot_close(&snapshot);
+    if (rc != BASE_OK || take) return rc;
+    if (flow->retake)
+        return base_fail(err, BASE_E_BUSY, "55000",
+                         "it was made anew after step %llu, which this flow had taken over",
+                         (unsigned long long)input->upstream_step);
     while (input->upstream_step < upto) {
         engine_change change;
         bool found;

@@ -119,7 +119,8 @@ static void flow_metrics(engine *e, base_buf *buf) {
     family(buf, "weir_flow_lag_seconds", "gauge", "How long the oldest unread record has waited.");
     for (uint32_t i = 0; i < n; i++)
         flow_value(buf, "weir_flow_lag_seconds", flows[i].flow, (double)flows[i].lag_us / 1e6);
-    family(buf, "weir_flow_failing", "gauge", "1 while the flow's last step failed.");
+    family(buf, "weir_flow_failing", "gauge",
+           "1 while the flow's last step failed, or its store cannot be opened.");
     for (uint32_t i = 0; i < n; i++)
         flow_value(buf, "weir_flow_failing", flows[i].flow, flows[i].failing);
     family(buf, "weir_flow_last_commit_timestamp_seconds", "gauge",
@@ -130,6 +131,7 @@ static void flow_metrics(engine *e, base_buf *buf) {
     family(buf, "weir_state_bytes", "gauge", "Bytes of a flow's store in use.");
     for (uint32_t i = 0; i < n; i++) {
         state_stats stats;
+        if (flows[i].flow->store == NULL) continue; // not known
         state_store_stats(flows[i].flow->store, &stats);
         flow_value(buf, "weir_state_bytes", flows[i].flow, (double)stats.bytes_used);
     }

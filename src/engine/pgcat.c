@@ -356,6 +356,7 @@ static bool host_relation_bytes(void *self, uint32_t oid, int64_t *bytes) {
     }
     for (uint32_t f = 0; f < e->nflows; f++) {
         state_stats stats;
+        if (e->flows[f]->store == NULL) continue; // not known
         state_store_stats(e->flows[f]->store, &stats);
         *bytes += (int64_t)stats.bytes_used;
     }

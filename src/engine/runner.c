@@ -31,12 +31,13 @@ static void note_pass(engine_flow *flow, base_rc rc, const base_error *err) {
         if (strcmp(flow->error.message, err->message) != 0)
             engine_say(flow->engine, ENGINE_ERROR, "%s", err->message);
         flow->error = *err;
+        engine_flow_hint(flow, &flow->error);
         flow->failures++;
     }
     plat_cond_broadcast(&flow->engine->flow_passed);
 }
 
-static int64_t retry_pause(uint64_t failures) {
+int64_t engine_retry_pause_us(uint64_t failures) {
     int64_t pause = RETRY_FIRST_US;
     while (--failures > 0 && pause < RETRY_LAST_US) pause *= 2;
     return pause < RETRY_LAST_US ? pause : RETRY_LAST_US;
@@ -82,7 +83,7 @@ static void *run_flow(void *arg) {
         plat_mutex_lock(&e->flows_lock);
         note_pass(flow, rc, &err);
         if (rc != BASE_OK && since_us > 0) flow->pending_since_us = since_us; // still unread
-        not_before_us = rc == BASE_OK ? 0 : monotonic_us(e) + retry_pause(flow->failures);
+        not_before_us = rc == BASE_OK ? 0 : monotonic_us(e) + engine_retry_pause_us(flow->failures);
         // Refreshes keep their beat; a step that took longer than the interval skips beats. What
         // failed is tried again when its pause is over, not at the next beat.
         int64_t interval = flow->refresh_us > 0 ? flow->refresh_us : TICK_US;
@@ -164,10 +165,15 @@ void engine_runner_stop(engine *e) {
 
 base_rc engine_tick(engine *e, bool force, bool *progressed, base_error *err) {
     *progressed = false;
+    engine_flows_retry(e, force);
     base_rc first = BASE_OK;
     int64_t now = monotonic_us(e);
     for (uint32_t i = 0; i < e->nflows; i++) {
         engine_flow *flow = e->flows[i];
+        if (flow->store == NULL) {
+            if (force && first == BASE_OK) first = engine_flow_unavailable(flow, err);
+            continue;
+        }
         if (!force && flow->refresh_us > 0 && now < flow->next_due_us) continue;
         bool one = false;
         base_error step_err = {0};

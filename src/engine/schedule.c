@@ -3,8 +3,10 @@
 //
 // Retention never takes a record that a flow has still to read: the least cursor of all flows that
 // read the stream bounds it (a flow that has stopped therefore holds its streams' records, and the
-// disk's growth says so). When a reconciliation ran last is kept in the catalogue's settings, so
-// that a restart neither repeats nor skips one. Entry point: engine_schedules_run.
+// disk's growth says so). A flow whose store could not be opened holds all records of its streams:
+// what it has read is not known, and it may have to read all of it again. When a reconciliation ran
+// last is kept in the catalogue's settings, so that a restart neither repeats nor skips one. Entry
+// point: engine_schedules_run.
 
 #include <stdio.h>
 #include <string.h>
@@ -36,8 +38,12 @@ static base_rc keep_from(engine *e, const plan_object *object, uint32_t partitio
         if (view == NULL || view->kind != PLAN_OBJECT_VIEW || !reads(view, object->id)) continue;
         engine_flow *flow = engine_flow_of_view(e, id);
         must(flow != NULL);
+        if (flow->store == NULL) { // what it has read is not known
+            *out = 0;
+            return BASE_OK;
+        }
         state_txn *txn;
-        base_rc rc = state_begin_read(flow->store, &txn, err);
+        base_rc rc = engine_flow_begin_read(flow, &txn, err);
         if (rc != BASE_OK) return rc;
         engine_cursor cursor = {0};
         bool found;
@@ -123,6 +129,7 @@ static void run_reconciliation(engine *e, const plan_object *object) {
 }
 
 void engine_schedules_run(engine *e) {
+    engine_flows_retry(e, false);
     // The clock only moves forward here: a jump back makes the next retention come sooner, not
     // later.
     int64_t now_us = plat_wall_us(e->plat);

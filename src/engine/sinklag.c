@@ -189,7 +189,8 @@ static void say_lost(engine *e, const plan_object *sink, const engine_sink_lag *
     engine_say(e, ENGINE_ERROR,
                "sink %s.%s is lost: it had delivered up to step %llu, and the changes of %s.%s up "
                "to step %llu are no longer kept, for its max_keep_time or max_keep_size was "
-               "passed. It delivers no more; DROP SINK and CREATE SINK begin anew, and the view "
+               "passed or its view was made anew. It delivers no more; DROP SINK and CREATE SINK "
+               "begin anew, and the view "
                "has what it missed",
                sink->schema, sink->name, (unsigned long long)lag->step, sink->from->schema,
                sink->from->name, (unsigned long long)lag->trimmed_step);

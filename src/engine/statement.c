@@ -309,6 +309,21 @@ static base_rc do_reconcile(execution *x) {
     return BASE_OK;
 }
 
+static base_rc do_rebuild(execution *x) {
+    base_buf aside = {0};
+    base_rc rc = engine_rebuild_flow(x->session->engine, x->statement->name, &aside, x->err);
+    if (aside.n > 0) {
+        const char **notice = base_arena_array(x->arena, const char *, 1);
+        *notice = base_arena_printf(x->arena, "the flow's former store is kept in \"%s\"",
+                                    base_buf_cstr(&aside));
+        x->out->notices = notice;
+        x->out->nnotices = 1;
+    }
+    base_buf_deinit(&aside);
+    snprintf(x->out->tag, sizeof x->out->tag, "REBUILD FLOW");
+    return rc;
+}
+
 static base_rc do_show(execution *x) {
     base_str value;
     if (!engine_setting_get(x->session, base_str_of(x->statement->name), x->arena, &value))
@@ -366,6 +381,8 @@ static base_rc execute(execution *x) {
         return do_set(x);
     case SQL_RECONCILE:
         return do_reconcile(x);
+    case SQL_REBUILD_FLOW:
+        return do_rebuild(x);
     case SQL_FLUSH: {
         int64_t timeout = 0;
         if (x->session->deadline_us > 0)

@@ -222,7 +222,8 @@ base_rc engine_step_with(engine_flow *flow, gather_stage gather, void *arg, bool
     *progressed = false;
     uint64_t begin_ns = plat_monotonic_ns(flow->engine->plat);
     base_arena_reset(&flow->step_arena);
-    base_rc rc = state_begin_write(flow->store, &flow->txn, err);
+    base_rc rc = engine_flow_reserve_step(flow, err);
+    if (rc == BASE_OK) rc = state_begin_write(flow->store, &flow->txn, err);
     if (rc != BASE_OK) {
         base_error_prefix(err, "flow %s", flow->name);
         return rc;
@@ -328,13 +329,21 @@ static base_rc gather_inputs(engine_flow *flow, void *arg, uint64_t *rows, base_
     return engine_inputs_gather(flow, rows, err);
 }
 
-base_rc engine_flow_step(engine_flow *flow, bool *progressed, base_error *err) {
-    *progressed = false;
-    plat_mutex_lock(&flow->lock);
-    base_rc rc = flow->broken && flow->nwanted > 0 ? engine_flow_mend(flow, err) : BASE_OK;
+static base_rc step_once(engine_flow *flow, bool *progressed, base_error *err) {
+    base_rc rc = BASE_OK;
+    if ((flow->broken || flow->retake) && flow->nwanted > 0) rc = engine_flow_mend(flow, err);
     if (rc == BASE_OK && flow->reload) rc = engine_flow_reload(flow, err);
     if (rc == BASE_OK && flow->graph != NULL && flow->nviews > 0 && engine_inputs_ready(flow))
         rc = engine_step_with(flow, gather_inputs, NULL, progressed, err);
+    return rc;
+}
+
+base_rc engine_flow_step(engine_flow *flow, bool *progressed, base_error *err) {
+    *progressed = false;
+    plat_mutex_lock(&flow->lock);
+    base_rc rc = step_once(flow, progressed, err);
+    // A view of another flow was made anew: those that read it are, and the step is taken then.
+    if (rc != BASE_OK && flow->retake) rc = step_once(flow, progressed, err);
     if (rc == BASE_OK) engine_inputs_publish(flow);
     // What came during the step is for the next beat if the flow keeps one; or a flow with a long
     // interval would step on and on under load.

@@ -94,15 +94,19 @@ base_rc engine_view_load(engine_flow *flow, engine_view *view, state_txn *txn, b
     view->is_new = !found;
     view->watermark_us = found ? facts.watermark_us : ENGINE_NO_WATERMARK;
     view->changed_step = facts.changed_step;
-    view->trimmed_step = facts.trimmed_step;
+    view->trimmed_step = found ? facts.trimmed_step : flow->first_step;
     view->nrows = facts.nrows;
     view->corrections = facts.corrections;
     view->final_before_us = view->watermark_us;
     return BASE_OK;
 }
 
-// A view is incomplete if the statement that made it did not come to its end: a crash, or a failure
-// that left it in the catalogue.
+// A view is incomplete if the statement that made it has not come to its end: it runs, or a crash
+// or a failure left the view in the catalogue.
+static bool is_complete(const engine_flow *flow, bool found, const view_row *facts, uint64_t step) {
+    return found ? facts->saved_step == step : step <= flow->first_step;
+}
+
 base_rc engine_view_complete(engine_flow *flow, const plan_object *view, uint64_t *step,
                              bool *complete, base_error *err) {
     state_txn *txn;
@@ -120,7 +124,7 @@ base_rc engine_view_complete(engine_flow *flow, const plan_object *view, uint64_
     view_row facts = {0};
     if (rc == BASE_OK) rc = read_facts(txn, flow->t_view, view->id, &facts, &found, err);
     state_abort(txn);
-    *complete = rc == BASE_OK && (found ? facts.saved_step == *step : *step == 0);
+    *complete = rc == BASE_OK && is_complete(flow, found, &facts, *step);
     return rc;
 }
 
@@ -435,9 +439,9 @@ static base_rc keep_for_sinks(engine *e, const engine_view *of, uint64_t *upto, 
 }
 
 // So do the flows that read the view: their committed cursors count, not what a step of theirs that
-// may yet fail has taken.
-static base_rc keep_for_flows(engine_flow *flow, const plan_object *view, uint64_t *upto,
-                              base_error *err) {
+// may yet fail has taken. A flow that has failed, or whose cursor cannot be read, must not stop
+// this one: if what it needs has gone when it is there again, it takes the view's rows anew.
+static void keep_for_flows(engine_flow *flow, const plan_object *view, uint64_t *upto) {
     engine *e = flow->engine;
     plat_mutex_lock(&e->flows_lock);
     uint32_t n = e->nflows; // flows are added, never removed
@@ -446,16 +450,14 @@ static base_rc keep_for_flows(engine_flow *flow, const plan_object *view, uint64
         engine_flow *other = e->flows[i];
         if (other == flow) continue;
         state_txn *txn;
-        base_rc rc = state_begin_read(other->store, &txn, err);
-        if (rc != BASE_OK) return rc;
+        base_error err;
+        if (engine_flow_begin_read(other, &txn, &err) != BASE_OK) continue;
         engine_cursor cursor;
         bool found;
-        rc = engine_cursor_read(txn, other->t_cursor, view->id, 0, &cursor, &found, err);
+        base_rc rc = engine_cursor_read(txn, other->t_cursor, view->id, 0, &cursor, &found, &err);
         state_abort(txn);
-        if (rc != BASE_OK) return rc;
-        if (found && cursor.next < *upto) *upto = cursor.next;
+        if (rc == BASE_OK && found && cursor.next < *upto) *upto = cursor.next;
     }
-    return BASE_OK;
 }
 
 uint64_t engine_changes_keep_steps(const engine *e) {
@@ -470,9 +472,9 @@ base_rc engine_view_trim(engine_flow *flow, engine_view *view, base_error *err) 
     uint64_t lot = keep < 256 ? keep : 256; // many steps' changes at once
     if (flow->step + 1 <= keep + view->trimmed_step + lot) return BASE_OK;
     uint64_t upto = flow->step + 1 - keep;
-    base_rc rc = keep_for_flows(flow, view->object, &upto, err);
-    if (rc != BASE_OK || upto <= view->trimmed_step) return rc;
-    rc = keep_for_sinks(e, view, &upto, err);
+    keep_for_flows(flow, view->object, &upto);
+    if (upto <= view->trimmed_step) return BASE_OK;
+    base_rc rc = keep_for_sinks(e, view, &upto, err);
     if (rc != BASE_OK || upto <= view->trimmed_step) return rc;
     if (upto - view->trimmed_step > TRIM_STEPS_MAX) upto = view->trimmed_step + TRIM_STEPS_MAX;
     char key[8];
@@ -493,6 +495,12 @@ base_rc engine_view_snapshot_open(engine *e, const plan_object *view, engine_vie
     if (flow == NULL)
         return base_fail(err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_TABLE,
                          "materialized view \"%s.%s\" does not exist", view->schema, view->name);
+    if (flow->store == NULL) {
+        engine_flow_unavailable(flow, err);
+        base_error_prefix(err, "materialized view \"%s.%s\" cannot be read", view->schema,
+                          view->name);
+        return err->code;
+    }
     char name[32];
     snprintf(name, sizeof name, "v%u", view->id);
     base_rc rc = state_table_open(flow->store, name, &out->rows, err);
@@ -514,7 +522,12 @@ base_rc engine_view_snapshot_open(engine *e, const plan_object *view, engine_vie
     }
     view_row facts = {0};
     if (rc == BASE_OK) rc = read_facts(out->txn, flow->t_view, view->id, &facts, &found, err);
+    if (rc == BASE_OK && !is_complete(flow, found, &facts, out->step))
+        rc = base_fail(err, BASE_E_BUSY, "55000",
+                       "materialized view \"%s.%s\" is being made: its history is not read yet",
+                       view->schema, view->name);
     if (rc != BASE_OK) {
+        engine_flow_hint(flow, err);
         state_abort(out->txn);
         out->txn = NULL;
         return rc;
@@ -523,7 +536,7 @@ base_rc engine_view_snapshot_open(engine *e, const plan_object *view, engine_vie
     out->nrows = facts.nrows;
     out->corrections = facts.corrections;
     out->changed_step = facts.changed_step;
-    out->trimmed_step = facts.trimmed_step;
+    out->trimmed_step = found ? facts.trimmed_step : flow->first_step;
     return BASE_OK;
 }
 
@@ -721,6 +734,7 @@ base_rc engine_view_step(engine *e, const plan_object *view, uint64_t *step, bas
     if (flow == NULL)
         return base_fail(err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_TABLE,
                          "materialized view \"%s.%s\" does not exist", view->schema, view->name);
+    if (flow->store == NULL) return engine_flow_unavailable(flow, err);
     *step = atomic_load(&flow->committed_step);
     return BASE_OK;
 }

@@ -3,8 +3,9 @@
 //
 // Everything is read where it lives: counts of a stream from its log and from the cursors of the
 // flows that read it, facts of a view from a snapshot of its flow, quarantine from its logs. Where
-// several flows read a stream, each has counted the same log; the one that is furthest counts.
-// Entry point: system_weir_defs.
+// several flows read a stream, each has counted the same log; the one that is furthest counts. A
+// flow that has failed has nothing to tell: its views stand here without numbers, and weir.flows
+// has its error. Entry point: system_weir_defs.
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,13 +79,14 @@ static base_rc furthest_cursor(engine *e, const plan_object *object, uint32_t pa
                                engine_cursor *out, bool *any, base_error *err) {
     *any = false;
     for (uint32_t f = 0; f < flow_count(e); f++) {
+        engine_flow *flow = e->flows[f];
         state_txn *txn;
-        base_rc rc = state_begin_read(e->flows[f]->store, &txn, err);
+        if (flow->store == NULL) continue;
+        base_rc rc = engine_flow_begin_read(flow, &txn, err);
         if (rc != BASE_OK) return rc;
         engine_cursor cursor;
         bool found;
-        rc = engine_cursor_read(txn, e->flows[f]->t_cursor, object->id, partition, &cursor, &found,
-                                err);
+        rc = engine_cursor_read(txn, flow->t_cursor, object->id, partition, &cursor, &found, err);
         state_abort(txn);
         if (rc != BASE_OK) return rc;
         if (found && (!*any || cursor.next > out->next)) *out = cursor;
@@ -197,16 +199,19 @@ static base_rc fill_partitions(system_rows *r, base_error *err) {
     uint32_t n;
     const plan_object **objects = system_objects(r, &n);
     for (uint32_t f = 0; f < flow_count(r->engine); f++) {
+        engine_flow *flow = r->engine->flows[f];
         state_txn *txn;
-        base_rc rc = state_begin_read(r->engine->flows[f]->store, &txn, err);
+        if (flow->store == NULL) continue;
+        base_rc rc = engine_flow_begin_read(flow, &txn, err);
+        if (rc != BASE_OK) return rc;
         for (uint32_t i = 0; rc == BASE_OK && i < n; i++) {
             uint32_t partitions = has_log(objects[i]) && objects[i]->partitions > 0
                                       ? objects[i]->partitions
                                       : (uint32_t)has_log(objects[i]);
             for (uint32_t p = 0; rc == BASE_OK && p < partitions; p++)
-                rc = partition_row(r, r->engine->flows[f], objects[i], p, txn, err);
+                rc = partition_row(r, flow, objects[i], p, txn, err);
         }
-        if (txn != NULL) state_abort(txn);
+        state_abort(txn);
         if (rc != BASE_OK) return rc;
     }
     return BASE_OK;
@@ -223,24 +228,26 @@ static void standing_cells(system_rows *r, const engine_standing *standing) {
 }
 
 static base_rc view_row(system_rows *r, const plan_object *view, base_error *err) {
+    engine_flow *flow = engine_flow_of_view(r->engine, view->id);
+    if (flow == NULL) return BASE_OK; // dropped just now
     engine_standing standing;
-    base_rc rc = engine_view_standing(r->engine, view, &standing, err);
     engine_view_snapshot snapshot;
+    base_rc rc = engine_view_standing(r->engine, view, &standing, err);
     if (rc == BASE_OK) rc = engine_view_snapshot_open(r->engine, view, &snapshot, err);
-    if (rc == BASE_E_NOT_FOUND) return BASE_OK; // dropped just now
-    if (rc != BASE_OK) return rc;
+    if (rc == BASE_E_NOT_FOUND) return BASE_OK;
     system_row(r);
     system_text(r, "schema", view->schema);
     system_text(r, "name", view->name);
-    system_text(r, "flow", snapshot.flow->name);
+    system_text(r, "flow", flow->name);
     refresh_text(r, "refresh", view->refresh_us);
     system_us(r, "lateness", view->lateness_us);
     if (view->freshness_us > 0) system_us(r, "freshness", view->freshness_us);
+    system_text(r, "definition", view->definition);
+    system_text(r, "comment", view->comment);
+    if (rc != BASE_OK) return BASE_OK; // not to be read now
     system_i64(r, "rows", (int64_t)snapshot.nrows);
     system_i64(r, "corrections", (int64_t)snapshot.corrections);
     standing_cells(r, &standing);
-    system_text(r, "definition", view->definition);
-    system_text(r, "comment", view->comment);
     engine_view_snapshot_close(&snapshot);
     return BASE_OK;
 }
@@ -264,11 +271,10 @@ static base_rc fill_standing(system_rows *r, base_error *err) {
         engine_standing standing;
         base_rc rc = engine_view_standing(r->engine, objects[i], &standing, err);
         if (rc == BASE_E_NOT_FOUND) continue;
-        if (rc != BASE_OK) return rc;
         system_row(r);
         system_text(r, "schema", objects[i]->schema);
         system_text(r, "view", objects[i]->name);
-        standing_cells(r, &standing);
+        if (rc == BASE_OK) standing_cells(r, &standing); // else not to be read now
     }
     return BASE_OK;
 }
@@ -323,6 +329,17 @@ static base_rc fill_flows(system_rows *r, base_error *err) {
 
 // ---- sinks and reconciliations ------------------------------------------------------------------
 
+static void sink_lag_cells(system_rows *r, const engine_sink_lag *lag) {
+    system_text(r, "status", engine_sink_state_name(lag->state));
+    system_i64(r, "step", (int64_t)lag->step);
+    system_i64(r, "view_step", (int64_t)lag->view_step);
+    if (lag->state == ENGINE_SINK_LOST) return;
+    system_i64(r, "behind_steps", (int64_t)lag->steps);
+    system_i64(r, "behind_rows", (int64_t)lag->rows);
+    system_i64(r, "behind_bytes", (int64_t)lag->bytes);
+    system_us(r, "behind", lag->us);
+}
+
 static base_rc fill_sinks(system_rows *r, base_error *err) {
     uint32_t n;
     const plan_object **objects = system_objects(r, &n);
@@ -333,23 +350,16 @@ static base_rc fill_sinks(system_rows *r, base_error *err) {
         engine_sink_status status;
         engine_sink_lag lag;
         base_rc rc = engine_sink_status_of(r->engine, sink, &step, &status, err);
-        if (rc == BASE_OK) rc = engine_sink_lag_of(r->engine, sink, &lag, err);
-        if (rc == BASE_E_NOT_FOUND) continue;
         if (rc != BASE_OK) return rc;
+        rc = engine_sink_lag_of(r->engine, sink, &lag, err);
+        if (rc == BASE_E_NOT_FOUND) continue;
         system_row(r);
         system_text(r, "schema", sink->schema);
         system_text(r, "name", sink->name);
         system_printf(r, "view", "%s.%s", sink->from->schema, sink->from->name);
         system_text(r, "connector", sink->connector);
-        system_text(r, "status", engine_sink_state_name(lag.state));
-        system_i64(r, "step", (int64_t)lag.step);
-        system_i64(r, "view_step", (int64_t)lag.view_step);
-        if (lag.state != ENGINE_SINK_LOST) {
-            system_i64(r, "behind_steps", (int64_t)lag.steps);
-            system_i64(r, "behind_rows", (int64_t)lag.rows);
-            system_i64(r, "behind_bytes", (int64_t)lag.bytes);
-            system_us(r, "behind", lag.us);
-        }
+        system_i64(r, "step", (int64_t)step);
+        if (rc == BASE_OK) sink_lag_cells(r, &lag); // else its view cannot be read now
         if (sink->max_keep_us > 0) system_us(r, "max_keep_time", sink->max_keep_us);
         if (sink->max_keep_bytes > 0) system_i64(r, "max_keep_size", (int64_t)sink->max_keep_bytes);
         system_i64(r, "delivered", (int64_t)status.delivered);
@@ -486,8 +496,9 @@ static void flow_fault_row(system_rows *r, const engine_flow *flow, base_str key
 }
 
 static base_rc flow_fault_rows(system_rows *r, engine_flow *flow, base_error *err) {
+    if (flow->store == NULL) return BASE_OK;
     state_txn *txn;
-    base_rc rc = state_begin_read(flow->store, &txn, err);
+    base_rc rc = engine_flow_begin_read(flow, &txn, err);
     if (rc != BASE_OK) return rc;
     state_cursor *cursor;
     rc = state_cursor_open(txn, flow->t_quarantine, &cursor, err);
@@ -530,7 +541,8 @@ static base_rc walk_flows(system_rows *r, size_t table_offset, table_row row, ba
         engine_flow *flow = r->engine->flows[f];
         state_table table = *(state_table *)((char *)flow + table_offset);
         state_txn *txn;
-        base_rc rc = state_begin_read(flow->store, &txn, err);
+        if (flow->store == NULL) continue;
+        base_rc rc = engine_flow_begin_read(flow, &txn, err);
         if (rc != BASE_OK) return rc;
         state_cursor *cursor;
         rc = state_cursor_open(txn, table, &cursor, err);
@@ -731,8 +743,8 @@ const system_def system_weir_defs[] = {
      fill_partitions, "how far each flow has read each partition"},
     {15004, "weir", "views",
      "schema name, name name, flow text, refresh text, lateness interval?, freshness interval?, "
-     "rows bigint, corrections bigint, step bigint, as_of timestamptz?, watermark timestamptz?, "
-     "lag interval?, fresh boolean, definition text, comment text?",
+     "rows bigint?, corrections bigint?, step bigint?, as_of timestamptz?, watermark "
+     "timestamptz?, lag interval?, fresh boolean, definition text, comment text?",
      fill_views, "materialized views and how they stand"},
     {15005, "weir", "flows",
      "name text, schema name, refresh text, views integer, step bigint, last_commit timestamptz?, "
@@ -740,8 +752,8 @@ const system_def system_weir_defs[] = {
      "lag interval?, duplicates bigint, late bigint, faults bigint, failures bigint, error text?",
      fill_flows, "flows: views of one schema and one refresh"},
     {15006, "weir", "sinks",
-     "schema name, name name, view text, connector text?, status text, step bigint, "
-     "view_step bigint, behind_steps bigint?, behind_rows bigint?, behind_bytes bigint?, "
+     "schema name, name name, view text, connector text?, status text?, step bigint, "
+     "view_step bigint?, behind_steps bigint?, behind_rows bigint?, behind_bytes bigint?, "
      "behind interval?, max_keep_time interval?, max_keep_size bigint?, "
      "delivered bigint, failed bigint, last_error text?, last_report timestamptz?",
      fill_sinks, "sinks and how far they have delivered"},
@@ -772,7 +784,7 @@ const system_def system_weir_defs[] = {
     {15013, "weir", "settings", "name text, value text, description text", fill_settings,
      "settings of the engine and of the session"},
     {15014, "weir", "standing",
-     "schema name, view name, step bigint, as_of timestamptz?, watermark timestamptz?, "
+     "schema name, view name, step bigint?, as_of timestamptz?, watermark timestamptz?, "
      "lag interval?, fresh boolean",
      fill_standing, "how fresh and how final each view is"},
     {15015, "weir", "reconciliation_runs",

@@ -1,4 +1,5 @@
-// thread.c - see thread.h. Started threads block all signals: signals belong to the main thread.
+// thread.c - see thread.h. Started threads block all signals but those of a thread's own faults:
+// signals belong to the main thread, and a blocked fault would end the process without its handler.
 #include "plat/thread.h"
 
 #include <errno.h>
@@ -74,6 +75,8 @@ void plat_cond_broadcast(plat_cond *cond) {
 void plat_thread_start(plat_thread *thread, const char *name, void *(*run)(void *), void *arg) {
     sigset_t all, before;
     sigfillset(&all);
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) sigdelset(&all, faults[i]);
     must(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
     must(pthread_create(thread, NULL, run, arg) == 0);
     must(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);

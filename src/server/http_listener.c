@@ -101,11 +101,19 @@ static void name_source(http_request *request) {
 
 typedef enum http_methods { HTTP_GET = 1, HTTP_POST = 2 } http_methods;
 
+// A flow that fails is told but is no reason to end the process, which a supervisor does that gets
+// another answer than 200: events are taken, the other flows go on, and a start mends nothing.
 static void healthz(http_request *request) {
-    bool healthy = !atomic_load(&request->http->stopping) &&
-                   engine_healthy(request->http->server->engine, &request->out);
-    if (request->out.n == 0) base_buf_add_cstr(&request->out, healthy ? "ok\n" : "stopping\n");
-    http_answer(request, healthy ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE,
+    bool stopping = atomic_load(&request->http->stopping);
+    base_buf wrong = {0};
+    if (stopping)
+        base_buf_add_cstr(&request->out, "stopping\n");
+    else if (engine_healthy(request->http->server->engine, &wrong))
+        base_buf_add_cstr(&request->out, "ok\n");
+    else
+        base_buf_printf(&request->out, "degraded\n%s", base_buf_cstr(&wrong));
+    base_buf_deinit(&wrong);
+    http_answer(request, stopping ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK,
                 "text/plain; charset=utf-8");
     http_answer_header(request, "Cache-Control", "no-store");
 }

@@ -1,5 +1,5 @@
-// ddl_misc.c - the small statements of our own: DROP, COMMENT, SHOW, FLUSH, EXPLAIN, and what names
-// a new object. Entry points: sql_ddl_*.
+// ddl_misc.c - the small statements of our own: DROP, COMMENT, SHOW, FLUSH, REBUILD FLOW, EXPLAIN,
+// and what names a new object. Entry points: sql_ddl_*.
 #include "sql/sql_int.h"
 
 #include "base/must.h"
@@ -133,6 +133,16 @@ base_rc sql_ddl_show(sql_cursor *cursor, sql_statement *statement) {
 
 base_rc sql_ddl_flush(sql_cursor *cursor, sql_statement *statement) {
     statement->kind = SQL_FLUSH;
+    return sql_expect_end(cursor);
+}
+
+// The name is quoted, since it has an @ in it: an identifier or a string.
+base_rc sql_ddl_rebuild_flow(sql_cursor *cursor, sql_statement *statement) {
+    statement->kind = SQL_REBUILD_FLOW;
+    if (sql_peek(cursor)->kind == SQL_TOKEN_STRING)
+        SQL_TRY(sql_take_string(cursor, &statement->name));
+    else
+        SQL_TRY(sql_take_name(cursor, &statement->name));
     return sql_expect_end(cursor);
 }
 

@@ -29,10 +29,11 @@ typedef enum sql_kind {
     SQL_RESET,
     SQL_BEGIN,
     SQL_COMMIT,
-    SQL_ROLLBACK,  // accepted: one statement is one transaction
-    SQL_FLUSH,     // wait until all that was acknowledged so far is visible
-    SQL_RECONCILE, // RECONCILE schema.name: run it now
-    SQL_COPY_OUT,  // COPY (query|object) TO STDOUT: plan, copy
+    SQL_ROLLBACK,     // accepted: one statement is one transaction
+    SQL_FLUSH,        // wait until all that was acknowledged so far is visible
+    SQL_RECONCILE,    // RECONCILE schema.name: run it now
+    SQL_REBUILD_FLOW, // name, as weir.flows has it
+    SQL_COPY_OUT,     // COPY (query|object) TO STDOUT: plan, copy
     SQL_DEALLOCATE,
     SQL_DISCARD,
     SQL_LISTEN_NOOP,

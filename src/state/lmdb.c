@@ -5,9 +5,12 @@
 // maps is checked at open by lmdb_check.c, and pointers that it returns are held against the end of
 // the file. Rows are written by MDB_RESERVE, straight into the page. Sizes and checksums are
 // little-endian, as LMDB's own files are those of the machine. Entry points: state_lmdb_open,
-// state_lmdb_begin, state_lmdb_cursor_move. Limits: a page that is damaged, or a file that is cut,
-// while the store is open may still end the process: LMDB asserts (the handler below names the
-// place), the system raises SIGBUS. Both are found at the next open.
+// state_lmdb_begin, state_lmdb_cursor_move.
+//
+// A page that is damaged while the store is open may make LMDB assert, or leave the map. Then the
+// process ends with a message that names the store and leaves the file "damaged" in its directory
+// (plat/guard.h): the next open reads and tests all of the file, however large, and takes the mark
+// away if it is whole. A file that was cut is noticed when a transaction begins.
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -28,6 +31,9 @@ enum {
 
 struct state_lmdb {
     MDB_env *env;
+    plat_guard *guard;
+    plat_file *data;        // data.mdb once more, for its size
+    _Atomic uint64_t bytes; // the greatest size that it was seen to have
     MDB_dbi meta;
     MDB_dbi root;     // LMDB's table of tables
     const char *base; // where the file is mapped; NULL: not known
@@ -35,6 +41,11 @@ struct state_lmdb {
     uint32_t page_bytes;
     _Atomic bool was_full;
 };
+
+// LMDB's calls, with the store to blame for what they run into.
+#define GUARDED(store, call) (plat_guard_enter((store)->lmdb->guard), plat_guard_leave(call))
+#define GUARDED_VOID(store, call)                                                                  \
+    (plat_guard_enter((store)->lmdb->guard), (call), (void)plat_guard_leave(0))
 
 base_rc state_corrupt(base_error *err, const char *dir, const char *fmt, ...) {
     char what[256];
@@ -45,8 +56,9 @@ base_rc state_corrupt(base_error *err, const char *dir, const char *fmt, ...) {
     base_fail(err, BASE_E_CORRUPT, BASE_SQLSTATE_CORRUPT, "the state in \"%s\" is damaged: %s", dir,
               what);
     base_error_hint(
-        err, "State is derived from the log: stop the program, move this directory away, and "
-             "it is rebuilt from the log at the next start. Check the disk.");
+        err,
+        "State is derived from the log: REBUILD FLOW makes it again; or stop the program, move "
+        "this directory away and start. Check the disk.");
     return BASE_E_CORRUPT;
 }
 
@@ -77,6 +89,10 @@ static base_rc fail(const state_store *store, int code, const char *what, base_e
     case MDB_PAGE_NOTFOUND:
     case MDB_VERSION_MISMATCH:
     case MDB_INVALID:
+    case MDB_PAGE_FULL: // these four cannot be in a file that is whole
+    case MDB_CURSOR_FULL:
+    case MDB_MAP_RESIZED:
+    case MDB_INCOMPATIBLE:
         return state_corrupt(err, store->dir, "could not %s: %s", what, mdb_strerror(code));
     case MDB_BAD_TXN: // failed writes are kept by state.c, so what came before was a damaged page
         return state_corrupt(err, store->dir, "could not %s: this transaction met a damaged page",
@@ -113,14 +129,10 @@ static base_rc fail(const state_store *store, int code, const char *what, base_e
                      what, mdb_strerror(code));
 }
 
-// LMDB found a page that cannot be, and ends the process after this returns.
+// LMDB found a page that cannot be, and would abort after this returns.
 static void asserted(MDB_env *env, const char *text) {
     const state_store *store = mdb_env_get_userctx(env);
-    fprintf(stderr,
-            "weir: the state in \"%s\" is damaged (%s). It is derived from the log: move this "
-            "directory "
-            "away and start again; it is rebuilt.\n",
-            store->dir, text);
+    plat_guard_end(store->lmdb->guard, text);
 }
 
 // --- rows
@@ -163,14 +175,21 @@ bool state_lmdb_row_split(base_str skey, base_str stored, state_row *row) {
     return true;
 }
 
-static bool within(const state_txn *txn, const char *p, size_t n) {
+// Whether LMDB's pointer is to be believed. What a write transaction has changed is outside of the
+// map, but for pages that a large one has put into the file already, which grows by them.
+static bool within(state_txn *txn, const char *p, size_t n) {
     const state_lmdb *lmdb = txn->store->lmdb;
     if (lmdb->base == NULL || p < lmdb->base || p >= lmdb->base + lmdb->map_bytes) return true;
     uint64_t at = (uint64_t)(p - lmdb->base);
+    if (at <= txn->extent_bytes && n <= txn->extent_bytes - at) return true;
+    if (!txn->writable || lmdb->data == NULL) return false;
+    uint64_t bytes;
+    if (plat_size(lmdb->data, &bytes, NULL) != BASE_OK) return false;
+    if (bytes > txn->extent_bytes) txn->extent_bytes = bytes;
     return at <= txn->extent_bytes && n <= txn->extent_bytes - at;
 }
 
-static base_rc row_take(const state_txn *txn, const state_slot *slot, base_str skey, MDB_val data,
+static base_rc row_take(state_txn *txn, const state_slot *slot, base_str skey, MDB_val data,
                         state_row *row, base_error *err) {
     base_str stored = {data.mv_data, data.mv_size};
     if (within(txn, skey.p, skey.n) && within(txn, stored.p, stored.n) &&
@@ -178,6 +197,11 @@ static base_rc row_take(const state_txn *txn, const state_slot *slot, base_str s
         return BASE_OK;
     }
     return state_corrupt(err, txn->store->dir, "a row of table \"%s\" fails its checksum",
+                         slot->name == NULL ? STATE_META_TABLE : slot->name);
+}
+
+static base_rc out_of_order(const state_txn *txn, const state_slot *slot, base_error *err) {
+    return state_corrupt(err, txn->store->dir, "the keys of table \"%s\" are out of order",
                          slot->name == NULL ? STATE_META_TABLE : slot->name);
 }
 
@@ -269,12 +293,12 @@ static base_rc file_extend(state_store *store, const state_lmdb_file *file, base
 static base_rc pages_check(state_store *store, uint64_t pages_max, base_error *err) {
     for (int attempt = 0; attempt < 8; attempt++) {
         MDB_txn *txn;
-        int code = mdb_txn_begin(store->lmdb->env, NULL, MDB_RDONLY, &txn);
+        int code = GUARDED(store, mdb_txn_begin(store->lmdb->env, NULL, MDB_RDONLY, &txn));
         if (code != 0) return fail(store, code, "begin a read", err);
         bool raced = false;
         base_rc rc = state_lmdb_check_pages(store->plat, store->dir, mdb_txn_id(txn), pages_max,
                                             &raced, err);
-        mdb_txn_abort(txn);
+        GUARDED_VOID(store, mdb_txn_abort(txn));
         if (rc != BASE_OK || !raced) return rc;
     }
     return base_fail(err, BASE_E_BUSY, NULL, "the state in \"%s\" changes too fast to be checked",
@@ -284,24 +308,24 @@ static base_rc pages_check(state_store *store, uint64_t pages_max, base_error *e
 static base_rc meta_create(state_store *store, base_error *err) {
     state_lmdb *lmdb = store->lmdb;
     MDB_txn *mdb;
-    int code = mdb_txn_begin(lmdb->env, NULL, 0, &mdb);
+    int code = GUARDED(store, mdb_txn_begin(lmdb->env, NULL, 0, &mdb));
     if (code != 0) return fail(store, code, "begin its first transaction", err);
-    code = mdb_dbi_open(mdb, STATE_META_TABLE, MDB_CREATE, &lmdb->meta);
+    code = GUARDED(store, mdb_dbi_open(mdb, STATE_META_TABLE, MDB_CREATE, &lmdb->meta));
     if (code != 0) {
-        mdb_txn_abort(mdb);
+        GUARDED_VOID(store, mdb_txn_abort(mdb));
         return fail(store, code, "create its first table", err);
     }
     uint32_t version = STATE_FORMAT_VERSION;
     state_put_row put = {.skey = BASE_STR("format"),
                          .value = {(const char *)&version, sizeof version}};
     MDB_val key = val_of(put.skey), room = {stored_bytes(&put), NULL};
-    code = mdb_put(mdb, lmdb->meta, &key, &room, MDB_RESERVE);
+    code = GUARDED(store, mdb_put(mdb, lmdb->meta, &key, &room, MDB_RESERVE));
     if (code != 0) {
-        mdb_txn_abort(mdb);
+        GUARDED_VOID(store, mdb_txn_abort(mdb));
         return fail(store, code, "write its first row", err);
     }
-    row_store(&put, room);
-    code = mdb_txn_commit(mdb);
+    GUARDED_VOID(store, row_store(&put, room));
+    code = GUARDED(store, mdb_txn_commit(mdb));
     return code == 0 ? BASE_OK : fail(store, code, "commit its first transaction", err);
 }
 
@@ -320,14 +344,14 @@ static base_rc meta_read(state_store *store, bool *found, base_error *err) {
     state_txn txn = {.store = store};
     base_rc rc = state_lmdb_begin(&txn, err);
     if (rc != BASE_OK) return rc;
-    int code = mdb_dbi_open(txn.mdb, NULL, 0, &lmdb->root);
-    if (code == 0) code = mdb_dbi_open(txn.mdb, STATE_META_TABLE, 0, &lmdb->meta);
+    int code = GUARDED(store, mdb_dbi_open(txn.mdb, NULL, 0, &lmdb->root));
+    if (code == 0) code = GUARDED(store, mdb_dbi_open(txn.mdb, STATE_META_TABLE, 0, &lmdb->meta));
     *found = code == 0;
     state_row row = {0};
     uint32_t version = 0;
     if (code == MDB_NOTFOUND) {
         MDB_stat stat;
-        code = mdb_stat(txn.mdb, lmdb->root, &stat);
+        code = GUARDED(store, mdb_stat(txn.mdb, lmdb->root, &stat));
         if (code == 0 && stat.ms_entries > 0) {
             rc = state_corrupt(err, store->dir, "it has tables but no format version");
         }
@@ -345,11 +369,52 @@ static base_rc meta_read(state_store *store, bool *found, base_error *err) {
     }
     if (rc == BASE_OK && code != 0) rc = fail(store, code, "read its format version", err);
     if (rc == BASE_OK) {
-        code = mdb_txn_commit(txn.mdb); // keeps the handles
+        code = GUARDED(store, mdb_txn_commit(txn.mdb)); // keeps the handles
         return code == 0 ? BASE_OK : fail(store, code, "read its format version", err);
     }
-    mdb_txn_abort(txn.mdb);
+    GUARDED_VOID(store, mdb_txn_abort(txn.mdb));
     return rc;
+}
+
+// The file of the guard's mark.
+static void mark_path(char *path, size_t n, const char *dir) {
+    snprintf(path, n, "%s/damaged", dir);
+}
+
+plat_guard *state_lmdb_guard(const char *dir) {
+    char what[4200], path[4200];
+    snprintf(what, sizeof what, "the state in \"%s\"", dir);
+    mark_path(path, sizeof path, dir);
+    return plat_guard_create(what, "data.mdb", path);
+}
+
+// From here on the file is known not to shrink, and a fault in the map to be the store's.
+static base_rc watch(state_store *store, base_error *err) {
+    state_lmdb *lmdb = store->lmdb;
+    char path[4200];
+    snprintf(path, sizeof path, "%s/data.mdb", store->dir);
+    plat_guard_cover(lmdb->guard, lmdb->base, lmdb->map_bytes, lmdb->page_bytes);
+    uint64_t bytes = 0;
+    base_rc rc = plat_open(store->plat, path, PLAT_OPEN_READ, &lmdb->data, err);
+    if (rc == BASE_OK) rc = plat_size(lmdb->data, &bytes, err);
+    atomic_store(&lmdb->bytes, bytes);
+    return rc;
+}
+
+// Reading a map beyond the end of its file would end the process.
+static base_rc size_check(state_store *store, base_error *err) {
+    state_lmdb *lmdb = store->lmdb;
+    if (lmdb->data == NULL) return BASE_OK; // it is being opened
+    uint64_t bytes, known = atomic_load(&lmdb->bytes);
+    base_rc rc = plat_size(lmdb->data, &bytes, err);
+    if (rc != BASE_OK) return rc;
+    if (bytes < known)
+        return state_corrupt(err, store->dir,
+                             "data.mdb was cut from %" PRIu64 " to %" PRIu64
+                             " bytes while it was open",
+                             known, bytes);
+    while (bytes > known && !atomic_compare_exchange_weak(&lmdb->bytes, &known, bytes)) continue;
+    return BASE_OK;
 }
 
 static base_rc meta_check(state_store *store, base_error *err) {
@@ -362,13 +427,13 @@ static base_rc meta_check(state_store *store, base_error *err) {
     if (rc != BASE_OK) return rc;
     must(found);
     MDB_txn *mdb;
-    int code = mdb_txn_begin(store->lmdb->env, NULL, MDB_RDONLY, &mdb);
+    int code = GUARDED(store, mdb_txn_begin(store->lmdb->env, NULL, MDB_RDONLY, &mdb));
     if (code != 0) return fail(store, code, "begin a read", err);
     MDB_val key = val_of(BASE_STR("format")), data;
-    code = mdb_get(mdb, store->lmdb->meta, &key, &data);
+    code = GUARDED(store, mdb_get(mdb, store->lmdb->meta, &key, &data));
     uint32_t version = 0;
     if (code == 0) memcpy(&version, data.mv_data, sizeof version);
-    mdb_txn_abort(mdb);
+    GUARDED_VOID(store, mdb_txn_abort(mdb));
     if (code != 0) return fail(store, code, "read its format version", err);
     if (version == STATE_FORMAT_VERSION) return BASE_OK;
     rc = base_fail(err, BASE_E_UNSUPPORTED, NULL,
@@ -384,17 +449,26 @@ base_rc state_lmdb_open(state_store *store, base_error *err) {
     plat *plat = store->plat;
     base_rc rc = plat->ops->make_dir(plat, store->dir, err);
     if (rc != BASE_OK) return rc;
+    char mark[4200];
+    mark_path(mark, sizeof mark, store->dir);
+    bool marked, is_dir;
+    rc = plat->ops->exists(plat, mark, &marked, &is_dir, err);
+    if (rc != BASE_OK) return rc;
     state_lmdb_file file;
     rc = state_lmdb_check_header(plat, store->dir, &file, err);
+    if (rc == BASE_OK && file.exists && marked) rc = state_lmdb_check_reads(plat, store->dir, err);
     if (rc != BASE_OK) return rc;
     store->lmdb = calloc(1, sizeof *store->lmdb);
     must(store->lmdb != NULL);
+    store->lmdb->guard = state_lmdb_guard(store->dir);
     rc = env_open(store, err);
     if (rc == BASE_OK && file.exists) {
-        rc = pages_check(store, file.is_short ? 0 : OPEN_CHECK_PAGES, err);
+        rc = pages_check(store, file.is_short || marked ? 0 : OPEN_CHECK_PAGES, err);
         if (rc == BASE_OK && file.is_short) rc = file_extend(store, &file, err);
     }
     if (rc == BASE_OK) rc = meta_check(store, err);
+    if (rc == BASE_OK && marked) rc = plat->ops->remove(plat, mark, err);
+    if (rc == BASE_OK) rc = watch(store, err);
     if (rc == BASE_OK && !file.exists && !store->no_sync) {
         rc = plat->ops->sync_dir(plat, store->dir, err);
     }
@@ -403,6 +477,8 @@ base_rc state_lmdb_open(state_store *store, base_error *err) {
 
 void state_lmdb_close(state_store *store) {
     if (store->lmdb->env != NULL) mdb_env_close(store->lmdb->env);
+    plat_close(store->lmdb->data);
+    plat_guard_destroy(store->lmdb->guard);
     free(store->lmdb);
     store->lmdb = NULL;
 }
@@ -411,12 +487,14 @@ void state_lmdb_close(state_store *store) {
 
 base_rc state_lmdb_begin(state_txn *txn, base_error *err) {
     state_lmdb *lmdb = txn->store->lmdb;
-    int code = mdb_txn_begin(lmdb->env, NULL, txn->writable ? 0 : MDB_RDONLY, &txn->mdb);
+    base_rc rc = size_check(txn->store, err);
+    if (rc != BASE_OK) return rc;
+    int code = GUARDED(txn->store,
+                       mdb_txn_begin(lmdb->env, NULL, txn->writable ? 0 : MDB_RDONLY, &txn->mdb));
     if (code != 0) {
         return fail(txn->store, code, txn->writable ? "begin a transaction" : "begin a read", err);
     }
-    txn->extent_bytes =
-        lmdb->map_bytes; // a large transaction may have written beyond the last page
+    txn->extent_bytes = atomic_load(&lmdb->bytes);
     if (!txn->writable) {
         MDB_envinfo info;
         mdb_env_info(lmdb->env, &info);
@@ -430,16 +508,16 @@ base_rc state_lmdb_begin(state_txn *txn, base_error *err) {
 static void turn(state_store *store) {
     state_lmdb *lmdb = store->lmdb;
     MDB_txn *mdb;
-    if (mdb_txn_begin(lmdb->env, NULL, 0, &mdb) != 0) return;
+    if (GUARDED(store, mdb_txn_begin(lmdb->env, NULL, 0, &mdb)) != 0) return;
     uint64_t number = mdb_txn_id(mdb);
     state_put_row put = {.skey = BASE_STR("turn"), .value = {(const char *)&number, sizeof number}};
     MDB_val key = val_of(put.skey), room = {stored_bytes(&put), NULL};
-    if (mdb_put(mdb, lmdb->meta, &key, &room, MDB_RESERVE) != 0) {
-        mdb_txn_abort(mdb);
+    if (GUARDED(store, mdb_put(mdb, lmdb->meta, &key, &room, MDB_RESERVE)) != 0) {
+        GUARDED_VOID(store, mdb_txn_abort(mdb));
         return;
     }
-    row_store(&put, room);
-    (void)mdb_txn_commit(mdb); // as good as it goes: the next commit tells
+    GUARDED_VOID(store, row_store(&put, room));
+    (void)GUARDED(store, mdb_txn_commit(mdb)); // as good as it goes: the next commit tells
 }
 
 void state_lmdb_made_room(state_store *store, bool is_full) {
@@ -448,12 +526,12 @@ void state_lmdb_made_room(state_store *store, bool is_full) {
 }
 
 base_rc state_lmdb_commit(state_txn *txn, base_error *err) {
-    int code = mdb_txn_commit(txn->mdb);
+    int code = GUARDED(txn->store, mdb_txn_commit(txn->mdb));
     return code == 0 ? BASE_OK : fail(txn->store, code, "commit", err);
 }
 
 void state_lmdb_abort(state_txn *txn) {
-    mdb_txn_abort(txn->mdb);
+    GUARDED_VOID(txn->store, mdb_txn_abort(txn->mdb));
 }
 
 // --- tables
@@ -461,28 +539,28 @@ void state_lmdb_abort(state_txn *txn) {
 base_rc state_lmdb_table_create(state_txn *txn, const char *name, state_slot *slot,
                                 base_error *err) {
     MDB_dbi dbi;
-    int code = mdb_dbi_open(txn->mdb, name, MDB_CREATE, &dbi);
+    int code = GUARDED(txn->store, mdb_dbi_open(txn->mdb, name, MDB_CREATE, &dbi));
     if (code != 0) return fail(txn->store, code, "create a table", err);
     slot->id = dbi;
     return BASE_OK;
 }
 
 base_rc state_lmdb_table_drop(state_txn *txn, const state_slot *slot, base_error *err) {
-    int code = mdb_drop(txn->mdb, slot->id, 1);
+    int code = GUARDED(txn->store, mdb_drop(txn->mdb, slot->id, 1));
     return code == 0 ? BASE_OK : fail(txn->store, code, "drop a table", err);
 }
 
 base_rc state_lmdb_table_reopen(state_store *store, state_slot *slot, base_error *err) {
     MDB_txn *mdb;
-    int code = mdb_txn_begin(store->lmdb->env, NULL, MDB_RDONLY, &mdb);
+    int code = GUARDED(store, mdb_txn_begin(store->lmdb->env, NULL, MDB_RDONLY, &mdb));
     if (code != 0) return fail(store, code, "begin a read", err);
     MDB_dbi dbi;
-    code = mdb_dbi_open(mdb, slot->name, 0, &dbi);
+    code = GUARDED(store, mdb_dbi_open(mdb, slot->name, 0, &dbi));
     if (code != 0) {
-        mdb_txn_abort(mdb);
+        GUARDED_VOID(store, mdb_txn_abort(mdb));
         return fail(store, code, "open a table", err);
     }
-    code = mdb_txn_commit(mdb);
+    code = GUARDED(store, mdb_txn_commit(mdb));
     if (code != 0) return fail(store, code, "open a table", err);
     slot->id = dbi;
     return BASE_OK;
@@ -491,12 +569,12 @@ base_rc state_lmdb_table_reopen(state_store *store, state_slot *slot, base_error
 base_rc state_lmdb_table_names(state_txn *txn, base_rc (*visit)(void *arg, const char *name),
                                void *arg, base_error *err) {
     MDB_cursor *cursor;
-    int code = mdb_cursor_open(txn->mdb, txn->store->lmdb->root, &cursor);
+    int code = GUARDED(txn->store, mdb_cursor_open(txn->mdb, txn->store->lmdb->root, &cursor));
     if (code != 0) return fail(txn->store, code, "list its tables", err);
     base_rc rc = BASE_OK;
     MDB_val key, data;
     for (;;) {
-        code = mdb_cursor_get(cursor, &key, &data, MDB_NEXT);
+        code = GUARDED(txn->store, mdb_cursor_get(cursor, &key, &data, MDB_NEXT));
         if (code != 0) break;
         char name[STATE_NAME_BYTES_MAX + 1];
         if (key.mv_size > STATE_NAME_BYTES_MAX || memchr(key.mv_data, 0, key.mv_size) != NULL) {
@@ -508,45 +586,104 @@ base_rc state_lmdb_table_names(state_txn *txn, base_rc (*visit)(void *arg, const
         rc = visit(arg, name);
         if (rc != BASE_OK) break;
     }
-    mdb_cursor_close(cursor);
+    GUARDED_VOID(txn->store, mdb_cursor_close(cursor));
     if (rc == BASE_OK && code != MDB_NOTFOUND) rc = fail(txn->store, code, "list its tables", err);
     return rc;
 }
 
 // --- rows of a table
 
+// LMDB takes a table for empty if it does not find the table's record. seems_empty: the whole table
+// does, not only what was asked for.
+static base_rc table_check(state_txn *txn, const state_slot *slot, bool seems_empty,
+                           base_error *err) {
+    const char *name = slot->name == NULL ? STATE_META_TABLE : slot->name;
+    MDB_val key = val_of(base_str_of(name)), data;
+    int code = GUARDED(txn->store, mdb_get(txn->mdb, txn->store->lmdb->root, &key, &data));
+    if (code != 0 && code != MDB_NOTFOUND) return fail(txn->store, code, "find a table", err);
+    uint64_t rows = 0;
+    bool found = code == 0 && within(txn, data.mv_data, data.mv_size) &&
+                 state_lmdb_record_rows(str_of(data), &rows);
+    // What a write transaction has changed stands in the record after its commit.
+    if (found && (!seems_empty || rows == 0 || txn->writable)) return BASE_OK;
+    return state_corrupt(err, txn->store->dir, "table \"%s\" is not found", name);
+}
+
+// A key that a damaged one hides from LMDB's search must not count as absent. The search ends
+// between two rows that it has compared with; if both are whole, and the key lies between them, it
+// is not there. On entry the cursor stands on the first row above skey, or `last`: there is none.
+static base_rc absence_check(state_txn *txn, const state_slot *slot, MDB_cursor *cursor,
+                             base_str skey, bool last, MDB_val key, MDB_val data, base_error *err) {
+    state_row row;
+    base_rc rc;
+    if (!last) {
+        rc = row_take(txn, slot, str_of(key), data, &row, err);
+        if (rc != BASE_OK) return rc;
+        if (base_str_cmp(str_of(key), skey) <= 0) return out_of_order(txn, slot, err);
+    }
+    int code = GUARDED(txn->store, mdb_cursor_get(cursor, &key, &data, last ? MDB_LAST : MDB_PREV));
+    if (code == MDB_NOTFOUND) return last ? table_check(txn, slot, true, err) : BASE_OK;
+    if (code != 0) return fail(txn->store, code, "get a row", err);
+    rc = row_take(txn, slot, str_of(key), data, &row, err);
+    if (rc == BASE_OK && base_str_cmp(str_of(key), skey) >= 0) rc = out_of_order(txn, slot, err);
+    return rc;
+}
+
+static base_rc cursor_find(state_txn *txn, const state_slot *slot, MDB_cursor *cursor,
+                           base_str skey, state_row *row, bool *found, base_error *err) {
+    MDB_val key = val_of(skey), data;
+    int code = GUARDED(txn->store, mdb_cursor_get(cursor, &key, &data, MDB_SET_RANGE));
+    *found = code == 0 && base_str_eq(str_of(key), skey);
+    if (*found) return row_take(txn, slot, skey, data, row, err);
+    if (code != 0 && code != MDB_NOTFOUND) return fail(txn->store, code, "get a row", err);
+    return absence_check(txn, slot, cursor, skey, code == MDB_NOTFOUND, key, data, err);
+}
+
+// The slow way, for a key that the quick one did not find.
+static base_rc find_again(state_txn *txn, const state_slot *slot, base_str skey, state_row *row,
+                          bool *found, base_error *err) {
+    MDB_cursor *cursor;
+    int code = GUARDED(txn->store, mdb_cursor_open(txn->mdb, slot->id, &cursor));
+    if (code != 0) return fail(txn->store, code, "open a cursor", err);
+    base_rc rc = cursor_find(txn, slot, cursor, skey, row, found, err);
+    GUARDED_VOID(txn->store, mdb_cursor_close(cursor));
+    return rc;
+}
+
 base_rc state_lmdb_get(state_txn *txn, const state_slot *slot, base_str skey, state_row *row,
                        bool *found, base_error *err) {
     MDB_val key = val_of(skey), data;
-    int code = mdb_get(txn->mdb, slot->id, &key, &data);
+    int code = GUARDED(txn->store, mdb_get(txn->mdb, slot->id, &key, &data));
     *found = code == 0;
     if (code == 0) return row_take(txn, slot, skey, data, row, err);
-    return code == MDB_NOTFOUND ? BASE_OK : fail(txn->store, code, "get a row", err);
+    if (code == MDB_NOTFOUND) return find_again(txn, slot, skey, row, found, err);
+    return fail(txn->store, code, "get a row", err);
 }
 
 base_rc state_lmdb_put(state_txn *txn, const state_slot *slot, const state_put_row *put,
                        bool append, base_error *err) {
     MDB_val key = val_of(put->skey), room = {stored_bytes(put), NULL};
-    int code = mdb_put(txn->mdb, slot->id, &key, &room, MDB_RESERVE | (append ? MDB_APPEND : 0));
+    int code = GUARDED(txn->store, mdb_put(txn->mdb, slot->id, &key, &room,
+                                           MDB_RESERVE | (append ? MDB_APPEND : 0)));
     if (code == MDB_KEYEXIST && append) {
         return base_fail(err, BASE_E_EXISTS, NULL, "a key to append is not above the table's last");
     }
     if (code != 0) return fail(txn->store, code, "put a row", err);
-    row_store(put, room);
+    GUARDED_VOID(txn->store, row_store(put, room));
     return BASE_OK;
 }
 
 base_rc state_lmdb_delete(state_txn *txn, const state_slot *slot, base_str skey, bool *found,
                           base_error *err) {
     MDB_val key = val_of(skey);
-    int code = mdb_del(txn->mdb, slot->id, &key, NULL);
+    int code = GUARDED(txn->store, mdb_del(txn->mdb, slot->id, &key, NULL));
     *found = code == 0;
     if (code == 0 || code == MDB_NOTFOUND) return BASE_OK;
     return fail(txn->store, code, "delete a row", err);
 }
 
 base_rc state_lmdb_clear(state_txn *txn, const state_slot *slot, base_error *err) {
-    int code = mdb_drop(txn->mdb, slot->id, 0);
+    int code = GUARDED(txn->store, mdb_drop(txn->mdb, slot->id, 0));
     return code == 0 ? BASE_OK : fail(txn->store, code, "clear a table", err);
 }
 
@@ -557,32 +694,35 @@ base_rc state_lmdb_delete_range(state_txn *txn, const state_slot *slot, base_str
         return rc != BASE_OK ? rc : state_lmdb_clear(txn, slot, err);
     }
     MDB_cursor *cursor;
-    int code = mdb_cursor_open(txn->mdb, slot->id, &cursor);
+    int code = GUARDED(txn->store, mdb_cursor_open(txn->mdb, slot->id, &cursor));
     if (code != 0) return fail(txn->store, code, "delete rows", err);
     MDB_val key = val_of(from), data;
-    code = mdb_cursor_get(cursor, &key, &data, from.n == 0 ? MDB_FIRST : MDB_SET_RANGE);
+    code = GUARDED(txn->store,
+                   mdb_cursor_get(cursor, &key, &data, from.n == 0 ? MDB_FIRST : MDB_SET_RANGE));
     while (code == 0 && (to.n == 0 || base_str_cmp(str_of(key), to) < 0)) {
-        code = mdb_cursor_del(cursor, 0);
+        code = GUARDED(txn->store, mdb_cursor_del(cursor, 0));
         if (code != 0) break;
         (*deleted)++;
-        code = mdb_cursor_get(cursor, &key, &data,
-                              MDB_NEXT); // the row that took the deleted one's place
+        code = GUARDED(txn->store,
+                       mdb_cursor_get(cursor, &key, &data,
+                                      MDB_NEXT)); // the row that took the deleted one's place
     }
-    mdb_cursor_close(cursor);
+    GUARDED_VOID(txn->store, mdb_cursor_close(cursor));
     return code == 0 || code == MDB_NOTFOUND ? BASE_OK : fail(txn->store, code, "delete rows", err);
 }
 
 // --- cursors
 
 base_rc state_lmdb_cursor_open(state_cursor *cursor, base_error *err) {
-    int code = mdb_cursor_open(cursor->txn->mdb, cursor->slot->id, &cursor->mdb);
+    int code = GUARDED(cursor->txn->store,
+                       mdb_cursor_open(cursor->txn->mdb, cursor->slot->id, &cursor->mdb));
     if (code == 0) return BASE_OK;
     cursor->mdb = NULL;
     return fail(cursor->txn->store, code, "open a cursor", err);
 }
 
 void state_lmdb_cursor_close(state_cursor *cursor) {
-    mdb_cursor_close(cursor->mdb);
+    GUARDED_VOID(cursor->txn->store, mdb_cursor_close(cursor->mdb));
     cursor->mdb = NULL;
 }
 
@@ -594,40 +734,39 @@ base_rc state_lmdb_cursor_move(state_cursor *cursor, state_move move, base_str s
         [STATE_MOVE_PREV] = MDB_PREV,
     };
     MDB_val key = val_of(skey), data;
-    int code = mdb_cursor_get(cursor->mdb, &key, &data, ops[move]);
+    int code = GUARDED(cursor->txn->store, mdb_cursor_get(cursor->mdb, &key, &data, ops[move]));
     *found = code == 0;
     if (code == 0) return row_take(cursor->txn, cursor->slot, str_of(key), data, row, err);
-    return code == MDB_NOTFOUND ? BASE_OK : fail(cursor->txn->store, code, "read a row", err);
+    if (code != MDB_NOTFOUND) return fail(cursor->txn->store, code, "read a row", err);
+    if (move == STATE_MOVE_NEXT || move == STATE_MOVE_PREV) return BASE_OK;
+    return table_check(cursor->txn, cursor->slot, move != STATE_MOVE_SEEK, err);
 }
 
 base_rc state_lmdb_cursor_get(state_cursor *cursor, base_str skey, state_row *row, bool *found,
                               base_error *err) {
-    MDB_val key = val_of(skey), data;
-    int code = mdb_cursor_get(cursor->mdb, &key, &data, MDB_SET_KEY);
-    *found = code == 0;
-    if (code == 0) return row_take(cursor->txn, cursor->slot, skey, data, row, err);
-    return code == MDB_NOTFOUND ? BASE_OK : fail(cursor->txn->store, code, "get a row", err);
+    return cursor_find(cursor->txn, cursor->slot, cursor->mdb, skey, row, found, err);
 }
 
 base_rc state_lmdb_cursor_put(state_cursor *cursor, const state_put_row *put, base_error *err) {
     MDB_val key = val_of(put->skey), room = {stored_bytes(put), NULL};
-    int code = mdb_cursor_put(cursor->mdb, &key, &room, MDB_RESERVE);
+    int code = GUARDED(cursor->txn->store, mdb_cursor_put(cursor->mdb, &key, &room, MDB_RESERVE));
     if (code != 0) return fail(cursor->txn->store, code, "put a row", err);
-    row_store(put, room);
+    GUARDED_VOID(cursor->txn->store, row_store(put, room));
     return BASE_OK;
 }
 
 base_rc state_lmdb_cursor_delete(state_cursor *cursor, base_str skey, base_error *err) {
-    MDB_val key = val_of(skey), data;
-    int code = mdb_cursor_get(cursor->mdb, &key, &data, MDB_SET);
-    if (code == 0) code = mdb_cursor_del(cursor->mdb, 0);
-    if (code == 0 || code == MDB_NOTFOUND) return BASE_OK;
-    return fail(cursor->txn->store, code, "delete a row", err);
+    state_row row;
+    bool found;
+    base_rc rc = cursor_find(cursor->txn, cursor->slot, cursor->mdb, skey, &row, &found, err);
+    if (rc != BASE_OK || !found) return rc;
+    int code = GUARDED(cursor->txn->store, mdb_cursor_del(cursor->mdb, 0));
+    return code == 0 ? BASE_OK : fail(cursor->txn->store, code, "delete a row", err);
 }
 
 base_rc state_lmdb_count(state_txn *txn, const state_slot *slot, uint64_t *rows, base_error *err) {
     MDB_stat stat;
-    int code = mdb_stat(txn->mdb, slot->id, &stat);
+    int code = GUARDED(txn->store, mdb_stat(txn->mdb, slot->id, &stat));
     if (code != 0) return fail(txn->store, code, "count rows", err);
     *rows = stat.ms_entries;
     return BASE_OK;

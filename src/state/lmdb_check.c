@@ -167,6 +167,33 @@ base_rc state_lmdb_check_header(plat *plat, const char *dir, state_lmdb_file *fi
     return BASE_OK;
 }
 
+bool state_lmdb_record_rows(base_str record, uint64_t *rows) {
+    table_record table;
+    if (record.n != sizeof table) return false;
+    memcpy(&table, record.p, sizeof table);
+    *rows = table.entries;
+    return true;
+}
+
+base_rc state_lmdb_check_reads(plat *plat, const char *dir, base_error *err) {
+    enum { CHUNK_BYTES = 1 << 20 };
+    char path[4096];
+    data_path(path, sizeof path, dir);
+    plat_file *file;
+    base_rc rc = plat_open(plat, path, PLAT_OPEN_READ, &file, err);
+    if (rc != BASE_OK) return rc;
+    char *chunk = state_alloc(CHUNK_BYTES);
+    size_t got = CHUNK_BYTES;
+    for (uint64_t at = 0; rc == BASE_OK && got == CHUNK_BYTES; at += got) {
+        base_error why;
+        if (plat_read_at(file, chunk, CHUNK_BYTES, at, &got, &why) != BASE_OK)
+            rc = state_corrupt(err, dir, "%s (from byte %" PRIu64 ")", why.message, at);
+    }
+    free(chunk);
+    plat_close(file);
+    return rc;
+}
+
 // --- the trees
 
 static base_rc walk_page(walk *w, uint64_t number, uint32_t level, base_str low, base_str high);
@@ -444,8 +471,11 @@ base_rc state_lmdb_check_pages(plat *plat, const char *dir, uint64_t txn_id, uin
     if (rc == BASE_OK && head != NULL) {
         rc = plat_map(file, w.bytes, &w.map, err);
         if (rc == BASE_OK) {
+            plat_guard *guard = state_lmdb_guard(dir);
+            plat_guard_cover(guard, w.map, w.bytes, head->free_table.page_bytes);
             rc = walk_file(&w, head, pages_max);
             plat->ops->unmap(plat, w.map, w.bytes);
+            plat_guard_destroy(guard);
         }
     }
     plat_close(file);

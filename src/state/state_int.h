@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 
 #include "base/must.h"
+#include "plat/guard.h"
 #include "plat/thread.h"
 #include "state/state.h"
 
@@ -167,6 +168,8 @@ base_rc state_lmdb_mark_get(state_txn *txn, uint64_t *seq, base_error *err);
 base_rc state_lmdb_mark_set(state_txn *txn, uint64_t seq, base_error *err);
 void state_lmdb_stats(state_store *store, state_stats *stats);
 base_rc state_lmdb_verify(state_store *store, base_error *err);
+// Names the store in what a fault in its file says, and leaves the mark there.
+plat_guard *state_lmdb_guard(const char *dir);
 // Takes a stored value apart and tests its checksum; false: damaged.
 bool state_lmdb_row_split(base_str skey, base_str stored, state_row *row);
 
@@ -181,6 +184,11 @@ typedef struct state_lmdb_file {
 // Before LMDB touches the file: the two header pages.
 base_rc state_lmdb_check_header(plat *plat, const char *dir, state_lmdb_file *file,
                                 base_error *err);
+// The number of rows that a table's record in LMDB's table of tables gives; false: it is none.
+bool state_lmdb_record_rows(base_str record, uint64_t *rows);
+// Reads all of the file, as bytes: a sector that cannot be read is an error here, and in a map the
+// end of the process.
+base_rc state_lmdb_check_reads(plat *plat, const char *dir, base_error *err);
 // Walks the snapshot txn_id. pages_max: a store of at most so many pages is walked in full, of a
 // larger one only the inner pages, at most so many; 0: in full always. *raced: the header moved on
 // twice since the snapshot was taken (another process commits), nothing was checked.

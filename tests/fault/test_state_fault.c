@@ -557,6 +557,54 @@ TEST(a_row_damaged_while_open_is_corrupt) {
 
 // Of a store above 64 MiB the leaves are not read at open; what is damaged there is found by who
 // reads it, and by the verification.
+// Keys that are changed in the file while the store is open: no other key counts as absent for it.
+TEST(a_damaged_key_hides_no_other) {
+    char dir[64], room[32];
+    REQUIRE(dir_make(dir));
+    state_store *store;
+    state_table table;
+    state_txn *txn;
+    base_str value;
+    bool found;
+    enum { KEYS = 2000 };
+    REQUIRE_OK(state_store_open(plat_os(), dir, &damage_config, &store, &err));
+    REQUIRE_OK(state_table_open(store, "accounts", &table, &err));
+    REQUIRE_OK(state_begin_write(store, &txn, &err));
+    for (int i = 0; i < KEYS; i++)
+        REQUIRE_OK(state_put(txn, table, text_of(room, sizeof room, "account-%06d", 2 * i),
+                             BASE_STR("value"), &err));
+    REQUIRE_OK(state_commit(txn, &err));
+    char path[96];
+    snprintf(path, sizeof path, "%s/data.mdb", dir);
+    base_buf bytes = {0};
+    REQUIRE_OK(plat_read_file(plat_os(), path, 64u << 20, &bytes, &err));
+    int fd = open(path, O_WRONLY), hidden = 0, wrong = 0;
+    for (int round = 0; round < 200; round++) { // one digit of one key, each round another
+        const char *at = memmem(bytes.p, bytes.n, room,
+                                text_of(room, sizeof room, "account-%06d", 2 * (round * 9 + 5)).n);
+        REQUIRE(at != NULL);
+        off_t place = (off_t)(at - bytes.p) + 8 + round % 6;
+        char digit = (char)(bytes.p[place] ^ (1 << round % 4));
+        REQUIRE(pwrite(fd, &digit, 1, place) == 1);
+        REQUIRE_OK(state_begin_read(store, &txn, &err));
+        for (int i = 0; i < KEYS; i++) {
+            base_str key = text_of(room, sizeof room, "account-%06d", 2 * i);
+            base_rc rc = i % 2 == 0 ? state_get(txn, table, key, &value, &found, &err)
+                                    : state_get_batch(txn, table, 1, &key, &value, &err);
+            if (rc == BASE_OK && (i % 2 == 0 ? !found : value.p == NULL)) wrong++;
+            hidden += rc == BASE_E_CORRUPT;
+        }
+        state_abort(txn);
+        REQUIRE(pwrite(fd, bytes.p + place, 1, place) == 1);
+    }
+    EXPECT_EQ_INT(wrong, 0);
+    EXPECT(hidden >= 200);
+    close(fd);
+    base_buf_deinit(&bytes);
+    state_store_close(store);
+    dir_remove(dir);
+}
+
 static const state_config large_config = {.map_bytes = 256u << 20, .no_sync = true};
 enum { LARGE_ROWS = 90000 };
 
@@ -656,6 +704,6 @@ TEST_MAIN(TEST_ENTRY(every_call_of_the_twin_fails_once),
           TEST_ENTRY(a_failed_write_spoils_its_transaction), TEST_ENTRY(a_full_map_loses_nothing),
           TEST_ENTRY(a_full_disk_loses_nothing), TEST_ENTRY(a_cut_file_is_corrupt),
           TEST_ENTRY(damaged_headers_are_corrupt), TEST_ENTRY(damaged_pages_are_corrupt),
-          TEST_ENTRY(a_row_damaged_while_open_is_corrupt),
+          TEST_ENTRY(a_row_damaged_while_open_is_corrupt), TEST_ENTRY(a_damaged_key_hides_no_other),
           TEST_ENTRY(a_large_store_is_checked_where_it_matters),
           TEST_ENTRY(other_files_are_not_taken_for_a_state))
