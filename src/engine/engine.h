@@ -116,12 +116,13 @@ BASE_MUST_USE base_rc engine_run_sql(engine_session *session, base_str text, bas
 
 // Applies a text of DDL as the wanted state of the catalogue ("weir serve FILE.sql"): creates what
 // is new, replaces views whose text changed, takes comments and options over, refuses what would
-// lose events, leaves what is equal. report gets a line for each thing done. Objects in the
-// directory that the text does not mention are left and reported.
+// lose events, leaves what is equal. A text with a mistake in it changes nothing. report gets a line
+// for each thing done. Objects in the directory that the text does not mention are left and
+// reported.
 BASE_MUST_USE base_rc engine_apply(engine_session *session, base_str text, base_buf *report,
                                    base_error *err);
 // Binds a text against an empty catalogue (weir check): every error is reported, not only the
-// first.
+// first; what engine_apply would refuse is one.
 BASE_MUST_USE base_rc engine_check(base_str text, const char *file, base_buf *report,
                                    size_t *nerrors, base_error *err);
 
