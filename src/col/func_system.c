@@ -688,6 +688,7 @@ FUNC_KERNEL(array_remove) {
     base_buf buf = {0};
     base_rc rc = BASE_OK;
     for (uint32_t i = 0; i < n && rc == BASE_OK; i++) {
+        if (col_is_null(out, i)) continue;
         base_error e;
         base_str *items;
         size_t count;
@@ -731,6 +732,34 @@ FUNC_KERNEL(cardinality) {
 FUNC_KERNEL(array_length) {
     FUNC_UNUSED;
     return array_size(ctx, n, args, out, true);
+}
+
+// text = ANY (array), by SQL's logic: not found beside a null is unknown. The array is most often
+// one for all rows, and then cut once.
+FUNC_KERNEL(any_equal) {
+    FUNC_UNUSED;
+    base_error e;
+    base_str *items = NULL, last = {NULL, 0};
+    size_t count = 0;
+    FUNC_EACH(i) {
+        base_str value = col_str(args[0])[i], array = col_str(args[1])[i];
+        if (last.p == NULL || array.p != last.p || array.n != last.n) {
+            last.p = NULL;
+            if (func_text_array(array, ctx->arena, &items, &count, &e) != BASE_OK) {
+                FUNC_TOLERATE(func_row_error(ctx, out, i, &e));
+                continue;
+            }
+            last = array;
+        }
+        bool found = false, unknown = false;
+        for (size_t k = 0; k < count && !found; k++) {
+            found = items[k].p != NULL && base_str_eq(items[k], value);
+            unknown = unknown || items[k].p == NULL;
+        }
+        col_u8(out)[i] = found;
+        if (!found && unknown) col_vec_set_null(out, ctx->arena, i);
+    }
+    return BASE_OK;
 }
 
 static const struct {
@@ -892,6 +921,7 @@ static const col_func rows[] = {
     {"||", 2, {ARR, ARR}, ARR, 0, array_concat, NULL},
     {"array_cat", 2, {ARR, ARR}, ARR, 0, array_concat, NULL},
     {"array_remove", 2, {ARR, T}, ARR, S, array_remove, NULL},
+    {"= any", 2, {T, ARR}, COL_BOOL, S, any_equal, NULL}, // a name that nobody can write
     {"cardinality", 1, {ARR}, I4, S, cardinality, NULL},
     {"array_length", 2, {ARR, I4}, I4, S, array_length, NULL},
     {"array_upper", 2, {ARR, I4}, I4, S, array_length, NULL},

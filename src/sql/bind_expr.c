@@ -496,7 +496,33 @@ static base_rc array_items(sql_ctx *ctx, const plan_expr *array, sql_exprs *item
     return BASE_OK;
 }
 
-// x = ANY (array) and x <> ALL (array), of constant arrays.
+// x = ANY (array) of a parameter or a column. Arrays are kept as text, so x is compared as text:
+// for types whose values have one spelling only.
+static base_rc any_of_array(const op_form *form, bool any, const plan_expr *left,
+                            const plan_expr *array, const plan_expr **out) {
+    static const col_kind kinds[] = {COL_TEXT, COL_VARCHAR, COL_NAME, COL_INT2, COL_INT4,
+                                     COL_INT8, COL_OID,     COL_DATE, COL_UUID};
+    sql_ctx *ctx = form->binder->ctx;
+    SQL_TRY(sql_settle(ctx, &left));
+    bool one_spelling = false;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        one_spelling = one_spelling || left->type.kind == kinds[i];
+    if (!one_spelling || (!sql_is_unknown(array) && array->type.kind != COL_TEXT_ARRAY)) {
+        sql_unsupported(ctx, form->position,
+                        "ANY and ALL of an array that is no constant are not supported for type %s",
+                        sql_type_name(ctx, &left->type));
+        base_error_hint(ctx->err, "Write the values out: IN (...), or ARRAY[...].");
+        return ctx->err->code;
+    }
+    SQL_TRY(sql_coerce(ctx, left, col_type_of(COL_TEXT), COL_CAST_EXPLICIT, &left));
+    SQL_TRY(sql_coerce(ctx, array, col_type_of(COL_TEXT_ARRAY), COL_CAST_IMPLICIT, &array));
+    const plan_expr *args[2] = {left, array};
+    SQL_TRY(sql_call(ctx, "= any", 2, args, form->position, out));
+    if (!any) *out = negate(ctx, *out);
+    return BASE_OK;
+}
+
+// x = ANY (array) and x <> ALL (array).
 static base_rc bind_any_all(const op_form *form, bool any, const plan_expr **out) {
     sql_ctx *ctx = form->binder->ctx;
     const plan_expr *left, *array = NULL;
@@ -511,16 +537,9 @@ static base_rc bind_any_all(const op_form *form, bool any, const plan_expr **out
     } else {
         SQL_TRY(sql_bind_expr(form->binder, form->right, &array));
         if (array->kind != PLAN_EXPR_CONST) {
-            const plan_expr *args[2] = {left, array};
-            const col_func *const *funcs;
-            if (any && col_func_find(BASE_STR("any"), &funcs) > 0) // over a column of arrays
-                return sql_call(ctx, "any", 2, args, form->position, out);
-            if (sql_rows_none(form->binder)) { // never evaluated
-                *out = plan_expr_null(ctx->arena, boolean());
-                return BASE_OK;
-            }
-            return sql_unsupported(ctx, form->position,
-                                   "ANY and ALL of an array that is no constant are not supported");
+            if (!sql_rows_none(form->binder)) return any_of_array(form, any, left, array, out);
+            *out = plan_expr_null(ctx->arena, boolean()); // never evaluated
+            return BASE_OK;
         }
         if (sql_const_is_null(array)) {
             *out = plan_expr_null(ctx->arena, boolean());

@@ -272,7 +272,10 @@ static base_rc bind_count(sql_ctx *ctx, const sql_tree *wrapper, const char *wor
         return sql_fail(ctx, sql_tree_position(ctx, sql_body(wrapper)), BASE_E_INVALID, "42P10",
                         "argument of %s must not contain variables", word);
     SQL_TRY(sql_bind_expr(&constants, wrapper, &expr));
-    SQL_TRY(sql_coerce(ctx, expr, col_type_of(COL_INT8), COL_CAST_ASSIGNMENT, &expr));
+    // A parameter that came as a smaller integer (drivers choose by the value) is taken as it is.
+    bool small = expr->type.kind == COL_INT2 || expr->type.kind == COL_INT4;
+    if (expr->kind != PLAN_EXPR_PARAM || !small)
+        SQL_TRY(sql_coerce(ctx, expr, col_type_of(COL_INT8), COL_CAST_ASSIGNMENT, &expr));
     if (expr->kind == PLAN_EXPR_PARAM) {
         *param = expr;
         return BASE_OK;
@@ -337,7 +340,7 @@ static base_rc bind_where(query *s) {
 static base_rc refuse_clauses(sql_ctx *ctx, const sql_tree *body) {
     static const char *const clauses[][2] = {
         {"windowClause", "WINDOW"},
-        {"lockingClause", "FOR UPDATE and FOR SHARE"},
+        {"lockingClause", "FOR UPDATE or FOR SHARE"},
         {"intoClause", "SELECT INTO"},
     };
     for (size_t i = 0; i < sizeof clauses / sizeof clauses[0]; i++)

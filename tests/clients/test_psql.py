@@ -45,6 +45,7 @@ def describe(checks, psql):
         "\\dT": [],
         "\\dp sales.*": None,  # needs ARRAY(SELECT ...), and there are no privileges to list yet
         "\\sf nothing": None,
+        "\\sv sales.revenue_1m": ["TUMBLE(sales.order_placed"],
         "\\conninfo": ["weir"],
     }
     for command, words in listings.items():
@@ -75,6 +76,8 @@ def select(checks, psql, server):
     checks.true("\\timing", code == 0 and "20000" in out and "Time:" in out, out + err)
     code, out, err = psql("BEGIN; SELECT 1; COMMIT", args=["-At"])
     checks.true("a transaction block", code == 0 and "1" in out, out + err)
+    code, out, err = psql("\\set ON_ERROR_STOP off", "\\set ON_ERROR_ROLLBACK on", "BEGIN", "SELECT nope", "SELECT 42", "COMMIT", args=["-At"])
+    checks.true("ON_ERROR_ROLLBACK", "42\nCOMMIT" in out and "nope" in err, out + err)
     code, out, err = psql("\\x", "SELECT n FROM sales.many WHERE n = 7")
     checks.true("\\x", code == 0 and "n | 7" in out, out + err)
 
