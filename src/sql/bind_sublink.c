@@ -169,15 +169,24 @@ static base_rc bind_scalar(sql_binder *binder, const sql_tree *select, int32_t p
         return sql_unsupported(ctx, position,
                                "a scalar sub-query that may give more than one row is not "
                                "supported; join instead, or match its key");
+    plan_expr *column = sql_expr(ctx, PLAN_EXPR_COLUMN, node->columns[0].type, 0, position);
+    *out = column;
+    if (binder->late && !binder->in_agg) {
+        if (binder->nlates == SQL_LATE_MAX)
+            return sql_unsupported(
+                ctx, position, "more than %d sub-queries in one grouped query are not supported",
+                SQL_LATE_MAX);
+        column->index = SQL_LATE_BASE + binder->nlates;
+        binder->lates[binder->nlates++] = (sql_late){node, used.outer_conditions};
+        return BASE_OK;
+    }
     sql_exprs conditions = {0};
     uint32_t first = binder->from->ncolumns;
     for (uint32_t i = 0; i < used.outer_conditions.n; i++)
         sql_exprs_add(ctx, &conditions,
                       place_condition(ctx, used.outer_conditions.items[i], first + 1));
     attach(binder, &conditions, node);
-    plan_expr *column = sql_expr(ctx, PLAN_EXPR_COLUMN, node->columns[0].type, 0, position);
     column->index = first;
-    *out = column;
     return BASE_OK;
 }
 
@@ -305,7 +314,8 @@ base_rc sql_bind_sublink(sql_binder *binder, const sql_tree *body, const plan_ex
     if (binder->from == NULL)
         return sql_unsupported(ctx, position, "a sub-query is not supported in %s",
                                binder->place == NULL ? "this place" : binder->place);
-    if (binder->in_agg || (binder->place != NULL && strcmp(binder->place, "HAVING") == 0))
+    bool having = binder->place != NULL && strcmp(binder->place, "HAVING") == 0;
+    if (binder->in_agg || (having && !scalar))
         return sql_unsupported(ctx, position, "a sub-query is not supported in %s",
                                binder->in_agg ? "an aggregate" : "HAVING");
     if (scalar) return bind_scalar(binder, select, position, out);

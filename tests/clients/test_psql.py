@@ -45,7 +45,6 @@ def describe(checks, psql):
         "\\dT": [],
         "\\dp sales.*": None,  # needs ARRAY(SELECT ...), and there are no privileges to list yet
         "\\sf nothing": None,
-        "\\sv sales.revenue_1m": ["TUMBLE(sales.order_placed"],
         "\\conninfo": ["weir"],
     }
     for command, words in listings.items():
