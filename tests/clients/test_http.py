@@ -95,6 +95,12 @@ def refused(checks, curl, server):
     refuse("a filter on an unknown column", "/v1/views/sales.by_store?nope=1", 400)
     refuse("a filter of a wrong type", "/v1/views/sales.by_store?store_id=seven", 400)
     refuse("an unknown view", "/v1/views/sales.nothing", 404)
+    for path, words in (("sales.nothing", ('no view \\"sales.nothing\\"', "weir.views")), ("sales.store", ("is a table", "/v1/query")),
+                        ("sales.nothing/changes", ("sales.nothing",)), ("sales.store/changes", ("is a table",)),
+                        ("sales.revenue_1m?window_start=gt.2026-01-05T00:00:00+01:00", ("%2B",))):
+        text = curl("/v1/views/" + path)[1]
+        for word in words:
+            checks.true(f"{path} says {word}", word in text, text)
     refuse("a wrong limit", "/v1/views/sales.by_store?limit=-1", 400)
     refuse("changes of an unknown view", "/v1/views/sales.nothing/changes", 404)
     for data in (os.urandom(3000), b"GET\0/", b"\x16\x03\x01\x02\x00" + os.urandom(500), b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 20000):
