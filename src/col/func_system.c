@@ -64,6 +64,12 @@ FUNC_KERNEL(always_false) {
     return BASE_OK;
 }
 
+FUNC_KERNEL(empty_text) {
+    FUNC_UNUSED;
+    for (uint32_t i = 0; i < n; i++) col_str(out)[i] = BASE_STR("");
+    return BASE_OK;
+}
+
 FUNC_KERNEL(always_null) {
     FUNC_UNUSED;
     for (uint32_t i = 0; i < n; i++) col_vec_set_null(out, ctx->arena, i);
@@ -510,6 +516,26 @@ FUNC_KERNEL(quote_literal) {
     return quote_rows(ctx, n, args[0], out);
 }
 
+// to_regtype: null, not an error, for a name that is no type.
+FUNC_KERNEL(to_regtype) {
+    FUNC_UNUSED;
+    FUNC_EACH(i) {
+        base_str name = base_str_trim(col_str(args[0])[i]);
+        col_kind kind;
+        uint32_t oid = 0;
+        if (col_kind_from_name(name, &kind)) {
+            col_type type = col_type_of(kind);
+            oid = col_type_oid(&type);
+        }
+        for (size_t k = 0; k < sizeof other_types / sizeof other_types[0] && oid == 0; k++)
+            if (base_str_eq_nocase(name, base_str_of(other_types[k].name)))
+                oid = other_types[k].oid;
+        col_u32(out)[i] = oid;
+        if (oid == 0) col_vec_set_null(out, ctx->arena, i);
+    }
+    return BASE_OK;
+}
+
 // pg_typeof: the name, as regtype prints it.
 FUNC_KERNEL(type_of_any) {
     FUNC_UNUSED;
@@ -902,6 +928,9 @@ static const col_func rows[] = {
     {"shobj_description", 2, {O, NAME}, T, HOST, object_comment, NULL},
     {"col_description", 2, {O, I4}, T, HOST, column_comment, NULL},
     {"to_regclass", 1, {T}, COL_REGCLASS, HOST, to_regclass, NULL},
+    {"pg_advisory_unlock_all", 0, {0}, T, STABLE, empty_text, NULL}, // void; pools of clients call
+                                                                     // it
+    {"to_regtype", 1, {T}, O, S, to_regtype, NULL},
     {"current_setting", 1, {T}, T, HOST, setting_get, NULL},
     {"current_setting", 2, {T, B}, T, HOST, setting_get, NULL},
     {"set_config", 3, {T, T, B}, T, HOST, setting_set, NULL},

@@ -40,7 +40,7 @@ typedef struct setting_def {
 static const setting_def settings[] = {
     {"application_name", SETTING_TEXT, "", NULL, true, "Name of the client, for messages."},
     {"bytea_output", SETTING_ONLY, "hex", "hex", false, "Output format of bytea."},
-    {"client_encoding", SETTING_ONLY, "UTF8", "utf8|utf-8|unicode", true,
+    {"client_encoding", SETTING_ONLY, "UTF8", "utf8|unicode", true,
      "Character set of the client: always UTF-8."},
     {"client_min_messages", SETTING_ONLY, "notice",
      "debug5|debug4|debug3|debug2|debug1|log|notice|info|warning|error", false,
@@ -141,6 +141,15 @@ static bool listed(const char *values, const char *value) {
     return false;
 }
 
+// PostgreSQL looks at the letters and digits of an encoding's name only: "'utf-8'" is UTF8.
+static const char *squeezed(const char *value, char text[64]) {
+    size_t n = 0;
+    for (; *value != 0 && n < 63; value++)
+        if (isalnum((unsigned char)*value)) text[n++] = *value;
+    text[n] = 0;
+    return text;
+}
+
 static bool parse_bool(const char *value, const char **out) {
     static const char *const on[] = {"on", "true", "yes", "1", "t", "y"};
     static const char *const off[] = {"off", "false", "no", "0", "f", "n"};
@@ -232,7 +241,8 @@ static base_rc check_value(const engine_session *session, const setting_def *def
         return base_fail(err, BASE_E_INVALID, "55P02", "parameter \"%s\" cannot be changed",
                          def->name);
     case SETTING_ONLY:
-        if (!listed(def->values, *value)) {
+        if (!listed(def->values,
+                    strcmp(def->name, "client_encoding") == 0 ? squeezed(*value, text) : *value)) {
             bad_value(def, *value, err);
             base_error_hint(err, "Available values: %.200s.", def->values);
             return err->code;

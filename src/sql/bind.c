@@ -91,6 +91,14 @@ static base_rc bind_discard(sql_ctx *ctx, const sql_tree *body, sql_statement *s
     return BASE_OK;
 }
 
+static base_rc bind_close(sql_ctx *ctx, const sql_tree *body, sql_statement *statement) {
+    const char *name = sql_get_text(body, "portalname");
+    if (name != NULL)
+        return sql_fail(ctx, 0, BASE_E_NOT_FOUND, "34000", "cursor \"%s\" does not exist", name);
+    statement->kind = SQL_CLOSE_ALL;
+    return BASE_OK;
+}
+
 static base_rc bind_unlisten(sql_ctx *ctx, const sql_tree *body, sql_statement *statement) {
     (void)ctx;
     (void)body;
@@ -201,11 +209,17 @@ static const struct {
     const char *type;
     base_rc (*bind)(sql_ctx *ctx, const sql_tree *body, sql_statement *statement);
 } tree_statements[] = {
-    {"SelectStmt", bind_select},         {"InsertStmt", sql_bind_insert},
-    {"VariableSetStmt", bind_set},       {"TransactionStmt", bind_transaction},
-    {"DeallocateStmt", bind_deallocate}, {"DiscardStmt", bind_discard},
-    {"ListenStmt", bind_listen},         {"UnlistenStmt", bind_unlisten},
-    {"NotifyStmt", bind_listen},         {"CopyStmt", bind_copy},
+    {"SelectStmt", bind_select},
+    {"InsertStmt", sql_bind_insert},
+    {"VariableSetStmt", bind_set},
+    {"TransactionStmt", bind_transaction},
+    {"DeallocateStmt", bind_deallocate},
+    {"DiscardStmt", bind_discard},
+    {"ClosePortalStmt", bind_close},
+    {"ListenStmt", bind_listen},
+    {"UnlistenStmt", bind_unlisten},
+    {"NotifyStmt", bind_listen},
+    {"CopyStmt", bind_copy},
 };
 
 // ---- statements of our own -------------------------------------------------------------------
@@ -387,6 +401,7 @@ const char *sql_command_tag(const sql_statement *statement) {
         [SQL_COPY_OUT] = "COPY",
         [SQL_DEALLOCATE] = "DEALLOCATE",
         [SQL_DISCARD] = "DISCARD ALL",
+        [SQL_CLOSE_ALL] = "CLOSE CURSOR ALL",
         [SQL_UNLISTEN] = "UNLISTEN",
         [SQL_DECLARE_UNUSED] = "",
     };

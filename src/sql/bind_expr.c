@@ -442,6 +442,19 @@ static base_rc bind_op(const op_form *form, const plan_expr **out) {
     return BASE_OK;
 }
 
+// One comparison each, joined by OR, each with an operator of its own.
+static base_rc any_of_each(const op_form *form, bool in, const plan_expr *left,
+                           const sql_exprs *items, const plan_expr **out) {
+    sql_ctx *ctx = form->binder->ctx;
+    SQL_TRY(sql_spend(ctx, left, items->n, form->position));
+    plan_expr *either = sql_expr(ctx, PLAN_EXPR_OR, boolean(), items->n, form->position);
+    for (uint32_t i = 0; i < items->n; i++)
+        SQL_TRY(sql_operator(ctx, "=", left, items->items[i], form->position, &either->args[i]));
+    *out = items->n == 1 ? either->args[0] : either;
+    if (!in) *out = negate(ctx, *out);
+    return BASE_OK;
+}
+
 static base_rc any_of(const op_form *form, bool in, const plan_expr *left, const sql_exprs *items,
                       const plan_expr **out) {
     sql_ctx *ctx = form->binder->ctx;
@@ -453,7 +466,11 @@ static base_rc any_of(const op_form *form, bool in, const plan_expr *left, const
     const plan_expr *check;
     for (uint32_t i = 0; i < items->n; i++) // says what PostgreSQL says if there is no operator
         SQL_TRY(sql_operator(ctx, "=", left, items->items[i], form->position, &check));
-    SQL_TRY(sql_common_type(ctx, "IN", all.n, all.items, &type));
+    base_error *err = ctx->err, ignored;
+    ctx->err = &ignored;
+    base_rc rc = sql_common_type(ctx, "IN", all.n, all.items, &type);
+    ctx->err = err;
+    if (rc != BASE_OK) return any_of_each(form, in, left, items, out);
     plan_expr *expr = sql_expr(ctx, PLAN_EXPR_IN, boolean(), all.n, form->position);
     memcpy(expr->args, all.items, all.n * sizeof *all.items);
     *out = in ? expr : negate(ctx, expr);

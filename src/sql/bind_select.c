@@ -99,7 +99,6 @@ static const char *single_name(const sql_tree *wrapper) {
     return sql_tree_count(fields) == 1 ? sql_string(fields->child) : NULL;
 }
 
-// Whether an aggregate is called in an expression, not counting its sub-queries.
 static bool calls_aggregate(const sql_tree *tree) {
     for (; tree != NULL; tree = tree->next) {
         if (tree->name != NULL && strcmp(tree->name, "SubLink") == 0) continue;
@@ -111,6 +110,10 @@ static bool calls_aggregate(const sql_tree *tree) {
         if (calls_aggregate(tree->child)) return true;
     }
     return false;
+}
+
+bool sql_calls_aggregate(const sql_tree *list) {
+    return list != NULL && calls_aggregate(list->child);
 }
 
 // Whether GROUP BY names the target by its place or output name.
@@ -450,10 +453,9 @@ static base_rc bind_plain(query *s, plan_node **out) {
         sql_get(s->body, "limitCount") != NULL || sql_get(s->body, "limitOffset") != NULL;
     SQL_TRY(sql_bind_from(&s->binder, sql_get(s->body, "fromClause")));
     SQL_TRY(bind_where(s));
-    const sql_tree *targets = sql_get(s->body, "targetList");
     s->grouped = sql_get(s->body, "groupClause") != NULL ||
                  sql_get(s->body, "havingClause") != NULL ||
-                 (targets != NULL && calls_aggregate(targets->child));
+                 sql_calls_aggregate(sql_get(s->body, "targetList"));
     SQL_TRY(bind_targets(s));
     SQL_TRY(check_targets(s));
     SQL_TRY(bind_group(s));

@@ -57,6 +57,29 @@ static bool unnests_nothing(sql_binder *binder, const sql_tree *select) {
     return false;
 }
 
+// Whether the sub-query reads a system view that never has a row, so that it has none either,
+// whatever it computes (clients ask pg_sequence for what only PostgreSQL can compute).
+static bool reads_nothing(sql_binder *binder, const sql_tree *select) {
+    if (sql_get(select, "fromClause") == NULL) return false;
+    const sql_tree *targets = sql_get(select, "targetList");
+    for (const sql_tree *item = sql_get(select, "fromClause")->child; item != NULL;
+         item = item->next) {
+        const sql_tree *body = sql_body(item);
+        const char *schema = sql_get_text(body, "schemaname");
+        if (!sql_is(item, "RangeVar") || schema == NULL || sql_tree_count(targets) != 1) continue;
+        const plan_catalog *catalog = binder->ctx->session->catalog;
+        const plan_object *object =
+            catalog->find(catalog->self, schema, sql_get_text(body, "relname"));
+        if (object != NULL && object->always_empty) return true;
+    }
+    return false;
+}
+
+static bool computes_aggregate(const sql_tree *select) {
+    return sql_get(select, "groupClause") == NULL &&
+           sql_calls_aggregate(sql_get(select, "targetList"));
+}
+
 static void note_other(void *arg, const plan_node *scan) {
     if (scan->object->kind != PLAN_OBJECT_SYSTEM) *(bool *)arg = true;
 }
@@ -311,6 +334,15 @@ base_rc sql_bind_sublink(sql_binder *binder, const sql_tree *body, const plan_ex
         return BASE_OK;
     }
     if (array) return bind_array(binder, select, position, out);
+    if (scalar && reads_nothing(binder, select) && !computes_aggregate(select)) {
+        base_error *err = ctx->err, ignored;
+        ctx->err = &ignored;
+        base_rc rc =
+            binder->from == NULL ? BASE_E_UNSUPPORTED : bind_scalar(binder, select, position, out);
+        ctx->err = err;
+        if (rc != BASE_OK) *out = plan_expr_null(ctx->arena, col_type_of(COL_TEXT));
+        return BASE_OK;
+    }
     if (binder->from == NULL)
         return sql_unsupported(ctx, position, "a sub-query is not supported in %s",
                                binder->place == NULL ? "this place" : binder->place);

@@ -152,8 +152,9 @@ static base_rc coerce_param(sql_ctx *ctx, const plan_expr *expr, col_type type,
             *out = expr;
             return BASE_OK;
         }
-        ctx->params[expr->index] =
-            type.kind == COL_STRUCT ? type : col_type_of(type.kind); // no precision
+        // The name of a relation is looked up when the statement runs.
+        col_kind kind = type.kind == COL_REGCLASS ? COL_TEXT : type.kind;
+        ctx->params[expr->index] = kind == COL_STRUCT ? type : col_type_of(kind); // no precision
     }
     plan_expr *typed = base_arena_new(ctx->arena, plan_expr);
     *typed = *expr;

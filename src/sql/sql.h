@@ -39,7 +39,8 @@ typedef enum sql_kind {
     SQL_COPY_OUT,        // COPY (query|object) TO STDOUT: plan, copy
     SQL_DEALLOCATE,
     SQL_DISCARD,
-    SQL_UNLISTEN, // there is nothing to unlisten: accepted
+    SQL_CLOSE_ALL, // cursors: there are none
+    SQL_UNLISTEN,  // there is nothing to unlisten: accepted
     SQL_DECLARE_UNUSED
 } sql_kind;
 

@@ -290,6 +290,8 @@ BASE_MUST_USE base_rc sql_scope_find(sql_binder *binder, const char *rel, const 
                                      int32_t position, const sql_scope_column **found);
 void sql_scope_add(sql_ctx *ctx, sql_scope *scope, sql_scope_column column);
 uint32_t sql_scope_add_rel(sql_ctx *ctx, sql_scope *scope, sql_rel rel);
+// Whether an aggregate is called in the expressions of a list, not counting their sub-queries.
+bool sql_calls_aggregate(const sql_tree *list);
 // Name of an output column, as PostgreSQL chooses it.
 const char *sql_output_name(const sql_tree *wrapper);
 

@@ -102,6 +102,8 @@ def parameters(checks, connection):
         checks.equal(f"<> ALL ({binary})", rows, [(8,)])
     rows = connection.execute("SELECT order_id FROM sales.order_placed ORDER BY 1 LIMIT %s OFFSET %s", (1, 1)).fetchall()
     checks.equal("LIMIT and OFFSET", rows, [(2,)])
+    row = connection.execute("SELECT relname FROM pg_class WHERE oid = %s::regclass", ("sales.by_store",)).fetchone()
+    checks.equal("a relation's name", row, ("by_store",))
     rows = connection.execute("SELECT order_id FROM sales.order_placed ORDER BY 1 LIMIT %s", (None,)).fetchall()
     checks.equal("LIMIT of a null", len(rows), 3)
 
