@@ -93,6 +93,13 @@ def errors(checks, psql):
     checks.true("a broken CHECK", "23514" in err, err)
     code, out, err = psql("SELECT '\\xZZ'::bytea")
     checks.true("a wrong literal", code != 0 and "ERROR" in err, err)
+    for sql, words in (("DROP STREAM order_placed", 'There is a stream "sales.order_placed"'),
+                       ("CREATE OR REPLACE MATERIALIZED VIEW sales.by_store AS SELECT 1 AS one", "OR REPLACE replaces nothing yet"),
+                       ("DROP SINK IF EXISTS nothing", "NOTICE:  does not exist, skipping"),
+                       ("CREATE SCHEMA IF NOT EXISTS sales", "NOTICE:  already exists, skipping"),
+                       ("ALTER TABLE sales.store ADD COLUMN x INT", "SIGHUP")):
+        code, out, err = psql(sql)
+        checks.true(f"{sql} says what to do", words in err, err)
     code, out, err = psql("SELECT 1")
     checks.true("the server goes on", code == 0, err)
 
