@@ -78,7 +78,11 @@ static base_rc param_type(uint32_t oid, uint16_t i, col_type *out, base_error *e
     } else if (oid == 114) { // json
         *out = col_type_of(COL_JSONB);
     } else if (is_array_of_text(oid)) {
-        *out = col_type_of(COL_TEXT_ARRAY);
+        *out = (col_type){.kind = COL_TEXT_ARRAY,
+                          .precision = oid == 1005   ? COL_INT2
+                                       : oid == 1007 ? COL_INT4
+                                       : oid == 1016 ? COL_INT8
+                                                     : 0};
     } else {
         return base_fail(err, BASE_E_UNSUPPORTED, NULL,
                          "parameter $%u has a type (oid %u) that "

@@ -87,7 +87,9 @@ static base_rc bind_param(sql_binder *binder, const sql_tree *body, const plan_e
         ctx->params_cap = cap;
     }
     if ((uint32_t)number > ctx->nparams) ctx->nparams = (uint32_t)number;
-    plan_expr *expr = sql_expr(ctx, PLAN_EXPR_PARAM, ctx->params[number - 1], 0, position);
+    col_type type = ctx->params[number - 1];
+    if (type.kind == COL_TEXT_ARRAY) type.precision = 0; // of the parameter, not of its values
+    plan_expr *expr = sql_expr(ctx, PLAN_EXPR_PARAM, type, 0, position);
     expr->index = (uint32_t)number - 1;
     *out = expr;
     return BASE_OK;
@@ -531,8 +533,8 @@ static base_rc any_of_array(const op_form *form, bool any, const plan_expr *left
         base_error_hint(ctx->err, "Write the values out: IN (...), or ARRAY[...].");
         return ctx->err->code;
     }
+    SQL_TRY(sql_coerce(ctx, array, sql_array_of(left->type.kind), COL_CAST_IMPLICIT, &array));
     SQL_TRY(sql_coerce(ctx, left, col_type_of(COL_TEXT), COL_CAST_EXPLICIT, &left));
-    SQL_TRY(sql_coerce(ctx, array, col_type_of(COL_TEXT_ARRAY), COL_CAST_IMPLICIT, &array));
     const plan_expr *args[2] = {left, array};
     SQL_TRY(sql_call(ctx, "= any", 2, args, form->position, out));
     if (!any) *out = negate(ctx, *out);

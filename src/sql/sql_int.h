@@ -301,6 +301,8 @@ bool sql_is_unknown(const plan_expr *expr); // an untyped literal or parameter
 BASE_MUST_USE base_rc sql_coerce(sql_ctx *ctx, const plan_expr *expr, col_type type,
                                  col_cast_context context, const plan_expr **out);
 bool sql_can_coerce(const plan_expr *expr, col_kind kind, col_cast_context context);
+// Arrays are kept as text; a parameter remembers what integers its elements are.
+col_type sql_array_of(col_kind element);
 // Text for what is still unknown.
 BASE_MUST_USE base_rc sql_settle(sql_ctx *ctx, const plan_expr **expr);
 // One type for all, as UNION, CASE and COALESCE find it; coerces the items.

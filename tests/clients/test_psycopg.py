@@ -102,6 +102,11 @@ def parameters(checks, connection):
         checks.equal(f"<> ALL ({binary})", rows, [(8,)])
     rows = connection.execute("SELECT order_id FROM sales.order_placed ORDER BY 1 LIMIT %s OFFSET %s", (1, 1)).fetchall()
     checks.equal("LIMIT and OFFSET", rows, [(2,)])
+    described = []
+    for sql in (b"SELECT 1 WHERE 1::bigint = ANY($1)", b"SELECT 1 WHERE 1 = ANY($1::int[])", b"SELECT 1 WHERE 'a' = ANY($1::text[])"):
+        connection.pgconn.prepare(b"", sql)
+        described.append(connection.pgconn.describe_prepared(b"").param_type(0))
+    checks.equal("array parameters are described", described, [1016, 1007, 1009])
     row = connection.execute("SELECT relname FROM pg_class WHERE oid = %s::regclass", ("sales.by_store",)).fetchone()
     checks.equal("a relation's name", row, ("by_store",))
     rows = connection.execute("SELECT order_id FROM sales.order_placed ORDER BY 1 LIMIT %s", (None,)).fetchall()
