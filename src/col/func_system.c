@@ -760,6 +760,22 @@ FUNC_KERNEL(array_length) {
     return array_size(ctx, n, args, out, true);
 }
 
+FUNC_KERNEL(array_element) {
+    FUNC_UNUSED;
+    base_error e;
+    FUNC_EACH(i) {
+        base_str *items;
+        size_t count = 0;
+        FUNC_ROW_CALL(func_text_array(col_str(args[0])[i], ctx->arena, &items, &count, &e));
+        int32_t at = col_i32(args[1])[i];
+        if (at < 1 || (size_t)at > count || items[at - 1].p == NULL)
+            col_vec_set_null(out, ctx->arena, i);
+        else
+            col_str(out)[i] = items[at - 1];
+    }
+    return BASE_OK;
+}
+
 // text = ANY (array), by SQL's logic: not found beside a null is unknown. The array is most often
 // one for all rows, and then cut once.
 FUNC_KERNEL(any_equal) {
@@ -950,7 +966,8 @@ static const col_func rows[] = {
     {"||", 2, {ARR, ARR}, ARR, 0, array_concat, NULL},
     {"array_cat", 2, {ARR, ARR}, ARR, 0, array_concat, NULL},
     {"array_remove", 2, {ARR, T}, ARR, S, array_remove, NULL},
-    {"= any", 2, {T, ARR}, COL_BOOL, S, any_equal, NULL}, // a name that nobody can write
+    {"= any", 2, {T, ARR}, COL_BOOL, S, any_equal, NULL}, // names that nobody can write
+    {"[]", 2, {ARR, I4}, T, S, array_element, NULL},
     {"cardinality", 1, {ARR}, I4, S, cardinality, NULL},
     {"array_length", 2, {ARR, I4}, I4, S, array_length, NULL},
     {"array_upper", 2, {ARR, I4}, I4, S, array_length, NULL},

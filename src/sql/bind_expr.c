@@ -361,16 +361,33 @@ static base_rc bind_value_function(sql_binder *binder, const sql_tree *body,
     return sql_unsupported(ctx, position, "%s is not supported", op == NULL ? "this form" : op);
 }
 
+// array[index] of what the catalogue has for arrays; NULL beyond their ends.
+static base_rc bind_subscript(sql_binder *binder, const sql_tree *part, const plan_expr *array,
+                              const plan_expr **out) {
+    sql_ctx *ctx = binder->ctx;
+    const sql_tree *body = sql_body(part);
+    const plan_expr *args[2] = {array, NULL};
+    if (array->type.kind != COL_TEXT_ARRAY || sql_get_bool(body, "is_slice"))
+        return sql_unsupported(ctx, array->position,
+                               "subscripts of type %s, and slices, are not supported",
+                               sql_type_name(ctx, &array->type));
+    SQL_TRY(sql_bind_expr(binder, sql_get(body, "uidx"), &args[1]));
+    SQL_TRY(sql_coerce(ctx, args[1], col_type_of(COL_INT4), COL_CAST_ASSIGNMENT, &args[1]));
+    return sql_call(ctx, "[]", 2, args, array->position, out);
+}
+
 static base_rc bind_indirection(sql_binder *binder, const sql_tree *body, const plan_expr **out) {
     const plan_expr *arg;
     SQL_TRY(sql_bind_expr(binder, sql_get(body, "arg"), &arg));
     for (const sql_tree *part = sql_get(body, "indirection")->child; part != NULL;
          part = part->next) {
+        if (sql_is(part, "A_Indices")) {
+            SQL_TRY(bind_subscript(binder, part, arg, &arg));
+            continue;
+        }
         const char *name = sql_string(part);
         if (name == NULL)
-            return sql_unsupported(binder->ctx, arg->position,
-                                   sql_is(part, "A_Star") ? "(row).* is not supported"
-                                                          : "array subscripts are not supported");
+            return sql_unsupported(binder->ctx, arg->position, "(row).* is not supported");
         SQL_TRY(sql_bind_fields(binder->ctx, arg, 1, &name, arg->position, &arg));
     }
     *out = arg;
