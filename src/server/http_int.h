@@ -104,7 +104,10 @@ http_pool *http_pool_create(const char *name, uint32_t threads, uint32_t waiting
 bool http_pool_push(http_pool *pool, http_request *request);
 // Queues a subscriber's turn; false: closed.
 bool http_pool_push_subscriber(http_pool *pool, http_subscriber *subscriber);
-void http_pool_close(http_pool *pool); // all that is queued is run first; NULL is allowed
+// All that is queued is run first, and no more is taken; NULL is allowed. The pool stays until it
+// is destroyed, for those who find it closed.
+void http_pool_close(http_pool *pool);
+void http_pool_destroy(http_pool *pool); // closed before; NULL is allowed
 
 // ---- http_answer.c ----
 
