@@ -27,9 +27,10 @@ function measure(rows) {
 
 function rateOf(row) {
   const rates = history.get(`${row.schema}.${row.name}`)?.rates ?? [];
-  if (rates.length === 0) return null;
   const recent = rates.slice(-5);
-  return recent.reduce((sum, value) => sum + value, 0) / recent.length;
+  const mean = recent.reduce((sum, value) => sum + value, 0) / Math.max(recent.length, 1);
+  // Of a slow stream the first looks see nothing yet, which is not a rate of 0.
+  return mean === 0 && rates.length < 3 ? null : mean;
 }
 
 const STREAMS = `SELECT * FROM (
@@ -98,7 +99,9 @@ export function overview(root) {
   root.append(h("h1", null, "Overview"), h("p", { class: "lead" }, "What comes in, what is made of it, and how far it is to be trusted. Times are UTC."),
     h("div", { class: "cards" }, cards.map((item) => item.element)),
     h("h2", null, "Views"), viewsTable.element, h("h2", null, "Streams"), streamsTable.element, h("h2", null, "Flows"), flowsTable.element);
-  return { every: 2000, async refresh() {
+  let looks = 0;
+  return { get every() { return looks < 4 ? 1000 : 2000; }, async refresh() {
+    looks++;
     const [logs, made, running] = await Promise.all([query(STREAMS), query(VIEWS), query(FLOWS)]);
     measure(logs.rows);
     const rates = logs.rows.map(rateOf).filter((value) => value !== null);

@@ -141,7 +141,10 @@ export function viewPage(root, name) {
     lastQuery = performance.now();
     dirty = false;
     if (!columns) {
-      const shape = await query(`SELECT *, _status, _revision, _updated_at FROM ${from} LIMIT 0`);
+      const shape = await query(`SELECT *, _status, _revision, _updated_at FROM ${from} LIMIT 0`).catch((error) => {
+        state.textContent = "not there";
+        throw error;
+      });
       if (closed) return;
       makeTable(shape.columns);
     }

@@ -155,7 +155,7 @@ static void reload(serve *s) {
         return;
     }
     cli_log_line(ENGINE_INFO, "SIGHUP: applying %s again", s->sql_path);
-    if (apply(s) != CLI_OK) cli_log_line(ENGINE_ERROR, "%s was not applied whole", s->sql_path);
+    if (apply(s) != CLI_OK) cli_log_line(ENGINE_ERROR, "%s was not applied", s->sql_path);
 }
 
 // Until SIGINT or SIGTERM, or --for is over.

@@ -468,5 +468,7 @@ static const col_func rows[] = {
     {"to_jsonb", 1, {COL_UNKNOWN}, J, S, to_jsonb_any, NULL},
     {"jsonb_build_array", 1, {COL_UNKNOWN}, J, COL_FUNC_VARIADIC, build_array, NULL},
     {"jsonb_build_object", 2, {COL_UNKNOWN, COL_UNKNOWN}, J, COL_FUNC_VARIADIC, build_object, NULL},
+    // Clients ask the catalogue in it. There is no type json: it is jsonb.
+    {"json_build_object", 2, {COL_UNKNOWN, COL_UNKNOWN}, J, COL_FUNC_VARIADIC, build_object, NULL},
 };
 FUNC_TABLE(func_json_table, rows);

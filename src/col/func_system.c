@@ -64,6 +64,12 @@ FUNC_KERNEL(always_false) {
     return BASE_OK;
 }
 
+FUNC_KERNEL(empty_text) {
+    FUNC_UNUSED;
+    for (uint32_t i = 0; i < n; i++) col_str(out)[i] = BASE_STR("");
+    return BASE_OK;
+}
+
 FUNC_KERNEL(always_null) {
     FUNC_UNUSED;
     for (uint32_t i = 0; i < n; i++) col_vec_set_null(out, ctx->arena, i);
@@ -510,6 +516,26 @@ FUNC_KERNEL(quote_literal) {
     return quote_rows(ctx, n, args[0], out);
 }
 
+// to_regtype: null, not an error, for a name that is no type.
+FUNC_KERNEL(to_regtype) {
+    FUNC_UNUSED;
+    FUNC_EACH(i) {
+        base_str name = base_str_trim(col_str(args[0])[i]);
+        col_kind kind;
+        uint32_t oid = 0;
+        if (col_kind_from_name(name, &kind)) {
+            col_type type = col_type_of(kind);
+            oid = col_type_oid(&type);
+        }
+        for (size_t k = 0; k < sizeof other_types / sizeof other_types[0] && oid == 0; k++)
+            if (base_str_eq_nocase(name, base_str_of(other_types[k].name)))
+                oid = other_types[k].oid;
+        col_u32(out)[i] = oid;
+        if (oid == 0) col_vec_set_null(out, ctx->arena, i);
+    }
+    return BASE_OK;
+}
+
 // pg_typeof: the name, as regtype prints it.
 FUNC_KERNEL(type_of_any) {
     FUNC_UNUSED;
@@ -688,6 +714,7 @@ FUNC_KERNEL(array_remove) {
     base_buf buf = {0};
     base_rc rc = BASE_OK;
     for (uint32_t i = 0; i < n && rc == BASE_OK; i++) {
+        if (col_is_null(out, i)) continue;
         base_error e;
         base_str *items;
         size_t count;
@@ -731,6 +758,50 @@ FUNC_KERNEL(cardinality) {
 FUNC_KERNEL(array_length) {
     FUNC_UNUSED;
     return array_size(ctx, n, args, out, true);
+}
+
+FUNC_KERNEL(array_element) {
+    FUNC_UNUSED;
+    base_error e;
+    FUNC_EACH(i) {
+        base_str *items;
+        size_t count = 0;
+        FUNC_ROW_CALL(func_text_array(col_str(args[0])[i], ctx->arena, &items, &count, &e));
+        int32_t at = col_i32(args[1])[i];
+        if (at < 1 || (size_t)at > count || items[at - 1].p == NULL)
+            col_vec_set_null(out, ctx->arena, i);
+        else
+            col_str(out)[i] = items[at - 1];
+    }
+    return BASE_OK;
+}
+
+// text = ANY (array), by SQL's logic: not found beside a null is unknown. The array is most often
+// one for all rows, and then cut once.
+FUNC_KERNEL(any_equal) {
+    FUNC_UNUSED;
+    base_error e;
+    base_str *items = NULL, last = {NULL, 0};
+    size_t count = 0;
+    FUNC_EACH(i) {
+        base_str value = col_str(args[0])[i], array = col_str(args[1])[i];
+        if (last.p == NULL || array.p != last.p || array.n != last.n) {
+            last.p = NULL;
+            if (func_text_array(array, ctx->arena, &items, &count, &e) != BASE_OK) {
+                FUNC_TOLERATE(func_row_error(ctx, out, i, &e));
+                continue;
+            }
+            last = array;
+        }
+        bool found = false, unknown = false;
+        for (size_t k = 0; k < count && !found; k++) {
+            found = items[k].p != NULL && base_str_eq(items[k], value);
+            unknown = unknown || items[k].p == NULL;
+        }
+        col_u8(out)[i] = found;
+        if (!found && unknown) col_vec_set_null(out, ctx->arena, i);
+    }
+    return BASE_OK;
 }
 
 static const struct {
@@ -873,6 +944,9 @@ static const col_func rows[] = {
     {"shobj_description", 2, {O, NAME}, T, HOST, object_comment, NULL},
     {"col_description", 2, {O, I4}, T, HOST, column_comment, NULL},
     {"to_regclass", 1, {T}, COL_REGCLASS, HOST, to_regclass, NULL},
+    {"pg_advisory_unlock_all", 0, {0}, T, STABLE, empty_text, NULL}, // void; pools of clients call
+                                                                     // it
+    {"to_regtype", 1, {T}, O, S, to_regtype, NULL},
     {"current_setting", 1, {T}, T, HOST, setting_get, NULL},
     {"current_setting", 2, {T, B}, T, HOST, setting_get, NULL},
     {"set_config", 3, {T, T, B}, T, HOST, setting_set, NULL},
@@ -892,6 +966,8 @@ static const col_func rows[] = {
     {"||", 2, {ARR, ARR}, ARR, 0, array_concat, NULL},
     {"array_cat", 2, {ARR, ARR}, ARR, 0, array_concat, NULL},
     {"array_remove", 2, {ARR, T}, ARR, S, array_remove, NULL},
+    {"= any", 2, {T, ARR}, COL_BOOL, S, any_equal, NULL}, // names that nobody can write
+    {"[]", 2, {ARR, I4}, T, S, array_element, NULL},
     {"cardinality", 1, {ARR}, I4, S, cardinality, NULL},
     {"array_length", 2, {ARR, I4}, I4, S, array_length, NULL},
     {"array_upper", 2, {ARR, I4}, I4, S, array_length, NULL},

@@ -128,6 +128,9 @@ void col_type_format(const col_type *type, base_buf *buf) {
 }
 
 uint32_t col_type_oid(const col_type *type) {
+    if (type->kind == COL_TEXT_ARRAY && type->precision == COL_INT2) return 1005;
+    if (type->kind == COL_TEXT_ARRAY && type->precision == COL_INT4) return 1007;
+    if (type->kind == COL_TEXT_ARRAY && type->precision == COL_INT8) return 1016;
     return info_of(type->kind)->oid;
 }
 

@@ -43,9 +43,11 @@ struct col_field;
 
 typedef struct col_type {
     col_kind kind;
-    int16_t precision; // NUMERIC: 1..38, 0 unconstrained. VARCHAR: characters, 0 unlimited.
-    int16_t scale;     // NUMERIC with a precision: 0..precision
-    uint16_t nfields;  // STRUCT
+    // NUMERIC: 1..38, 0 unconstrained. VARCHAR: characters, 0 unlimited. TEXT_ARRAY of a parameter:
+    // the integer kind that its elements are the text of, 0 text.
+    int16_t precision;
+    int16_t scale;    // NUMERIC with a precision: 0..precision
+    uint16_t nfields; // STRUCT
     const struct col_field *fields;
 } col_type;
 

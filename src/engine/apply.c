@@ -3,9 +3,13 @@
 // Statements are taken in order, each on its own: what is there with the same text stays; what is
 // new is made; a view, sink or reconciliation with another text is dropped with what stands on it
 // and made again, its history coming from the log; a stream or table is changed in place if no
-// event is lost or read differently by that, and else refused (evolve.c). INSERTs fill tables that
-// this very run has made. Objects that the file does not name are left, and said. If a statement
-// fails, what came before it stands, and the error names the line.
+// event is lost or read differently by that, and else refused (evolve.c); one that never had an
+// event is made again. INSERTs fill tables that this very run has made. Objects that the file does
+// not name are left, and said.
+//
+// All of it is rehearsed first on a copy of the catalogue in memory (scratch.c), so that a mistake
+// on the last line changes nothing. If a statement fails after all (a full disk), what came before
+// it stands, and the error names the line.
 //
 // Invariants: an object that was dropped only because it stood on another is made again before the
 // run ends, also if the run fails. Entry point: engine_apply.
@@ -305,6 +309,26 @@ static base_rc sink_place(engine *e, const plan_object *sink, uint64_t *step, bo
     return BASE_OK;
 }
 
+engine_stream *apply_stream_logged(const apply *a, const plan_object *object) {
+    return engine_stream_of(a->logs, object);
+}
+
+static bool is_log(const plan_object *object) {
+    return object->kind == PLAN_OBJECT_STREAM || object->kind == PLAN_OBJECT_TABLE;
+}
+
+// Neither a record nor one in quarantine: nothing would be lost with it.
+static bool never_used(const apply *a, const plan_object *object) {
+    engine_stream *stream = apply_stream_logged(a, object);
+    if (stream == NULL) return true;
+    plat_mutex_lock(&stream->lock);
+    bool used = stream->quarantine != NULL && log_end(stream->quarantine, 0) > 0;
+    plat_mutex_unlock(&stream->lock);
+    for (uint32_t p = 0; !used && p < log_stream_partitions(stream->log); p++)
+        used = log_end(stream->log, p) > 0;
+    return !used;
+}
+
 static base_rc replace(apply *a, const plan_object *there, const sql_statement *s,
                        base_error *err) {
     // A sink goes on from where it was, if it still stands on the same view.
@@ -335,9 +359,26 @@ static base_rc replace(apply *a, const plan_object *there, const sql_statement *
                    : "; its history comes from the log";
     if (made->kind == PLAN_OBJECT_SINK && !goes_on)
         note = "; it was lost and begins anew, with the changes from now on";
+    if (is_log(made)) note = "; it has never had an event";
     apply_say(a, "replaced %s %s.%s: its text has changed%s", kind_of(made), made->schema,
               made->name, note);
     return rc;
+}
+
+// A stream or table with another text. remake: it may also go and come anew.
+static base_rc apply_contract(apply *a, const plan_object *there, const sql_statement *s,
+                              bool remake, base_error *err) {
+    sql_statement *bound;
+    char *text = base_arena_memdup(&a->engine->catalog_arena, s->text.p, s->text.n);
+    const char *schema = base_arena_strdup(&a->engine->catalog_arena, a->session->schema);
+    base_rc rc = engine_catalog_bind(a->engine, schema, (base_str){text, s->text.n}, &bound, err);
+    if (rc != BASE_OK) return rc;
+    bound->object->definition = text;
+    base_error why;
+    if (remake && (there->kind != bound->object->kind ||
+                   apply_compare(there, bound->object, &why) != BASE_OK))
+        return replace(a, there, s, err);
+    return apply_evolve(a, there, bound->object, err);
 }
 
 static base_rc apply_object(apply *a, const sql_statement *s, base_error *err) {
@@ -350,7 +391,8 @@ static base_rc apply_object(apply *a, const sql_statement *s, base_error *err) {
         apply_say(a, "created %s %s.%s", kind_of(made), made->schema, made->name);
         return BASE_OK;
     }
-    if (there->kind != wanted->kind)
+    bool remake = is_log(there) && is_log(wanted) && never_used(a, there);
+    if (there->kind != wanted->kind && !remake)
         return base_fail(err, BASE_E_EXISTS, BASE_SQLSTATE_DUPLICATE_TABLE,
                          "\"%s.%s\" is a %s here, and the file wants a %s", there->schema,
                          there->name, kind_of(there), kind_of(wanted));
@@ -363,15 +405,8 @@ static base_rc apply_object(apply *a, const sql_statement *s, base_error *err) {
         apply_say(a, "unchanged %s %s.%s", kind_of(there), there->schema, there->name);
         return BASE_OK;
     }
-    if (there->kind != PLAN_OBJECT_STREAM && there->kind != PLAN_OBJECT_TABLE)
-        return replace(a, there, s, err);
-    sql_statement *bound;
-    char *text = base_arena_memdup(&a->engine->catalog_arena, s->text.p, s->text.n);
-    const char *schema = base_arena_strdup(&a->engine->catalog_arena, a->session->schema);
-    base_rc rc = engine_catalog_bind(a->engine, schema, (base_str){text, s->text.n}, &bound, err);
-    if (rc != BASE_OK) return rc;
-    bound->object->definition = text;
-    return apply_evolve(a, there, bound->object, err);
+    if (!is_log(there)) return replace(a, there, s, err);
+    return apply_contract(a, there, s, remake, err);
 }
 
 static base_rc apply_schema(apply *a, const sql_statement *s, base_error *err) {
@@ -430,12 +465,38 @@ static base_rc apply_insert(apply *a, const sql_statement *s, base_error *err) {
     return rc;
 }
 
-static base_rc apply_statement(apply *a, const sql_statement *s, base_error *err) {
-    switch (s->kind) {
+base_rc apply_allows(sql_kind kind, base_error *err) {
+    switch (kind) {
     case SQL_EMPTY:
     case SQL_BEGIN:
     case SQL_COMMIT:
+    case SQL_CREATE_SCHEMA:
+    case SQL_CREATE_STREAM:
+    case SQL_CREATE_TABLE:
+    case SQL_CREATE_VIEW:
+    case SQL_CREATE_SINK:
+    case SQL_CREATE_RECONCILIATION:
+    case SQL_COMMENT:
+    case SQL_INSERT:
+    case SQL_SET:
+    case SQL_RESET:
         return BASE_OK;
+    case SQL_DROP:
+    case SQL_DROP_SCHEMA:
+        base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_UNSUPPORTED,
+                  "a file that is applied says what should be there: DROP does not belong in it");
+        base_error_hint(err, "Drop the object in a session (psql), once.");
+        return err->code;
+    default:
+        return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_UNSUPPORTED,
+                         "a file that is applied holds CREATE, COMMENT, INSERT and SET only");
+    }
+}
+
+static base_rc apply_statement(apply *a, const sql_statement *s, base_error *err) {
+    base_rc allowed = apply_allows(s->kind, err);
+    if (allowed != BASE_OK) return allowed;
+    switch (s->kind) {
     case SQL_CREATE_SCHEMA:
         return apply_schema(a, s, err);
     case SQL_CREATE_STREAM:
@@ -457,15 +518,8 @@ static base_rc apply_statement(apply *a, const sql_statement *s, base_error *err
         return rc == BASE_OK ? engine_execute(a->session, prepared, NULL, a->arena, &result, err)
                              : rc;
     }
-    case SQL_DROP:
-    case SQL_DROP_SCHEMA:
-        base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_UNSUPPORTED,
-                  "a file that is applied says what should be there: DROP does not belong in it");
-        base_error_hint(err, "Drop the object in a session (psql), once.");
-        return err->code;
-    default:
-        return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_UNSUPPORTED,
-                         "a file that is applied holds CREATE, COMMENT, INSERT and SET only");
+    default: // nothing to do
+        return BASE_OK;
     }
 }
 
@@ -494,10 +548,15 @@ static void say_left(apply *a) {
     }
 }
 
-base_rc engine_apply(engine_session *session, base_str text, base_buf *report, base_error *err) {
+static base_rc run(engine_session *session, engine *logs, base_str text, base_buf *report,
+                   base_error *err) {
     base_arena arena;
     base_arena_init(&arena, 1 << 16);
-    apply a = {.session = session, .engine = session->engine, .arena = &arena, .report = report};
+    apply a = {.session = session,
+               .engine = session->engine,
+               .logs = logs,
+               .arena = &arena,
+               .report = report};
     a.seen = calloc(ENGINE_OBJECTS_MAX, sizeof *a.seen);
     a.created = calloc(ENGINE_OBJECTS_MAX, sizeof *a.created);
     a.lost = calloc(ENGINE_OBJECTS_MAX, sizeof *a.lost);
@@ -531,4 +590,30 @@ base_rc engine_apply(engine_session *session, base_str text, base_buf *report, b
     free(a.lost);
     base_arena_deinit(&arena);
     return rc;
+}
+
+// The whole file on a copy of the catalogue. An error is the file's; if there can be no copy, the
+// file is let pass, and its run says what is wrong.
+static base_rc rehearse(const engine_session *session, base_str text, base_error *err) {
+    engine_scratch scratch;
+    base_error ignored;
+    base_rc rc = BASE_OK;
+    if (engine_scratch_open(&scratch, &ignored) == BASE_OK &&
+        engine_scratch_copy(&scratch, session->engine, &ignored) == BASE_OK) {
+        engine_session copy;
+        base_buf report = {0};
+        engine_session_init(&copy, scratch.engine);
+        copy.schema = session->schema;
+        rc = run(&copy, session->engine, text, &report, err);
+        base_buf_deinit(&report);
+    }
+    engine_scratch_close(&scratch);
+    if (rc != BASE_OK && err->detail[0] == 0)
+        base_error_detail(err, "Nothing of the file was applied.");
+    return rc;
+}
+
+base_rc engine_apply(engine_session *session, base_str text, base_buf *report, base_error *err) {
+    base_rc rc = rehearse(session, text, err);
+    return rc == BASE_OK ? run(session, session->engine, text, report, err) : rc;
 }

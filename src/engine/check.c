@@ -1,35 +1,15 @@
 // check.c - a file of statements against an empty catalogue ("weir check"): every error, not only
 // the first.
 //
-// The statements run in an engine of their own, on a simulated platform: nothing is read from or
-// written to disk, and what one statement makes the next may use. INSERT and SELECT are bound, not
-// run. Entry point: engine_check.
+// The statements run in an engine of their own, in memory: nothing is read from or written to disk,
+// and what one statement makes the next may use. INSERTs are bound, not run. What may not stand in
+// a file that is applied is an error here too. Entry point: engine_check.
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/must.h"
-#include "engine/engine_int.h"
-#include "plat/sim.h"
-
-// The stores of the engine: one memory a directory.
-typedef struct memories {
-    base_map *by_dir;
-} memories;
-
-static state_memory *memory_for(void *arg, const char *dir) {
-    memories *m = arg;
-    state_memory *memory = base_map_get(m->by_dir, base_str_of(dir));
-    if (memory != NULL) return memory;
-    memory = state_memory_create();
-    base_map_put(m->by_dir, base_str_of(dir), memory);
-    return memory;
-}
-
-static void no_message(void *arg, engine_level level, const char *text) {
-    (void)arg, (void)level, (void)text;
-}
+#include "engine/apply_int.h"
 
 // Line and column, from 1, of a character (from 1) of the text.
 static void place_of(base_str text, int32_t position, uint32_t *line, uint32_t *column) {
@@ -73,6 +53,7 @@ static base_rc check_statement(engine_session *session, base_str statement, int3
     if (rc != BASE_OK) return rc;
     engine_prepared *prepared;
     rc = engine_prepare(session, arena, statement, offset, 0, NULL, &prepared, err);
+    if (rc == BASE_OK) rc = apply_allows(bound->kind, err);
     if (rc != BASE_OK) return rc;
     switch (bound->kind) {
     case SQL_CREATE_SCHEMA:
@@ -82,8 +63,6 @@ static base_rc check_statement(engine_session *session, base_str statement, int3
     case SQL_CREATE_SINK:
     case SQL_CREATE_RECONCILIATION:
     case SQL_COMMENT:
-    case SQL_DROP:
-    case SQL_DROP_SCHEMA:
     case SQL_SET:
     case SQL_RESET: {
         engine_result result;
@@ -143,20 +122,9 @@ static base_rc check_text(engine *e, base_str text, const char *file, base_buf *
 base_rc engine_check(base_str text, const char *file, base_buf *report, size_t *nerrors,
                      base_error *err) {
     *nerrors = 0;
-    plat_sim *sim = plat_sim_create(1);
-    memories m = {base_map_create()};
-    engine_config config = {
-        .dir = "/check", .memory_for = memory_for, .memory_arg = &m, .message = no_message};
-    engine *e;
-    base_rc rc = engine_open(plat_sim_plat(sim), &config, &e, err);
-    if (rc == BASE_OK) {
-        rc = check_text(e, text, file, report, nerrors, err);
-        engine_close(e);
-    }
-    base_str dir;
-    void *memory;
-    for (size_t i = 0; base_map_at(m.by_dir, &i, &dir, &memory);) state_memory_destroy(memory);
-    base_map_destroy(m.by_dir);
-    plat_sim_destroy(sim);
+    engine_scratch scratch;
+    base_rc rc = engine_scratch_open(&scratch, err);
+    if (rc == BASE_OK) rc = check_text(scratch.engine, text, file, report, nerrors, err);
+    engine_scratch_close(&scratch);
     return rc;
 }

@@ -25,6 +25,15 @@ static bool is_system_schema(const char *schema) {
            strcmp(schema, "weir") == 0;
 }
 
+// IF NOT EXISTS and IF EXISTS: done, with a notice as PostgreSQL gives one.
+static base_rc skip(engine_result *out, bool exists) {
+    static const char *const texts[][1] = {{"does not exist, skipping"},
+                                           {"already exists, skipping"}};
+    out->nnotices = 1;
+    out->notices = texts[exists];
+    return BASE_OK;
+}
+
 // ---- create
 // ------------------------------------------------------------------------------------------
 
@@ -33,7 +42,7 @@ static base_rc create_schema(engine *e, const sql_statement *statement, engine_r
     plan_catalog catalog = engine_plan_catalog(e);
     snprintf(out->tag, sizeof out->tag, "CREATE SCHEMA");
     if (catalog.schema_exists(e, statement->name)) {
-        if (statement->if_not_exists) return BASE_OK;
+        if (statement->if_not_exists) return skip(out, true);
         return base_fail(err, BASE_E_EXISTS, BASE_SQLSTATE_DUPLICATE_SCHEMA,
                          "schema \"%s\" already exists", statement->name);
     }
@@ -93,7 +102,7 @@ static base_rc create_object(engine *e, plan_object *object, engine_result *out,
     snprintf(out->tag, sizeof out->tag, "%s", base_buf_cstr(&tag));
     base_buf_deinit(&tag);
     const plan_object *there = engine_catalog_find(e, object->schema, object->name);
-    if (there != NULL) return if_not_exists ? BASE_OK : exists_error(there, err);
+    if (there != NULL) return if_not_exists ? skip(out, true) : exists_error(there, err);
     base_rc rc = check_target(e, object, err);
     if (rc != BASE_OK) return rc;
     if (object->emit_on_close) {
@@ -205,10 +214,15 @@ static base_rc drop_object(engine_session *session, const sql_statement *stateme
     base_buf_deinit(&tag);
     const plan_object *object = engine_catalog_find(e, schema, statement->name);
     if (object == NULL) {
-        if (statement->if_exists) return BASE_OK;
-        return base_fail(err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_TABLE,
-                         "%s \"%s.%s\" does not exist", plan_object_kind_name(statement->drop_kind),
-                         schema, statement->name);
+        if (statement->if_exists) return skip(out, false);
+        base_fail(err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_TABLE,
+                  "%s \"%s.%s\" does not exist", plan_object_kind_name(statement->drop_kind),
+                  schema, statement->name);
+        object = statement->schema == NULL ? engine_catalog_find(e, NULL, statement->name) : NULL;
+        if (object != NULL)
+            base_error_hint(err, "There is a %s \"%s.%s\": DROP wants the schema named.",
+                            plan_object_kind_name(object->kind), object->schema, object->name);
+        return err->code;
     }
     if (object->kind != statement->drop_kind) {
         base_fail(err, BASE_E_INVALID, "42809", "\"%s.%s\" is a %s, not a %s", schema,
@@ -235,7 +249,7 @@ static base_rc drop_schema(engine *e, const sql_statement *statement, engine_res
     snprintf(out->tag, sizeof out->tag, "DROP SCHEMA");
     plan_catalog catalog = engine_plan_catalog(e);
     if (!catalog.schema_exists(e, statement->name)) {
-        if (statement->if_exists) return BASE_OK;
+        if (statement->if_exists) return skip(out, false);
         return base_fail(err, BASE_E_NOT_FOUND, BASE_SQLSTATE_INVALID_SCHEMA,
                          "schema \"%s\" does not exist", statement->name);
     }
@@ -319,7 +333,12 @@ base_rc engine_ddl_locked(engine_session *session, const sql_statement *asked, e
     case SQL_CREATE_SINK:
     case SQL_CREATE_RECONCILIATION:
         if (statement->object->definition == NULL) statement->object->definition = text;
-        return create_object(e, statement->object, out, statement->if_not_exists, err);
+        rc = create_object(e, statement->object, out, statement->if_not_exists, err);
+        if (rc == BASE_E_EXISTS && statement->or_replace)
+            base_error_hint(err,
+                            "OR REPLACE replaces nothing yet: change the object in the file that "
+                            "weir serve applies, or DROP it first.");
+        return rc;
     case SQL_DROP:
         return drop_object(session, statement, out, err);
     case SQL_DROP_SCHEMA:

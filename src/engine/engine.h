@@ -49,6 +49,14 @@ void engine_close(engine *e); // stops threads at a step boundary
 
 #define ENGINE_SESSION_SETTINGS 40
 
+// What differs from the defaults, by the setting's number (setting.c).
+typedef struct engine_settings {
+    int32_t zone_offset_seconds;
+    char schema_name[128]; // of search_path; "": public
+    char values[ENGINE_SESSION_SETTINGS][64];
+    uint64_t made; // bit i: values[i] counts
+} engine_settings;
+
 typedef struct engine_session {
     engine *engine;
     const char *user, *database,
@@ -57,13 +65,26 @@ typedef struct engine_session {
     uint32_t pid;         // shown by pg_backend_pid()
     volatile bool cancel; // set by another thread to stop the running statement
     int64_t deadline_us;  // monotonic microseconds; 0: none
-    // Settings (setting.c): what differs from the default, by the setting's number. The session may
-    // not be moved once a setting was made: schema may point into it.
-    char schema_name[128];
-    char settings[ENGINE_SESSION_SETTINGS][64];
-    uint64_t settings_made; // bit i: settings[i] counts
+    // Settings. The session may not be moved once one was made: schema may point into it.
+    engine_settings settings;
+    engine_settings at_start;               // what RESET goes back to
+    bool in_transaction;                    // the next two count
+    engine_settings before;                 // what a ROLLBACK goes back to
+    engine_settings after_commit;           // without what SET LOCAL said
+    char told[ENGINE_SESSION_SETTINGS][64]; // what the client has been told
+    bool told_once;
 } engine_session;
 void engine_session_init(engine_session *session, engine *e);
+// The present settings are those that RESET goes back to.
+void engine_settings_start(engine_session *session);
+// A transaction begins and ends: its SET LOCAL ends with it, a rollback undoes its SET too.
+void engine_settings_begin(engine_session *session);
+void engine_settings_end(engine_session *session, bool commit);
+// Visits each setting that clients are told of whose value is not what was told last.
+void engine_settings_tell(engine_session *session,
+                          void (*visit)(void *arg, const char *name, const char *value), void *arg);
+// Microseconds; 0: no limit. The server makes a deadline of it for each statement.
+int64_t engine_setting_statement_timeout_us(const engine_session *session);
 
 // How fresh and how final an answer over views is; the oldest and the least of the views it read.
 typedef struct engine_standing {
@@ -89,7 +110,7 @@ typedef struct engine_result {
     bool copy_csv, copy_header;
     char copy_delimiter;
     const char *copy_null;
-    char setting_name[64], setting_value[256]; // after SET of a reported parameter; else empty
+    char savepoint[64]; // after SAVEPOINT, RELEASE, ROLLBACK TO; else empty
     size_t nnotices;
     const char *const *notices;
     engine_standing standing;
@@ -118,12 +139,13 @@ BASE_MUST_USE base_rc engine_run_sql(engine_session *session, base_str text, bas
 
 // Applies a text of DDL as the wanted state of the catalogue ("weir serve FILE.sql"): creates what
 // is new, replaces views whose text changed, takes comments and options over, refuses what would
-// lose events, leaves what is equal. report gets a line for each thing done. Objects in the
-// directory that the text does not mention are left and reported.
+// lose events, leaves what is equal. A text with a mistake in it changes nothing. report gets a
+// line for each thing done. Objects in the directory that the text does not mention are left and
+// reported.
 BASE_MUST_USE base_rc engine_apply(engine_session *session, base_str text, base_buf *report,
                                    base_error *err);
 // Binds a text against an empty catalogue (weir check): every error is reported, not only the
-// first.
+// first; what engine_apply would refuse is one.
 BASE_MUST_USE base_rc engine_check(base_str text, const char *file, base_buf *report,
                                    size_t *nerrors, base_error *err);
 

@@ -19,8 +19,12 @@ static base_rc refuse(const plan_object *there, base_error *err, const char *wha
     base_fail(err, BASE_E_UNSUPPORTED, BASE_SQLSTATE_UNSUPPORTED,
               "%s \"%s.%s\" cannot be changed like this: %s", plan_object_kind_name(there->kind),
               there->schema, there->name, what);
-    base_error_hint(err, "Make a new %s with a higher version beside it, and move producers over.",
-                    plan_object_kind_name(there->kind));
+    const char *kind = plan_object_kind_name(there->kind);
+    base_error_hint(
+        err,
+        "Make a new %s with a higher version beside it, and move producers over; or, if "
+        "its events may go, drop it in psql and apply the file again.",
+        kind);
     return err->code;
 }
 
@@ -63,8 +67,7 @@ static base_rc compare_columns(const plan_object *there, const plan_object *want
     return BASE_OK;
 }
 
-static base_rc compare_objects(const plan_object *there, const plan_object *wanted,
-                               base_error *err) {
+base_rc apply_compare(const plan_object *there, const plan_object *wanted, base_error *err) {
     base_rc rc = compare_columns(there, wanted, err);
     if (rc != BASE_OK) return rc;
     bool same_key = there->nkey == wanted->nkey;
@@ -248,10 +251,11 @@ static bool log_was_cut(engine_stream *stream) {
 static base_rc take_over(apply *a, const plan_object *there, plan_object *wanted, base_error *err) {
     engine *e = a->engine;
     engine_stream *stream = engine_stream_of(e, there);
+    engine_stream *logged = apply_stream_logged(a, there);
     must(stream != NULL);
     bool rebuild = there->kind == PLAN_OBJECT_TABLE && there->nkey > 0 &&
                    engine_declared_columns(there) != engine_declared_columns(wanted);
-    if (rebuild && log_was_cut(stream))
+    if (rebuild && logged != NULL && log_was_cut(logged))
         return refuse(there, err,
                       "a new column means reading the table again from its log, whose beginning "
                       "retention has deleted");
@@ -293,7 +297,7 @@ static base_rc take_over(apply *a, const plan_object *there, plan_object *wanted
 }
 
 base_rc apply_evolve(apply *a, const plan_object *there, plan_object *wanted, base_error *err) {
-    base_rc rc = compare_objects(there, wanted, err);
+    base_rc rc = apply_compare(there, wanted, err);
     if (rc != BASE_OK) return rc;
     wanted->id = there->id;
     // Comments by COMMENT ON stand, unless the new text brings its own.

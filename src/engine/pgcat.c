@@ -463,7 +463,6 @@ static bool host_setting_get(void *self, base_str name, base_arena *arena, base_
 
 static base_rc host_setting_set(void *self, base_str name, base_str value, bool is_local,
                                 base_error *err) {
-    (void)is_local; // a statement is a transaction: local would mean not at all
     char name_text[128], value_text[512];
     if (name.n >= sizeof name_text || value.n >= sizeof value_text)
         return base_fail(err, BASE_E_LIMIT, BASE_SQLSTATE_INVALID_PARAMETER,
@@ -472,7 +471,7 @@ static base_rc host_setting_set(void *self, base_str name, base_str value, bool 
     name_text[name.n] = 0;
     memcpy(value_text, value.p, value.n);
     value_text[value.n] = 0;
-    return engine_setting_set(self, name_text, value_text, err);
+    return engine_setting_set(self, name_text, value_text, is_local, err);
 }
 
 col_func_host engine_func_host(engine_session *session) {

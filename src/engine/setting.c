@@ -3,7 +3,9 @@
 // A few act here (TimeZone, search_path, statement_timeout); the rest is checked, kept and told
 // back, so that a driver which sets it goes on. A setting that would change results if it were
 // honoured, and is not, takes its one supported value only. Values live in the session, by the
-// setting's position in the table. Entry points: engine_setting_get, engine_setting_set.
+// setting's position in the table. Statements are not undone here, but settings are as in
+// PostgreSQL: a rollback takes them back, SET LOCAL ends with the transaction. Entry points:
+// engine_setting_get, engine_setting_set, engine_settings_begin and _end.
 
 #include "engine/setting_int.h"
 
@@ -38,7 +40,7 @@ typedef struct setting_def {
 static const setting_def settings[] = {
     {"application_name", SETTING_TEXT, "", NULL, true, "Name of the client, for messages."},
     {"bytea_output", SETTING_ONLY, "hex", "hex", false, "Output format of bytea."},
-    {"client_encoding", SETTING_ONLY, "UTF8", "utf8|utf-8|unicode", true,
+    {"client_encoding", SETTING_ONLY, "UTF8", "utf8|unicode", true,
      "Character set of the client: always UTF-8."},
     {"client_min_messages", SETTING_ONLY, "notice",
      "debug5|debug4|debug3|debug2|debug1|log|notice|info|warning|error", false,
@@ -63,6 +65,7 @@ static const setting_def settings[] = {
     {"max_connections", SETTING_FIXED, "100", NULL, false, "Connections at a time."},
     {"max_identifier_length", SETTING_FIXED, "63", NULL, false, "Greatest length of a name."},
     {"max_index_keys", SETTING_FIXED, "32", NULL, false, "Greatest number of key columns."},
+    {"role", SETTING_ONLY, "none", "none", false, "There is one class of users."},
     {"row_security", SETTING_BOOL, "on", NULL, false, "Kept, not acted on."},
     {"search_path", SETTING_SCHEMA, "\"$user\", public", NULL, false,
      "Schema of names that say none."},
@@ -97,7 +100,7 @@ static const setting_def *find(base_str name) {
 
 static const char *value_of(const engine_session *session, const setting_def *def) {
     size_t i = (size_t)(def - settings);
-    if ((session->settings_made & (1ull << i)) != 0) return session->settings[i];
+    if ((session->settings.made & (1ull << i)) != 0) return session->settings.values[i];
     if (strcmp(def->name, "session_authorization") == 0) return session->user;
     return def->initial;
 }
@@ -107,16 +110,6 @@ bool engine_setting_get(engine_session *session, base_str name, base_arena *aren
     if (def == NULL) return false;
     *out = base_str_of(base_arena_strdup(arena, value_of(session, def)));
     return true;
-}
-
-bool engine_setting_reported(const char *name) {
-    const setting_def *def = find(base_str_of(name));
-    return def != NULL && def->reported;
-}
-
-const char *engine_setting_canonical(const char *name) {
-    const setting_def *def = find(base_str_of(name));
-    return def != NULL ? def->name : name;
 }
 
 size_t engine_setting_count(void) {
@@ -146,6 +139,15 @@ static bool listed(const char *values, const char *value) {
         if (base_str_eq_nocase((base_str){at, length}, (base_str){value, n})) return true;
     }
     return false;
+}
+
+// PostgreSQL looks at the letters and digits of an encoding's name only: "'utf-8'" is UTF8.
+static const char *squeezed(const char *value, char text[64]) {
+    size_t n = 0;
+    for (; *value != 0 && n < 63; value++)
+        if (isalnum((unsigned char)*value)) text[n++] = *value;
+    text[n] = 0;
+    return text;
 }
 
 static bool parse_bool(const char *value, const char **out) {
@@ -179,31 +181,30 @@ static bool parse_ms(const char *value, int64_t *ms) {
 
 // A zone's name, an offset in hours ("2", "-3.5") or as "+02:00". Of a named zone the offset of the
 // present counts for the session: instants stay right, the shown offset is the present one.
-static base_rc set_zone(engine_session *session, const setting_def *def, const char *value,
-                        base_error *err) {
+static base_rc set_zone(const engine_session *session, const setting_def *def, const char *value,
+                        engine_settings *to, base_error *err) {
     char *end;
     double hours = strtod(value, &end);
     if (end != value && *end == 0 && strchr(value, ':') == NULL) {
         if (!(hours > -16.0 && hours < 16.0)) return bad_value(def, value, err);
-        session->zone_offset_seconds = (int32_t)(hours * 3600.0);
+        to->zone_offset_seconds = (int32_t)(hours * 3600.0);
         return BASE_OK;
     }
     const base_zone *zone;
     base_error ignored;
     if (base_zone_find(base_str_of(value), &zone, &ignored) != BASE_OK)
         return bad_value(def, value, err);
-    session->zone_offset_seconds =
-        base_zone_offset_at(zone, plat_wall_us(engine_plat(session->engine)));
+    to->zone_offset_seconds = base_zone_offset_at(zone, plat_wall_us(engine_plat(session->engine)));
     return BASE_OK;
 }
 
 // The first schema of the list that is not "$user" is what names without a schema mean; public and
 // the system's schemas are always searched after it.
-static base_rc set_schema(engine_session *session, const setting_def *def, const char *value,
+static base_rc set_schema(const setting_def *def, const char *value, engine_settings *to,
                           base_error *err) {
     const char *at = value;
     while (*at != 0) {
-        char name[sizeof session->schema_name];
+        char name[sizeof to->schema_name];
         size_t n = 0;
         bool quoted = false;
         while (isspace((unsigned char)*at)) at++;
@@ -224,23 +225,24 @@ static base_rc set_schema(engine_session *session, const setting_def *def, const
         if (quoted) return bad_value(def, value, err);
         if (*at == ',') at++;
         if (n == 0 || strcmp(name, "$user") == 0) continue;
-        snprintf(session->schema_name, sizeof session->schema_name, "%s", name);
-        session->schema = session->schema_name;
+        snprintf(to->schema_name, sizeof to->schema_name, "%s", name);
         return BASE_OK;
     }
-    session->schema = "public";
+    to->schema_name[0] = 0;
     return BASE_OK;
 }
 
-static base_rc check_value(engine_session *session, const setting_def *def, const char **value,
-                           char text[64], base_error *err) {
+static base_rc check_value(const engine_session *session, const setting_def *def,
+                           const char **value, char text[64], engine_settings *to,
+                           base_error *err) {
     int64_t ms;
     switch (def->class) {
     case SETTING_FIXED:
         return base_fail(err, BASE_E_INVALID, "55P02", "parameter \"%s\" cannot be changed",
                          def->name);
     case SETTING_ONLY:
-        if (!listed(def->values, *value)) {
+        if (!listed(def->values,
+                    strcmp(def->name, "client_encoding") == 0 ? squeezed(*value, text) : *value)) {
             bad_value(def, *value, err);
             base_error_hint(err, "Available values: %.200s.", def->values);
             return err->code;
@@ -262,34 +264,93 @@ static base_rc check_value(engine_session *session, const setting_def *def, cons
         *value = text;
         return BASE_OK;
     case SETTING_ZONE:
-        return set_zone(session, def, *value, err);
+        return set_zone(session, def, *value, to, err);
     case SETTING_SCHEMA:
-        return set_schema(session, def, *value, err);
+        return set_schema(def, *value, to, err);
     case SETTING_TEXT:
         return BASE_OK;
     }
     return BASE_OK;
 }
 
-base_rc engine_setting_set(engine_session *session, const char *name, const char *value,
+// One setting as it is in `from`.
+static void take(engine_settings *to, const engine_settings *from, const setting_def *def) {
+    size_t i = (size_t)(def - settings);
+    to->made = (to->made & ~(1ull << i)) | (from->made & (1ull << i));
+    memcpy(to->values[i], from->values[i], sizeof to->values[i]);
+    if (def->class == SETTING_ZONE) to->zone_offset_seconds = from->zone_offset_seconds;
+    if (def->class == SETTING_SCHEMA)
+        memcpy(to->schema_name, from->schema_name, sizeof to->schema_name);
+}
+
+// What other code reads of the settings.
+static void show(engine_session *session) {
+    engine_settings *now = &session->settings;
+    session->zone_offset_seconds = now->zone_offset_seconds;
+    if (now->schema_name[0] != 0)
+        session->schema = now->schema_name;
+    else if (session->schema == now->schema_name) // not one that the session's owner gave it
+        session->schema = "public";
+}
+
+base_rc engine_setting_set(engine_session *session, const char *name, const char *value, bool local,
                            base_error *err) {
     const setting_def *def = find(base_str_of(name));
     if (def == NULL)
         return base_fail(err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_OBJECT,
                          "unrecognized configuration parameter \"%s\"", name);
     size_t i = (size_t)(def - settings);
+    engine_settings to = session->settings;
     if (value == NULL || base_str_eq_nocase(base_str_of(value), BASE_STR("default"))) {
-        session->settings_made &= ~(1ull << i);
-        if (def->class == SETTING_ZONE) session->zone_offset_seconds = 0;
-        if (def->class == SETTING_SCHEMA) session->schema = "public";
-        return BASE_OK;
+        take(&to, &session->at_start, def);
+    } else {
+        char text[64];
+        base_rc rc = check_value(session, def, &value, text, &to, err);
+        if (rc != BASE_OK) return rc;
+        snprintf(to.values[i], sizeof to.values[i], "%s", value);
+        to.made |= 1ull << i;
     }
-    char text[64];
-    base_rc rc = check_value(session, def, &value, text, err);
-    if (rc != BASE_OK) return rc;
-    snprintf(session->settings[i], sizeof session->settings[i], "%s", value);
-    session->settings_made |= 1ull << i;
+    if (local && !session->in_transaction) return BASE_OK;
+    session->settings = to;
+    if (session->in_transaction && !local) take(&session->after_commit, &to, def);
+    show(session);
     return BASE_OK;
+}
+
+void engine_settings_reset(engine_session *session) {
+    session->settings = session->after_commit = session->at_start;
+    show(session);
+}
+
+void engine_settings_start(engine_session *session) {
+    session->at_start = session->settings;
+}
+
+void engine_settings_begin(engine_session *session) {
+    session->in_transaction = true;
+    session->before = session->after_commit = session->settings;
+}
+
+void engine_settings_end(engine_session *session, bool commit) {
+    if (!session->in_transaction) return;
+    session->in_transaction = false;
+    session->settings = commit ? session->after_commit : session->before;
+    show(session);
+}
+
+void engine_settings_tell(engine_session *session,
+                          void (*visit)(void *arg, const char *name, const char *value),
+                          void *arg) {
+    for (size_t i = 0; i < SETTINGS; i++) {
+        if (!settings[i].reported) continue;
+        const char *value = value_of(session, &settings[i]);
+        char *told = session->told[i];
+        if (strncmp(told, value, sizeof session->told[i] - 1) == 0 && told[0] != 0) continue;
+        if (value[0] == 0 && told[0] == 0 && session->told_once) continue;
+        snprintf(told, sizeof session->told[i], "%s", value);
+        visit(arg, settings[i].name, value);
+    }
+    session->told_once = true;
 }
 
 int64_t engine_setting_statement_timeout_us(const engine_session *session) {

@@ -339,17 +339,16 @@ static base_rc do_set(execution *x) {
     const sql_statement *s = x->statement;
     bool reset = s->kind == SQL_RESET;
     snprintf(x->out->tag, sizeof x->out->tag, reset ? "RESET" : "SET");
-    if (s->name == NULL) return BASE_OK; // RESET ALL
-    base_rc rc = engine_setting_set(x->session, s->name, reset ? NULL : s->value, x->err);
-    if (rc != BASE_OK) return rc;
-    base_str value;
-    if (engine_setting_reported(s->name) &&
-        engine_setting_get(x->session, base_str_of(s->name), x->arena, &value)) {
-        snprintf(x->out->setting_name, sizeof x->out->setting_name, "%s",
-                 engine_setting_canonical(s->name));
-        snprintf(x->out->setting_value, sizeof x->out->setting_value, "%.*s", BASE_STR_ARG(value));
+    if (s->name == NULL) {
+        engine_settings_reset(x->session);
+        return BASE_OK;
     }
-    return BASE_OK;
+    static const char *const local[] = {"SET LOCAL can only be used in transaction blocks"};
+    if (s->is_local && !x->session->in_transaction) {
+        x->out->nnotices = 1;
+        x->out->notices = local;
+    }
+    return engine_setting_set(x->session, s->name, reset ? NULL : s->value, s->is_local, x->err);
 }
 
 static base_rc execute(execution *x) {
@@ -390,10 +389,29 @@ static base_rc execute(execution *x) {
         snprintf(x->out->tag, sizeof x->out->tag, "FLUSH");
         return engine_flush(e, timeout < 0 ? 1 : timeout, &x->session->cancel, x->err);
     }
+    case SQL_SAVEPOINT:
+    case SQL_RELEASE:
+    case SQL_ROLLBACK_TO:
+        snprintf(x->out->savepoint, sizeof x->out->savepoint, "%s", x->statement->name);
+        break;
+    case SQL_DISCARD:
+        engine_settings_reset(x->session);
+        break;
     default:
-        snprintf(x->out->tag, sizeof x->out->tag, "%s", sql_command_tag(x->statement));
-        return BASE_OK;
+        break;
     }
+    snprintf(x->out->tag, sizeof x->out->tag, "%s", sql_command_tag(x->statement));
+    return BASE_OK;
+}
+
+// An operator that is stopped does not know by what.
+static base_rc stopped(const engine_session *session, base_rc rc, base_error *err) {
+    int64_t now_us = (int64_t)(plat_monotonic_ns(session->engine->plat) / 1000);
+    if (rc != BASE_E_CANCELLED || session->cancel || session->deadline_us == 0 ||
+        now_us < session->deadline_us)
+        return rc;
+    return base_fail(err, BASE_E_CANCELLED, BASE_SQLSTATE_CANCELLED,
+                     "canceling statement due to statement timeout");
 }
 
 base_rc engine_execute(engine_session *session, engine_prepared *prepared, const col_batch *params,
@@ -407,7 +425,7 @@ base_rc engine_execute(engine_session *session, engine_prepared *prepared, const
         prepared = &fresh;
     }
     execution x = {session, prepared, prepared->statement, params, arena, out, err};
-    return execute(&x);
+    return stopped(session, execute(&x), err);
 }
 
 base_rc engine_run_sql(engine_session *session, base_str text, base_arena *arena,

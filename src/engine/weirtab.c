@@ -296,6 +296,8 @@ static base_rc fill_flows(system_rows *r, base_error *err) {
     int64_t now_us = plat_wall_us(e->plat);
     for (uint32_t f = 0; f < flow_count(e); f++) {
         engine_flow *flow = e->flows[f];
+        uint32_t views = count_views(objects, n, flow);
+        if (views == 0) continue; // its last one was dropped: nothing runs in it
         plat_mutex_lock(&e->flows_lock);
         int64_t since_us = flow->pending_since_us;
         base_error error = flow->error;
@@ -306,7 +308,7 @@ static base_rc fill_flows(system_rows *r, base_error *err) {
         system_text(r, "name", flow->name);
         system_text(r, "schema", flow->schema);
         refresh_text(r, "refresh", flow->refresh_us);
-        system_i64(r, "views", count_views(objects, n, flow));
+        system_i64(r, "views", views);
         system_i64(r, "step", (int64_t)step);
         if (step > 0) system_i64(r, "last_commit", atomic_load(&flow->committed_us));
         system_i64(r, "rows_in", (int64_t)atomic_load(&flow->rows_in));

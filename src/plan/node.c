@@ -181,10 +181,13 @@ void plan_node_scans(const plan_node *node, void (*visit)(void *arg, const plan_
 }
 
 static int64_t param_i64(const plan_expr *param, const col_batch *values, int64_t if_null) {
-    must(param->kind == PLAN_EXPR_PARAM && param->index < values->ncols &&
-         values->cols[param->index].type.kind == COL_INT8);
-    if (col_is_null(&values->cols[param->index], 0)) return if_null;
-    int64_t value = col_i64(&values->cols[param->index])[0];
+    must(param->kind == PLAN_EXPR_PARAM && param->index < values->ncols);
+    const col_vec *vec = &values->cols[param->index];
+    must(vec->type.kind == COL_INT8 || vec->type.kind == COL_INT4 || vec->type.kind == COL_INT2);
+    if (col_is_null(vec, 0)) return if_null;
+    int64_t value = vec->type.kind == COL_INT8   ? col_i64(vec)[0]
+                    : vec->type.kind == COL_INT4 ? col_i32(vec)[0]
+                                                 : col_i16(vec)[0];
     return value < 0 ? 0 : value;
 }
 

@@ -432,8 +432,7 @@ void http_changes(http_request *request) {
     }
     const plan_object *view = engine_find(request->http->server->engine, request->name);
     if (view == NULL || view->kind != PLAN_OBJECT_VIEW) {
-        http_fail_with(request, MHD_HTTP_NOT_FOUND, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_TABLE,
-                       "there is no materialized view of this name");
+        http_no_view(request, view, true);
         return;
     }
     http_subscriber *s = subscriber_create(request, view);

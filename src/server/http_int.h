@@ -104,7 +104,10 @@ http_pool *http_pool_create(const char *name, uint32_t threads, uint32_t waiting
 bool http_pool_push(http_pool *pool, http_request *request);
 // Queues a subscriber's turn; false: closed.
 bool http_pool_push_subscriber(http_pool *pool, http_subscriber *subscriber);
-void http_pool_close(http_pool *pool); // all that is queued is run first; NULL is allowed
+// All that is queued is run first, and no more is taken; NULL is allowed. The pool stays until it
+// is destroyed, for those who find it closed.
+void http_pool_close(http_pool *pool);
+void http_pool_destroy(http_pool *pool); // closed before; NULL is allowed
 
 // ---- http_answer.c ----
 
@@ -129,8 +132,10 @@ bool http_parse_u64(base_str text, uint64_t *out);
 void http_session_begin(http_request *request, http_running *running);
 void http_session_end(http_request *request, http_running *running);
 
-void http_ingest(http_request *request);  // http_ingest.c
-void http_view(http_request *request);    // http_view.c
+void http_ingest(http_request *request); // http_ingest.c
+void http_view(http_request *request);   // http_view.c
+// Answers 404: what was asked for (NULL: nothing of that name) is no view, or none with changes.
+void http_no_view(http_request *request, const plan_object *found, bool with_changes);
 void http_query(http_request *request);   // http_query.c
 void http_changes(http_request *request); // http_changes.c
 void http_static(http_request *request);  // http_static.c

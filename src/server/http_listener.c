@@ -455,6 +455,10 @@ void server_http_stop(server_http *http) {
         MHD_stop_daemon(http->daemon); // closes the socket
     else if (http->socket >= 0)
         close(http->socket);
+    // Until here the daemon's threads may have pushed, and were refused.
+    http_pool_destroy(http->ingest);
+    http_pool_destroy(http->read);
+    http_pool_destroy(http->changes);
     plat_cond_deinit(&http->tick);
     plat_mutex_deinit(&http->lock);
     free(http);

@@ -115,6 +115,10 @@ void http_pool_close(http_pool *pool) {
     plat_cond_broadcast(&pool->wake);
     plat_mutex_unlock(&pool->lock);
     for (uint32_t i = 0; i < pool->nthreads; i++) plat_thread_join(pool->threads[i]);
+}
+
+void http_pool_destroy(http_pool *pool) {
+    if (pool == NULL) return;
     plat_cond_deinit(&pool->wake);
     plat_mutex_deinit(&pool->lock);
     free(pool->threads);

@@ -172,6 +172,10 @@ static base_rc parse_values(view_query *q, const col_batch **out, base_error *er
     col_batch *batch = col_batch_create(arena, q->nparams, q->types, 1);
     for (uint32_t i = 0; i < q->nparams; i++) {
         base_rc rc = col_text_parse(q->values[i], 0, &batch->cols[i], 0, arena, err);
+        if (rc != BASE_OK && q->types[i].kind == COL_TIMESTAMPTZ &&
+            memchr(q->values[i].p, ' ', q->values[i].n) != NULL)
+            base_error_hint(err,
+                            "A + in an address means a space: write %%2B, or the time with Z.");
         if (rc != BASE_OK) return rc;
     }
     *out = batch;
@@ -259,8 +263,7 @@ static void view(http_request *request) {
     q.object = engine_find(request->http->server->engine, request->name);
     if (q.object == NULL ||
         (q.object->kind != PLAN_OBJECT_VIEW && q.object->kind != PLAN_OBJECT_SYSTEM)) {
-        http_fail_with(request, MHD_HTTP_NOT_FOUND, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_TABLE,
-                       "there is no view of this name");
+        http_no_view(request, q.object, false);
         return;
     }
     base_error err = {0};
@@ -273,6 +276,27 @@ static void view(http_request *request) {
         http_fail(request, &err);
     else
         answer(request, q.object, csv);
+}
+
+void http_no_view(http_request *request, const plan_object *found, bool with_changes) {
+    base_error err = {0};
+    if (found == NULL) {
+        base_fail(&err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_TABLE,
+                  "there is no view \"%.*s\"", (int)(request->name.n < 200 ? request->name.n : 200),
+                  request->name.p);
+        base_error_hint(&err, "GET /v1/views/weir.views?select=schema,name lists the views.");
+    } else {
+        bool system = found->kind == PLAN_OBJECT_SYSTEM;
+        base_fail(&err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_TABLE,
+                  "\"%s.%s\" is a %s, not a materialized view", found->schema, found->name,
+                  system ? "system view" : plan_object_kind_name(found->kind));
+        if (with_changes)
+            base_error_hint(&err, system ? "Only materialized views keep their changes."
+                                         : "A materialized view over it keeps its changes.");
+        else
+            base_error_hint(&err, "POST /v1/query {\"sql\": \"SELECT ...\"} reads it.");
+    }
+    http_fail(request, &err);
 }
 
 void http_view(http_request *request) {

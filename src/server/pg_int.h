@@ -59,6 +59,8 @@ typedef struct server_pg_simple {
     engine_result result;
 } server_pg_simple;
 
+#define SERVER_PG_SAVEPOINTS_MAX 1000
+
 typedef struct server_pg_session {
     server *server;
     server_pg *listener;
@@ -73,6 +75,9 @@ typedef struct server_pg_session {
     atomic_bool abandoned; // the connection ends: nothing more is begun
     uint32_t key;
     char transaction; // 'I', 'T', 'E'
+    bool changed;     // something was stored or made since the transaction began
+    uint32_t nsavepoints;
+    char (*savepoints)[64]; // their names, the newest last
     bool skip_till_sync;
     int64_t statement_timeout_us;
     base_map *statements, *portals; // "" is the unnamed one

@@ -42,6 +42,7 @@ void server_pg_session_destroy(server_pg_session *session) {
     base_arena_deinit(&session->startup_arena);
     base_buf_deinit(&session->in);
     base_buf_deinit(&session->out);
+    free(session->savepoints);
     free(session);
 }
 
@@ -100,13 +101,68 @@ base_rc server_pg_session_allow(server_pg_session *session, base_str text, base_
                      "block");
 }
 
-static void end_transaction(server_pg_session *session, engine_result *out) {
-    if (session->transaction == 'I') {
-        wire_pg_notice(&session->out, "WARNING", "25P01", "there is no transaction in progress");
-    } else if (session->transaction == 'E') {
-        snprintf(out->tag, sizeof out->tag, "ROLLBACK");
+// Nothing of a transaction is undone here, which whoever wrote ROLLBACK has to know.
+static void warn_of_changes(server_pg_session *session) {
+    if (!session->changed) return;
+    wire_pg_notice(&session->out, "WARNING", "01000",
+                   "ROLLBACK does not undo what was stored or made: each statement is a "
+                   "transaction of its own");
+}
+
+static void begin_transaction(server_pg_session *session) {
+    if (session->transaction == 'T') {
+        wire_pg_notice(&session->out, "WARNING", "25001",
+                       "there is already a transaction in progress");
+        return;
     }
+    session->transaction = 'T';
+    session->changed = false;
+    session->nsavepoints = 0;
+    engine_settings_begin(&session->engine);
+}
+
+static void end_transaction(server_pg_session *session, engine_result *out) {
+    bool commit = session->transaction == 'T' && strcmp(out->tag, "COMMIT") == 0;
+    if (session->transaction == 'I')
+        wire_pg_notice(&session->out, "WARNING", "25P01", "there is no transaction in progress");
+    else if (!commit)
+        warn_of_changes(session);
+    if (session->transaction == 'E') snprintf(out->tag, sizeof out->tag, "ROLLBACK");
     session->transaction = 'I';
+    session->nsavepoints = 0;
+    engine_settings_end(&session->engine, commit);
+}
+
+// Savepoints are names only, so that drivers with nested transactions work: going back to one mends
+// a broken transaction.
+static base_rc savepoint(server_pg_session *session, const engine_result *out, base_error *err) {
+    if (session->transaction == 'I')
+        return base_fail(err, BASE_E_INVALID, "25P01", "%s can only be used in transaction blocks",
+                         strcmp(out->tag, "ROLLBACK") == 0 ? "ROLLBACK TO SAVEPOINT" : out->tag);
+    uint32_t i = session->nsavepoints;
+    if (strcmp(out->tag, "SAVEPOINT") == 0) {
+        if (i == SERVER_PG_SAVEPOINTS_MAX)
+            return base_fail(err, BASE_E_LIMIT, BASE_SQLSTATE_LIMIT,
+                             "this transaction has %d savepoints: release some",
+                             SERVER_PG_SAVEPOINTS_MAX);
+        session->savepoints = realloc(session->savepoints, (i + 1) * sizeof *session->savepoints);
+        must(session->savepoints != NULL);
+        memcpy(session->savepoints[i], out->savepoint, sizeof out->savepoint);
+        session->nsavepoints++;
+        return BASE_OK;
+    }
+    while (i > 0 && strcmp(session->savepoints[i - 1], out->savepoint) != 0) i--;
+    if (i == 0)
+        return base_fail(err, BASE_E_NOT_FOUND, "3B001", "savepoint \"%s\" does not exist",
+                         out->savepoint);
+    if (strcmp(out->tag, "RELEASE") == 0) {
+        session->nsavepoints = i - 1;
+        return BASE_OK;
+    }
+    session->nsavepoints = i;
+    session->transaction = 'T';
+    warn_of_changes(session);
+    return BASE_OK;
 }
 
 static void deallocate(server_pg_session *session, base_str text) {
@@ -123,40 +179,24 @@ static void deallocate(server_pg_session *session, base_str text) {
         server_pg_statement_close(session, name);
 }
 
-// What the setting says now: "0", "250", "5s", "1min" (PostgreSQL's units; milliseconds if none).
-static void read_statement_timeout(server_pg_session *session, base_arena *arena) {
-    engine_result result;
-    base_error err;
-    if (engine_run_sql(&session->engine, BASE_STR("SHOW statement_timeout"), arena, &result,
-                       &err) != BASE_OK ||
-        result.rows == NULL || result.rows->nrows == 0 || col_is_null(&result.rows->cols[0], 0))
-        return;
-    base_str text = col_str(&result.rows->cols[0])[0];
-    int64_t value = 0;
-    size_t i = 0;
-    for (; i < text.n && i < 12 && text.p[i] >= '0' && text.p[i] <= '9'; i++)
-        value = value * 10 + (text.p[i] - '0');
-    base_str unit = base_str_trim((base_str){text.p + i, text.n - i});
-    int64_t us = 1000;
-    if (server_word_is(unit, "us")) us = 1;
-    if (server_word_is(unit, "s")) us = BASE_US_PER_SECOND;
-    if (server_word_is(unit, "min")) us = BASE_US_PER_MINUTE;
-    if (server_word_is(unit, "h")) us = BASE_US_PER_HOUR;
-    if (server_word_is(unit, "d")) us = BASE_US_PER_DAY;
+// The operator's limit holds whatever the client asks for.
+static void take_statement_timeout(server_pg_session *session) {
     int64_t limit = session->server->config.statement_timeout_us;
-    int64_t wanted = value > INT64_MAX / 2 / us ? 0 : value * us;
-    // The operator's limit holds whatever the client asks for.
+    int64_t wanted = engine_setting_statement_timeout_us(&session->engine);
     session->statement_timeout_us = limit > 0 && (wanted == 0 || wanted > limit) ? limit : wanted;
 }
 
-static void after_statement(server_pg_session *session, base_str text, base_arena *arena,
-                            engine_result *out) {
+static void tell_setting(void *arg, const char *name, const char *value) {
+    server_pg_session *session = arg;
+    wire_pg_parameter_status(&session->out, name, value);
+}
+
+static base_rc after_statement(server_pg_session *session, base_str text, engine_result *out,
+                               base_error *err) {
     const char *tag = out->tag;
+    if (out->savepoint[0] != 0) return savepoint(session, out, err);
     if (strcmp(tag, "BEGIN") == 0 || strcmp(tag, "START TRANSACTION") == 0) {
-        if (session->transaction == 'T')
-            wire_pg_notice(&session->out, "WARNING", "25001",
-                           "there is already a transaction in progress");
-        session->transaction = 'T';
+        begin_transaction(session);
     } else if (strcmp(tag, "COMMIT") == 0 || strcmp(tag, "ROLLBACK") == 0) {
         end_transaction(session, out);
     } else if (strncmp(tag, "DEALLOCATE", 10) == 0) {
@@ -166,9 +206,11 @@ static void after_statement(server_pg_session *session, base_str text, base_aren
         server_take_word(&rest);
         base_str what = server_take_word(&rest);
         if (server_word_is(what, "all")) server_pg_statements_drop(session);
-    } else if (strcmp(tag, "SET") == 0 || strcmp(tag, "RESET") == 0) {
-        read_statement_timeout(session, arena);
+    } else if (strncmp(tag, "INSERT", 6) == 0 || strncmp(tag, "CREATE", 6) == 0 ||
+               strncmp(tag, "DROP", 4) == 0 || strncmp(tag, "COMMENT", 7) == 0) {
+        session->changed = true;
     }
+    return BASE_OK;
 }
 
 base_rc server_pg_session_run(server_pg_session *session, base_str text, engine_prepared *prepared,
@@ -184,11 +226,12 @@ base_rc server_pg_session_run(server_pg_session *session, base_str text, engine_
     if (out->ncolumns > SERVER_PG_COLUMNS_MAX)
         return base_fail(err, BASE_E_LIMIT, "54011", "the result has %u columns, more than %d",
                          out->ncolumns, SERVER_PG_COLUMNS_MAX);
-    after_statement(session, text, arena, out);
+    rc = after_statement(session, text, out, err);
+    if (rc != BASE_OK) return rc;
+    take_statement_timeout(session);
     for (size_t i = 0; i < out->nnotices; i++)
         wire_pg_notice(&session->out, "NOTICE", "00000", out->notices[i]);
-    if (out->setting_name[0] != 0)
-        wire_pg_parameter_status(&session->out, out->setting_name, out->setting_value);
+    engine_settings_tell(e, tell_setting, session);
     if (out->standing.known) {
         base_buf value = {0};
         server_standing_text(&out->standing, &value);
@@ -226,9 +269,6 @@ static base_rc apply_option(server_pg_session *session, base_str name, base_str 
     base_rc rc =
         engine_run_sql(&session->engine, base_buf_str(&sql), &session->arena, &result, &set_err);
     base_buf_deinit(&sql);
-    if (rc == BASE_OK && result.setting_name[0] != 0)
-        wire_pg_parameter_status(&session->out, result.setting_name, result.setting_value);
-    if (rc == BASE_OK) read_statement_timeout(session, &session->arena);
     if (rc == BASE_OK || rc == BASE_E_NOT_FOUND || rc == BASE_E_UNSUPPORTED) return BASE_OK;
     *err = set_err;
     return rc;
@@ -267,31 +307,6 @@ static base_rc apply_options(server_pg_session *session, base_str text, base_err
         if (rc != BASE_OK) return rc;
     }
     return BASE_OK;
-}
-
-static void greet(server_pg_session *session) {
-    base_buf *out = &session->out;
-    wire_pg_auth_ok(out);
-    const struct {
-        const char *name, *value;
-    } statuses[] = {
-        // psql chooses the queries of \d by the number in front.
-        {"server_version", "15.0 (weir " WEIR_VERSION ")"},
-        {"server_encoding", "UTF8"},
-        {"client_encoding", "UTF8"},
-        {"DateStyle", "ISO, MDY"},
-        {"IntervalStyle", "postgres"},
-        {"TimeZone", "UTC"},
-        {"integer_datetimes", "on"},
-        {"standard_conforming_strings", "on"},
-        {"default_transaction_read_only", "off"},
-        {"in_hot_standby", "off"},
-        {"is_superuser", "on"},
-        {"session_authorization", session->engine.user},
-        {"application_name", ""},
-    };
-    for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
-        wire_pg_parameter_status(out, statuses[i].name, statuses[i].value);
 }
 
 // Newer clients may ask for a later minor version or for options that begin with _pq_.
@@ -368,11 +383,14 @@ static void start(server_pg_session *session, const wire_pg_message *message) {
         return;
     }
     negotiate(session, message);
-    greet(session);
     if (startup_settings(session, message, &err) != BASE_OK) {
         server_pg_session_fatal(session, &err);
         return;
     }
+    engine_settings_start(&session->engine);
+    take_statement_timeout(session);
+    wire_pg_auth_ok(&session->out);
+    engine_settings_tell(&session->engine, tell_setting, session);
     wire_pg_backend_key(&session->out, session->engine.pid, session->key);
     wire_pg_ready(&session->out, 'I');
     session->started = true;

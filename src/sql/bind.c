@@ -44,8 +44,12 @@ static base_rc bind_set(sql_ctx *ctx, const sql_tree *body, sql_statement *state
     bool value =
         kind == NULL || strcmp(kind, "VAR_SET_VALUE") == 0 || strcmp(kind, "VAR_SET_MULTI") == 0;
     statement->kind = value ? SQL_SET : SQL_RESET;
+    statement->is_local = sql_get_bool(body, "is_local");
     if (kind != NULL && strcmp(kind, "VAR_RESET_ALL") == 0) statement->name = NULL;
-    if (kind != NULL && strcmp(kind, "VAR_SET_MULTI") == 0) return BASE_OK;
+    if (kind != NULL && strcmp(kind, "VAR_SET_MULTI") == 0) { // isolation level, READ ONLY
+        statement->kind = SQL_SET_TRANSACTION;
+        return BASE_OK;
+    }
     return set_value(ctx, sql_get(body, "args"), &statement->value);
 }
 
@@ -58,15 +62,19 @@ static base_rc bind_transaction(sql_ctx *ctx, const sql_tree *body, sql_statemen
         {"TRANS_STMT_START", SQL_BEGIN},
         {"TRANS_STMT_COMMIT", SQL_COMMIT},
         {"TRANS_STMT_ROLLBACK", SQL_ROLLBACK},
+        {"TRANS_STMT_SAVEPOINT", SQL_SAVEPOINT},
+        {"TRANS_STMT_RELEASE", SQL_RELEASE},
+        {"TRANS_STMT_ROLLBACK_TO", SQL_ROLLBACK_TO},
     };
     const char *kind = sql_get_text(body, "kind");
     for (size_t i = 0; kind != NULL && i < sizeof kinds / sizeof kinds[0]; i++) {
         if (strcmp(kind, kinds[i].kind) != 0) continue;
         statement->kind = kinds[i].as;
+        statement->name = sql_get_text(body, "savepoint_name");
         return BASE_OK;
     }
     return sql_unsupported(ctx, sql_text_position(ctx, 0),
-                           "savepoints and prepared transactions are not supported");
+                           "prepared transactions are not supported");
 }
 
 static base_rc bind_deallocate(sql_ctx *ctx, const sql_tree *body, sql_statement *statement) {
@@ -83,11 +91,28 @@ static base_rc bind_discard(sql_ctx *ctx, const sql_tree *body, sql_statement *s
     return BASE_OK;
 }
 
-static base_rc bind_listen(sql_ctx *ctx, const sql_tree *body, sql_statement *statement) {
+static base_rc bind_close(sql_ctx *ctx, const sql_tree *body, sql_statement *statement) {
+    const char *name = sql_get_text(body, "portalname");
+    if (name != NULL)
+        return sql_fail(ctx, 0, BASE_E_NOT_FOUND, "34000", "cursor \"%s\" does not exist", name);
+    statement->kind = SQL_CLOSE_ALL;
+    return BASE_OK;
+}
+
+static base_rc bind_unlisten(sql_ctx *ctx, const sql_tree *body, sql_statement *statement) {
     (void)ctx;
     (void)body;
-    statement->kind = SQL_LISTEN_NOOP;
+    statement->kind = SQL_UNLISTEN;
     return BASE_OK;
+}
+
+// Accepted, they would let a client wait for ever.
+static base_rc bind_listen(sql_ctx *ctx, const sql_tree *body, sql_statement *statement) {
+    (void)body;
+    (void)statement;
+    sql_unsupported(ctx, sql_text_position(ctx, 0), "LISTEN and NOTIFY are not supported");
+    base_error_hint(ctx->err, "Changes of a view: GET /v1/views/SCHEMA.NAME/changes over HTTP.");
+    return ctx->err->code;
 }
 
 // ---- COPY ... TO STDOUT ----------------------------------------------------------------------
@@ -184,11 +209,17 @@ static const struct {
     const char *type;
     base_rc (*bind)(sql_ctx *ctx, const sql_tree *body, sql_statement *statement);
 } tree_statements[] = {
-    {"SelectStmt", bind_select},         {"InsertStmt", sql_bind_insert},
-    {"VariableSetStmt", bind_set},       {"TransactionStmt", bind_transaction},
-    {"DeallocateStmt", bind_deallocate}, {"DiscardStmt", bind_discard},
-    {"ListenStmt", bind_listen},         {"UnlistenStmt", bind_listen},
-    {"NotifyStmt", bind_listen},         {"CopyStmt", bind_copy},
+    {"SelectStmt", bind_select},
+    {"InsertStmt", sql_bind_insert},
+    {"VariableSetStmt", bind_set},
+    {"TransactionStmt", bind_transaction},
+    {"DeallocateStmt", bind_deallocate},
+    {"DiscardStmt", bind_discard},
+    {"ClosePortalStmt", bind_close},
+    {"ListenStmt", bind_listen},
+    {"UnlistenStmt", bind_unlisten},
+    {"NotifyStmt", bind_listen},
+    {"CopyStmt", bind_copy},
 };
 
 // ---- statements of our own -------------------------------------------------------------------
@@ -221,7 +252,7 @@ static const struct {
 static const char *statement_words(sql_ctx *ctx, const sql_cursor *cursor) {
     const sql_token *first = sql_peek(cursor), *second = first + 1;
     bool two = first->kind == SQL_TOKEN_WORD && second->kind == SQL_TOKEN_WORD &&
-               (strcmp(first->value, "create") == 0 || strcmp(first->value, "declare") == 0);
+               strcmp(first->value, "create") == 0;
     char *words = base_arena_printf(ctx->arena, two ? "%.*s %.*s" : "%.*s",
                                     BASE_STR_ARG(first->text), BASE_STR_ARG(second->text));
     for (char *p = words; *p != '\0'; p++)
@@ -362,13 +393,18 @@ const char *sql_command_tag(const sql_statement *statement) {
         [SQL_BEGIN] = "BEGIN",
         [SQL_COMMIT] = "COMMIT",
         [SQL_ROLLBACK] = "ROLLBACK",
+        [SQL_SAVEPOINT] = "SAVEPOINT",
+        [SQL_RELEASE] = "RELEASE",
+        [SQL_ROLLBACK_TO] = "ROLLBACK",
+        [SQL_SET_TRANSACTION] = "SET",
         [SQL_FLUSH] = "FLUSH",
         [SQL_RECONCILE] = "RECONCILE",
         [SQL_REBUILD_FLOW] = "REBUILD FLOW",
         [SQL_COPY_OUT] = "COPY",
         [SQL_DEALLOCATE] = "DEALLOCATE",
         [SQL_DISCARD] = "DISCARD ALL",
-        [SQL_LISTEN_NOOP] = "LISTEN",
+        [SQL_CLOSE_ALL] = "CLOSE CURSOR ALL",
+        [SQL_UNLISTEN] = "UNLISTEN",
         [SQL_DECLARE_UNUSED] = "",
     };
     static const char *const drop_tags[] = {

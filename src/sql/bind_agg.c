@@ -41,15 +41,12 @@ static base_rc resolve_agg(sql_ctx *ctx, const char *name, uint32_t nargs, const
         *out = &defs[chosen];
         return BASE_OK;
     }
-    bool ambiguous = result == SQL_AMBIGUOUS;
-    sql_fail(ctx, position, BASE_E_NOT_FOUND,
-             ambiguous ? BASE_SQLSTATE_AMBIGUOUS_FUNCTION : BASE_SQLSTATE_UNDEFINED_FUNCTION,
-             ambiguous ? "function %s(%s) is not unique" : "function %s(%s) does not exist", name,
-             nargs == 0 ? "" : sql_type_name(ctx, &args[0]->type));
-    base_error_hint(ctx->err, "%s You might need to add explicit type casts.",
-                    ambiguous ? "Could not choose a best candidate function."
-                              : "No function matches the given name and argument types.");
-    return ctx->err->code;
+    if (nargs == 1 && args[0]->type.kind == COL_INTERVAL) {
+        sql_unsupported(ctx, position, "%s(interval) is not supported", name);
+        base_error_hint(ctx->err, "Aggregate seconds: %s(extract(epoch FROM ...)).", name);
+        return ctx->err->code;
+    }
+    return sql_func_failed(ctx, name, nargs, args, position, result == SQL_AMBIGUOUS);
 }
 
 static base_rc check_place(sql_binder *binder, int32_t position) {
@@ -133,8 +130,16 @@ base_rc sql_bind_agg_call(sql_binder *binder, const char *name, const sql_tree *
 typedef struct grouping {
     sql_binder *binder;
     const sql_exprs *group;
+    bool in_late; // in what ties a late sub-query to this query
     base_rc rc;
 } grouping;
+
+// Column of the value of a late sub-query: they are joined one after the other.
+static uint32_t late_column(const grouping *g, uint32_t number) {
+    uint32_t column = g->group->n + g->binder->naggs;
+    for (uint32_t i = 0; i < number; i++) column += g->binder->lates[i].node->ncolumns;
+    return column;
+}
 
 static const plan_expr *ungrouped(grouping *g, const plan_expr *column) {
     sql_ctx *ctx = g->binder->ctx;
@@ -146,8 +151,9 @@ static const plan_expr *ungrouped(grouping *g, const plan_expr *column) {
         rel = scope->rels[scope->columns[i].rel].name;
     }
     g->rc = sql_fail(ctx, column->position, BASE_E_INVALID, BASE_SQLSTATE_GROUPING,
-                     "column \"%s%s%s\" must appear in the GROUP BY clause or be used in an "
-                     "aggregate function",
+                     g->in_late ? "subquery uses ungrouped column \"%s%s%s\" from outer query"
+                                : "column \"%s%s%s\" must appear in the GROUP BY clause or be used "
+                                  "in an aggregate function",
                      rel == NULL ? "" : rel, rel == NULL ? "" : ".", name);
     return column;
 }
@@ -171,7 +177,8 @@ static const plan_expr *regroup(grouping *g, const plan_expr *expr) {
             return expr;
         }
         plan_expr *column = sql_expr(ctx, PLAN_EXPR_COLUMN, expr->type, 0, expr->position);
-        column->index = g->group->n + (expr->index - SQL_AGG_BASE);
+        column->index = expr->index >= SQL_LATE_BASE ? late_column(g, expr->index - SQL_LATE_BASE)
+                                                     : g->group->n + (expr->index - SQL_AGG_BASE);
         return column;
     }
     if (expr->nargs == 0) return expr;
@@ -197,10 +204,90 @@ static bool is_outer(const plan_expr *expr, void *arg) {
     return expr->kind == PLAN_EXPR_COLUMN && expr->index >= SQL_OUTER_BASE;
 }
 
+// Whether the key of the column's stream or table is grouped by, so that a group has one value of
+// it.
+static bool key_is_grouped(const grouping *g, const sql_scope_column *column) {
+    const sql_scope *scope = &g->binder->scope;
+    const plan_object *object = scope->rels[column->rel].object;
+    if (object == NULL || object->nkey == 0) return false;
+    int32_t ordinal = plan_column_find(object, column->column->name);
+    if (ordinal < 0) return false;
+    for (uint32_t k = 0; k < object->nkey; k++) {
+        uint32_t index = column->index - (uint32_t)ordinal + object->key[k];
+        uint32_t i = 0;
+        while (i < g->group->n &&
+               (g->group->items[i]->kind != PLAN_EXPR_COLUMN || g->group->items[i]->index != index))
+            i++;
+        if (i == g->group->n) return false;
+    }
+    return true;
+}
+
+// Columns that follow from a grouped key are grouped by too, which makes no other groups.
+static void group_dependent(grouping *g, sql_exprs *group, const plan_expr *expr) {
+    for (uint32_t i = 0; i < group->n; i++)
+        if (plan_expr_equal(expr, group->items[i])) return;
+    const sql_scope *scope = &g->binder->scope;
+    for (uint32_t i = 0; expr->kind == PLAN_EXPR_COLUMN && i < scope->ncolumns; i++) {
+        if (scope->columns[i].index != expr->index || !key_is_grouped(g, &scope->columns[i]))
+            continue;
+        sql_exprs_add(g->binder->ctx, group, expr);
+        return;
+    }
+    for (uint32_t i = 0; i < expr->nargs; i++) group_dependent(g, group, expr->args[i]);
+}
+
+static bool is_inner(const plan_expr *expr, void *arg) {
+    (void)arg;
+    return expr->kind == PLAN_EXPR_COLUMN && expr->index < SQL_OUTER_BASE;
+}
+
+// expr of a sub-query that uses columns of this query only, as this query would have it.
+static const plan_expr *stripped(sql_ctx *ctx, const plan_expr *expr) {
+    plan_expr *copy = base_arena_new(ctx->arena, plan_expr);
+    *copy = *expr;
+    if (expr->kind == PLAN_EXPR_COLUMN) copy->index -= SQL_OUTER_BASE;
+    copy->args = base_arena_array(ctx->arena, const plan_expr *, expr->nargs);
+    for (uint32_t i = 0; i < expr->nargs; i++) copy->args[i] = stripped(ctx, expr->args[i]);
+    return copy;
+}
+
+// Columns of the sub-query -> right, from `first` on; the parts of this query -> of its groups.
+static const plan_expr *late_condition(grouping *g, const plan_expr *expr, uint32_t first) {
+    sql_ctx *ctx = g->binder->ctx;
+    if (!plan_expr_any(expr, is_inner, NULL)) return regroup(g, stripped(ctx, expr));
+    plan_expr *copy = base_arena_new(ctx->arena, plan_expr);
+    *copy = *expr;
+    if (expr->kind == PLAN_EXPR_COLUMN) copy->index += first;
+    copy->args = base_arena_array(ctx->arena, const plan_expr *, expr->nargs);
+    for (uint32_t i = 0; i < expr->nargs; i++)
+        copy->args[i] = late_condition(g, expr->args[i], first);
+    return copy;
+}
+
+static base_rc join_lates(grouping *g, plan_node **node) {
+    sql_ctx *ctx = g->binder->ctx;
+    g->in_late = true;
+    for (uint32_t k = 0; k < g->binder->nlates; k++) {
+        const sql_late *late = &g->binder->lates[k];
+        sql_exprs conditions = {0};
+        for (uint32_t i = 0; i < late->conditions.n; i++)
+            sql_exprs_add(ctx, &conditions,
+                          late_condition(g, late->conditions.items[i], (*node)->ncolumns + 1));
+        SQL_TRY(g->rc);
+        must((*node)->ncolumns == late_column(g, k));
+        *node = sql_node_join(ctx, PLAN_JOIN_LEFT, *node, late->node,
+                              sql_conjunction(ctx, &conditions));
+    }
+    return BASE_OK;
+}
+
 base_rc sql_aggregate(sql_binder *binder, sql_exprs *group, sql_exprs *targets,
                       const plan_expr **having, plan_node **node) {
     sql_ctx *ctx = binder->ctx;
     grouping g = {.binder = binder, .group = group, .rc = BASE_OK};
+    for (uint32_t i = 0; i < targets->n; i++) group_dependent(&g, group, targets->items[i]);
+    if (*having != NULL) group_dependent(&g, group, *having);
     for (uint32_t i = 0; i < targets->n; i++) targets->items[i] = regroup(&g, targets->items[i]);
     if (*having != NULL) *having = regroup(&g, *having);
     SQL_TRY(g.rc);
@@ -239,5 +326,5 @@ base_rc sql_aggregate(sql_binder *binder, sql_exprs *group, sql_exprs *targets,
             .name = name, .type = is_group ? group->items[i]->type : aggs[i - group->n].type};
     }
     *node = aggregate;
-    return BASE_OK;
+    return join_lates(&g, node);
 }

@@ -87,7 +87,9 @@ static base_rc bind_param(sql_binder *binder, const sql_tree *body, const plan_e
         ctx->params_cap = cap;
     }
     if ((uint32_t)number > ctx->nparams) ctx->nparams = (uint32_t)number;
-    plan_expr *expr = sql_expr(ctx, PLAN_EXPR_PARAM, ctx->params[number - 1], 0, position);
+    col_type type = ctx->params[number - 1];
+    if (type.kind == COL_TEXT_ARRAY) type.precision = 0; // of the parameter, not of its values
+    plan_expr *expr = sql_expr(ctx, PLAN_EXPR_PARAM, type, 0, position);
     expr->index = (uint32_t)number - 1;
     *out = expr;
     return BASE_OK;
@@ -359,16 +361,33 @@ static base_rc bind_value_function(sql_binder *binder, const sql_tree *body,
     return sql_unsupported(ctx, position, "%s is not supported", op == NULL ? "this form" : op);
 }
 
+// array[index] of what the catalogue has for arrays; NULL beyond their ends.
+static base_rc bind_subscript(sql_binder *binder, const sql_tree *part, const plan_expr *array,
+                              const plan_expr **out) {
+    sql_ctx *ctx = binder->ctx;
+    const sql_tree *body = sql_body(part);
+    const plan_expr *args[2] = {array, NULL};
+    if (array->type.kind != COL_TEXT_ARRAY || sql_get_bool(body, "is_slice"))
+        return sql_unsupported(ctx, array->position,
+                               "subscripts of type %s, and slices, are not supported",
+                               sql_type_name(ctx, &array->type));
+    SQL_TRY(sql_bind_expr(binder, sql_get(body, "uidx"), &args[1]));
+    SQL_TRY(sql_coerce(ctx, args[1], col_type_of(COL_INT4), COL_CAST_ASSIGNMENT, &args[1]));
+    return sql_call(ctx, "[]", 2, args, array->position, out);
+}
+
 static base_rc bind_indirection(sql_binder *binder, const sql_tree *body, const plan_expr **out) {
     const plan_expr *arg;
     SQL_TRY(sql_bind_expr(binder, sql_get(body, "arg"), &arg));
     for (const sql_tree *part = sql_get(body, "indirection")->child; part != NULL;
          part = part->next) {
+        if (sql_is(part, "A_Indices")) {
+            SQL_TRY(bind_subscript(binder, part, arg, &arg));
+            continue;
+        }
         const char *name = sql_string(part);
         if (name == NULL)
-            return sql_unsupported(binder->ctx, arg->position,
-                                   sql_is(part, "A_Star") ? "(row).* is not supported"
-                                                          : "array subscripts are not supported");
+            return sql_unsupported(binder->ctx, arg->position, "(row).* is not supported");
         SQL_TRY(sql_bind_fields(binder->ctx, arg, 1, &name, arg->position, &arg));
     }
     *out = arg;
@@ -442,6 +461,19 @@ static base_rc bind_op(const op_form *form, const plan_expr **out) {
     return BASE_OK;
 }
 
+// One comparison each, joined by OR, each with an operator of its own.
+static base_rc any_of_each(const op_form *form, bool in, const plan_expr *left,
+                           const sql_exprs *items, const plan_expr **out) {
+    sql_ctx *ctx = form->binder->ctx;
+    SQL_TRY(sql_spend(ctx, left, items->n, form->position));
+    plan_expr *either = sql_expr(ctx, PLAN_EXPR_OR, boolean(), items->n, form->position);
+    for (uint32_t i = 0; i < items->n; i++)
+        SQL_TRY(sql_operator(ctx, "=", left, items->items[i], form->position, &either->args[i]));
+    *out = items->n == 1 ? either->args[0] : either;
+    if (!in) *out = negate(ctx, *out);
+    return BASE_OK;
+}
+
 static base_rc any_of(const op_form *form, bool in, const plan_expr *left, const sql_exprs *items,
                       const plan_expr **out) {
     sql_ctx *ctx = form->binder->ctx;
@@ -453,7 +485,11 @@ static base_rc any_of(const op_form *form, bool in, const plan_expr *left, const
     const plan_expr *check;
     for (uint32_t i = 0; i < items->n; i++) // says what PostgreSQL says if there is no operator
         SQL_TRY(sql_operator(ctx, "=", left, items->items[i], form->position, &check));
-    SQL_TRY(sql_common_type(ctx, "IN", all.n, all.items, &type));
+    base_error *err = ctx->err, ignored;
+    ctx->err = &ignored;
+    base_rc rc = sql_common_type(ctx, "IN", all.n, all.items, &type);
+    ctx->err = err;
+    if (rc != BASE_OK) return any_of_each(form, in, left, items, out);
     plan_expr *expr = sql_expr(ctx, PLAN_EXPR_IN, boolean(), all.n, form->position);
     memcpy(expr->args, all.items, all.n * sizeof *all.items);
     *out = in ? expr : negate(ctx, expr);
@@ -496,7 +532,33 @@ static base_rc array_items(sql_ctx *ctx, const plan_expr *array, sql_exprs *item
     return BASE_OK;
 }
 
-// x = ANY (array) and x <> ALL (array), of constant arrays.
+// x = ANY (array) of a parameter or a column. Arrays are kept as text, so x is compared as text:
+// for types whose values have one spelling only.
+static base_rc any_of_array(const op_form *form, bool any, const plan_expr *left,
+                            const plan_expr *array, const plan_expr **out) {
+    static const col_kind kinds[] = {COL_TEXT, COL_VARCHAR, COL_NAME, COL_INT2, COL_INT4,
+                                     COL_INT8, COL_OID,     COL_DATE, COL_UUID};
+    sql_ctx *ctx = form->binder->ctx;
+    SQL_TRY(sql_settle(ctx, &left));
+    bool one_spelling = false;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        one_spelling = one_spelling || left->type.kind == kinds[i];
+    if (!one_spelling || (!sql_is_unknown(array) && array->type.kind != COL_TEXT_ARRAY)) {
+        sql_unsupported(ctx, form->position,
+                        "ANY and ALL of an array that is no constant are not supported for type %s",
+                        sql_type_name(ctx, &left->type));
+        base_error_hint(ctx->err, "Write the values out: IN (...), or ARRAY[...].");
+        return ctx->err->code;
+    }
+    SQL_TRY(sql_coerce(ctx, array, sql_array_of(left->type.kind), COL_CAST_IMPLICIT, &array));
+    SQL_TRY(sql_coerce(ctx, left, col_type_of(COL_TEXT), COL_CAST_EXPLICIT, &left));
+    const plan_expr *args[2] = {left, array};
+    SQL_TRY(sql_call(ctx, "= any", 2, args, form->position, out));
+    if (!any) *out = negate(ctx, *out);
+    return BASE_OK;
+}
+
+// x = ANY (array) and x <> ALL (array).
 static base_rc bind_any_all(const op_form *form, bool any, const plan_expr **out) {
     sql_ctx *ctx = form->binder->ctx;
     const plan_expr *left, *array = NULL;
@@ -511,16 +573,9 @@ static base_rc bind_any_all(const op_form *form, bool any, const plan_expr **out
     } else {
         SQL_TRY(sql_bind_expr(form->binder, form->right, &array));
         if (array->kind != PLAN_EXPR_CONST) {
-            const plan_expr *args[2] = {left, array};
-            const col_func *const *funcs;
-            if (any && col_func_find(BASE_STR("any"), &funcs) > 0) // over a column of arrays
-                return sql_call(ctx, "any", 2, args, form->position, out);
-            if (sql_rows_none(form->binder)) { // never evaluated
-                *out = plan_expr_null(ctx->arena, boolean());
-                return BASE_OK;
-            }
-            return sql_unsupported(ctx, form->position,
-                                   "ANY and ALL of an array that is no constant are not supported");
+            if (!sql_rows_none(form->binder)) return any_of_array(form, any, left, array, out);
+            *out = plan_expr_null(ctx->arena, boolean()); // never evaluated
+            return BASE_OK;
         }
         if (sql_const_is_null(array)) {
             *out = plan_expr_null(ctx->arena, boolean());

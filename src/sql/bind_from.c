@@ -100,9 +100,10 @@ static base_rc bind_range_var(sql_binder *binder, const sql_tree *body, piece *o
     SQL_TRY(sql_bind_relation(ctx, schema, name, position, &object));
     SQL_TRY(readable(ctx, object, position));
     out->node = sql_node_scan(ctx, object);
-    return add_columns(
-        ctx, out, (sql_rel){.schema = object->schema, .name = object->name, .position = position},
-        alias);
+    sql_rel rel = {.schema = object->schema, .name = object->name, .position = position};
+    if (object->kind == PLAN_OBJECT_STREAM || object->kind == PLAN_OBJECT_TABLE)
+        rel.object = object;
+    return add_columns(ctx, out, rel, alias);
 }
 
 static base_rc bind_sub_select(sql_binder *binder, const sql_tree *body, piece *out) {
@@ -425,7 +426,8 @@ static base_rc bind_item(sql_binder *binder, const sql_tree *wrapper, piece *out
         return BASE_OK;
     }
     return sql_unsupported(binder->ctx, sql_tree_position(binder->ctx, sql_body(wrapper)),
-                           "%s is not supported in FROM", type);
+                           "%s is not supported in FROM",
+                           strcmp(type, "RangeTableSample") == 0 ? "TABLESAMPLE" : type);
 }
 
 base_rc sql_bind_from(sql_binder *binder, const sql_tree *from_clause) {

@@ -4,6 +4,8 @@
 // documentation, chapter 10 "Type Conversion". Entry points: sql_call, sql_operator, sql_resolve.
 #include "sql/sql_int.h"
 
+#include <stdio.h>
+
 #include "base/must.h"
 
 #define CANDIDATES_MAX 256
@@ -189,8 +191,35 @@ static const char *arg_types(sql_ctx *ctx, uint32_t nargs, const plan_expr *cons
     return text;
 }
 
-static base_rc func_failed(sql_ctx *ctx, const char *name, uint32_t nargs,
-                           const plan_expr *const *args, int32_t position, bool ambiguous) {
+// Functions of PostgreSQL that people look for and that are not here: their names are no mistake.
+static bool is_missing(const char *name) {
+    static const char names[] =
+        " string_agg array_agg json_agg jsonb_agg json_object_agg jsonb_object_agg stddev "
+        "stddev_pop"
+        " stddev_samp variance var_pop var_samp corr covar_pop covar_samp regr_slope regr_intercept"
+        " regr_r2 percentile_cont percentile_disc mode bit_and bit_or bit_xor row_number rank"
+        " dense_rank ntile lag lead first_value last_value nth_value generate_series"
+        " generate_subscripts unnest string_to_array string_to_table regexp_matches"
+        " regexp_split_to_array regexp_split_to_table array_append array_prepend array_position"
+        " array_positions random setseed gen_random_uuid pg_sleep overlay overlaps to_number"
+        " width_bucket num_nulls num_nonnulls normalize json_build_array row_to_json to_json"
+        " jsonb_set jsonb_insert jsonb_each jsonb_each_text jsonb_array_elements"
+        " jsonb_array_elements_text jsonb_object_keys jsonb_path_query jsonb_path_exists nextval"
+        " currval setval lastval to_tsvector to_tsquery clock_timestamp statement_timestamp"
+        " timeofday txid_current pg_advisory_lock pg_notify ";
+    char word[64];
+    int n = snprintf(word, sizeof word, " %s ", name);
+    return n > 2 && (size_t)n < sizeof word && strstr(names, word) != NULL;
+}
+
+base_rc sql_func_failed(sql_ctx *ctx, const char *name, uint32_t nargs,
+                        const plan_expr *const *args, int32_t position, bool ambiguous) {
+    const col_func *const *funcs;
+    if (col_func_find(base_str_of(name), &funcs) == 0 && is_missing(name)) {
+        sql_unsupported(ctx, position, "function %s is not supported", name);
+        base_error_hint(ctx->err, "docs/sql.md lists what there is.");
+        return ctx->err->code;
+    }
     sql_fail(ctx, position, BASE_E_NOT_FOUND,
              ambiguous ? BASE_SQLSTATE_AMBIGUOUS_FUNCTION : BASE_SQLSTATE_UNDEFINED_FUNCTION,
              ambiguous ? "function %s(%s) is not unique" : "function %s(%s) does not exist", name,
@@ -297,7 +326,7 @@ base_rc sql_call(sql_ctx *ctx, const char *name, uint32_t nargs, const plan_expr
     if (result == SQL_NONE && is_type_cast(name, nargs, &kind) &&
         sql_can_coerce(args[0], kind, COL_CAST_EXPLICIT))
         return sql_coerce(ctx, args[0], col_type_of(kind), COL_CAST_EXPLICIT, out);
-    return func_failed(ctx, name, nargs, args, position, result == SQL_AMBIGUOUS);
+    return sql_func_failed(ctx, name, nargs, args, position, result == SQL_AMBIGUOUS);
 }
 
 base_rc sql_operator(sql_ctx *ctx, const char *name, const plan_expr *left, const plan_expr *right,

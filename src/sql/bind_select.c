@@ -25,6 +25,7 @@ typedef struct query {
     uint32_t nsort;
     sort_item *sort;
     bool distinct;
+    bool grouped; // by its text
 } query;
 
 static void add_target(query *s, const plan_expr *expr, const char *name) {
@@ -92,6 +93,44 @@ static base_rc expand_star(query *s, const sql_tree *ref, bool *is_star) {
     return BASE_OK;
 }
 
+static const char *single_name(const sql_tree *wrapper) {
+    if (!sql_is(wrapper, "ColumnRef")) return NULL;
+    const sql_tree *fields = sql_get(sql_body(wrapper), "fields");
+    return sql_tree_count(fields) == 1 ? sql_string(fields->child) : NULL;
+}
+
+static bool calls_aggregate(const sql_tree *tree) {
+    for (; tree != NULL; tree = tree->next) {
+        if (tree->name != NULL && strcmp(tree->name, "SubLink") == 0) continue;
+        if (tree->name != NULL && strcmp(tree->name, "FuncCall") == 0) {
+            const sql_tree *names = sql_get(tree, "funcname"), *last = names->child;
+            while (last->next != NULL) last = last->next;
+            if (sql_string(last) != NULL && sql_agg_exists(sql_string(last))) return true;
+        }
+        if (calls_aggregate(tree->child)) return true;
+    }
+    return false;
+}
+
+bool sql_calls_aggregate(const sql_tree *list) {
+    return list != NULL && calls_aggregate(list->child);
+}
+
+// Whether GROUP BY names the target by its place or output name.
+static bool is_group_target(const query *s, const char *name) {
+    const sql_tree *list = sql_get(s->body, "groupClause");
+    for (const sql_tree *item = list == NULL ? NULL : list->child; item != NULL;
+         item = item->next) {
+        int64_t n;
+        if (sql_is(item, "A_Const") && sql_get_int(s->binder.ctx, sql_body(item), &n) &&
+            n == (int64_t)s->nshown + 1)
+            return true;
+        const char *single = single_name(item);
+        if (single != NULL && strcmp(single, name) == 0) return true;
+    }
+    return false;
+}
+
 static base_rc bind_targets(query *s) {
     const sql_tree *list = sql_get(s->body, "targetList");
     s->binder.place = "SELECT";
@@ -103,9 +142,11 @@ static base_rc bind_targets(query *s) {
         if (sql_is(value, "ColumnRef")) SQL_TRY(expand_star(s, sql_body(value), &is_star));
         if (is_star) continue;
         const plan_expr *expr;
-        SQL_TRY(sql_bind_expr(&s->binder, value, &expr));
         const char *name = sql_get_text(target, "name");
-        add_target(s, expr, name != NULL ? name : sql_output_name(value));
+        if (name == NULL) name = sql_output_name(value);
+        s->binder.late = s->grouped && !is_group_target(s, name);
+        SQL_TRY(sql_bind_expr(&s->binder, value, &expr));
+        add_target(s, expr, name);
         if (s->nshown > SQL_COLUMNS_MAX)
             return sql_fail(s->binder.ctx, 0, BASE_E_LIMIT, "54011",
                             "target lists can have at most %u entries", SQL_COLUMNS_MAX);
@@ -123,12 +164,6 @@ static base_rc check_targets(query *s) {
 }
 
 // ---- GROUP BY and ORDER BY -------------------------------------------------------------------
-
-static const char *single_name(const sql_tree *wrapper) {
-    if (!sql_is(wrapper, "ColumnRef")) return NULL;
-    const sql_tree *fields = sql_get(sql_body(wrapper), "fields");
-    return sql_tree_count(fields) == 1 ? sql_string(fields->child) : NULL;
-}
 
 // An integer constant names a target by its place. -1: it is none.
 static base_rc ordinal(query *s, const sql_tree *wrapper, const char *clause, int64_t *target) {
@@ -202,8 +237,10 @@ static base_rc bind_group_item(query *s, const sql_tree *item) {
 
 static base_rc bind_group(query *s) {
     const sql_tree *list = sql_get(s->body, "groupClause");
+    s->binder.late = false;
     for (const sql_tree *item = list == NULL ? NULL : list->child; item != NULL; item = item->next)
         SQL_TRY(bind_group_item(s, item));
+    s->binder.late = s->grouped;
     const sql_tree *having = sql_get(s->body, "havingClause");
     s->binder.aggs_allowed = true;
     if (having != NULL) SQL_TRY(sql_bind_condition(&s->binder, having, "HAVING", &s->having));
@@ -272,7 +309,10 @@ static base_rc bind_count(sql_ctx *ctx, const sql_tree *wrapper, const char *wor
         return sql_fail(ctx, sql_tree_position(ctx, sql_body(wrapper)), BASE_E_INVALID, "42P10",
                         "argument of %s must not contain variables", word);
     SQL_TRY(sql_bind_expr(&constants, wrapper, &expr));
-    SQL_TRY(sql_coerce(ctx, expr, col_type_of(COL_INT8), COL_CAST_ASSIGNMENT, &expr));
+    // A parameter that came as a smaller integer (drivers choose by the value) is taken as it is.
+    bool small = expr->type.kind == COL_INT2 || expr->type.kind == COL_INT4;
+    if (expr->kind != PLAN_EXPR_PARAM || !small)
+        SQL_TRY(sql_coerce(ctx, expr, col_type_of(COL_INT8), COL_CAST_ASSIGNMENT, &expr));
     if (expr->kind == PLAN_EXPR_PARAM) {
         *param = expr;
         return BASE_OK;
@@ -337,7 +377,7 @@ static base_rc bind_where(query *s) {
 static base_rc refuse_clauses(sql_ctx *ctx, const sql_tree *body) {
     static const char *const clauses[][2] = {
         {"windowClause", "WINDOW"},
-        {"lockingClause", "FOR UPDATE and FOR SHARE"},
+        {"lockingClause", "FOR UPDATE or FOR SHARE"},
         {"intoClause", "SELECT INTO"},
     };
     for (size_t i = 0; i < sizeof clauses / sizeof clauses[0]; i++)
@@ -413,6 +453,9 @@ static base_rc bind_plain(query *s, plan_node **out) {
         sql_get(s->body, "limitCount") != NULL || sql_get(s->body, "limitOffset") != NULL;
     SQL_TRY(sql_bind_from(&s->binder, sql_get(s->body, "fromClause")));
     SQL_TRY(bind_where(s));
+    s->grouped = sql_get(s->body, "groupClause") != NULL ||
+                 sql_get(s->body, "havingClause") != NULL ||
+                 sql_calls_aggregate(sql_get(s->body, "targetList"));
     SQL_TRY(bind_targets(s));
     SQL_TRY(check_targets(s));
     SQL_TRY(bind_group(s));
@@ -581,6 +624,12 @@ static base_rc bind_with(sql_ctx *ctx, const sql_tree *with, const sql_cte **cte
         if (!sql_is(query, "SelectStmt"))
             return sql_unsupported(ctx, sql_tree_position(ctx, body),
                                    "only SELECT is supported in WITH");
+        for (const sql_tree *other = list->child; other != item; other = other->next)
+            if (strcmp(sql_get_text(sql_body(other), "ctename"), sql_get_text(body, "ctename")) ==
+                0)
+                return sql_fail(ctx, sql_tree_position(ctx, body), BASE_E_INVALID, "42712",
+                                "WITH query name \"%s\" specified more than once",
+                                sql_get_text(body, "ctename"));
         sql_cte *cte = base_arena_new(ctx->arena, sql_cte);
         *cte = (sql_cte){.name = sql_get_text(body, "ctename"),
                          .query = sql_body(query),

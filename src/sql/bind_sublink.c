@@ -57,6 +57,29 @@ static bool unnests_nothing(sql_binder *binder, const sql_tree *select) {
     return false;
 }
 
+// Whether the sub-query reads a system view that never has a row, so that it has none either,
+// whatever it computes (clients ask pg_sequence for what only PostgreSQL can compute).
+static bool reads_nothing(sql_binder *binder, const sql_tree *select) {
+    if (sql_get(select, "fromClause") == NULL) return false;
+    const sql_tree *targets = sql_get(select, "targetList");
+    for (const sql_tree *item = sql_get(select, "fromClause")->child; item != NULL;
+         item = item->next) {
+        const sql_tree *body = sql_body(item);
+        const char *schema = sql_get_text(body, "schemaname");
+        if (!sql_is(item, "RangeVar") || schema == NULL || sql_tree_count(targets) != 1) continue;
+        const plan_catalog *catalog = binder->ctx->session->catalog;
+        const plan_object *object =
+            catalog->find(catalog->self, schema, sql_get_text(body, "relname"));
+        if (object != NULL && object->always_empty) return true;
+    }
+    return false;
+}
+
+static bool computes_aggregate(const sql_tree *select) {
+    return sql_get(select, "groupClause") == NULL &&
+           sql_calls_aggregate(sql_get(select, "targetList"));
+}
+
 static void note_other(void *arg, const plan_node *scan) {
     if (scan->object->kind != PLAN_OBJECT_SYSTEM) *(bool *)arg = true;
 }
@@ -169,15 +192,24 @@ static base_rc bind_scalar(sql_binder *binder, const sql_tree *select, int32_t p
         return sql_unsupported(ctx, position,
                                "a scalar sub-query that may give more than one row is not "
                                "supported; join instead, or match its key");
+    plan_expr *column = sql_expr(ctx, PLAN_EXPR_COLUMN, node->columns[0].type, 0, position);
+    *out = column;
+    if (binder->late && !binder->in_agg) {
+        if (binder->nlates == SQL_LATE_MAX)
+            return sql_unsupported(
+                ctx, position, "more than %d sub-queries in one grouped query are not supported",
+                SQL_LATE_MAX);
+        column->index = SQL_LATE_BASE + binder->nlates;
+        binder->lates[binder->nlates++] = (sql_late){node, used.outer_conditions};
+        return BASE_OK;
+    }
     sql_exprs conditions = {0};
     uint32_t first = binder->from->ncolumns;
     for (uint32_t i = 0; i < used.outer_conditions.n; i++)
         sql_exprs_add(ctx, &conditions,
                       place_condition(ctx, used.outer_conditions.items[i], first + 1));
     attach(binder, &conditions, node);
-    plan_expr *column = sql_expr(ctx, PLAN_EXPR_COLUMN, node->columns[0].type, 0, position);
     column->index = first;
-    *out = column;
     return BASE_OK;
 }
 
@@ -302,10 +334,20 @@ base_rc sql_bind_sublink(sql_binder *binder, const sql_tree *body, const plan_ex
         return BASE_OK;
     }
     if (array) return bind_array(binder, select, position, out);
+    if (scalar && reads_nothing(binder, select) && !computes_aggregate(select)) {
+        base_error *err = ctx->err, ignored;
+        ctx->err = &ignored;
+        base_rc rc =
+            binder->from == NULL ? BASE_E_UNSUPPORTED : bind_scalar(binder, select, position, out);
+        ctx->err = err;
+        if (rc != BASE_OK) *out = plan_expr_null(ctx->arena, col_type_of(COL_TEXT));
+        return BASE_OK;
+    }
     if (binder->from == NULL)
         return sql_unsupported(ctx, position, "a sub-query is not supported in %s",
                                binder->place == NULL ? "this place" : binder->place);
-    if (binder->in_agg || (binder->place != NULL && strcmp(binder->place, "HAVING") == 0))
+    bool having = binder->place != NULL && strcmp(binder->place, "HAVING") == 0;
+    if (binder->in_agg || (having && !scalar))
         return sql_unsupported(ctx, position, "a sub-query is not supported in %s",
                                binder->in_agg ? "an aggregate" : "HAVING");
     if (scalar) return bind_scalar(binder, select, position, out);

@@ -145,6 +145,13 @@ static base_rc coerce_literal(sql_ctx *ctx, const plan_expr *expr, col_type type
     return BASE_OK;
 }
 
+col_type sql_array_of(col_kind element) {
+    col_type type = col_type_of(COL_TEXT_ARRAY);
+    if (element == COL_INT2 || element == COL_INT4 || element == COL_INT8)
+        type.precision = (int16_t)element;
+    return type;
+}
+
 static base_rc coerce_param(sql_ctx *ctx, const plan_expr *expr, col_type type,
                             col_cast_context context, const plan_expr **out) {
     if (ctx->params[expr->index].kind == COL_UNKNOWN) {
@@ -152,12 +159,15 @@ static base_rc coerce_param(sql_ctx *ctx, const plan_expr *expr, col_type type,
             *out = expr;
             return BASE_OK;
         }
-        ctx->params[expr->index] =
-            type.kind == COL_STRUCT ? type : col_type_of(type.kind); // no precision
+        // The name of a relation is looked up when the statement runs.
+        col_kind kind = type.kind == COL_REGCLASS ? COL_TEXT : type.kind;
+        bool whole = kind == COL_STRUCT || kind == COL_TEXT_ARRAY; // else without precision
+        ctx->params[expr->index] = whole ? type : col_type_of(kind);
     }
     plan_expr *typed = base_arena_new(ctx->arena, plan_expr);
     *typed = *expr;
     typed->type = ctx->params[expr->index];
+    if (typed->type.kind == COL_TEXT_ARRAY) typed->type.precision = 0;
     return sql_coerce(ctx, typed, type, context, out);
 }
 
@@ -187,9 +197,11 @@ base_rc sql_coerce(sql_ctx *ctx, const plan_expr *expr, col_type type, col_cast_
         // An explicit cast to varchar(n) cuts; input refuses what is longer.
         if (!(context == COL_CAST_EXPLICIT && type.kind == COL_VARCHAR && type.precision > 0 &&
               !sql_const_is_null(expr)))
-            return coerce_literal(ctx, expr, type, out);
+            return coerce_literal(
+                ctx, expr, type.kind == COL_TEXT_ARRAY ? col_type_of(COL_TEXT_ARRAY) : type, out);
         SQL_TRY(coerce_literal(ctx, expr, col_type_of(COL_TEXT), &expr));
     }
+    if (type.kind == COL_TEXT_ARRAY) type.precision = 0; // of parameters only
     bool same_kind = expr->type.kind == type.kind;
     if (same_kind && type.kind != COL_STRUCT &&
         (type.precision == 0 ||
@@ -318,7 +330,9 @@ base_rc sql_type_from_tree(sql_ctx *ctx, const sql_tree *type_name, col_type *ty
     *type = col_type_of(COL_UNKNOWN);
     if (name[0] == '_') *is_array = true;
     if (*is_array) {
-        *type = col_type_of(COL_TEXT_ARRAY);
+        col_kind element;
+        bool named = col_kind_from_name(base_str_of(name + (name[0] == '_')), &element);
+        *type = named ? sql_array_of(element) : col_type_of(COL_TEXT_ARRAY);
         return BASE_OK;
     }
     bool known = true;

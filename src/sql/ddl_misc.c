@@ -178,7 +178,10 @@ base_rc sql_ddl_explain(sql_cursor *cursor, sql_statement *statement) {
 base_rc sql_ddl_alter(sql_cursor *cursor, sql_statement *statement) {
     (void)statement;
     sql_unsupported(cursor->ctx, sql_text_position(cursor->ctx, 0), "ALTER is not supported yet");
-    base_error_hint(cursor->ctx->err, "Drop the object and create it anew.");
+    base_error_hint(
+        cursor->ctx->err,
+        "Change it in the file that weir serve applies, and send SIGHUP or start again: "
+        "no event is lost by that.");
     return cursor->ctx->err->code;
 }
 

@@ -29,14 +29,19 @@ typedef enum sql_kind {
     SQL_RESET,
     SQL_BEGIN,
     SQL_COMMIT,
-    SQL_ROLLBACK,     // accepted: one statement is one transaction
-    SQL_FLUSH,        // wait until all that was acknowledged so far is visible
-    SQL_RECONCILE,    // RECONCILE schema.name: run it now
-    SQL_REBUILD_FLOW, // name, as weir.flows has it
-    SQL_COPY_OUT,     // COPY (query|object) TO STDOUT: plan, copy
+    SQL_ROLLBACK,        // accepted: one statement is one transaction
+    SQL_SAVEPOINT,       // name
+    SQL_RELEASE,         // name
+    SQL_ROLLBACK_TO,     // name
+    SQL_SET_TRANSACTION, // modes of transactions: accepted
+    SQL_FLUSH,           // wait until all that was acknowledged so far is visible
+    SQL_RECONCILE,       // RECONCILE schema.name: run it now
+    SQL_REBUILD_FLOW,    // name, as weir.flows has it
+    SQL_COPY_OUT,        // COPY (query|object) TO STDOUT: plan, copy
     SQL_DEALLOCATE,
     SQL_DISCARD,
-    SQL_LISTEN_NOOP,
+    SQL_CLOSE_ALL, // cursors: there are none
+    SQL_UNLISTEN,  // there is nothing to unlisten: accepted
     SQL_DECLARE_UNUSED
 } sql_kind;
 
@@ -56,6 +61,7 @@ typedef struct sql_statement {
     const char *column; // COMMENT ON COLUMN
     const char *value;  // COMMENT, SET
     bool if_exists, if_not_exists, or_replace, cascade, analyze;
+    bool is_local; // SET LOCAL
     plan_object_kind drop_kind;
     plan_object *object; // CREATE ...; id not set
     const plan_node *plan;

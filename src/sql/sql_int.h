@@ -204,6 +204,7 @@ const plan_expr *sql_conjunction(sql_ctx *ctx, const sql_exprs *list);
 // Columns that are not of this input: markers replaced before a plan is done.
 #define SQL_OUTER_BASE (1u << 28) // + column of the outer query's input
 #define SQL_AGG_BASE   (1u << 30) // + number of the aggregate
+#define SQL_LATE_BASE  (3u << 29) // + number of the scalar sub-query joined after the aggregate
 
 typedef struct sql_scope_column {
     uint32_t rel; // number of the range-table entry
@@ -215,9 +216,10 @@ typedef struct sql_scope_column {
 } sql_scope_column;
 
 typedef struct sql_rel {
-    const char *schema; // or NULL
-    const char *name;   // alias or table name
-    const char *table;  // the table's name if there is an alias, for hints
+    const char *schema;        // or NULL
+    const char *name;          // alias or table name
+    const char *table;         // the table's name if there is an alias, for hints
+    const plan_object *object; // a stream or table, else NULL
     int32_t position;
 } sql_rel;
 
@@ -240,6 +242,14 @@ typedef struct sql_query_agg {
     int32_t position;
 } sql_query_agg;
 
+// A scalar sub-query of a grouped query: joined to the groups, not to the rows, which may have
+// neither its value nor, in a view, be stored and sent again whenever that changes.
+#define SQL_LATE_MAX 16
+typedef struct sql_late {
+    const plan_node *node; // its first column is the value
+    sql_exprs conditions;  // that tie it to the query around it, as bound inside
+} sql_late;
+
 // One SELECT's names and what its expressions gather.
 typedef struct sql_binder {
     sql_ctx *ctx;
@@ -257,6 +267,9 @@ typedef struct sql_binder {
     bool has_aggregate, has_limit;
     uint32_t naggs, aggs_cap;
     sql_query_agg *aggs;
+    bool late; // scalar sub-queries that are bound now are joined after the aggregate
+    uint32_t nlates;
+    sql_late lates[SQL_LATE_MAX];
 } sql_binder;
 
 BASE_MUST_USE base_rc sql_bind_expr(sql_binder *binder, const sql_tree *wrapper,
@@ -277,6 +290,8 @@ BASE_MUST_USE base_rc sql_scope_find(sql_binder *binder, const char *rel, const 
                                      int32_t position, const sql_scope_column **found);
 void sql_scope_add(sql_ctx *ctx, sql_scope *scope, sql_scope_column column);
 uint32_t sql_scope_add_rel(sql_ctx *ctx, sql_scope *scope, sql_rel rel);
+// Whether an aggregate is called in the expressions of a list, not counting their sub-queries.
+bool sql_calls_aggregate(const sql_tree *list);
 // Name of an output column, as PostgreSQL chooses it.
 const char *sql_output_name(const sql_tree *wrapper);
 
@@ -286,6 +301,8 @@ bool sql_is_unknown(const plan_expr *expr); // an untyped literal or parameter
 BASE_MUST_USE base_rc sql_coerce(sql_ctx *ctx, const plan_expr *expr, col_type type,
                                  col_cast_context context, const plan_expr **out);
 bool sql_can_coerce(const plan_expr *expr, col_kind kind, col_cast_context context);
+// Arrays are kept as text; a parameter remembers what integers its elements are.
+col_type sql_array_of(col_kind element);
 // Text for what is still unknown.
 BASE_MUST_USE base_rc sql_settle(sql_ctx *ctx, const plan_expr **expr);
 // One type for all, as UNION, CASE and COALESCE find it; coerces the items.
@@ -306,6 +323,9 @@ const char *sql_type_name(sql_ctx *ctx, const col_type *type);
 
 // ---- bind_func.c -------------------------------------------------------------------------------
 
+// Why a function cannot be called: 42883, or 0A000 for one that PostgreSQL has.
+base_rc sql_func_failed(sql_ctx *ctx, const char *name, uint32_t nargs,
+                        const plan_expr *const *args, int32_t position, bool ambiguous);
 BASE_MUST_USE base_rc sql_call(sql_ctx *ctx, const char *name, uint32_t nargs,
                                const plan_expr **args, int32_t position, const plan_expr **out);
 BASE_MUST_USE base_rc sql_operator(sql_ctx *ctx, const char *name, const plan_expr *left,

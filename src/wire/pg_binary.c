@@ -278,6 +278,24 @@ static void add_element(base_buf *buf, base_str element) {
     base_buf_add_byte(buf, '"');
 }
 
+// An element of binary array: a string or an integer, as text.
+static void receive_element(pg_reader *reader, col_kind kind, uint32_t length, base_buf *buf) {
+    base_str bytes = pg_get_bytes(reader, length);
+    if (col_kind_is_string(kind)) {
+        add_element(buf, bytes);
+        return;
+    }
+    size_t width = kind == COL_INT2 ? 2 : kind == COL_INT4 ? 4 : 8;
+    if (bytes.n != width) {
+        reader->failed = true;
+        return;
+    }
+    uint64_t bits = 0;
+    for (size_t i = 0; i < width; i++) bits = bits << 8 | (uint8_t)bytes.p[i];
+    int64_t value = (int64_t)(bits << (64 - 8 * width)) >> (64 - 8 * width);
+    base_buf_printf(buf, "%lld", (long long)value);
+}
+
 // To array text, which then goes the way of text.
 static base_rc receive_text_array(pg_reader *reader, col_vec *vec, uint32_t row, base_arena *arena,
                                   base_error *err) {
@@ -290,7 +308,8 @@ static base_rc receive_text_array(pg_reader *reader, col_vec *vec, uint32_t row,
         pg_get_u32(reader); // lower bound
     }
     col_kind kind;
-    bool known = col_kind_from_oid(oid, &kind) && col_kind_is_string(kind);
+    bool known = col_kind_from_oid(oid, &kind) && (col_kind_is_string(kind) || kind == COL_INT2 ||
+                                                   kind == COL_INT4 || kind == COL_INT8);
     if (reader->failed || !known || n > ARRAY_ELEMENTS_MAX) return fail_binary(vec, err);
     if (dimensions > 1) {
         return base_fail(err, BASE_E_UNSUPPORTED, NULL,
@@ -304,7 +323,7 @@ static base_rc receive_text_array(pg_reader *reader, col_vec *vec, uint32_t row,
         if (length == ARRAY_NULL_ELEMENT)
             base_buf_add_cstr(&buf, "NULL");
         else
-            add_element(&buf, pg_get_bytes(reader, length));
+            receive_element(reader, kind, length, &buf);
     }
     base_buf_add_byte(&buf, '}');
     base_rc rc;
@@ -434,8 +453,12 @@ base_rc wire_pg_param(base_str bytes, int16_t format, int32_t zone_offset_second
         return BASE_OK;
     case COL_JSONB:
     case COL_STRUCT:
-        if (bytes.n < 1 || bytes.p[0] != JSONB_VERSION) return fail_binary(vec, err);
-        bytes = (base_str){bytes.p + 1, bytes.n - 1};
+        // After jsonb's version; a parameter of type json begins with its text at once.
+        if (bytes.n < 1) return fail_binary(vec, err);
+        if (bytes.p[0] == JSONB_VERSION)
+            bytes = (base_str){bytes.p + 1, bytes.n - 1};
+        else if ((uint8_t)bytes.p[0] < ' ' && strchr("\t\n\r", bytes.p[0]) == NULL)
+            return fail_binary(vec, err);
         return col_text_parse(bytes, zone_offset_seconds, vec, row, arena, err);
     case COL_TEXT_ARRAY:
         return receive_text_array(&reader, vec, row, arena, err);

@@ -2,6 +2,7 @@
 """HTTP with curl and raw sockets: events in every form, views and filters, live changes that are taken
 up again, and bad input of every kind: a clear answer, and the service goes on."""
 import gzip
+import http.client
 import json
 import os
 import re
@@ -95,6 +96,12 @@ def refused(checks, curl, server):
     refuse("a filter on an unknown column", "/v1/views/sales.by_store?nope=1", 400)
     refuse("a filter of a wrong type", "/v1/views/sales.by_store?store_id=seven", 400)
     refuse("an unknown view", "/v1/views/sales.nothing", 404)
+    for path, words in (("sales.nothing", ('no view \\"sales.nothing\\"', "weir.views")), ("sales.store", ("is a table", "/v1/query")),
+                        ("sales.nothing/changes", ("sales.nothing",)), ("sales.store/changes", ("is a table",)),
+                        ("sales.revenue_1m?window_start=gt.2026-01-05T00:00:00+01:00", ("%2B",))):
+        text = curl("/v1/views/" + path)[1]
+        for word in words:
+            checks.true(f"{path} says {word}", word in text, text)
     refuse("a wrong limit", "/v1/views/sales.by_store?limit=-1", 400)
     refuse("changes of an unknown view", "/v1/views/sales.nothing/changes", 404)
     for data in (os.urandom(3000), b"GET\0/", b"\x16\x03\x01\x02\x00" + os.urandom(500), b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 20000):
@@ -234,6 +241,36 @@ def changes(checks, server):
     third.close()
 
 
+def stopping(checks):
+    """SIGTERM while many clients send: the process ends well, and all that it acknowledged is there."""
+    for _ in range(3):
+        accepted, over = [0] * 6, threading.Event()
+        with _demo.serve() as server:
+            def send(n):
+                i = n * 1000000
+                while not over.is_set():
+                    body = "\n".join(json.dumps({"n": i + j}) for j in range(5))
+                    try:
+                        answer = server.http("POST", "/v1/streams/sales.many", body, timeout=10)
+                    except (OSError, http.client.HTTPException):
+                        return
+                    if answer.status == 200:
+                        accepted[n] += answer.json()["accepted"]
+                        i += 5
+            threads = [threading.Thread(target=send, args=(n,)) for n in range(6)]
+            for thread in threads:
+                thread.start()
+            time.sleep(0.5)
+            checks.equal("SIGTERM under load", server.stop(), 0)
+            over.set()
+            for thread in threads:
+                thread.join()
+            server.start()
+            with server.pg() as pg:
+                n = int(pg.value("SELECT count(*) FROM sales.many"))
+            checks.true("all that was acknowledged is there", n >= sum(accepted) > 0, (n, sum(accepted)))
+
+
 def main():
     if shutil.which("curl") is None:
         weirtest.skip("curl is not installed")
@@ -249,6 +286,7 @@ def main():
             pg.simple("FLUSH")
             checks.equal("quarantine lists them", pg.value("SELECT count(*) FROM weir.quarantine"), "10")
             checks.equal("with their causes", pg.value("SELECT count(*) FROM weir.quarantine WHERE cause IS NULL OR sqlstate IS NULL"), "0")
+    stopping(checks)
     checks.end()
 
 

@@ -75,6 +75,8 @@ def select(checks, psql, server):
     checks.true("\\timing", code == 0 and "20000" in out and "Time:" in out, out + err)
     code, out, err = psql("BEGIN; SELECT 1; COMMIT", args=["-At"])
     checks.true("a transaction block", code == 0 and "1" in out, out + err)
+    code, out, err = psql("\\set ON_ERROR_STOP off", "\\set ON_ERROR_ROLLBACK on", "BEGIN", "SELECT nope", "SELECT 42", "COMMIT", args=["-At"])
+    checks.true("ON_ERROR_ROLLBACK", "42\nCOMMIT" in out and "nope" in err, out + err)
     code, out, err = psql("\\x", "SELECT n FROM sales.many WHERE n = 7")
     checks.true("\\x", code == 0 and "n | 7" in out, out + err)
 
@@ -91,6 +93,13 @@ def errors(checks, psql):
     checks.true("a broken CHECK", "23514" in err, err)
     code, out, err = psql("SELECT '\\xZZ'::bytea")
     checks.true("a wrong literal", code != 0 and "ERROR" in err, err)
+    for sql, words in (("DROP STREAM order_placed", 'There is a stream "sales.order_placed"'),
+                       ("CREATE OR REPLACE MATERIALIZED VIEW sales.by_store AS SELECT 1 AS one", "OR REPLACE replaces nothing yet"),
+                       ("DROP SINK IF EXISTS nothing", "NOTICE:  does not exist, skipping"),
+                       ("CREATE SCHEMA IF NOT EXISTS sales", "NOTICE:  already exists, skipping"),
+                       ("ALTER TABLE sales.store ADD COLUMN x INT", "SIGHUP")):
+        code, out, err = psql(sql)
+        checks.true(f"{sql} says what to do", words in err, err)
     code, out, err = psql("SELECT 1")
     checks.true("the server goes on", code == 0, err)
 

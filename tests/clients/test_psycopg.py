@@ -10,6 +10,7 @@ from _demo import weirtest
 
 try:
     import psycopg
+    from psycopg.types.json import Json
 except ImportError:
     weirtest.skip("python3-psycopg is not installed")
 
@@ -88,6 +89,88 @@ def errors(checks, connection):
     checks.equal("the connection goes on", connection.execute("SELECT 1").fetchone(), (1,))
 
 
+def parameters(checks, connection):
+    for binary in ("t", "b"):
+        row = connection.execute(f"SELECT %{binary} AS j", (Json({"a": [1]}),)).fetchone()
+        checks.equal(f"json ({binary})", row, ({"a": [1]},))
+        for numbers in ([7], [8, 7], [7, 70000], [7, 1 << 40], [None, 7], []):
+            row = connection.execute(f"SELECT count(*) FROM sales.by_store WHERE store_id = ANY(%{binary})", (numbers,)).fetchone()
+            checks.equal(f"= ANY of {numbers} ({binary})", row[0], sum(i in (7, 8) for i in numbers))
+        rows = connection.execute(f"SELECT name FROM sales.store WHERE name = ANY(%{binary}) ORDER BY 1", (["Graz", 'a"b,', "Linz"],)).fetchall()
+        checks.equal(f"= ANY of texts ({binary})", rows, [("Graz",), ("Linz",)])
+        rows = connection.execute(f"SELECT store_id FROM sales.by_store WHERE store_id <> ALL(%{binary})", ([7, 9],)).fetchall()
+        checks.equal(f"<> ALL ({binary})", rows, [(8,)])
+    rows = connection.execute("SELECT order_id FROM sales.order_placed ORDER BY 1 LIMIT %s OFFSET %s", (1, 1)).fetchall()
+    checks.equal("LIMIT and OFFSET", rows, [(2,)])
+    described = []
+    for sql in (b"SELECT 1 WHERE 1::bigint = ANY($1)", b"SELECT 1 WHERE 1 = ANY($1::int[])", b"SELECT 1 WHERE 'a' = ANY($1::text[])"):
+        connection.pgconn.prepare(b"", sql)
+        described.append(connection.pgconn.describe_prepared(b"").param_type(0))
+    checks.equal("array parameters are described", described, [1016, 1007, 1009])
+    row = connection.execute("SELECT relname FROM pg_class WHERE oid = %s::regclass", ("sales.by_store",)).fetchone()
+    checks.equal("a relation's name", row, ("by_store",))
+    rows = connection.execute("SELECT order_id FROM sales.order_placed ORDER BY 1 LIMIT %s", (None,)).fetchall()
+    checks.equal("LIMIT of a null", len(rows), 3)
+
+
+def settings(checks, connection):
+    def show(name):
+        return connection.execute(f"SHOW {name}").fetchone()[0]
+    with connection.transaction():
+        connection.execute("SET LOCAL statement_timeout = 1234")
+        connection.execute("SET application_name = 'one'")
+        checks.equal("SET LOCAL", show("statement_timeout"), "1234")
+    checks.equal("SET LOCAL ends with its transaction", show("statement_timeout"), "0")
+    checks.equal("SET does not", (show("application_name"), connection.info.parameter_status("application_name")), ("one", "one"))
+    try:
+        with connection.transaction():
+            connection.execute("SET application_name = 'two'")
+            connection.execute("SET search_path = sales")
+            checks.equal("search_path", connection.execute("SELECT count(*) FROM by_store").fetchone(), (2,))
+            raise ValueError
+    except ValueError:
+        pass
+    checks.equal("a rollback takes SET back", (show("application_name"), show("search_path")), ("one", '"$user", public'))
+    checks.equal("and the client is told", connection.info.parameter_status("application_name"), "one")
+    connection.execute("SET search_path = sales")
+    connection.execute("SELECT set_config('application_name', 'three', false)")
+    checks.equal("set_config is told", connection.info.parameter_status("application_name"), "three")
+    connection.execute("DISCARD ALL")
+    checks.equal("DISCARD ALL", (show("application_name"), show("search_path"), show("TimeZone")), ("", '"$user", public', "+02:00"))
+    connection.execute("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
+    connection.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+
+
+def savepoints(checks, connection):
+    with connection.transaction():
+        checks.equal("before", connection.execute("SELECT 1").fetchone(), (1,))
+        try:
+            with connection.transaction():
+                connection.execute("SELECT nope")
+        except psycopg.errors.UndefinedColumn:
+            pass
+        checks.equal("after a savepoint", connection.execute("SELECT 2").fetchone(), (2,))
+    notices = []
+    connection.add_notice_handler(lambda found: notices.append(found.message_primary))
+    connection.execute("BEGIN")
+    connection.execute("INSERT INTO sales.store (store_id, name) VALUES (77, 'stays')")
+    connection.execute("ROLLBACK")
+    checks.true("a rollback of what was stored is warned of", notices and "does not undo" in notices[0], notices)
+    for sql, error in (("SAVEPOINT a", psycopg.errors.NoActiveSqlTransaction), ("LISTEN a", psycopg.errors.FeatureNotSupported)):
+        try:
+            connection.execute(sql)
+            checks.true(sql, False, "no error")
+        except error:
+            checks.true(sql, True)
+    connection.execute("BEGIN")
+    try:
+        connection.execute("ROLLBACK TO nope")
+        checks.true("an unknown savepoint", False, "no error")
+    except psycopg.errors.InvalidSavepointSpecification:
+        checks.true("an unknown savepoint", True)
+    connection.execute("ROLLBACK")
+
+
 def transactions(checks, server):
     with psycopg.connect(f"host=127.0.0.1 port={server.pg_port} user=test dbname=weir") as connection:
         checks.equal("a transaction", connection.execute("SELECT 1").fetchone(), (1,))
@@ -116,8 +199,8 @@ def cancelling(checks, connection):
     try:
         connection.execute("SELECT count(*) FROM sales.many AS a JOIN sales.many AS b ON a.n + b.n > 0 WHERE a.n * b.n % 7 = 3")
         checks.true("statement_timeout", False, "it ended")
-    except psycopg.errors.QueryCanceled:
-        checks.true("statement_timeout", True)
+    except psycopg.errors.QueryCanceled as found:
+        checks.true("statement_timeout", "statement timeout" in str(found), found)
 
 
 def main():
@@ -128,6 +211,11 @@ def main():
             values(checks, connection)
             statements(checks, connection)
             errors(checks, connection)
+            parameters(checks, connection)
+        with psycopg.connect(f"host=127.0.0.1 port={server.pg_port} user=test dbname=weir options='-c TimeZone=+02:00'",
+                             autocommit=True) as connection:
+            settings(checks, connection)
+            savepoints(checks, connection)
         transactions(checks, server)
         with psycopg.connect(f"host=127.0.0.1 port={server.pg_port} user=test dbname=weir", autocommit=True) as connection:
             cancelling(checks, connection)

@@ -205,7 +205,7 @@ TEST(views_are_filtered_sorted_and_cut) {
     EXPECT_REPLY(get(&f, "/v1/views/t.w?select=k,"), 200, "{\"k\":1}");
     EXPECT_REPLY(get(&f, "/v1/views/t.w?limit=-1"), 400, "limit must be");
     EXPECT_REPLY(get(&f, "/v1/views/t.w?format=xml"), 400, "json or csv");
-    EXPECT_REPLY(get(&f, "/v1/views/t.s"), 404, "no view");
+    EXPECT_REPLY(get(&f, "/v1/views/t.s"), 404, "is a stream, not a materialized view");
     EXPECT_REPLY(get(&f, "/v1/views/%ff%00"), 404, "no view");
     EXPECT_REPLY(get(&f, "/v1/views/t.w/x"), 404, "nothing at this path");
     EXPECT_REPLY(ask(&f, "HEAD", "/v1/views/t.w", "", "", 0), 200, "Weir-Step");
@@ -268,7 +268,7 @@ TEST(changes_follow_a_snapshot_and_resume) {
     EXPECT(strstr(again.p, "event: reset\n") != NULL);
     close(fd);
     EXPECT_REPLY(get(&f, "/v1/views/t.w/changes?after=x"), 400, "\"22023\"");
-    EXPECT_REPLY(get(&f, "/v1/views/t.s/changes"), 404, "no materialized view");
+    EXPECT_REPLY(get(&f, "/v1/views/t.s/changes"), 404, "not a materialized view");
     base_buf_deinit(&text);
     base_buf_deinit(&again);
     fixture_close(&f);

@@ -84,7 +84,7 @@ SELECT a FROM t WHERE a = ANY('nope');
 SELECT interval '1 foo';
 SELECT 1 + NULL + 'x';
 SELECT 'a' + 'b';
-SELECT a FROM t GROUP BY a, b HAVING ts > now();
+SELECT b FROM t GROUP BY b HAVING ts > now();
 SELECT b FROM t GROUP BY upper(b);
 SELECT max(a) FROM t ORDER BY b;
 SELECT NULLIF(a, b) FROM t;
