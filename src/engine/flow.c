@@ -123,6 +123,8 @@ static base_rc start_steps(engine_flow *flow, base_error *err) {
 static base_rc open_store(engine_flow *flow, base_error *err) {
     engine *e = flow->engine;
     state_config config = engine_state_config(e, flow->dir);
+    // Steps that come as fast as events do are small; those of an interval are worth a commit each.
+    config.journal = flow->refresh_us == 0;
     base_rc rc = state_store_open(e->plat, flow->dir, &config, &flow->store, err);
     if (rc == BASE_OK) rc = state_table_open(flow->store, "engine.flow", &flow->t_flow, err);
     if (rc == BASE_OK) rc = state_table_open(flow->store, "engine.cursor", &flow->t_cursor, err);

@@ -15,6 +15,8 @@
 #include "base/must.h"
 #include "engine/engine_int.h"
 
+#define LARGE_STEP_RECORDS 20000u // from here on a commit of pages costs less than a record of rows
+
 // ---- hooks: what operators report
 // --------------------------------------------------------------------
 
@@ -152,6 +154,11 @@ static base_rc stage_flow(engine_flow *flow, base_error *err) {
 
 typedef base_rc (*gather_stage)(engine_flow *flow, void *arg, uint64_t *rows, base_error *err);
 
+static base_rc gather_inputs(engine_flow *flow, void *arg, uint64_t *rows, base_error *err) {
+    (void)arg;
+    return engine_inputs_gather(flow, rows, err);
+}
+
 static base_rc run_stages(engine_flow *flow, gather_stage gather, void *arg, uint64_t *rows,
                           base_error *err) {
     static const char *const stage_names[] = {"gather",          "flush",         "stage views",
@@ -217,13 +224,32 @@ static void roll_back(engine_flow *flow) {
     flow->reload = true; // before the next step; the store may not be readable just now
 }
 
+// Whether a step will write much: one that fills a view or catches up.
+static bool step_is_large(const engine_flow *flow, gather_stage gather) {
+    if (gather != gather_inputs || flow->initial) return true;
+    uint64_t records = 0;
+    for (uint32_t i = 0; i < flow->ninputs; i++) {
+        const engine_input *input = &flow->inputs[i];
+        for (uint32_t p = 0; input->stream != NULL && p < input->npartitions; p++) {
+            uint64_t end = log_end(input->stream->log, p), next = input->partitions[p].next;
+            if (end > next) records += end - next;
+        }
+    }
+    return records > LARGE_STEP_RECORDS;
+}
+
+static base_rc begin_step(engine_flow *flow, gather_stage gather, base_error *err) {
+    return step_is_large(flow, gather) ? state_begin_write_large(flow->store, &flow->txn, err)
+                                       : state_begin_write(flow->store, &flow->txn, err);
+}
+
 base_rc engine_step_with(engine_flow *flow, gather_stage gather, void *arg, bool *progressed,
                          base_error *err) {
     *progressed = false;
     uint64_t begin_ns = plat_monotonic_ns(flow->engine->plat);
     base_arena_reset(&flow->step_arena);
     base_rc rc = engine_flow_reserve_step(flow, err);
-    if (rc == BASE_OK) rc = state_begin_write(flow->store, &flow->txn, err);
+    if (rc == BASE_OK) rc = begin_step(flow, gather, err);
     if (rc != BASE_OK) {
         base_error_prefix(err, "flow %s", flow->name);
         return rc;
@@ -322,11 +348,6 @@ base_rc engine_flow_reload(engine_flow *flow, base_error *err) {
     base_rc rc = reload(flow, err);
     if (rc != BASE_OK) base_error_prefix(err, "flow %s", flow->name);
     return rc;
-}
-
-static base_rc gather_inputs(engine_flow *flow, void *arg, uint64_t *rows, base_error *err) {
-    (void)arg;
-    return engine_inputs_gather(flow, rows, err);
 }
 
 static base_rc step_once(engine_flow *flow, bool *progressed, base_error *err) {

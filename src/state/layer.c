@@ -15,7 +15,8 @@
 //  - Layer rows are absolute: laid over an LMDB that has some or all of them already they give the
 //    same. So a snapshot is one if its layer is not older than its LMDB: it takes the layer's
 //    version first, then LMDB's, and tries again if a checkpoint has come between.
-//  - One writer: who holds the twin's write transaction. LMDB is written under it only.
+//  - One writer: who holds the twin's write transaction. LMDB is written under it, or by the one
+//    checkpoint, for which others that would write there wait.
 //  - A commit is true when its record or LMDB's commit is durable, and seen from then on.
 // Opening the store replays the records above LMDB's mark, so a crash loses nothing committed.
 // Entry points: state_layer_open, state_layer_begin, state_layer_commit, state_layer_cursor_move.
@@ -25,7 +26,6 @@
 #include "state/tree_int.h"
 
 #define COMMIT_BYTES_MAX ((size_t)4 << 20) // more goes to LMDB at once
-#define CHECKPOINT_ROWS  65536u
 
 // ------------------------------------------------------------------------------------ redo records
 
@@ -137,81 +137,6 @@ static base_rc replay(void *arg, uint64_t seq, base_str redo, base_error *err) {
     return state_mem_commit(&txn, err);
 }
 
-// ------------------------------------------------------------------------------------ checkpoints
-
-static bool slot_is_used(const state_slot *slot) {
-    return slot->name != NULL && atomic_load(&slot->generation) != 0;
-}
-
-// A table's rows of the layer into LMDB.
-static base_rc table_to_lmdb(state_txn *to, const state_slot *slot, const state_tree *tree,
-                             base_error *err) {
-    if (tree == NULL || tree->rows == 0) return BASE_OK;
-    state_cursor cursor = {.txn = to, .slot = slot};
-    base_rc rc = state_lmdb_cursor_open(&cursor, err);
-    if (rc != BASE_OK) return rc;
-    state_tree_path path;
-    const state_tree_row *row = state_tree_first(tree, &path);
-    for (; row != NULL && rc == BASE_OK; row = state_tree_next(&path)) {
-        base_str skey = state_tree_row_skey(row);
-        const char *rest = row->bytes + row->skey_n;
-        if (row->gone) {
-            rc = state_lmdb_cursor_delete(&cursor, skey, err);
-            continue;
-        }
-        state_put_row put = {.skey = skey,
-                             .whole = {rest, row->whole_n},
-                             .value = {rest + row->whole_n, row->value_n}};
-        rc = state_lmdb_cursor_put(&cursor, &put, err);
-    }
-    state_lmdb_cursor_close(&cursor);
-    return rc;
-}
-
-// The layer as txn, the twin's write transaction, has it goes to LMDB, which is then at commit
-// `seq`; txn's layer is empty then, and the journal begins anew.
-static base_rc to_lmdb(state_txn *txn, uint64_t seq, base_error *err) {
-    state_store *store = txn->store;
-    state_txn to = {.store = store, .writable = true};
-    base_rc rc = state_lmdb_begin(&to, err);
-    if (rc != BASE_OK) return rc;
-    for (size_t i = 0; i < STATE_TABLES_MAX && rc == BASE_OK; i++) {
-        const state_slot *slot = &store->slots[i];
-        if (slot_is_used(slot)) rc = table_to_lmdb(&to, slot, state_mem_tree(txn, slot), err);
-    }
-    if (rc == BASE_OK) rc = state_lmdb_mark_set(&to, seq, err);
-    if (rc != BASE_OK) {
-        state_lmdb_abort(&to);
-        if (rc == BASE_E_FULL) state_lmdb_made_room(store, true);
-        return rc;
-    }
-    rc = state_lmdb_commit(&to, err);
-    if (rc == BASE_OK || rc == BASE_E_FULL) state_lmdb_made_room(store, rc == BASE_E_FULL);
-    if (rc != BASE_OK) return rc;
-    for (size_t i = 0; i < STATE_TABLES_MAX && rc == BASE_OK; i++) {
-        const state_slot *slot = &store->slots[i];
-        if (!slot_is_used(slot) || state_mem_tree(txn, slot) == NULL) continue;
-        rc = state_mem_clear(txn, slot, err);
-    }
-    state_journal_restart(store->journal);
-    return rc;
-}
-
-static base_rc checkpoint(state_store *store, base_error *err) {
-    state_txn txn = {.store = store, .writable = true};
-    base_rc rc = state_mem_begin(&txn, err);
-    if (rc != BASE_OK) return rc;
-    uint64_t bytes, tag = state_mem_tag(&txn);
-    bool any = state_mem_rows(&txn, &bytes) > 0;
-    if (any) rc = to_lmdb(&txn, tag, err);
-    if (!any || rc != BASE_OK) {
-        state_mem_abort(&txn);
-        return rc;
-    }
-    state_mem_tag_set(&txn, tag);
-    return state_mem_commit(&txn, err);
-}
-
 // ------------------------------------------------------------------------------------ open
 
 base_rc state_layer_table_add(state_store *store, state_slot *slot, const char *name,
@@ -239,6 +164,7 @@ static base_rc mark_read(state_store *store, uint64_t *seq, base_error *err) {
 static base_rc layer_create(state_store *store, uint64_t seq, base_error *err) {
     store->memory = state_memory_create();
     store->owns_memory = true;
+    state_checkpoint_open(store);
     base_rc rc = state_mem_open(store, err);
     for (size_t i = 0; i < STATE_TABLES_MAX && rc == BASE_OK; i++) {
         state_slot *slot = &store->slots[i];
@@ -252,10 +178,21 @@ static base_rc layer_create(state_store *store, uint64_t seq, base_error *err) {
 }
 
 static void layer_destroy(state_store *store) {
+    free(store->checkpoint);
+    store->checkpoint = NULL;
     if (store->db != NULL) state_mem_close(store);
     if (store->owns_memory) state_memory_destroy(store->memory);
     store->owns_memory = false;
     store->memory = NULL;
+}
+
+static base_rc journal_drain(state_store *store, base_error *err) {
+    state_txn txn = {.store = store, .writable = true};
+    base_rc rc = state_mem_begin(&txn, err);
+    if (rc != BASE_OK) return rc;
+    rc = state_checkpoint_now(&txn, state_mem_tag(&txn), err);
+    state_mem_abort(&txn);
+    return rc;
 }
 
 base_rc state_layer_open(state_store *store, bool wanted, base_error *err) {
@@ -268,17 +205,18 @@ base_rc state_layer_open(state_store *store, bool wanted, base_error *err) {
     if (rc != BASE_OK || wanted) return rc;
     // A journal that a store opened otherwise has left: what it holds goes to LMDB.
     if (store->journal != NULL) {
-        rc = checkpoint(store, err);
-        if (rc == BASE_OK) rc = state_journal_remove(store->journal, err);
-        if (rc == BASE_OK) store->journal = NULL;
+        rc = journal_drain(store, err);
+        if (rc != BASE_OK) return rc;
+        rc = state_journal_remove(store->journal, err);
+        store->journal = NULL;
     }
-    if (rc == BASE_OK) layer_destroy(store);
+    layer_destroy(store);
     return rc;
 }
 
 // A clean end leaves the journal empty, where the disk allows it.
 void state_layer_close(state_store *store) {
-    if (store->journal != NULL) (void)checkpoint(store, NULL);
+    state_checkpoint_close(store);
     state_journal_close(store->journal);
     store->journal = NULL;
     layer_destroy(store);
@@ -324,8 +262,9 @@ base_rc state_layer_begin_direct(state_txn *txn, base_error *err) {
         base_rc rc = state_mem_begin(txn, err);
         if (rc != BASE_OK) return rc;
         uint64_t bytes, tag = state_mem_tag(txn);
+        state_checkpoint_wait(txn);
         if (state_mem_rows(txn, &bytes) == 0) break;
-        rc = to_lmdb(txn, tag, err);
+        rc = state_checkpoint_now(txn, tag, err);
         if (rc != BASE_OK) {
             state_mem_abort(txn);
             return rc;
@@ -351,14 +290,9 @@ base_rc state_layer_commit_direct(state_txn *txn, base_error *err) {
         state_mem_abort(txn);
         return rc;
     }
-    state_journal_restart(txn->store->journal);
+    state_journal_forget(txn->store->journal, seq);
     state_mem_tag_set(txn, seq);
     return state_mem_commit(txn, err);
-}
-
-static bool checkpoint_is_due(const state_store *store, uint64_t rows, uint64_t bytes) {
-    return state_journal_bytes(store->journal) > store->journal_bytes || rows > CHECKPOINT_ROWS ||
-           bytes > 2 * store->journal_bytes;
 }
 
 base_rc state_layer_commit(state_txn *txn, base_error *err) {
@@ -372,17 +306,15 @@ base_rc state_layer_commit(state_txn *txn, base_error *err) {
     base_rc rc = BASE_E_FULL;
     bool small = txn->redo.n <= COMMIT_BYTES_MAX;
     if (small) rc = state_journal_append(store->journal, seq, base_buf_str(&txn->redo), err);
-    if (rc != BASE_OK) rc = to_lmdb(txn, seq, err); // too much for the journal, or it fails
+    if (rc != BASE_OK) rc = state_checkpoint_now(txn, seq, err); // too much for it, or it fails
     if (rc != BASE_OK) {
         state_layer_abort(txn);
         return rc;
     }
-    uint64_t bytes, rows = state_mem_rows(txn, &bytes);
     base_buf_deinit(&txn->redo);
     state_mem_tag_set(txn, seq);
     rc = state_mem_commit(txn, err);
-    // The commit is durable: a checkpoint that fails is tried again after the next one.
-    if (rc == BASE_OK && checkpoint_is_due(store, rows, bytes)) (void)checkpoint(store, NULL);
+    if (rc == BASE_OK) state_checkpoint_drive(store);
     return rc;
 }
 
@@ -432,14 +364,10 @@ base_rc state_layer_delete(state_txn *txn, const state_slot *slot, base_str skey
     state_row row;
     base_rc rc = state_layer_get(txn, slot, skey, &row, found, err);
     if (rc != BASE_OK || !*found) return rc;
-    bool below;
-    rc = state_lmdb_get(txn->base, slot, skey, &row, &below, err);
-    if (rc != BASE_OK) return rc;
     redo_delete(txn, slot, skey);
+    // Also where LMDB does not have the row: a checkpoint may be about to put it there.
     state_put_row mark = {.skey = skey, .gone = true};
-    bool any;
-    return below ? state_mem_put(txn, slot, &mark, false, err)
-                 : state_mem_delete(txn, slot, skey, &any, err);
+    return state_mem_put(txn, slot, &mark, false, err);
 }
 
 base_rc state_layer_delete_range(state_txn *txn, const state_slot *slot, base_str from, base_str to,

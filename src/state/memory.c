@@ -270,6 +270,17 @@ uint64_t state_mem_rows(const state_txn *txn, uint64_t *bytes) {
     return rows;
 }
 
+void state_mem_subtract(state_txn *txn, const state_txn *version) {
+    state_memory_txn *mem = txn->mem;
+    for (size_t i = 0; i < mem->n; i++) {
+        table *at = &mem->tables[i];
+        uint64_t bytes = mem->bytes - at->tree.bytes;
+        state_tree_subtract(&at->tree, &mem->edit, version->mem->from->txn);
+        mem->bytes = bytes + at->tree.bytes;
+    }
+    mem->changed = true;
+}
+
 static const char *name_intern(state_memory_db *db, const char *name) {
     for (size_t i = 0; i < db->name_count; i++) {
         if (strcmp(db->names[i], name) == 0) return db->names[i];

@@ -861,9 +861,12 @@ base_rc state_table_count(state_txn *txn, state_table table, uint64_t *rows, bas
 
 void state_store_stats(state_store *store, state_stats *stats) {
     *stats = (state_stats){.commits = atomic_load(&store->commits)};
-    if (state_is_twin(store)) {
-        state_mem_stats(store, stats);
-    } else {
-        state_lmdb_stats(store, stats);
-    }
+    if (!state_is_twin(store)) state_lmdb_stats(store, stats);
+    if (store->db == NULL) return;
+    uint64_t map_bytes = stats->bytes_map;
+    state_mem_stats(store, stats); // the layer's rows beside LMDB's
+    if (state_is_twin(store)) return;
+    stats->bytes_map = map_bytes;
+    stats->checkpointing = state_checkpoint_is_busy(store);
+    if (store->journal != NULL) stats->journal_bytes = state_journal_replay_bytes(store->journal);
 }

@@ -110,6 +110,8 @@ typedef struct state_stats {
     uint64_t bytes_used; // pages in use, in bytes (the twin: keys and values)
     uint64_t bytes_map;
     uint64_t commits;
+    uint64_t journal_bytes; // that a start would have to read, about
+    bool checkpointing;     // a thread is writing to LMDB
 } state_stats;
 void state_store_stats(state_store *store, state_stats *stats);
 BASE_MUST_USE base_rc state_table_count(state_txn *txn, state_table table, uint64_t *rows,

@@ -51,7 +51,8 @@ typedef struct state_memory_db state_memory_db; // memory.c: one directory of a 
 typedef struct state_memory_txn state_memory_txn;
 typedef struct state_memory_cursor state_memory_cursor;
 typedef struct state_layer_cursor state_layer_cursor;
-typedef struct state_journal state_journal; // journal.c
+typedef struct state_journal state_journal;       // journal.c
+typedef struct state_checkpoint state_checkpoint; // checkpoint.c
 
 struct state_store {
     plat *plat;
@@ -59,6 +60,7 @@ struct state_store {
     state_lmdb *lmdb;       // NULL: the twin
     state_memory_db *db;    // the twin, or the layer over LMDB; NULL: LMDB alone
     state_journal *journal; // of the layer
+    state_checkpoint *checkpoint;
     state_memory *memory;
     bool owns_memory;
     uint64_t map_bytes;
@@ -224,6 +226,9 @@ base_rc state_mem_count(state_txn *txn, const state_slot *slot, uint64_t *rows, 
 void state_mem_stats(state_store *store, state_stats *stats);
 base_rc state_mem_verify(state_txn *txn, base_error *err);
 
+// Lets go of what the twin's write transaction has in its tables and a version (of a read
+// transaction) has too.
+void state_mem_subtract(state_txn *txn, const state_txn *version);
 // The owner's number of the version that the transaction began with, and of the one that it makes
 // (which it makes then even if nothing changed).
 uint64_t state_mem_tag(const state_txn *txn);
@@ -260,6 +265,19 @@ base_rc state_layer_cursor_move(state_cursor *cursor, state_move move, base_str 
                                 state_row *row, bool *found, base_error *err);
 base_rc state_layer_count(state_txn *txn, const state_slot *slot, uint64_t *rows, base_error *err);
 
+// --- checkpoint.c: the layer's rows go to LMDB
+// All of the layer as txn, the twin's write transaction, has it, at once: LMDB is then at commit
+// `seq`, and txn's layer is empty.
+base_rc state_checkpoint_now(state_txn *txn, uint64_t seq, base_error *err);
+void state_checkpoint_open(state_store *store);
+// Begins one beside the writer, which goes on, if one is due; ends one that has come to its end.
+// Called by the writer between two transactions.
+void state_checkpoint_drive(state_store *store);
+// Waits for one that is under way: txn is the twin's write transaction.
+void state_checkpoint_wait(state_txn *txn);
+void state_checkpoint_close(state_store *store);
+bool state_checkpoint_is_busy(const state_store *store); // any thread
+
 // --- journal.c
 // Opens or creates the journal of a store and gives its commits above `after`, in order, to replay:
 // the bytes that were appended.
@@ -271,8 +289,12 @@ void state_journal_close(state_journal *journal);
 base_rc state_journal_remove(state_journal *journal, base_error *err); // and closes it
 // Durable when it returns. BASE_E_FULL: there is no room left in the journal or on the disk.
 base_rc state_journal_append(state_journal *journal, uint64_t seq, base_str redo, base_error *err);
-void state_journal_restart(state_journal *journal); // what was appended is in LMDB
-uint64_t state_journal_bytes(const state_journal *journal);
+// From here on the other file, if it is free.
+void state_journal_switch(state_journal *journal);
+// Commits up to here are in LMDB: files that hold no others are free.
+void state_journal_forget(state_journal *journal, uint64_t upto);
+uint64_t state_journal_bytes(const state_journal *journal); // of the file that is written now
+uint64_t state_journal_replay_bytes(const state_journal *journal); // any thread
 
 void *state_alloc(size_t bytes); // never NULL (must)
 

@@ -499,3 +499,20 @@ const char *state_tree_verify(const state_tree *tree) {
     if (sums.bytes != tree->bytes) return "the count of bytes differs from the rows";
     return NULL;
 }
+
+void state_tree_subtract(state_tree *tree, const state_tree_edit *edit, uint64_t upto_txn) {
+    state_tree kept = {0};
+    state_tree_path path;
+    const row *of = state_tree_first(tree, &path);
+    for (; of != NULL; of = state_tree_next(&path)) {
+        if (of->txn <= upto_txn) continue;
+        const char *rest = of->bytes + of->skey_n;
+        state_put_row put = {.skey = state_tree_row_skey(of),
+                             .whole = {rest, of->whole_n},
+                             .value = {rest + of->whole_n, of->value_n},
+                             .gone = of->gone};
+        state_tree_put(&kept, edit, &put);
+    }
+    state_tree_clear(tree, edit);
+    *tree = kept;
+}

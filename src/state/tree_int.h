@@ -58,6 +58,8 @@ const state_tree_row *state_tree_find(const state_tree *tree, base_str skey);
 void state_tree_put(state_tree *tree, const state_tree_edit *edit, const state_put_row *put);
 bool state_tree_delete(state_tree *tree, const state_tree_edit *edit, base_str skey);
 void state_tree_clear(state_tree *tree, const state_tree_edit *edit);
+// Rows that were made up to a transaction go; the others stay.
+void state_tree_subtract(state_tree *tree, const state_tree_edit *edit, uint64_t upto_txn);
 // Frees what the transaction made, reachable from a root that was not committed.
 void state_tree_discard(state_tree *tree, uint64_t txn);
 void state_tree_destroy(state_tree *tree); // frees all; nobody else may hold a root
