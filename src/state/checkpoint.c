@@ -115,7 +115,9 @@ static bool is_due(const state_checkpoint *c) {
     return bytes > (c->retry_bytes > 0 ? c->retry_bytes : c->store->journal_bytes);
 }
 
-static void begin(state_checkpoint *c, state_txn *txn) {
+// The version that the transaction began with, all of whose records are in the journal's file: the
+// transaction's own goes to the next.
+static void begin(state_checkpoint *c) {
     c->frozen = (state_txn){.store = c->store};
     if (state_mem_begin(&c->frozen, NULL) != BASE_OK) return;
     c->nslots = used_slots(c->store, c->slots);
@@ -123,7 +125,6 @@ static void begin(state_checkpoint *c, state_txn *txn) {
     c->running = true;
     atomic_store(&c->ended, false);
     atomic_store(&c->busy, true);
-    (void)txn; // holds the writer's place, so that no commit comes between version and journal
     plat_thread_start(&c->thread, "checkpoint", run, c);
 }
 
@@ -137,19 +138,10 @@ bool state_checkpoint_is_busy(const state_store *store) {
     return store->checkpoint != NULL && atomic_load(&store->checkpoint->busy);
 }
 
-void state_checkpoint_drive(state_store *store) {
-    state_checkpoint *c = store->checkpoint;
-    bool ended = c->running && atomic_load(&c->ended);
-    if (!ended && (c->running || !is_due(c))) return;
-    state_txn txn = {.store = store, .writable = true};
-    if (state_mem_begin(&txn, NULL) != BASE_OK) return;
-    if (!ended) {
-        begin(c, &txn);
-        state_mem_abort(&txn);
-        return;
-    }
-    settle(c, &txn);
-    (void)state_mem_commit(&txn, NULL); // the same rows, fewer of them here; it does not fail
+void state_checkpoint_drive(state_txn *txn) {
+    state_checkpoint *c = txn->store->checkpoint;
+    if (c->running && atomic_load(&c->ended)) settle(c, txn);
+    if (!c->running && is_due(c)) begin(c);
 }
 
 void state_checkpoint_wait(state_txn *txn) {

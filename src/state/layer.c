@@ -303,6 +303,7 @@ base_rc state_layer_commit(state_txn *txn, base_error *err) {
         state_layer_abort(txn);
         return BASE_OK;
     }
+    state_checkpoint_drive(txn);
     base_rc rc = BASE_E_FULL;
     bool small = txn->redo.n <= COMMIT_BYTES_MAX;
     if (small) rc = state_journal_append(store->journal, seq, base_buf_str(&txn->redo), err);
@@ -313,9 +314,7 @@ base_rc state_layer_commit(state_txn *txn, base_error *err) {
     }
     base_buf_deinit(&txn->redo);
     state_mem_tag_set(txn, seq);
-    rc = state_mem_commit(txn, err);
-    if (rc == BASE_OK) state_checkpoint_drive(store);
-    return rc;
+    return state_mem_commit(txn, err);
 }
 
 void state_layer_abort(state_txn *txn) {

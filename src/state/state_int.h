@@ -270,9 +270,9 @@ base_rc state_layer_count(state_txn *txn, const state_slot *slot, uint64_t *rows
 // `seq`, and txn's layer is empty.
 base_rc state_checkpoint_now(state_txn *txn, uint64_t seq, base_error *err);
 void state_checkpoint_open(state_store *store);
-// Begins one beside the writer, which goes on, if one is due; ends one that has come to its end.
-// Called by the writer between two transactions.
-void state_checkpoint_drive(state_store *store);
+// Ends one that has come to its end, and begins one beside the writer if it is due. txn is the
+// twin's write transaction, whose record is not in the journal yet.
+void state_checkpoint_drive(state_txn *txn);
 // Waits for one that is under way: txn is the twin's write transaction.
 void state_checkpoint_wait(state_txn *txn);
 void state_checkpoint_close(state_store *store);
