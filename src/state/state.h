@@ -37,7 +37,7 @@ typedef struct state_config {
     uint64_t map_bytes; // limit of size; 0: 256 GiB, halved until the system grants it (twin: none)
     bool no_sync;       // commits are atomic but not durable (bench and scratch only)
     bool journal; // small commits go to a journal, a sequential write, and to LMDB many at a time
-    uint64_t journal_bytes; // of the journal when its commits go to LMDB; 0: 16 MiB
+    uint64_t journal_bytes; // of the journal when its commits go to LMDB; 0: 64 MiB
 } state_config;
 
 BASE_MUST_USE base_rc state_store_open(plat *plat, const char *dir, const state_config *config,
