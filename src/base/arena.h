@@ -33,6 +33,10 @@ static inline void *base_arena_alloc_aligned(base_arena *arena, size_t bytes, si
     }
     return base_arena_alloc_slow(arena, bytes, align);
 }
+// Of what it holds, what has been given out, or cannot be any more.
+static inline size_t base_arena_used(const base_arena *arena) {
+    return arena->total_bytes - (size_t)(arena->end - arena->at);
+}
 // 16-byte aligned; bytes may be 0.
 static inline void *base_arena_alloc(base_arena *arena, size_t bytes) {
     return base_arena_alloc_aligned(arena, bytes, 16);

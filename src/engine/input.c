@@ -434,6 +434,13 @@ static base_rc push_records(engine_flow *flow, engine_input *input, uint32_t p,
     return rc;
 }
 
+// A step that has come to hold this much goes no further: keys and groups that differ from record
+// to record gain nothing from a larger one.
+static bool step_is_full(const engine_flow *flow) {
+    return base_arena_used(&flow->step_arena) + flow_graph_step_bytes(flow->graph) >
+           ENGINE_STEP_MEMORY_BYTES;
+}
+
 static base_rc gather_partition(engine_flow *flow, engine_input *input, uint32_t p,
                                 uint64_t *budget, uint64_t *rows, base_error *err) {
     engine_partition *part = &input->partitions[p];
@@ -469,6 +476,7 @@ static base_rc gather_partition(engine_flow *flow, engine_input *input, uint32_t
         part->next = batch.base_offset + batch.count;
         part->active_us = flow->now_us;
         *budget -= batch.payload_bytes < *budget ? batch.payload_bytes : *budget;
+        if (step_is_full(flow)) *budget = 0;
     }
     if (part->next < log_end(log, p) && *budget == 0) flow->cut_short = true;
     return BASE_OK;

@@ -101,7 +101,7 @@ static void count_step_memory(agg_op *agg) {
         bytes += flow_groups_bytes(&agg->sets[i].pairs) + sizeof(int64_t) * agg->sets[i].cap;
     }
     flow_heap_add(&agg->op, (int64_t)(bytes - agg->step_counted));
-    agg->step_counted = bytes;
+    agg->step_counted = agg->op.step_bytes = bytes;
 }
 
 // Adds a batch's values to a set: (group, value) pairs with their weights. Nulls are no values.

@@ -21,7 +21,7 @@ typedef struct distinct_op {
 static void count_memory(distinct_op *distinct) {
     uint64_t bytes = flow_groups_bytes(&distinct->rows) + sizeof(int64_t) * distinct->cap;
     flow_heap_add(&distinct->op, (int64_t)(bytes - distinct->counted));
-    distinct->counted = bytes;
+    distinct->counted = distinct->op.step_bytes = bytes;
 }
 
 static base_rc distinct_push(flow_op *op, flow_ctx *ctx, uint32_t port, const col_batch *batch,

@@ -36,6 +36,7 @@ struct flow_op {
     flow_out out;
     flow_op_stats stats;
     flow_hold hold;
+    uint64_t step_bytes; // heap memory that goes with the step
 };
 
 // What operators see of the graph.

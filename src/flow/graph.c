@@ -435,6 +435,12 @@ bool flow_graph_retains(const flow_graph *graph, size_t input) {
     return retains_from(graph->sources[input]);
 }
 
+uint64_t flow_graph_step_bytes(const flow_graph *graph) {
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < graph->nops; i++) bytes += graph->ops[i]->step_bytes;
+    return bytes;
+}
+
 base_rc flow_graph_push_to(flow_graph *graph, size_t input, uint32_t view_id,
                            const col_batch *batch, const flow_origin *origin, base_error *err) {
     graph->restricted = true;

@@ -62,6 +62,8 @@ BASE_MUST_USE base_rc flow_graph_push(flow_graph *graph, size_t input, const col
 // that the caller resets after each push, if ctx->step_arena is the step's; strings that the batch
 // borrows from elsewhere may go with it.
 bool flow_graph_retains(const flow_graph *graph, size_t input);
+// Memory that the step in progress has made operators hold, beside what is in its arena.
+uint64_t flow_graph_step_bytes(const flow_graph *graph);
 // Push only to one view of the graph (filling a new view from history while the others stand). Of a
 // deduplicated stream with origin: rows that the source knows to be duplicates are left out
 // quietly; a row is an original if the stored place of its key is its own, or its key is no longer

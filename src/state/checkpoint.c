@@ -47,7 +47,7 @@ static base_rc write_table(state_txn *to, const state_slot *slot, const state_tr
         state_put_row put = {.skey = skey,
                              .whole = {rest, row->whole_n},
                              .value = {rest + row->whole_n, row->value_n}};
-        rc = state_lmdb_cursor_put(&cursor, &put, err);
+        rc = state_lmdb_cursor_put(&cursor, &put, false, err);
     }
     state_lmdb_cursor_close(&cursor);
     return rc;

@@ -747,9 +747,11 @@ base_rc state_lmdb_cursor_get(state_cursor *cursor, base_str skey, state_row *ro
     return cursor_find(cursor->txn, cursor->slot, cursor->mdb, skey, row, found, err);
 }
 
-base_rc state_lmdb_cursor_put(state_cursor *cursor, const state_put_row *put, base_error *err) {
+base_rc state_lmdb_cursor_put(state_cursor *cursor, const state_put_row *put, bool append,
+                              base_error *err) {
     MDB_val key = val_of(put->skey), room = {stored_bytes(put), NULL};
-    int code = GUARDED(cursor->txn->store, mdb_cursor_put(cursor->mdb, &key, &room, MDB_RESERVE));
+    unsigned flags = MDB_RESERVE | (append ? MDB_APPEND : 0);
+    int code = GUARDED(cursor->txn->store, mdb_cursor_put(cursor->mdb, &key, &room, flags));
     if (code != 0) return fail(cursor->txn->store, code, "put a row", err);
     GUARDED_VOID(cursor->txn->store, row_store(put, room));
     return BASE_OK;

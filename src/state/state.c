@@ -656,7 +656,40 @@ base_rc state_get_batch(state_txn *txn, state_table table, size_t n, const base_
     return rc;
 }
 
-static base_rc put_one(state_cursor *cursor, base_str key, base_str value, base_error *why) {
+// The end of LMDB's table while a batch is put: keys of the batch above it can be appended.
+typedef struct table_tail {
+    bool known;    // last is the table's last key; false: nothing is appended
+    bool is_below; // the table's last key is below the batch's next one
+    base_str last;
+    skey_room room;
+} table_tail;
+
+static void tail_read(state_cursor *cursor, table_tail *tail) {
+    state_row row;
+    bool found;
+    tail->known = tail->is_below = false;
+    if (cursor->mdb == NULL || state_lmdb_cursor_move(cursor, STATE_MOVE_LAST, (base_str){0}, &row,
+                                                      &found, NULL) != BASE_OK) {
+        return;
+    }
+    tail->known = true;
+    tail->is_below = !found;
+    if (!found) return;
+    memcpy(tail->room.bytes, row.skey.p, row.skey.n);
+    tail->last = (base_str){tail->room.bytes, row.skey.n};
+}
+
+// Whether a key of the batch is above the table's. Long keys are ordered by hash: with the first
+// one it ends.
+static bool tail_passed(table_tail *tail, base_str key) {
+    if (key_is_long(key)) tail->known = false;
+    if (!tail->known) return false;
+    if (!tail->is_below) tail->is_below = base_str_cmp(key, tail->last) > 0;
+    return tail->is_below;
+}
+
+static base_rc put_one(state_cursor *cursor, base_str key, base_str value, bool append,
+                       base_error *why) {
     state_txn *txn = cursor->txn;
     base_rc rc = key_check(key, why);
     if (rc == BASE_OK) rc = value_check(value, why);
@@ -675,7 +708,7 @@ static base_rc put_one(state_cursor *cursor, base_str key, base_str value, base_
         return cursor->mdb != NULL ? state_lmdb_cursor_delete(cursor, put.skey, why)
                                    : BACKEND(txn, delete)(txn, cursor->slot, put.skey, &found, why);
     }
-    return cursor->mdb != NULL ? state_lmdb_cursor_put(cursor, &put, why)
+    return cursor->mdb != NULL ? state_lmdb_cursor_put(cursor, &put, append, why)
                                : BACKEND(txn, put)(txn, cursor->slot, &put, false, why);
 }
 
@@ -698,9 +731,11 @@ base_rc state_put_batch(state_txn *txn, state_table table, size_t n, const base_
         rc = state_lmdb_cursor_open(&cursor, &why);
         if (rc != BASE_OK) return write_failed(txn, rc, &why, err);
     }
+    table_tail tail;
+    tail_read(&cursor, &tail);
     for (size_t i = 0; i < n && rc == BASE_OK; i++) {
         check(i == 0 || base_str_cmp(keys[i - 1], keys[i]) < 0);
-        rc = put_one(&cursor, keys[i], values[i], &why);
+        rc = put_one(&cursor, keys[i], values[i], tail_passed(&tail, keys[i]), &why);
     }
     if (cursor.mdb != NULL) state_lmdb_cursor_close(&cursor);
     // A batch that stopped midway is half written, whatever stopped it.

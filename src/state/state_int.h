@@ -162,7 +162,9 @@ base_rc state_lmdb_cursor_move(state_cursor *cursor, state_move move, base_str s
 // For a cursor that stays on one table: as get and put, from the cursor's page where possible.
 base_rc state_lmdb_cursor_get(state_cursor *cursor, base_str skey, state_row *row, bool *found,
                               base_error *err);
-base_rc state_lmdb_cursor_put(state_cursor *cursor, const state_put_row *put, base_error *err);
+// append: the key is above all of the table's, which fills pages instead of splitting them.
+base_rc state_lmdb_cursor_put(state_cursor *cursor, const state_put_row *put, bool append,
+                              base_error *err);
 base_rc state_lmdb_cursor_delete(state_cursor *cursor, base_str skey, base_error *err);
 base_rc state_lmdb_count(state_txn *txn, const state_slot *slot, uint64_t *rows, base_error *err);
 // The number of the last commit of the layer above that is in here; 0: none.
