@@ -115,7 +115,7 @@ static base_rc replay_one(state_txn *txn, redo_reader *r, const state_slot **slo
     return r->bad ? BASE_OK : state_mem_put(txn, *slot, &put, false, err);
 }
 
-static base_rc replay(void *arg, uint64_t seq, base_str redo, base_error *err) {
+base_rc state_layer_replay(void *arg, uint64_t seq, base_str redo, base_error *err) {
     state_store *store = arg;
     state_txn txn = {.store = store, .writable = true};
     base_rc rc = state_mem_begin(&txn, err);
@@ -200,7 +200,8 @@ base_rc state_layer_open(state_store *store, bool wanted, base_error *err) {
     base_rc rc = mark_read(store, &seq, err);
     if (rc == BASE_OK) rc = layer_create(store, seq, err);
     if (rc == BASE_OK) {
-        rc = state_journal_open(store, seq, wanted, replay, store, &store->journal, err);
+        rc =
+            state_journal_open(store, seq, wanted, state_layer_replay, store, &store->journal, err);
     }
     if (rc != BASE_OK || wanted) return rc;
     // A journal that a store opened otherwise has left: what it holds goes to LMDB.

@@ -246,6 +246,8 @@ static inline bool state_is_twin(const state_store *store) {
 // After LMDB is open and its tables have slots: puts the layer over it, with what the journal has.
 base_rc state_layer_open(state_store *store, bool wanted, base_error *err);
 void state_layer_close(state_store *store);
+// The operations of a record of the journal, into the twin's tables of arg, a store.
+base_rc state_layer_replay(void *arg, uint64_t seq, base_str redo, base_error *err);
 base_rc state_layer_table_add(state_store *store, state_slot *slot, const char *name,
                               base_error *err);
 base_rc state_layer_begin(state_txn *txn, base_error *err);
