@@ -59,6 +59,8 @@ typedef struct simulator {
     base_buf state_path, lock_path;
     plat_file *lock;
     int64_t resumed_minute; // -1: a first run
+    int64_t resumed_us;     // up to here the last run has delivered; 0: not known
+    int64_t delivered_us;   // what was due by then is not sent again
     uint32_t days_closed;
     books_counts books;
 } simulator;
@@ -69,6 +71,7 @@ static bool before(const waiting *a, const waiting *b) {
 
 static void heap_push(void *arg, world_stream stream, int64_t deliver_us, base_str json) {
     simulator *s = arg;
+    if (deliver_us <= s->delivered_us) return;
     if (s->nheap == s->heap_cap) {
         s->heap_cap = s->heap_cap * 2 + 1024;
         s->heap = realloc(s->heap, s->heap_cap * sizeof *s->heap);
@@ -125,9 +128,10 @@ static base_rc deliver(simulator *s, int64_t now_us, base_error *err) {
 
 static base_rc write_state(simulator *s, int64_t now_us, base_error *err) {
     base_buf text = {0};
-    base_buf_printf(&text, "seed=%llu\nrate=%.17g\nfirst_minute=%lld\nminute=%lld\n",
-                    (unsigned long long)s->world.seed, s->world.rate,
-                    (long long)s->world.first_minute, (long long)(now_us / BASE_US_PER_MINUTE));
+    base_buf_printf(
+        &text, "seed=%llu\nrate=%.17g\nfirst_minute=%lld\nminute=%lld\ndelivered_us=%lld\n",
+        (unsigned long long)s->world.seed, s->world.rate, (long long)s->world.first_minute,
+        (long long)(now_us / BASE_US_PER_MINUTE), (long long)now_us);
     base_rc rc =
         plat_replace_file(plat_os(), base_buf_cstr(&s->state_path), base_buf_str(&text), err);
     base_buf_deinit(&text);
@@ -222,7 +226,7 @@ static bool state_number(const base_buf *text, const char *name, double *out) {
 // Where the last run was; what it played stays as it was, whatever the options say now.
 static base_rc read_state(simulator *s, int64_t *first_minute, base_error *err) {
     base_buf text = {0};
-    double seed, rate, first, minute;
+    double seed, rate, first, minute, delivered;
     s->resumed_minute = -1;
     base_rc rc =
         plat_read_file(plat_os(), base_buf_cstr(&s->state_path), STATE_FILE_MAX, &text, err);
@@ -238,6 +242,8 @@ static base_rc read_state(simulator *s, int64_t *first_minute, base_error *err) 
             s->o.rate = rate;
             *first_minute = (int64_t)first;
             s->resumed_minute = (int64_t)minute;
+            if (state_number(&text, "delivered_us=", &delivered))
+                s->resumed_us = (int64_t)delivered;
         } else {
             rc = base_fail(err, BASE_E_INVALID, NULL, "\"%s\" cannot be read: remove it",
                            base_buf_cstr(&s->state_path));
@@ -259,7 +265,8 @@ static base_rc run(simulator *s, base_error *err) {
     if (rc == BASE_OK) rc = read_state(s, &first, err);
     if (rc != BASE_OK) return rc;
     world_init(&s->world, s->o.seed, s->o.rate, first);
-    // What may not have arrived the last time is sent again; before that, only the sums matter.
+    // What was on its way the last time is sent, and again what may not have arrived; before that,
+    // only the sums matter.
     if (s->resumed_minute >= 0)
         while (s->world.next_minute < s->resumed_minute - WORLD_REACH_MINUTES)
             world_play(&s->world, NULL, NULL);
@@ -272,6 +279,7 @@ static base_rc run(simulator *s, base_error *err) {
                (unsigned long long)s->o.seed, s->o.rate);
     }
     world_tables(&s->world, now_us, heap_push, s);
+    s->delivered_us = s->resumed_us;
     rc = catch_up(s, &now_us, err);
     if (rc == BASE_OK && !stopping) rc = live(s, now_us, begin_ns, err);
     return rc;
