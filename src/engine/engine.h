@@ -162,6 +162,7 @@ typedef struct engine_ingest_fault {
 typedef struct engine_ingest_result {
     uint64_t accepted;    // durable in the stream
     uint64_t quarantined; // durable in quarantine
+    bool truncated;       // the body ends before its last document or its array does
     size_t nfaults;
     engine_ingest_fault faults[ENGINE_INGEST_FAULTS_MAX]; // texts in the arena
 } engine_ingest_result;

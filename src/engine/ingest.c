@@ -337,6 +337,7 @@ base_rc engine_ingest(engine *e, base_str stream_name, base_str body, const char
     bool truncated;
     wire_json_cut(body, arena, &docs, &ndocs, &truncated);
     rc = ingest_docs(stream, docs, ndocs, source, arena, out, err);
+    out->truncated = truncated;
     engine_stream_release(stream);
     return rc;
 }

@@ -74,8 +74,18 @@ static void write_answer(http_request *request, const engine_ingest_result *resu
         http_json_text(out, base_str_of(fault->message));
         base_buf_add_byte(out, '}');
     }
-    base_buf_add_cstr(out, "]}\n");
+    base_buf_add_byte(out, ']');
+    if (result->truncated)
+        base_buf_add_cstr(out, ",\"warning\":\"the body ends before its last document or its array "
+                               "does: some of it may not have been sent\"");
+    base_buf_add_cstr(out, "}\n");
     http_answer(request, MHD_HTTP_OK, "application/json");
+}
+
+// What a packed body begins with, which no JSON does (RFC 1952, RFC 8878); NULL: it is not packed.
+static const char *packed_as(base_str body) {
+    if (base_str_starts(body, BASE_STR("\x1f\x8b"))) return "gzip";
+    return base_str_starts(body, BASE_STR("\x28\xb5\x2f\xfd")) ? "zstd" : NULL;
 }
 
 static void ingest(http_request *request) {
@@ -97,6 +107,13 @@ static void ingest(http_request *request) {
         return;
     }
     base_str body = base_buf_str(&request->body);
+    const char *packed = packed_as(body);
+    if (packed != NULL) {
+        http_fail_with(request, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, BASE_E_UNSUPPORTED, NULL,
+                       "the body is packed with %s: send the header Content-Encoding: %s", packed,
+                       packed);
+        return;
+    }
     if (base_str_trim(body).n == 0) {
         http_fail_with(request, MHD_HTTP_BAD_REQUEST, BASE_E_INVALID, NULL, "the body is empty");
         return;

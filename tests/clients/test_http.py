@@ -65,6 +65,8 @@ def events_in(checks, curl):
     facts = post("a wrong time", json.dumps(order(46, placed_at="2026-13-45")).encode(), 0, 1)
     checks.true("its SQLSTATE", facts["errors"][0]["sqlstate"] in ("22007", "22008"), facts)
     facts = post("invalid UTF-8", json.dumps(order(47, note="X")).encode().replace(b"X", b"\xff\xfe"), 0, 1)
+    facts = post("an array that is cut off", b"[" + json.dumps(order(49)).encode(), 1, 0)
+    checks.true("the answer warns", "ends before" in facts.get("warning", ""), facts)
     # Not with a '[' first: that begins an array, which does not end with the line.
     facts = post("garbage", b"?" + os.urandom(2000).replace(b"\n", b" ") + b"\n" + json.dumps(order(48)).encode(), 1, 1)
 
@@ -83,6 +85,7 @@ def refused(checks, curl, server):
     refuse("an empty body", PATH, 400, "--data-binary", "")
     refuse("truncated gzip", PATH, 400, "--data-binary", "@-", "-H", "Content-Encoding: gzip",
            stdin=gzip.compress(json.dumps(order(50)).encode() * 50)[:-12])
+    refuse("gzip that does not say so", PATH, 415, "--data-binary", "@-", stdin=gzip.compress(b"{}"))
     refuse("no gzip at all", PATH, 400, "--data-binary", "@-", "-H", "Content-Encoding: gzip", stdin=b"plain text")
     refuse("an unknown coding", PATH, 415, "--data-binary", "{}", "-H", "Content-Encoding: br")
     refuse("a wrong content type", PATH, 415, "--data-binary", "a,b", "-H", "Content-Type: text/csv")
