@@ -115,7 +115,7 @@ int cli_sql_error(const cli_sql *sql, const base_error *err);
 // ---- engine options, shared by serve and run (message.c) ----------------------------------------
 
 typedef struct cli_engine_options {
-    uint64_t cache_bytes, step_bytes, query_bytes, keep_steps;
+    uint64_t cache_bytes, step_bytes, query_bytes, keep_steps, journal_kb;
     uint32_t batch_rows;
 } cli_engine_options;
 
@@ -132,6 +132,14 @@ typedef struct cli_engine_options {
         {"query-mb", CLI_MIB, &(o)->query_bytes, "MB", "memory of an ad-hoc query (1024)", 1, 0},    \
         {"batch-rows", CLI_U32, &(o)->batch_rows, "N", "rows of a batch (65536); 1 is for tests", 1, \
          1u << 20},                                                                                  \
+        {"journal-kb",                                                                               \
+         CLI_U64,                                                                                    \
+         &(o)->journal_kb,                                                                           \
+         "KB",                                                                                       \
+         "journal of an immediate flow, before its commits go to the\n"                              \
+         "pages of its store (65536)",                                                               \
+         1,                                                                                          \
+         131072},                                                                                    \
     {                                                                                                \
         "keep-steps", CLI_U64, &(o)->keep_steps, "N",                                                \
             "steps whose changes a view keeps for its followers (100000)", 1, 0                      \

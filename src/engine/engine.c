@@ -28,7 +28,8 @@ void engine_say(engine *e, engine_level level, const char *fmt, ...) {
 }
 
 state_config engine_state_config(engine *e, const char *dir) {
-    state_config config = {.no_sync = e->config.state_no_sync};
+    state_config config = {.no_sync = e->config.state_no_sync,
+                           .journal_bytes = e->config.journal_bytes};
     if (e->config.memory_for != NULL) {
         config.in_memory = true;
         config.memory = e->config.memory_for(e->config.memory_arg, dir);

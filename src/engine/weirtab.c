@@ -696,6 +696,8 @@ static base_rc fill_settings(system_rows *r, base_error *err) {
         {"batch_rows", "rows of a batch", config->batch_rows > 0 ? config->batch_rows : 65536},
         {"step_bytes", "log bytes that a step takes at most",
          config->step_bytes > 0 ? config->step_bytes : ENGINE_STEP_BYTES},
+        {"journal_bytes", "journal of an immediate flow before a checkpoint",
+         config->journal_bytes > 0 ? config->journal_bytes : 64ull << 20},
         {"query_memory_bytes", "memory of an ad-hoc query",
          config->query_memory_bytes > 0 ? config->query_memory_bytes : 1ull << 30},
         {"changes_keep_steps", "steps of a view's changes that are kept",

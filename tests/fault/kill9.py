@@ -35,6 +35,7 @@ CREATE MATERIALIZED VIEW t.over AS SELECT sum(n) AS n, sum(s) AS s FROM t.keyed_
 CREATE MATERIALIZED VIEW t.plain_now WITH (refresh = 'immediate') AS SELECT count(*) AS n, sum(v) AS s FROM t.plain;
 """
 CLIENTS = 4
+JOURNAL = ["--journal-kb", "64"]  # so that kills meet checkpoints, too
 
 
 class Client(threading.Thread):
@@ -107,7 +108,7 @@ def look(pg):
 
 def storm(checks, options, rng):
     ready = []
-    with weirtest.Server(SQL) as server:
+    with weirtest.Server(SQL, args=JOURNAL) as server:
         clients = [Client(i, server, rng.random()) for i in range(CLIENTS)]
         for client in clients:
             client.start()
@@ -158,7 +159,7 @@ def cut(text, i):
 def big_log(checks):
     """Start to serving with a log of 1 GB, after kill -9."""
     filler = base64.b64encode(os.urandom(1 << 20)).decode()  # hardly compressible, as the log compresses
-    with weirtest.Server(SQL) as server:
+    with weirtest.Server(SQL, args=JOURNAL) as server:
         batch = 4000
         for at in range(0, ROWS, batch):
             rows = "\n".join(f'{{"id":{at + i},"client":1,"v":1,"at":"2026-01-01T00:00:00Z","filler":"{cut(filler, at + i)}"}}'

@@ -23,7 +23,7 @@ Records are separated by blank lines; '#' begins a comment line.
                                       in them read <time>, steps <n>
 
 __TEMP__ in a record is a directory of this run. Every query runs three times: simple protocol, extended with text and with binary results; the
-three must say the same. Mode tiny: batches of 1 row, caches of 1 MB; kill: the server is killed with
+three must say the same. Mode tiny: batches of 1 row, caches of 1 MB, journals of 2 KB; kill: the server is killed with
 kill -9 and started again after every statement and ingest. --write puts the present results in."""
 import argparse
 import pathlib
@@ -34,8 +34,9 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import weirtest  # noqa: E402
 
-MODES = {"default": [], "tiny": ["--batch-rows", "1", "--cache-mb", "1", "--step-mb", "1"],
-         "kill": ["--batch-rows", "3"]}
+MODES = {"default": [], "tiny": ["--batch-rows", "1", "--cache-mb", "1", "--step-mb", "1",
+                                   "--journal-kb", "2"],
+         "kill": ["--batch-rows", "3", "--journal-kb", "8"]}
 LETTERS = {"I": {20, 21, 23, 26}, "R": {700, 701, 1700}, "B": {16}, "T": {25, 1043, 1042, 18, 19},
            "D": {1082, 1083, 1114, 1184, 1186}}
 
