@@ -7,7 +7,7 @@
 // are numbered; a record's checksum takes in its number. So what is left of an earlier turn of a
 // file is told from what follows: a file ends where the next record is not whole or does not bear
 // the next number. A record that was being written when the power went is not whole: it was not
-// acknowledged. docs/formats.md describes the bytes. Entry points: state_journal_open,
+// acknowledged. If later ones that are whole lie behind it, it was damaged. docs/formats.md describes the bytes. Entry points: state_journal_open,
 // state_journal_append. Threads: the writer's.
 #include <inttypes.h>
 #include <stdio.h>
@@ -80,6 +80,30 @@ typedef struct replay_to {
     uint64_t after, done; // commits up to `after` are in LMDB; up to `done` they are replayed
 } replay_to;
 
+static base_rc fail_damaged(const state_journal *journal, int number, uint64_t at,
+                            base_error *err) {
+    base_fail(err, BASE_E_CORRUPT, BASE_SQLSTATE_CORRUPT,
+              "the state in \"%s\" is damaged: journal.%d at byte %" PRIu64, journal->store->dir,
+              number, at);
+    base_error_hint(err, "State is derived from the log: REBUILD FLOW makes it again. Check the "
+                         "disk.");
+    return BASE_E_CORRUPT;
+}
+
+// Whether a record of a later commit lies behind: then what is at `at` is no end, but damage.
+static bool goes_on(base_str bytes, uint64_t at, uint64_t last) {
+    uint64_t seq;
+    base_str ops;
+    for (at = padded(at); at + sizeof(journal_head) <= bytes.n; at += 8) {
+        uint32_t magic;
+        uint64_t next = at;
+        memcpy(&magic, bytes.p + at, sizeof magic);
+        if (magic == JOURNAL_MAGIC && record_next(bytes, &next, &seq, &ops) && seq > last)
+            return true;
+    }
+    return false;
+}
+
 static base_rc replay_file(state_journal *journal, int number, base_str bytes, replay_to *to,
                            base_error *err) {
     uint64_t at = 0, seq, last = 0;
@@ -102,6 +126,8 @@ static base_rc replay_file(state_journal *journal, int number, base_str bytes, r
         last = seq;
         at = next;
     }
+    if (goes_on(bytes, at, last > to->done ? last : to->done))
+        return fail_damaged(journal, number, at, err);
     if (last <= to->after) return BASE_OK; // nothing of it is needed: it begins anew
     journal->files[number].position = at;
     journal->files[number].last = last;
@@ -115,7 +141,7 @@ static uint64_t first_seq(base_str bytes) {
     return record_next(bytes, &at, &seq, &ops) ? seq : 0;
 }
 
-static base_rc replay_files(state_journal *journal, replay_to *to, base_error *err) {
+static base_rc replay_files(state_journal *journal, bool used, replay_to *to, base_error *err) {
     base_buf bytes[2] = {{0}, {0}};
     base_rc rc = BASE_OK;
     for (int i = 0; i < 2 && rc == BASE_OK; i++) {
@@ -123,7 +149,10 @@ static base_rc replay_files(state_journal *journal, replay_to *to, base_error *e
         journal_path(journal->store, i, path, sizeof path);
         rc = plat_read_file(journal->store->plat, path, JOURNAL_BYTES_MAX * 2, &bytes[i], err);
     }
-    int first = first_seq(base_buf_str(&bytes[0])) <= first_seq(base_buf_str(&bytes[1])) ? 0 : 1;
+    uint64_t begin[2] = {first_seq(base_buf_str(&bytes[0])), first_seq(base_buf_str(&bytes[1]))};
+    if (rc == BASE_OK && used && begin[0] == 0 && begin[1] == 0)
+        rc = fail_damaged(journal, 0, 0, err);
+    int first = begin[0] <= begin[1] ? 0 : 1;
     for (int turn = 0; turn < 2 && rc == BASE_OK; turn++) {
         int number = turn == 0 ? first : 1 - first;
         rc = replay_file(journal, number, base_buf_str(&bytes[number]), to, err);
@@ -150,7 +179,7 @@ static base_rc open_file(state_journal *journal, int number, base_error *err) {
     return rc == BASE_OK ? plat_size(file->file, &file->allocated, err) : rc;
 }
 
-base_rc state_journal_open(state_store *store, uint64_t after, bool create,
+base_rc state_journal_open(state_store *store, uint64_t after, bool create, bool used,
                            base_rc (*replay)(void *arg, uint64_t seq, base_str redo,
                                              base_error *err),
                            void *arg, state_journal **out, base_error *err) {
@@ -164,7 +193,7 @@ base_rc state_journal_open(state_store *store, uint64_t after, bool create,
         if (rc != BASE_OK) return rc;
         exists |= one;
     }
-    if (!exists && !create) return BASE_OK;
+    if (!exists && !create && !used) return BASE_OK;
     state_journal *journal = state_alloc(sizeof *journal);
     *journal = (state_journal){.store = store};
     base_rc rc = open_file(journal, 0, err);
@@ -173,7 +202,7 @@ base_rc state_journal_open(state_store *store, uint64_t after, bool create,
         rc = store->plat->ops->sync_dir(store->plat, store->dir, err);
     }
     replay_to to = {replay, arg, after, after};
-    if (rc == BASE_OK) rc = replay_files(journal, &to, err);
+    if (rc == BASE_OK) rc = replay_files(journal, used, &to, err);
     count_replay(journal);
     if (rc != BASE_OK) {
         state_journal_close(journal);

@@ -152,11 +152,12 @@ base_rc state_layer_table_add(state_store *store, state_slot *slot, const char *
     return state_mem_commit(&txn, err);
 }
 
-static base_rc mark_read(state_store *store, uint64_t *seq, base_error *err) {
+static base_rc mark_read(state_store *store, uint64_t *seq, bool *used, base_error *err) {
     state_txn txn = {.store = store};
     base_rc rc = state_lmdb_begin(&txn, err);
     if (rc != BASE_OK) return rc;
     rc = state_lmdb_mark_get(&txn, seq, err);
+    if (rc == BASE_OK) rc = state_lmdb_journal_used(&txn, used, err);
     state_lmdb_abort(&txn);
     return rc;
 }
@@ -186,6 +187,21 @@ static void layer_destroy(state_store *store) {
     store->memory = NULL;
 }
 
+// Once in the life of a store, before the first record; and when the journal is given up.
+static base_rc journal_use(state_store *store, bool used, base_error *err) {
+    state_txn to = {.store = store, .writable = true};
+    base_rc rc = state_lmdb_begin(&to, err);
+    if (rc != BASE_OK) return rc;
+    rc = state_lmdb_journal_use(&to, used, err);
+    if (rc != BASE_OK) {
+        state_lmdb_abort(&to);
+        return rc;
+    }
+    rc = state_lmdb_commit(&to, err);
+    if (rc == BASE_OK) store->journal_used = used;
+    return rc;
+}
+
 static base_rc journal_drain(state_store *store, base_error *err) {
     state_txn txn = {.store = store, .writable = true};
     base_rc rc = state_mem_begin(&txn, err);
@@ -197,16 +213,17 @@ static base_rc journal_drain(state_store *store, base_error *err) {
 
 base_rc state_layer_open(state_store *store, bool wanted, base_error *err) {
     uint64_t seq;
-    base_rc rc = mark_read(store, &seq, err);
+    base_rc rc = mark_read(store, &seq, &store->journal_used, err);
     if (rc == BASE_OK) rc = layer_create(store, seq, err);
     if (rc == BASE_OK) {
-        rc =
-            state_journal_open(store, seq, wanted, state_layer_replay, store, &store->journal, err);
+        rc = state_journal_open(store, seq, wanted, store->journal_used, state_layer_replay, store,
+                                &store->journal, err);
     }
     if (rc != BASE_OK || wanted) return rc;
     // A journal that a store opened otherwise has left: what it holds goes to LMDB.
     if (store->journal != NULL) {
         rc = journal_drain(store, err);
+        if (rc == BASE_OK) rc = journal_use(store, false, err);
         if (rc != BASE_OK) return rc;
         rc = state_journal_remove(store->journal, err);
         store->journal = NULL;
@@ -307,6 +324,7 @@ base_rc state_layer_commit(state_txn *txn, base_error *err) {
     state_checkpoint_drive(txn);
     base_rc rc = BASE_E_FULL;
     bool small = txn->redo.n <= COMMIT_BYTES_MAX;
+    if (small && !store->journal_used) small = journal_use(store, true, err) == BASE_OK;
     if (small) rc = state_journal_append(store->journal, seq, base_buf_str(&txn->redo), err);
     if (rc != BASE_OK) rc = state_checkpoint_now(txn, seq, err); // too much for it, or it fails
     if (rc != BASE_OK) {

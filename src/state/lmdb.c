@@ -797,6 +797,22 @@ base_rc state_lmdb_mark_set(state_txn *txn, uint64_t seq, base_error *err) {
     return state_lmdb_put(txn, &meta, &put, false, err);
 }
 
+#define USED_KEY BASE_STR("journal used")
+
+base_rc state_lmdb_journal_used(state_txn *txn, bool *used, base_error *err) {
+    state_slot meta = {.id = txn->store->lmdb->meta};
+    state_row row;
+    return state_lmdb_get(txn, &meta, USED_KEY, &row, used, err);
+}
+
+base_rc state_lmdb_journal_use(state_txn *txn, bool used, base_error *err) {
+    state_slot meta = {.id = txn->store->lmdb->meta};
+    bool found;
+    if (!used) return state_lmdb_delete(txn, &meta, USED_KEY, &found, err);
+    state_put_row put = {.skey = USED_KEY, .value = BASE_STR("1")};
+    return state_lmdb_put(txn, &meta, &put, false, err);
+}
+
 void state_lmdb_stats(state_store *store, state_stats *stats) {
     MDB_envinfo info;
     mdb_env_info(store->lmdb->env, &info);

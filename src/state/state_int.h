@@ -61,6 +61,7 @@ struct state_store {
     state_memory_db *db;    // the twin, or the layer over LMDB; NULL: LMDB alone
     state_journal *journal; // of the layer
     state_checkpoint *checkpoint;
+    bool journal_used; // LMDB says so
     state_memory *memory;
     bool owns_memory;
     uint64_t map_bytes;
@@ -170,6 +171,9 @@ base_rc state_lmdb_count(state_txn *txn, const state_slot *slot, uint64_t *rows,
 // The number of the last commit of the layer above that is in here; 0: none.
 base_rc state_lmdb_mark_get(state_txn *txn, uint64_t *seq, base_error *err);
 base_rc state_lmdb_mark_set(state_txn *txn, uint64_t seq, base_error *err);
+// Whether commits have gone to a journal: then there must be one.
+base_rc state_lmdb_journal_used(state_txn *txn, bool *used, base_error *err);
+base_rc state_lmdb_journal_use(state_txn *txn, bool used, base_error *err);
 void state_lmdb_stats(state_store *store, state_stats *stats);
 base_rc state_lmdb_verify(state_store *store, base_error *err);
 // Names the store in what a fault in its file says, and leaves the mark there.
@@ -284,8 +288,10 @@ bool state_checkpoint_is_busy(const state_store *store); // any thread
 
 // --- journal.c
 // Opens or creates the journal of a store and gives its commits above `after`, in order, to replay:
-// the bytes that were appended.
-base_rc state_journal_open(state_store *store, uint64_t after, bool create,
+// the bytes that were appended. used: it has been written to, so that one without any record is
+// damaged. BASE_E_CORRUPT: records are missing, or damaged before others that are whole; of one
+// that was cut, or damaged at its last record, that cannot be told from a crash.
+base_rc state_journal_open(state_store *store, uint64_t after, bool create, bool used,
                            base_rc (*replay)(void *arg, uint64_t seq, base_str redo,
                                              base_error *err),
                            void *arg, state_journal **out, base_error *err);

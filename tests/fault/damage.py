@@ -248,6 +248,14 @@ def damages(data, rng):
     yield "index damaged", index, lambda f: flip(f, 20)
     yield "index gone", index, os.unlink
     yield "stream.json damaged", data / "log" / "public.e" / "stream.json", lambda f: f.write_text("{")
+    journal = flow.with_name("journal.0")
+    used = used_bytes(journal)
+    yield "journal: its first record", journal, lambda f: flip(f, 0)
+    yield "journal: in the middle", journal, lambda f: flip(f, used // 2)
+    yield "journal: its last record", journal, lambda f: flip(f, used - 30)
+    yield "journal: empty", journal, lambda f: os.truncate(f, 0)
+    yield "journal: gone", journal, os.unlink
+    yield "journal: garbage", journal, lambda f: f.write_bytes(rng.randbytes(f.stat().st_size))
     for name, file in (("catalogue", catalog), ("flow store", flow)):
         yield f"{name}: meta pages", file, lambda f: flip(f, 0, 8192)
         yield f"{name}: cut", file, lambda f: os.truncate(f, 10000)

@@ -26,7 +26,8 @@ static uint64_t replay_rows(plat *p) {
     must(state_table_open(store, "u", &table, &err) == BASE_OK);
     store->no_sync = true;
     state_journal *journal;
-    base_rc rc = state_journal_open(store, 0, true, state_layer_replay, store, &journal, &err);
+    base_rc rc =
+        state_journal_open(store, 0, true, false, state_layer_replay, store, &journal, &err);
     uint64_t rows = UINT64_MAX, bytes;
     if (rc == BASE_OK) {
         state_txn txn = {.store = store};
@@ -47,7 +48,7 @@ static void wrap(plat *p, base_str ops) {
     state_store store = {.plat = p, .dir = "d", .no_sync = true};
     state_journal *journal;
     base_error err;
-    must(state_journal_open(&store, 0, true, state_layer_replay, &store, &journal, &err) ==
+    must(state_journal_open(&store, 0, true, false, state_layer_replay, &store, &journal, &err) ==
          BASE_OK);
     must(state_journal_append(journal, 1, ops, &err) == BASE_OK);
     state_journal_close(journal);

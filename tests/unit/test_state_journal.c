@@ -46,7 +46,7 @@ static bool run(uint64_t seed) {
         state_journal *journal = NULL;
         plat_sim_fail_from(sim, 0);
         plat_sim_set_disk_bytes(sim, UINT64_MAX);
-        good = state_journal_open(&store, marked, true, note, &s, &journal, &err) == BASE_OK;
+        good = state_journal_open(&store, marked, true, false, note, &s, &journal, &err) == BASE_OK;
         if (!good) break;
         uint64_t last = s.n > 0 ? s.last : marked;
         good = !s.wrong && (s.n == 0 || s.first == marked + 1) && last >= acknowledged &&
