@@ -7,8 +7,9 @@
 // are numbered; a record's checksum takes in its number. So what is left of an earlier turn of a
 // file is told from what follows: a file ends where the next record is not whole or does not bear
 // the next number. A record that was being written when the power went is not whole: it was not
-// acknowledged. If later ones that are whole lie behind it, it was damaged. docs/formats.md describes the bytes. Entry points: state_journal_open,
-// state_journal_append. Threads: the writer's.
+// acknowledged. If later ones that are whole lie behind it, it was damaged. docs/formats.md
+// describes the bytes. Entry points: state_journal_open, state_journal_append. Threads: the
+// writer's.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
