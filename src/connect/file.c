@@ -239,6 +239,8 @@ base_rc connect_file_deliver(connect_sink *sink, bool *progressed, base_error *e
     base_buf lines = {0};
     uint64_t nchanges = 0;
     base_rc rc = gather(sink, &lines, &nchanges, err);
+    // Not before the lines are written: what stands behind the cursor is taken for undelivered.
+    if (rc == BASE_OK && lines.n == 0) rc = connect_sink_idle(sink, err);
     if (rc == BASE_OK && lines.n > 0) {
         rc = write_lines(sink, base_buf_str(&lines), err);
         if (rc == BASE_OK) rc = connect_sink_ack(sink, err);

@@ -36,6 +36,7 @@ static base_rc know_cursor(connect_sink *sink, base_error *err) {
     base_rc rc = engine_sink_cursor(sink->hub->engine, sink->object, &sink->acked, err);
     if (rc != BASE_OK) return rc;
     sink->at = sink->acked;
+    sink->acked_ns = connect_now_ns(sink->hub);
     sink->seq = sink->next_item = sink->refusals = 0;
     sink->cursor_known = true;
     return BASE_OK;
@@ -76,15 +77,16 @@ base_rc connect_sink_load(connect_sink *sink, bool *found, base_error *err) {
     if (rc == BASE_OK) rc = load_next(sink, found, err);
     if (rc != BASE_OK) return rc;
     sink->loaded = *found;
-    if (!*found) {
-        base_arena_reset(&sink->arena);
-        // Changes that are none for this sink must not look undelivered for long.
-        bool stale =
-            sink->passed_over && connect_now_ns(sink->hub) - sink->acked_ns >= CONNECT_IDLE_ACK_NS;
-        if (stale || sink->at - sink->acked >= CONNECT_IDLE_ACK_STEPS)
-            rc = connect_sink_ack(sink, err);
-    }
-    return rc;
+    if (!*found) base_arena_reset(&sink->arena);
+    return BASE_OK;
+}
+
+base_rc connect_sink_idle(connect_sink *sink, base_error *err) {
+    must(!sink->loaded && !sink->under_way);
+    bool stale =
+        sink->passed_over && connect_now_ns(sink->hub) - sink->acked_ns >= CONNECT_IDLE_ACK_NS;
+    bool many = sink->at - sink->acked >= CONNECT_IDLE_ACK_STEPS;
+    return stale || many ? connect_sink_ack(sink, err) : BASE_OK;
 }
 
 void connect_sink_unload(connect_sink *sink) {

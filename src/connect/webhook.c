@@ -199,7 +199,8 @@ base_rc connect_webhook_send(connect_sink *sink, base_error *err) {
     must(!sink->under_way);
     bool found;
     base_rc rc = connect_sink_load(sink, &found, err);
-    if (rc != BASE_OK || !found) return rc;
+    if (rc == BASE_OK && !found) return connect_sink_idle(sink, err);
+    if (rc != BASE_OK) return rc;
     const connect_changes *changes = &sink->changes;
     must(sink->next_item <= changes->nitems);
     uint32_t left = changes->nitems - sink->next_item;
