@@ -119,8 +119,8 @@ static inline uint64_t connect_now_ns(const connect_hub *hub) {
 
 // sink.c. load: the next step with something to deliver; *found false: nothing yet.
 BASE_MUST_USE base_rc connect_sink_load(connect_sink *sink, bool *found, base_error *err);
-// When load finds nothing and all that it gave before is delivered: steps with nothing for this sink
-// must not look undelivered for long, so the cursor moves over them now and then.
+// When load finds nothing and all that it gave before is delivered: steps with nothing for this
+// sink must not look undelivered for long, so the cursor moves over them now and then.
 BASE_MUST_USE base_rc connect_sink_idle(connect_sink *sink, base_error *err);
 void connect_sink_unload(connect_sink *sink); // back to the log: frees the memory
 // All of the loaded step is delivered; the next load goes on after it.
