@@ -43,7 +43,7 @@ struct state_journal {
     journal_file files[2];
     int current;
     base_buf out;
-    bool failed; // a write or sync failed: nobody knows what is on the disk
+    uint64_t failed; // the record whose write or sync failed: it may be on the disk; 0: none
     _Atomic uint64_t replay_bytes;
 };
 
@@ -244,7 +244,7 @@ base_rc state_journal_append(state_journal *journal, uint64_t seq, base_str redo
     const char *dir = journal->store->dir;
     journal_file *file = &journal->files[journal->current];
     uint64_t total = sizeof(journal_head) + padded(redo.n);
-    if (journal->failed || file->position + total > JOURNAL_BYTES_MAX) {
+    if (journal->failed != 0 || file->position + total > JOURNAL_BYTES_MAX) {
         return base_fail(err, BASE_E_FULL, BASE_SQLSTATE_DISK_FULL,
                          "the journal of the state in \"%s\" takes no more", dir);
     }
@@ -262,7 +262,7 @@ base_rc state_journal_append(state_journal *journal, uint64_t seq, base_str redo
     rc = plat_write_at(file->file, out->p, out->n, file->position, err);
     if (rc == BASE_OK && !journal->store->no_sync) rc = plat_sync(file->file, err);
     if (rc != BASE_OK) {
-        journal->failed = true;
+        journal->failed = seq;
         base_error_prefix(err, "the journal of the state in \"%s\"", dir);
         return rc;
     }
@@ -279,7 +279,8 @@ void state_journal_switch(state_journal *journal) {
     journal->current = 1 - journal->current;
 }
 
-// What a failed write has left bears a number that LMDB has by now, if it has all.
+// What a failed write has left may be a whole record, which a start would replay: its number is not
+// given to another record, also not in the other file, but goes to LMDB.
 void state_journal_forget(state_journal *journal, uint64_t upto) {
     for (int i = 0; i < 2; i++) {
         journal_file *file = &journal->files[i];
@@ -287,7 +288,7 @@ void state_journal_forget(state_journal *journal, uint64_t upto) {
         file->position = 0;
         file->last = 0;
     }
-    if (journal->files[journal->current].last == 0) journal->failed = false;
+    if (journal->failed <= upto) journal->failed = 0;
     count_replay(journal);
 }
 
@@ -296,5 +297,5 @@ uint64_t state_journal_replay_bytes(const state_journal *journal) {
 }
 
 uint64_t state_journal_bytes(const state_journal *journal) {
-    return journal->failed ? UINT64_MAX : journal->files[journal->current].position;
+    return journal->failed != 0 ? UINT64_MAX : journal->files[journal->current].position;
 }

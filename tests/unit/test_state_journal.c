@@ -89,4 +89,34 @@ TEST(crashes_lose_nothing_acknowledged) {
     }
 }
 
-TEST_MAIN(TEST_ENTRY(crashes_lose_nothing_acknowledged))
+// A sync that failed may have left its record on the disk, whole. Until LMDB has that number the
+// other file must not take it again: a start would find two of one number.
+TEST(a_number_that_may_be_on_the_disk_is_not_appended_again) {
+    plat_sim *sim = plat_sim_create(1);
+    plat *p = plat_sim_plat(sim);
+    REQUIRE_OK(p->ops->make_dir(p, "d", &err));
+    state_store store = {.plat = p, .dir = "d"};
+    state_journal *journal = NULL;
+    seen s = {0};
+    char room[700];
+    REQUIRE_OK(state_journal_open(&store, 0, true, note, &s, &journal, &err));
+    REQUIRE_OK(state_journal_append(journal, 1, ops_of(1, room), &err));
+    plat_sim_fail_call(sim, 2); // not the write, the sync
+    EXPECT(state_journal_append(journal, 2, ops_of(2, room), &err) != BASE_OK);
+    EXPECT_EQ_INT(state_journal_bytes(journal), UINT64_MAX);
+    // A checkpoint beside the writer, of commit 1.
+    state_journal_switch(journal);
+    state_journal_forget(journal, 1);
+    EXPECT(state_journal_append(journal, 2, ops_of(2, room), &err) == BASE_E_FULL);
+    // Commit 2 goes to LMDB, and all is well again.
+    state_journal_forget(journal, 2);
+    REQUIRE_OK(state_journal_append(journal, 3, ops_of(3, room), &err));
+    state_journal_close(journal);
+    REQUIRE_OK(state_journal_open(&store, 2, true, note, &s, &journal, &err));
+    EXPECT(!s.wrong && s.n == 1 && s.first == 3);
+    state_journal_close(journal);
+    plat_sim_destroy(sim);
+}
+
+TEST_MAIN(TEST_ENTRY(crashes_lose_nothing_acknowledged),
+          TEST_ENTRY(a_number_that_may_be_on_the_disk_is_not_appended_again))
