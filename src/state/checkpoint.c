@@ -159,8 +159,10 @@ base_rc state_checkpoint_now(state_txn *txn, uint64_t seq, base_error *err) {
     for (uint32_t i = 0; i < n && rc == BASE_OK; i++) {
         if (state_mem_tree(txn, slots[i]) != NULL) rc = state_mem_clear(txn, slots[i], err);
     }
-    if (rc == BASE_OK) state_journal_forget(txn->store->journal, seq);
-    return rc;
+    if (rc != BASE_OK) return rc;
+    state_journal_forget(txn->store->journal, seq);
+    txn->store->checkpoint->retry_bytes = 0;
+    return BASE_OK;
 }
 
 void state_checkpoint_close(state_store *store) {

@@ -758,9 +758,56 @@ TEST(stores_without_a_memory_are_private) {
     state_store_close(b);
 }
 
+static base_rc put_one_row(world *w, const char *key, size_t bytes) {
+    state_txn *txn;
+    base_rc rc = state_begin_write(w->store, &txn, &err);
+    if (rc != BASE_OK) return rc;
+    memset(value_room, 'v', bytes);
+    rc = state_put(txn, w->tables[0], base_str_of(key), (base_str){value_room, bytes}, &err);
+    if (rc == BASE_OK) return state_commit(txn, &err);
+    state_abort(txn);
+    return rc;
+}
+
+// Checkpoints that fail are tried ever less often; when there is room again they are as before.
+TEST(checkpoints_go_on_after_a_full_store) {
+    world w;
+    REQUIRE(world_init(&w, LAYER, 7));
+    state_store_close(w.store);
+    state_config config = {
+        .no_sync = true, .map_bytes = 1u << 20, .journal = true, .journal_bytes = 30000};
+    REQUIRE_OK(state_store_open(plat_os(), w.dir, &config, &w.store, &err));
+    REQUIRE_OK(state_table_open(w.store, "t0", &w.tables[0], &err));
+    char key[16];
+    for (int i = 0; i < 600; i++) { // more than the map takes
+        snprintf(key, sizeof key, "%04d", i);
+        REQUIRE_OK(put_one_row(&w, key, 10000));
+    }
+    state_txn *txn;
+    EXPECT(state_begin_write_large(w.store, &txn, &err) == BASE_E_FULL);
+    REQUIRE_OK(state_begin_write(w.store, &txn, &err));
+    REQUIRE_OK(state_clear(txn, w.tables[0], &err));
+    REQUIRE_OK(state_commit(txn, &err));
+    REQUIRE_OK(state_begin_write_large(w.store, &txn, &err)); // a checkpoint at once
+    state_abort(txn);
+    uint64_t before = 0;
+    bool shrank = false;
+    for (int i = 0; i < 200 && !shrank; i++) {
+        REQUIRE_OK(put_one_row(&w, "same", 10000));
+        state_stats stats;
+        state_store_stats(w.store, &stats);
+        while (stats.checkpointing) state_store_stats(w.store, &stats);
+        shrank = stats.journal_bytes < before;
+        before = stats.journal_bytes;
+    }
+    EXPECT(shrank);
+    world_deinit(&w);
+}
+
 TEST_MAIN(TEST_ENTRY(model_twin_small), TEST_ENTRY(model_twin_large), TEST_ENTRY(model_lmdb_small),
           TEST_ENTRY(model_lmdb_large), TEST_ENTRY(model_layer_small),
           TEST_ENTRY(model_layer_large), TEST_ENTRY(a_spoilt_journal_gives_a_commit_that_there_was),
           TEST_ENTRY(a_journal_outlives_the_wish_for_it),
           TEST_ENTRY(cursor_keeps_its_place_over_writes), TEST_ENTRY(tables_of_both),
-          TEST_ENTRY(limits_of_both), TEST_ENTRY(stores_without_a_memory_are_private))
+          TEST_ENTRY(limits_of_both), TEST_ENTRY(stores_without_a_memory_are_private),
+          TEST_ENTRY(checkpoints_go_on_after_a_full_store))
