@@ -14,6 +14,8 @@
 
 #include "state/tree_int.h"
 
+#define LAYER_ROWS_MAX 200000u
+
 struct state_checkpoint {
     bool running;
     _Atomic bool busy;  // the thread is at work
@@ -110,9 +112,12 @@ static void settle(state_checkpoint *c, state_txn *txn) {
     state_mem_abort(&c->frozen);
 }
 
-static bool is_due(const state_checkpoint *c) {
-    uint64_t bytes = state_journal_bytes(c->store->journal);
-    return bytes > (c->retry_bytes > 0 ? c->retry_bytes : c->store->journal_bytes);
+// By the journal's length, or by rows: marks of deleted rows are short there, but each costs memory
+// here, and is passed by whoever reads over it.
+static bool is_due(const state_checkpoint *c, const state_txn *txn) {
+    uint64_t bytes = state_journal_bytes(c->store->journal), layer_bytes;
+    if (c->retry_bytes > 0) return bytes > c->retry_bytes;
+    return bytes > c->store->journal_bytes || state_mem_rows(txn, &layer_bytes) > LAYER_ROWS_MAX;
 }
 
 // The version that the transaction began with, all of whose records are in the journal's file: the
@@ -141,7 +146,7 @@ bool state_checkpoint_is_busy(const state_store *store) {
 void state_checkpoint_drive(state_txn *txn) {
     state_checkpoint *c = txn->store->checkpoint;
     if (c->running && atomic_load(&c->ended)) settle(c, txn);
-    if (!c->running && is_due(c)) begin(c);
+    if (!c->running && is_due(c, txn)) begin(c);
 }
 
 void state_checkpoint_wait(state_txn *txn) {

@@ -99,7 +99,7 @@ TEST(a_number_that_may_be_on_the_disk_is_not_appended_again) {
     state_journal *journal = NULL;
     seen s = {0};
     char room[700];
-    REQUIRE_OK(state_journal_open(&store, 0, true, note, &s, &journal, &err));
+    REQUIRE_OK(state_journal_open(&store, 0, true, false, note, &s, &journal, &err));
     REQUIRE_OK(state_journal_append(journal, 1, ops_of(1, room), &err));
     plat_sim_fail_call(sim, 2); // not the write, the sync
     EXPECT(state_journal_append(journal, 2, ops_of(2, room), &err) != BASE_OK);
@@ -112,7 +112,7 @@ TEST(a_number_that_may_be_on_the_disk_is_not_appended_again) {
     state_journal_forget(journal, 2);
     REQUIRE_OK(state_journal_append(journal, 3, ops_of(3, room), &err));
     state_journal_close(journal);
-    REQUIRE_OK(state_journal_open(&store, 2, true, note, &s, &journal, &err));
+    REQUIRE_OK(state_journal_open(&store, 2, true, false, note, &s, &journal, &err));
     EXPECT(!s.wrong && s.n == 1 && s.first == 3);
     state_journal_close(journal);
     plat_sim_destroy(sim);
