@@ -8,6 +8,7 @@ options and WATERMARK are left out, a row whose key is there is left (STREAM) or
 TUMBLE(t, c, i) is a sub-select with date_bin. Each SELECT runs in weir ad hoc and, unless it has
 a comment -- adhoc before it, as a materialized view that was made before the first INSERT and as one
 made at the end. All must give PostgreSQL's rows; with ORDER BY in its order (ad hoc), else as a bag.
+A line "\\ir FILE" stands for that file, named relative to the one it is in, as in psql.
 PostgreSQL runs in a private cluster on a Unix socket, as an unprivileged user."""
 import os
 import pathlib
@@ -71,10 +72,13 @@ class Postgres:
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
-def split(text):
+def split(path):
     """(statement, has "-- adhoc" before it)"""
     found, current, adhoc = [], [], False
-    for line in text.splitlines():
+    for line in path.read_text().splitlines():
+        if line.startswith("\\ir "):
+            found += split(path.parent / line.split()[1])
+            continue
         if line.strip().startswith("--"):
             adhoc = adhoc or line.strip() == "-- adhoc"
             continue
@@ -142,7 +146,7 @@ def show(checks, what, sql, actual, expected):
 
 
 def run_file(checks, postgres, number, path):
-    statements = split(path.read_text())
+    statements = split(path)
     translation = Translation()
     with weirtest.Pg(postgres.dir, 5432, database="postgres") as admin:
         admin.simple(f"CREATE DATABASE t{number}")
