@@ -82,6 +82,7 @@ const char *base_default_sqlstate(base_rc code);
 #define BASE_SQLSTATE_DISK_FULL          "53100"
 #define BASE_SQLSTATE_OUT_OF_MEMORY      "53200"
 #define BASE_SQLSTATE_LIMIT              "54000"
+#define BASE_SQLSTATE_NOT_IN_STATE       "55000" // object not in prerequisite state
 #define BASE_SQLSTATE_BUSY               "55P03"
 #define BASE_SQLSTATE_CANCELLED          "57014"
 #define BASE_SQLSTATE_SHUTDOWN           "57P01"

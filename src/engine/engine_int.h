@@ -261,6 +261,8 @@ void engine_flow_close_store(engine_flow *flow);
 BASE_MUST_USE base_rc engine_flow_for(engine *e, const char *schema, int64_t refresh_us,
                                       engine_flow **out, base_error *err);
 engine_flow *engine_flow_of_view(engine *e, uint32_t view_id);
+// Whether views of this schema with this refresh are the flow's.
+bool engine_flow_takes(const engine_flow *flow, const char *schema, int64_t refresh_us);
 // Adds / removes views and rebuilds the graph. ddl_lock held; takes flow->lock.
 BASE_MUST_USE base_rc engine_flow_add_view(engine_flow *flow, const plan_object *view,
                                            base_error *err);

@@ -182,10 +182,14 @@ engine_flow *engine_flow_create(engine *e, const char *schema, int64_t refresh_u
     return flow;
 }
 
+bool engine_flow_takes(const engine_flow *flow, const char *schema, int64_t refresh_us) {
+    return flow->refresh_us == refresh_us && strcmp(flow->schema, schema) == 0;
+}
+
 base_rc engine_flow_for(engine *e, const char *schema, int64_t refresh_us, engine_flow **out,
                         base_error *err) {
     for (uint32_t i = 0; i < e->nflows; i++) {
-        if (strcmp(e->flows[i]->schema, schema) == 0 && e->flows[i]->refresh_us == refresh_us) {
+        if (engine_flow_takes(e->flows[i], schema, refresh_us)) {
             *out = e->flows[i];
             return BASE_OK;
         }
@@ -246,9 +250,7 @@ engine_flow *engine_flow_of_view(engine *e, uint32_t view_id) {
     engine_flow *flow = NULL;
     plat_mutex_lock(&e->flows_lock);
     for (uint32_t i = 0; i < e->nflows && flow == NULL; i++)
-        if (strcmp(e->flows[i]->schema, view->schema) == 0 &&
-            e->flows[i]->refresh_us == view->refresh_us)
-            flow = e->flows[i];
+        if (engine_flow_takes(e->flows[i], view->schema, view->refresh_us)) flow = e->flows[i];
     plat_mutex_unlock(&e->flows_lock);
     return flow;
 }
@@ -260,7 +262,7 @@ const plan_object **engine_flow_views(engine *e, const engine_flow *flow, uint32
     for (uint32_t id = 0; id < e->next_id; id++) {
         const plan_object *view = engine_catalog_by_id(e, id);
         if (view != NULL && view->kind == PLAN_OBJECT_VIEW &&
-            view->refresh_us == flow->refresh_us && strcmp(view->schema, flow->schema) == 0)
+            engine_flow_takes(flow, view->schema, view->refresh_us))
             views[(*n)++] = view;
     }
     return views;

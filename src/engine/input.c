@@ -536,7 +536,7 @@ static base_rc gather_upstream(engine_flow *flow, engine_input *input, uint64_t 
     engine_view_snapshot_close(&snapshot);
     if (rc != BASE_OK || take) return rc;
     if (flow->retake)
-        return base_fail(err, BASE_E_BUSY, "55000",
+        return base_fail(err, BASE_E_BUSY, BASE_SQLSTATE_NOT_IN_STATE,
                          "it was made anew after step %llu, which this flow had taken over",
                          (unsigned long long)input->upstream_step);
     while (input->upstream_step < upto) {

@@ -82,11 +82,8 @@ static void say_if_fresh(engine_flow *flow) {
 // ---- at start ----
 
 static bool has_flow(const engine *e, const plan_object *view) {
-    for (uint32_t i = 0; i < e->nflows; i++) {
-        const engine_flow *flow = e->flows[i];
-        if (flow->refresh_us == view->refresh_us && strcmp(flow->schema, view->schema) == 0)
-            return true;
-    }
+    for (uint32_t i = 0; i < e->nflows; i++)
+        if (engine_flow_takes(e->flows[i], view->schema, view->refresh_us)) return true;
     return false;
 }
 

@@ -523,7 +523,7 @@ base_rc engine_view_snapshot_open(engine *e, const plan_object *view, engine_vie
     view_row facts = {0};
     if (rc == BASE_OK) rc = read_facts(out->txn, flow->t_view, view->id, &facts, &found, err);
     if (rc == BASE_OK && !is_complete(flow, found, &facts, out->step))
-        rc = base_fail(err, BASE_E_BUSY, "55000",
+        rc = base_fail(err, BASE_E_BUSY, BASE_SQLSTATE_NOT_IN_STATE,
                        "materialized view \"%s.%s\" is being made: its history is not read yet",
                        view->schema, view->name);
     if (rc != BASE_OK) {

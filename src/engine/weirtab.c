@@ -282,8 +282,8 @@ static base_rc fill_standing(system_rows *r, base_error *err) {
 static uint32_t count_views(const plan_object **objects, uint32_t n, const engine_flow *flow) {
     uint32_t views = 0;
     for (uint32_t i = 0; i < n; i++)
-        if (objects[i]->kind == PLAN_OBJECT_VIEW && objects[i]->refresh_us == flow->refresh_us &&
-            strcmp(objects[i]->schema, flow->schema) == 0)
+        if (objects[i]->kind == PLAN_OBJECT_VIEW &&
+            engine_flow_takes(flow, objects[i]->schema, objects[i]->refresh_us))
             views++;
     return views;
 }
@@ -333,7 +333,6 @@ static base_rc fill_flows(system_rows *r, base_error *err) {
 
 static void sink_lag_cells(system_rows *r, const engine_sink_lag *lag) {
     system_text(r, "status", engine_sink_state_name(lag->state));
-    system_i64(r, "step", (int64_t)lag->step);
     system_i64(r, "view_step", (int64_t)lag->view_step);
     if (lag->state == ENGINE_SINK_LOST) return;
     system_i64(r, "behind_steps", (int64_t)lag->steps);
@@ -697,7 +696,7 @@ static base_rc fill_settings(system_rows *r, base_error *err) {
         {"step_bytes", "log bytes that a step takes at most",
          config->step_bytes > 0 ? config->step_bytes : ENGINE_STEP_BYTES},
         {"journal_bytes", "journal of an immediate flow before a checkpoint",
-         config->journal_bytes > 0 ? config->journal_bytes : 64ull << 20},
+         config->journal_bytes > 0 ? config->journal_bytes : STATE_JOURNAL_BYTES},
         {"query_memory_bytes", "memory of an ad-hoc query",
          config->query_memory_bytes > 0 ? config->query_memory_bytes : 1ull << 30},
         {"changes_keep_steps", "steps of a view's changes that are kept",

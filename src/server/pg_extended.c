@@ -302,8 +302,8 @@ static base_rc execute(server_pg_session *session, const wire_pg_message *messag
         if (rc != BASE_OK) return rc;
         portal->executed = true;
     } else if (!portal->result.has_rows || portal->result.is_copy) {
-        return base_fail(err, BASE_E_INVALID, "55000", "portal \"%.*s\" cannot be run again",
-                         BASE_STR_ARG(message->portal));
+        return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_NOT_IN_STATE,
+                         "portal \"%.*s\" cannot be run again", BASE_STR_ARG(message->portal));
     }
     uint32_t max_rows = message->max_rows > 0 ? (uint32_t)message->max_rows : 0;
     server_pg_emit_begin(session, &portal->result, portal->formats, portal, portal->next_row,

@@ -68,7 +68,7 @@ base_rc state_store_open(plat *plat, const char *dir, const state_config *config
     must(store->dir != NULL);
     store->map_bytes = config->map_bytes;
     store->no_sync = config->no_sync;
-    store->journal_bytes = config->journal_bytes > 0 ? config->journal_bytes : 64u << 20;
+    store->journal_bytes = config->journal_bytes > 0 ? config->journal_bytes : STATE_JOURNAL_BYTES;
     plat_mutex_init(&store->names);
     plat_mutex_init(&store->ddl);
     base_rc rc;

@@ -31,13 +31,15 @@ typedef struct state_memory state_memory;
 
 typedef uint32_t state_table; // handle; valid for the life of the store
 
+#define STATE_JOURNAL_BYTES ((uint64_t)64 << 20)
+
 typedef struct state_config {
     bool in_memory;       // the twin
     state_memory *memory; // with in_memory: where committed data lives across close; NULL: private
     uint64_t map_bytes; // limit of size; 0: 256 GiB, halved until the system grants it (twin: none)
     bool no_sync;       // commits are atomic but not durable (bench and scratch only)
     bool journal; // small commits go to a journal, a sequential write, and to LMDB many at a time
-    uint64_t journal_bytes; // of the journal when its commits go to LMDB; 0: 64 MiB
+    uint64_t journal_bytes; // of the journal when its commits go to LMDB; 0: STATE_JOURNAL_BYTES
 } state_config;
 
 BASE_MUST_USE base_rc state_store_open(plat *plat, const char *dir, const state_config *config,
