@@ -1,10 +1,8 @@
 // bench.c - `weir bench`: what this machine does. Figures are medians over rounds in this very run;
 // nothing is asserted but that the answers are right. Entry point: cli_bench.
 
-#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/must.h"
 #include "cli/bench.h"
@@ -123,28 +121,6 @@ static uint64_t anonymous_bytes(void) {
     return kb * 1024;
 }
 
-// What a tree of files takes on the disk.
-static uint64_t tree_bytes(const char *path, int depth) {
-    uint64_t bytes = 0;
-    DIR *dir = opendir(path);
-    if (dir == NULL) return 0;
-    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
-        base_buf child = {0};
-        base_buf_printf(&child, "%s/%s", path, entry->d_name);
-        struct stat st;
-        if (lstat(base_buf_cstr(&child), &st) == 0) {
-            if (S_ISDIR(st.st_mode) && depth > 0)
-                bytes += tree_bytes(base_buf_cstr(&child), depth - 1);
-            else
-                bytes += (uint64_t)st.st_blocks * 512;
-        }
-        base_buf_deinit(&child);
-    }
-    closedir(dir);
-    return bytes;
-}
-
 static base_rc memory(const bench_options *given, base_error *err) {
     bench_options o = *given;
     o.events = o.groups;
@@ -167,13 +143,13 @@ static base_rc memory(const bench_options *given, base_error *err) {
         rc = bench_fill(&b, STREAM, o.events, NULL, err);
     }
     uint64_t before = anonymous_bytes();
-    uint64_t disk_before = tree_bytes(b.dir == NULL ? "" : b.dir, 16);
+    uint64_t disk_before = bench_tree_bytes(b.dir == NULL ? "" : b.dir);
     bench_time time = {0, 0};
     uint64_t steps;
     if (rc == BASE_OK) rc = bench_steps(&b, &time, &steps, err);
     if (rc == BASE_OK) {
         double millions = (double)o.groups / 1e6;
-        uint64_t after = anonymous_bytes(), disk = tree_bytes(b.dir, 16);
+        uint64_t after = anonymous_bytes(), disk = bench_tree_bytes(b.dir);
         uint64_t memory_bytes = after > before ? after - before : 0;
         uint64_t disk_bytes = disk > disk_before ? disk - disk_before : 0;
         printf("  memory of the process, per million groups      %s\n",
@@ -189,7 +165,8 @@ static base_rc memory(const bench_options *given, base_error *err) {
 
 // ---- the command --------------------------------------------------------------------------------
 
-static const char *const subjects[] = {"aggregate", "dedup", "commit", "memory", "latency", "all"};
+static const char *const subjects[] = {"aggregate", "dedup",   "commit", "memory",
+                                       "latency",   "nexmark", "all"};
 
 static int run_subject(const bench_options *o, const char *subject) {
     base_error err = {0};
@@ -200,6 +177,7 @@ static int run_subject(const bench_options *o, const char *subject) {
     if (rc == BASE_OK && (all || strcmp(subject, "dedup") == 0)) rc = throughput(o, true, &err);
     if (rc == BASE_OK && (all || strcmp(subject, "commit") == 0)) rc = commit_cost(o, &err);
     if (rc == BASE_OK && (all || strcmp(subject, "memory") == 0)) rc = memory(o, &err);
+    if (rc == BASE_OK && strcmp(subject, "nexmark") == 0) rc = bench_nexmark(o, &err);
     int code = rc == BASE_OK ? CLI_OK : cli_error(&err);
     if (code == CLI_OK && (all || strcmp(subject, "latency") == 0)) code = bench_latency(o);
     return cli_flush_stdout(code);
@@ -216,7 +194,9 @@ int cli_bench(int argc, char **argv) {
                        .rate = 50000,
                        .latency_bytes = 2048,
                        .senders = 2,
-                       .linger_us = 2000};
+                       .linger_us = 2000,
+                       .seed = 1,
+                       .late_ms = 60000};
     cli_option options[] = {
         {"dir", CLI_TEXT, &o.dir, "DIR", "where the temporary directory is made ($TMPDIR, /tmp)", 0,
          0},
@@ -231,6 +211,15 @@ int cli_bench(int argc, char **argv) {
          "events in a second of event time (10,000): how many\n"
          "windows there are",
          1, 1000000},
+        {NULL, CLI_SECTION, NULL, NULL, "Nexmark (also --events, --per-second)", 0, 0},
+        {"queries", CLI_TEXT, &o.queries, "LIST", "only these: q0,q4", 0, 0},
+        {"seed", CLI_U64, &o.seed, "N", "of the events (1)", 0, UINT64_MAX},
+        {"disorder-ms", CLI_U32, &o.disorder_ms, "N",
+         "events arrive up to so much of event time out of order\n(0)", 0, 60000},
+        {"late", CLI_U32, &o.late, "N", "of 1000 events so many arrive late (0)", 0, 1000},
+        {"late-ms", CLI_U32, &o.late_ms, "N", "by so much of event time (60,000)", 0, 3600000},
+        {"write", CLI_TEXT, &o.write, "DIR",
+         "measure nothing: write the events there, a file a stream,\nand the statements", 0, 0},
         {NULL, CLI_SECTION, NULL, NULL, "Memory", 0, 0},
         {"groups", CLI_U64, &o.groups, "N", "groups (1,000,000)", 1000, 1000000000},
         {NULL, CLI_SECTION, NULL, NULL, "Latency", 0, 0},
@@ -247,7 +236,7 @@ int cli_bench(int argc, char **argv) {
     };
     cli_usage usage = {
         .command = "weir bench",
-        .synopsis = "[aggregate|dedup|commit|memory|latency|all] [options]",
+        .synopsis = "[aggregate|dedup|commit|memory|latency|nexmark|all] [options]",
         .about =
             "Measures this machine with data it makes itself, in a temporary directory.\n\n"
             "  aggregate  one core: JSON events from the durable log to a one-minute tumbling\n"
@@ -259,7 +248,10 @@ int cli_bench(int argc, char **argv) {
             "  latency    a server and HTTP senders in this process: from an event's moment to\n"
             "             its being visible in a committed view, p50, p99, p99.9, for\n"
             "             refresh = 'immediate' and '1 second'\n"
-            "  all        all of these",
+            "  nexmark    the queries of the Nexmark benchmark, q0 to q22, each from the durable "
+            "log\n"
+            "             to the committed rows of its view\n"
+            "  all        all of these but nexmark",
         .examples = "  weir bench --events 5000000\n  weir bench latency --rate 20000\n",
         .noptions = sizeof options / sizeof options[0],
         .options = options,
@@ -277,7 +269,7 @@ int cli_bench(int argc, char **argv) {
         return cli_usage_error("weir bench", "nothing to measure is called \"%s\"; %s%s", subject,
                                nearest != NULL ? "did you mean "
                                                : "there is aggregate, dedup, "
-                                                 "commit, memory, latency, all",
+                                                 "commit, memory, latency, nexmark, all",
                                nearest != NULL ? nearest : "");
     }
     cli_catch_interrupt();

@@ -15,6 +15,10 @@ typedef struct bench_options {
     uint32_t per_second; // events of one second of event time
     uint64_t groups;     // memory
     uint32_t seconds, rate, latency_bytes, senders, linger_us;
+    const char *queries; // nexmark: names with commas between; NULL: all
+    const char *write;   // nexmark: a directory for the events; NULL: measure
+    uint64_t seed;
+    uint32_t disorder_ms, late, late_ms; // as in nexmark_config
     const char *dir; // where the temporary directory is made; NULL: $TMPDIR or /tmp
 } bench_options;
 
@@ -71,6 +75,9 @@ BASE_MUST_USE base_rc bench_steps(bench_engine *b, bench_time *time, uint64_t *s
 BASE_MUST_USE base_rc bench_view_round(bench_engine *b, const char *stream, uint64_t events,
                                        bench_time *time, uint64_t *steps, base_error *err);
 double bench_median(double *values, size_t n); // sorts them
+uint64_t bench_tree_bytes(const char *path);   // what a tree of files takes on the disk
+void bench_peak_reset(void);                   // then bench_peak_bytes is the peak since
+uint64_t bench_peak_bytes(void);               // resident memory of this process
 
 // ---- latencies (bench_histogram.c) --------------------------------------------------------------
 
@@ -86,5 +93,7 @@ void bench_histogram_merge(bench_histogram *h, const bench_histogram *more);
 uint64_t bench_histogram_at(const bench_histogram *h, double share); // upper end of the bucket
 
 int bench_latency(const bench_options *options); // bench_latency.c
+BASE_MUST_USE base_rc bench_nexmark(const bench_options *options,
+                                    base_error *err); // bench_nexmark.c
 
 #endif

@@ -1,6 +1,7 @@
 // bench_engine.c - engines that are measured: in a temporary directory, without threads, so that
 // everything runs on the one core of the caller. Entry points: bench_open, bench_fill, bench_steps.
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -228,4 +229,50 @@ base_rc bench_view_round(bench_engine *b, const char *stream, uint64_t events, b
     if (rc == BASE_OK) rc = bench_sql(b, base_buf_cstr(&sql), err);
     base_buf_deinit(&sql);
     return rc;
+}
+
+// ---- sizes --------------------------------------------------------------------------------------
+
+static uint64_t bytes_below(const char *path, int depth) {
+    uint64_t bytes = 0;
+    DIR *dir = opendir(path);
+    if (dir == NULL) return 0;
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
+        base_buf child = {0};
+        base_buf_printf(&child, "%s/%s", path, entry->d_name);
+        struct stat st;
+        if (lstat(base_buf_cstr(&child), &st) == 0) {
+            if (S_ISDIR(st.st_mode) && depth > 0)
+                bytes += bytes_below(base_buf_cstr(&child), depth - 1);
+            else
+                bytes += (uint64_t)st.st_blocks * 512;
+        }
+        base_buf_deinit(&child);
+    }
+    closedir(dir);
+    return bytes;
+}
+
+uint64_t bench_tree_bytes(const char *path) {
+    return bytes_below(path, 16);
+}
+
+// "5" makes the kernel count the peak of the resident set anew (proc(5), clear_refs).
+void bench_peak_reset(void) {
+    FILE *file = fopen("/proc/self/clear_refs", "w");
+    if (file == NULL) return;
+    fputs("5", file);
+    fclose(file);
+}
+
+uint64_t bench_peak_bytes(void) {
+    FILE *file = fopen("/proc/self/status", "r");
+    if (file == NULL) return 0;
+    char line[256];
+    unsigned long long kb = 0;
+    while (fgets(line, sizeof line, file) != NULL)
+        if (sscanf(line, "VmHWM: %llu kB", &kb) == 1) break;
+    fclose(file);
+    return kb * 1024;
 }

@@ -173,6 +173,8 @@ typedef struct engine_view {
     uint64_t changed_step; // last step with a delta
     uint64_t trimmed_step; // changes up to here are gone
     uint64_t nrows, corrections;
+    bool appended;           // kept as batches in the order of steps (view_append.c)
+    uint32_t fill_seq;       // records of the fill in progress, for an appended view
     bool filling;            // its history is being written: no change log
     bool is_new;             // has no history yet: needs its first step and perhaps a fill
     bool unfilled;           // has none of the history that its flow has read: no step counts it
@@ -350,15 +352,26 @@ BASE_MUST_USE base_rc engine_view_complete(engine_flow *flow, const plan_object 
 BASE_MUST_USE base_rc engine_view_trim(engine_flow *flow, engine_view *view, base_error *err);
 // Declared columns plus the three system columns, from a snapshot: used by queries and fills.
 // visit gets batches of at most batch_rows rows, in a scratch arena that is reset between calls.
-BASE_MUST_USE base_rc engine_view_scan_txn(
-    const plan_object *object, state_table rows, state_txn *txn, int64_t watermark_us,
-    uint32_t batch_rows, base_rc (*visit)(void *arg, const col_batch *rows, base_error *err),
-    void *arg, base_error *err);
+BASE_MUST_USE base_rc engine_view_scan_txn(const plan_object *object, bool appended,
+                                           state_table rows, state_txn *txn, int64_t watermark_us,
+                                           uint32_t batch_rows,
+                                           base_rc (*visit)(void *arg, const col_batch *rows,
+                                                            base_error *err),
+                                           void *arg, base_error *err);
+// view_append.c: the same for views that only grow.
+BASE_MUST_USE base_rc engine_append_apply(engine_flow *flow, engine_view *view,
+                                          const col_batch *delta, base_error *err);
+BASE_MUST_USE base_rc engine_append_scan(const plan_object *object, state_table rows,
+                                         state_txn *txn, uint32_t batch_rows,
+                                         base_rc (*visit)(void *arg, const col_batch *rows,
+                                                          base_error *err),
+                                         void *arg, base_error *err);
 // A consistent look at a view: opens a snapshot of its flow and reads the view's facts in it.
 typedef struct engine_view_snapshot {
     engine_flow *flow;
     state_txn *txn;
     state_table rows, changes;
+    bool appended;
     uint64_t step;
     int64_t now_us;
     int64_t watermark_us;

@@ -143,8 +143,8 @@ static base_rc fill_upstream(fill *f, engine_input *input) {
     f->input = input;
     f->ncolumns = input->ncolumns;
     f->columns = input->columns;
-    rc = engine_view_scan_txn(input->object, snapshot.rows, snapshot.txn, snapshot.watermark_us,
-                              8192, fill_view_rows, f, f->err);
+    rc = engine_view_scan_txn(input->object, snapshot.appended, snapshot.rows, snapshot.txn,
+                              snapshot.watermark_us, 8192, fill_view_rows, f, f->err);
     uint64_t upto = snapshot.step;
     engine_view_snapshot_close(&snapshot);
     return rc == BASE_OK ? undo_unread(f, input, upto) : rc;
@@ -163,8 +163,8 @@ static base_rc fill_object(fill *f, const plan_object *object) {
         f->source = object;
         f->ncolumns = engine_declared_columns(object);
         f->columns = columns;
-        return engine_view_scan_txn(object, inner->rows, flow->txn, inner->watermark_us, 8192,
-                                    fill_view_rows, f, f->err);
+        return engine_view_scan_txn(object, inner->appended, inner->rows, flow->txn,
+                                    inner->watermark_us, 8192, fill_view_rows, f, f->err);
     }
     for (uint32_t i = 0; i < flow->ninputs; i++) {
         engine_input *input = &flow->inputs[i];
@@ -200,6 +200,7 @@ static base_rc gather_history(engine_flow *flow, void *arg, uint64_t *rows, base
         .flow = flow, .view = engine_flow_view(flow, ((const plan_object *)arg)->id), .err = err};
     must(f.view != NULL);
     f.view->filling = true;
+    f.view->fill_seq = 0;
     // Duplicates were counted when they were read first.
     const flow_hooks *hooks = flow->ctx.hooks;
     flow_hooks quiet = *hooks;

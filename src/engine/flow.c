@@ -156,6 +156,18 @@ base_rc engine_flow_begin_read(engine_flow *flow, state_txn **out, base_error *e
     return state_begin_read(flow->store, out, err);
 }
 
+static void init_scratch(engine_flow *flow) {
+    base_arena_init(&flow->step_arena, 1 << 20);
+    base_arena_init(&flow->push_arena, 1 << 16);
+    // A busy flow would else fault its pages in each step.
+    flow->step_arena.retain_bytes = flow->push_arena.retain_bytes = 64u << 20;
+}
+
+static void deinit_scratch(engine_flow *flow) {
+    base_arena_deinit(&flow->step_arena);
+    base_arena_deinit(&flow->push_arena);
+}
+
 engine_flow *engine_flow_create(engine *e, const char *schema, int64_t refresh_us) {
     engine_flow *flow = calloc(1, sizeof *flow);
     must(flow != NULL);
@@ -175,10 +187,7 @@ engine_flow *engine_flow_create(engine *e, const char *schema, int64_t refresh_u
     plat_mutex_init(&flow->lock);
     plat_cond_init(&flow->wake);
     base_arena_init(&flow->graph_arena, 1 << 14);
-    base_arena_init(&flow->step_arena, 1 << 20);
-    base_arena_init(&flow->push_arena, 1 << 16);
-    // A busy flow would else fault its pages in each step.
-    flow->step_arena.retain_bytes = flow->push_arena.retain_bytes = 64u << 20;
+    init_scratch(flow);
     return flow;
 }
 
@@ -230,8 +239,7 @@ void engine_flow_close(engine_flow *flow) {
     free(flow->wanted);
     free(flow->positions);
     base_arena_deinit(&flow->graph_arena);
-    base_arena_deinit(&flow->step_arena);
-    base_arena_deinit(&flow->push_arena);
+    deinit_scratch(flow);
     plat_mutex_deinit(&flow->lock);
     plat_cond_deinit(&flow->wake);
     free(flow->dir);
@@ -277,6 +285,10 @@ static base_rc build_parts(engine_flow *flow, uint32_t n, const plan_object *con
     base_arena_reset(&flow->graph_arena);
     flow->views = NULL;
     flow->nviews = 0;
+    if (n == 0) { // a flow without views stays, but not what its steps took
+        deinit_scratch(flow);
+        init_scratch(flow);
+    }
     flow_graph_config config = {.store = flow->store,
                                 .cache_bytes = e->config.cache_bytes,
                                 .dedup_off = e->config.dedup_off,

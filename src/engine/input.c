@@ -510,8 +510,8 @@ static base_rc gather_snapshot(engine_flow *flow, engine_input *input,
                                engine_view_snapshot *snapshot, uint64_t *rows, base_error *err) {
     snapshot_push push = {flow, input, 0};
     base_rc rc =
-        engine_view_scan_txn(input->object, snapshot->rows, snapshot->txn, snapshot->watermark_us,
-                             65536, push_snapshot_rows, &push, err);
+        engine_view_scan_txn(input->object, snapshot->appended, snapshot->rows, snapshot->txn,
+                             snapshot->watermark_us, 65536, push_snapshot_rows, &push, err);
     if (rc != BASE_OK) return rc;
     input->started = true;
     input->upstream_step = snapshot->step;

@@ -137,7 +137,7 @@ static base_rc push_view_rows(void *arg, const col_batch *rows, base_error *err)
 
 static base_rc push_view(query *q, engine_view_snapshot *snapshot, base_error *err) {
     base_rc rc =
-        engine_view_scan_txn(q->input->object, snapshot->rows, snapshot->txn,
+        engine_view_scan_txn(q->input->object, snapshot->appended, snapshot->rows, snapshot->txn,
                              snapshot->watermark_us, QUERY_BATCH_ROWS, push_view_rows, q, err);
     if (rc != BASE_OK) engine_flow_hint(snapshot->flow, err);
     return rc;

@@ -198,8 +198,8 @@ static base_rc take_view(reconciling *x, base_error *err) {
     }
     t.columns[nvalues] = engine_declared_columns(view); // _status
     types[nvalues] = col_type_of(COL_TEXT);
-    rc = engine_view_scan_txn(view, snapshot.rows, snapshot.txn, snapshot.watermark_us, 8192,
-                              take_rows, &t, err);
+    rc = engine_view_scan_txn(view, snapshot.appended, snapshot.rows, snapshot.txn,
+                              snapshot.watermark_us, 8192, take_rows, &t, err);
     engine_view_snapshot_close(&snapshot);
     if (rc == BASE_OK) {
         join_parts(&t, types);

@@ -1,7 +1,8 @@
 // view.c - materialised views: the rows of a view in its flow's store, the log of its changes, and
 // the ledger of changes to rows that were final.
 //
-// Tables of a view with id N:  vN  row key -> row;  cN  step -> the step's delta.
+// Tables of a view with id N:  vN  row key -> row;  cN  step -> the step's delta. A view that only
+// grows and has no key is kept otherwise, see view_append.c.
 // A row's key is the ordered encoding of the view's key columns or, without a key, of all columns
 // (then the weight counts equal rows). Facts of a view stand in the flow's "engine.view" table
 // under its id.
@@ -37,8 +38,8 @@ _Static_assert(sizeof(row_head) == 24, "row_head is a disk format");
 
 // The facts of a view; a disk format.
 typedef struct view_row {
-    uint32_t version; // 1
-    uint32_t zero;
+    uint32_t version;  // 1
+    uint32_t appended; // 1: vN has batches in the order of steps, cN is not used
     int64_t watermark_us;
     uint64_t changed_step;
     uint64_t trimmed_step;
@@ -73,6 +74,12 @@ base_rc engine_view_open(engine_flow *flow, engine_view *view, base_error *err) 
     return state_table_open(flow->store, name, &view->changes, err);
 }
 
+// How a new view is kept. A late row of a window that is final is a correction, whatever the plan,
+// so a view with windows is kept by key.
+static bool would_be_appended(const plan_object *view) {
+    return view->nview_key == 0 && view->window_column < 0 && flow_plan_only_grows(view->plan);
+}
+
 static base_rc read_facts(state_txn *txn, state_table t_view, uint32_t id, view_row *out,
                           bool *found, base_error *err) {
     char key[4];
@@ -83,6 +90,9 @@ static base_rc read_facts(state_txn *txn, state_table t_view, uint32_t id, view_
         return base_fail(err, BASE_E_CORRUPT, NULL, "the facts of view %u have %zu bytes", id,
                          value.n);
     memcpy(out, value.p, sizeof *out);
+    if (out->version != 1 || out->appended > 1)
+        return base_fail(err, BASE_E_CORRUPT, NULL, "the facts of view %u are of no known version",
+                         id);
     return BASE_OK;
 }
 
@@ -92,6 +102,8 @@ base_rc engine_view_load(engine_flow *flow, engine_view *view, state_txn *txn, b
     base_rc rc = read_facts(txn, flow->t_view, view->object->id, &facts, &found, err);
     if (rc != BASE_OK) return rc;
     view->is_new = !found;
+    view->appended = found ? facts.appended == 1 : would_be_appended(view->object);
+    if (view->appended) view->changes = view->rows;
     view->watermark_us = found ? facts.watermark_us : ENGINE_NO_WATERMARK;
     view->changed_step = facts.changed_step;
     view->trimmed_step = found ? facts.trimmed_step : flow->first_step;
@@ -130,14 +142,9 @@ base_rc engine_view_complete(engine_flow *flow, const plan_object *view, uint64_
 
 base_rc engine_view_save(engine_flow *flow, engine_view *view, base_error *err) {
     if (view->unfilled && !view->filling) return BASE_OK;
-    view_row facts = {1,
-                      0,
-                      view->watermark_us,
-                      view->changed_step,
-                      view->trimmed_step,
-                      view->nrows,
-                      view->corrections,
-                      flow->step + 1};
+    view_row facts = {
+        1,           view->appended,    view->watermark_us, view->changed_step, view->trimmed_step,
+        view->nrows, view->corrections, flow->step + 1};
     char key[4];
     return state_put(flow->txn, flow->t_view, id_key(key, view->object->id),
                      (base_str){(const char *)&facts, sizeof facts}, err);
@@ -398,6 +405,7 @@ static base_rc add_change(apply *a, base_error *err) {
 base_rc engine_view_apply(engine_flow *flow, engine_view *view, const col_batch *delta,
                           base_error *err) {
     if (delta == NULL || delta->nrows == 0) return BASE_OK;
+    if (view->appended) return engine_append_apply(flow, view, delta, err);
     base_arena *arena = &flow->step_arena;
     const plan_object *object = view->object;
     uint32_t nkey = object->nview_key;
@@ -467,6 +475,7 @@ uint64_t engine_changes_keep_steps(const engine *e) {
 // Drops changes that nobody needs: older than what the configuration keeps and than every reader.
 // What a reader held back for long goes in portions, or one step would have all of it to delete.
 base_rc engine_view_trim(engine_flow *flow, engine_view *view, base_error *err) {
+    if (view->appended) return BASE_OK; // its changes are its rows
     engine *e = flow->engine;
     uint64_t keep = engine_changes_keep_steps(e);
     uint64_t lot = keep < 256 ? keep : 256; // many steps' changes at once
@@ -532,6 +541,8 @@ base_rc engine_view_snapshot_open(engine *e, const plan_object *view, engine_vie
         out->txn = NULL;
         return rc;
     }
+    out->appended = found && facts.appended == 1;
+    if (out->appended) out->changes = out->rows;
     out->watermark_us = found ? facts.watermark_us : ENGINE_NO_WATERMARK;
     out->nrows = facts.nrows;
     out->corrections = facts.corrections;
@@ -601,10 +612,11 @@ static base_rc scan_row(scan_batch *s, base_arena *arena, base_str value, base_e
     return BASE_OK;
 }
 
-base_rc engine_view_scan_txn(const plan_object *object, state_table rows, state_txn *txn,
-                             int64_t watermark_us, uint32_t batch_rows,
+base_rc engine_view_scan_txn(const plan_object *object, bool appended, state_table rows,
+                             state_txn *txn, int64_t watermark_us, uint32_t batch_rows,
                              base_rc (*visit)(void *arg, const col_batch *rows, base_error *err),
                              void *arg, base_error *err) {
+    if (appended) return engine_append_scan(object, rows, txn, batch_rows, visit, arg, err);
     base_arena arena;
     base_arena_init(&arena, 1 << 16);
     scan_batch s = {
@@ -651,8 +663,8 @@ base_rc engine_view_scan(engine *e, const plan_object *view, base_arena *arena, 
     base_rc rc = engine_view_snapshot_open(e, view, &snapshot, err);
     if (rc != BASE_OK) return rc;
     if (step != NULL) *step = snapshot.step;
-    rc = engine_view_scan_txn(view, snapshot.rows, snapshot.txn, snapshot.watermark_us, 8192, visit,
-                              arg, err);
+    rc = engine_view_scan_txn(view, snapshot.appended, snapshot.rows, snapshot.txn,
+                              snapshot.watermark_us, 8192, visit, arg, err);
     engine_view_snapshot_close(&snapshot);
     return rc;
 }

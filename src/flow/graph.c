@@ -19,7 +19,8 @@ typedef struct flow_view {
     flow_pile pile;          // of the step
     const col_batch *output; // once asked for
     bool output_made;
-    bool distinct; // no two rows of a step's output are equal, nor does one undo another
+    bool distinct;   // no two rows of a step's output are equal, nor does one undo another
+    bool only_grows; // no row is retracted
 } flow_view;
 
 // ------------------------------------------------------------------------------------ life
@@ -265,27 +266,31 @@ static bool *child_needs(flow_graph *graph, const plan_node *node, uint32_t i, c
 }
 
 // Whether no row of the output is ever retracted.
-static bool append_only(const flow_graph *graph, const plan_node *node) {
+static bool append_only(bool stored, const plan_node *node) {
     switch (node->kind) {
     case PLAN_NODE_SCAN: // without a store there is one step, in which tables give what is there
-        return node->object->kind == PLAN_OBJECT_STREAM || graph->store == NULL;
+        return node->object->kind == PLAN_OBJECT_STREAM || !stored;
     case PLAN_NODE_VALUES:
         return true;
     case PLAN_NODE_AGGREGATE:
-        return graph->store == NULL;
+        return !stored;
     case PLAN_NODE_SORT:
-        if (graph->store != NULL && (node->limit >= 0 || node->offset > 0)) return false;
+        if (stored && (node->limit >= 0 || node->offset > 0)) return false;
         break;
     case PLAN_NODE_JOIN:
-        if (graph->store != NULL && node->join != PLAN_JOIN_INNER) return false;
+        if (stored && node->join != PLAN_JOIN_INNER) return false;
         break;
     default:
         break;
     }
     for (uint32_t i = 0; i < node->ninputs; i++) {
-        if (!append_only(graph, node->inputs[i])) return false;
+        if (!append_only(stored, node->inputs[i])) return false;
     }
     return true;
+}
+
+bool flow_plan_only_grows(const plan_node *plan) {
+    return append_only(true, plan);
 }
 
 static base_rc build(flow_graph *graph, uint32_t view_id, const plan_node *node, const bool *needed,
@@ -305,7 +310,8 @@ static base_rc make_op(flow_graph *graph, uint32_t view_id, const plan_node *nod
     case PLAN_NODE_TUMBLE:
         return flow_tumble_create(graph, node, needed, out, err);
     case PLAN_NODE_AGGREGATE:
-        return flow_agg_create(graph, view_id, node, append_only(graph, node->inputs[0]), out, err);
+        return flow_agg_create(graph, view_id, node,
+                               append_only(graph->store != NULL, node->inputs[0]), out, err);
     case PLAN_NODE_JOIN:
         return flow_join_create(graph, view_id, node, out, err);
     case PLAN_NODE_DISTINCT:
@@ -372,12 +378,14 @@ base_rc flow_graph_add(flow_graph *graph, const plan_object *view, const plan_no
     collector->view = graph->nviews;
     add_op(graph, &collector->op);
     connect(root, &collector->op, 0);
-    graph->views[graph->nviews++] = (flow_view){.id = id,
-                                                .object = view,
-                                                .plan = plan,
-                                                .root = root,
-                                                .collector = &collector->op,
-                                                .distinct = gives_distinct_rows(plan)};
+    graph->views[graph->nviews++] =
+        (flow_view){.id = id,
+                    .object = view,
+                    .plan = plan,
+                    .root = root,
+                    .collector = &collector->op,
+                    .distinct = gives_distinct_rows(plan),
+                    .only_grows = graph->store != NULL && flow_plan_only_grows(plan)};
     return BASE_OK;
 }
 
@@ -500,7 +508,8 @@ const col_batch *flow_graph_output(flow_graph *graph, uint32_t view_id) {
     base_arena *arena = graph->ctx->arena;
     const col_batch *batch = flow_pile_concat(&view->pile, arena, view->plan);
     // An ad-hoc result may be in an order that its columns do not show, and nothing in it cancels.
-    bool as_is = view->distinct || (graph->store == NULL && !retracts(batch));
+    // What only grows has nothing to cancel either, and is kept as it comes.
+    bool as_is = view->distinct || view->only_grows || (graph->store == NULL && !retracts(batch));
     if (!as_is) batch = col_consolidate(arena, batch);
     view->output = batch->nrows == 0 ? NULL : batch;
     view->output_made = true;

@@ -32,6 +32,9 @@ void flow_graph_destroy(flow_graph *graph);
 BASE_MUST_USE base_rc flow_graph_add(flow_graph *graph, const plan_object *view,
                                      const plan_node *plan, base_error *err);
 
+// Whether no row that the plan gives in a graph with a store is ever retracted.
+bool flow_plan_only_grows(const plan_node *plan);
+
 // The inputs that the graph needs pushed: objects that are not views of the graph itself.
 typedef struct flow_input {
     const plan_object *object;

@@ -123,11 +123,7 @@ static void compare(const char *path, const base_buf *actual, const base_buf *ex
 }
 
 TEST(plans) {
-    char pattern[1024];
-    const char *slash = strrchr(__FILE__, '/');
-    must(slash != NULL);
-    snprintf(pattern, sizeof pattern, "%.*s/../golden/plan/*.sql", (int)(slash - __FILE__),
-             __FILE__);
+    const char *pattern = WEIR_TESTS "/golden/plan/*.sql";
     glob_t files;
     REQUIRE(glob(pattern, 0, NULL, &files) == 0);
     EXPECT(files.gl_pathc > 0);
