@@ -11,7 +11,7 @@ typedef struct bench_options {
     uint64_t events;      // of a throughput bench
     uint32_t keys;        // distinct values of the grouping key
     uint32_t event_bytes; // of throughput benches
-    uint32_t rounds;
+    uint32_t rounds, cores;
     uint32_t per_second; // events of one second of event time
     uint64_t groups;     // memory
     uint32_t seconds, rate, latency_bytes, senders, linger_us;

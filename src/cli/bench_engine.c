@@ -1,5 +1,6 @@
-// bench_engine.c - engines that are measured: in a temporary directory, without threads, so that
-// everything runs on the one core of the caller. Entry points: bench_open, bench_fill, bench_steps.
+// bench_engine.c - engines that are measured: in a temporary directory, without threads of their
+// own, so that everything runs on the one core of the caller, unless --cores asks for helpers.
+// Entry points: bench_open, bench_fill, bench_steps.
 
 #include <dirent.h>
 #include <errno.h>
@@ -32,7 +33,8 @@ base_rc bench_open(bench_engine *b, const bench_options *options, base_error *er
         b->dir = NULL;
         return err->code;
     }
-    b->config = (engine_config){.dir = b->dir, .message = cli_quiet_message};
+    b->config =
+        (engine_config){.dir = b->dir, .message = cli_quiet_message, .cores = options->cores};
     return engine_open(plat_os(), &b->config, &b->engine, err);
 }
 

@@ -216,14 +216,14 @@ static bool is_wanted(const char *list, const char *name) {
 static base_rc run_queries(nexmark_bench *b, base_error *err) {
     const bench_options *o = b->options;
     printf(
-        "\nnexmark: one core, %s events (%s of people, %s of auctions, %s of bids) of %.0f bytes"
+        "\nnexmark: %u core%s, %s events (%s of people, %s of auctions, %s of bids) of %.0f bytes"
         " on\naverage in the durable log, %s events a second of event time -> rows of the query's"
         " view,\ncommitted; median of %u rounds, rates in thousands of events/s\n"
         "  all: all events of the log by the time the query takes (as published figures count)\n"
         "  read: only events of the streams that the query reads\n"
         "  memory: peak of the process, with mapped pages of the log and the store\n",
-        cli_number(o->events), cli_number(b->events[0]), cli_number(b->events[1]),
-        cli_number(b->events[2]),
+        o->cores, o->cores == 1 ? "" : "s", cli_number(o->events), cli_number(b->events[0]),
+        cli_number(b->events[1]), cli_number(b->events[2]),
         (double)(b->bytes[0] + b->bytes[1] + b->bytes[2]) / (double)o->events,
         cli_number(o->per_second), o->rounds);
     printf("%-4s %6s %9s %9s %6s %7s %8s %9s %9s %5s\n", "", "aim", "all", "read", "of aim",

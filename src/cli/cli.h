@@ -116,11 +116,12 @@ int cli_sql_error(const cli_sql *sql, const base_error *err);
 
 typedef struct cli_engine_options {
     uint64_t cache_bytes, step_bytes, query_bytes, keep_steps, journal_kb;
-    uint32_t batch_rows;
+    uint32_t batch_rows, cores;
 } cli_engine_options;
 
 #define CLI_ENGINE_OPTIONS(o)                                                                        \
     {NULL, CLI_SECTION, NULL, NULL, "Limits", 0, 0},                                                 \
+        {"cores", CLI_U32, &(o)->cores, "N", "that a step may use (all)", 1, 1024},                  \
         {"cache-mb", CLI_MIB, &(o)->cache_bytes, "MB", "operator caches of a flow (256)", 1, 0},     \
         {"step-mb",                                                                                  \
          CLI_MIB,                                                                                    \

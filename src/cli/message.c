@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "plat/thread.h"
 
 int cli_error(const base_error *err) {
     fprintf(stderr, "weir: error: %s", err->message);
@@ -121,5 +122,6 @@ void cli_engine_config(engine_config *config, const cli_engine_options *options)
     config->query_memory_bytes = options->query_bytes;
     config->changes_keep_steps = options->keep_steps;
     config->batch_rows = options->batch_rows;
+    config->cores = options->cores > 0 ? options->cores : plat_cpu_count();
     config->journal_bytes = options->journal_kb << 10;
 }

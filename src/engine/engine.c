@@ -147,6 +147,8 @@ base_rc engine_open(plat *plat, const engine_config *config, engine **out, base_
     e->sink_counts = base_map_create();
     e->by_id = calloc(ENGINE_OBJECTS_MAX, sizeof(plan_object *));
     must(e->by_id != NULL);
+    uint32_t cores = config->cores > 0 ? config->cores : config->threads ? plat_cpu_count() : 1;
+    if (cores > 1) e->workers = engine_workers_create(cores - 1);
     base_rc rc = open_parts(e, err);
     if (rc != BASE_OK) {
         engine_close(e);
@@ -166,6 +168,7 @@ void engine_close(engine *e) {
         engine_flow_close(e->retired_flows);
         e->retired_flows = next;
     }
+    engine_workers_destroy(e->workers);
     engine_catalog_close(e);
     if (e->meta != NULL) state_store_close(e->meta);
     if (e->log != NULL) log_store_close(e->log);

@@ -22,6 +22,7 @@ typedef enum engine_level { ENGINE_INFO, ENGINE_WARNING, ENGINE_ERROR } engine_l
 typedef struct engine_config {
     const char *dir;             // the data directory; created if absent
     bool threads;                // run flows and schedules on own threads
+    uint32_t cores;              // that a flow's step may use; 0: all with threads, else one
     bool state_no_sync;          // commits without fsync (bench only)
     bool dedup_off;              // bench only
     uint64_t cache_bytes;        // a flow's operator caches; 0: 256 MiB

@@ -19,6 +19,7 @@
 #include "base/map.h"
 #include "col/codec.h"
 #include "engine/engine.h"
+#include "engine/workers.h"
 #include "flow/graph.h"
 #include "log/log.h"
 #include "plat/thread.h"
@@ -27,6 +28,7 @@
 
 typedef struct engine_stream engine_stream;
 typedef struct engine_flow engine_flow;
+typedef struct engine_ahead engine_ahead; // ahead.h
 typedef struct engine_contract engine_contract;
 
 #define ENGINE_OBJECTS_MAX  65536
@@ -153,6 +155,7 @@ typedef struct engine_input {
     const plan_object *object;
     size_t graph_input;        // index for flow_graph_push
     engine_contract *contract; // streams and tables
+    engine_ahead *ahead;       // decodes on other threads; NULL: there are none, or not needed yet
     engine_stream *stream;
     uint32_t npartitions;
     engine_partition *partitions;
@@ -421,6 +424,7 @@ struct engine {
     engine_config config;
     char *dir;
     plat_file *lock_file;
+    engine_workers *workers; // help flows; NULL: one core
 
     plat_mutex ddl_lock;
     plat_mutex catalog_lock;

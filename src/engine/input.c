@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "base/must.h"
-#include "engine/engine_int.h"
+#include "engine/ahead.h"
 
 // The stored form of a cursor; key: object id and partition, big endian. A disk format.
 typedef struct cursor_row {
@@ -98,6 +98,7 @@ void engine_inputs_close(engine_flow *flow) {
         engine_input *input = &flow->inputs[i];
         for (uint32_t p = 0; input->partitions != NULL && p < input->npartitions; p++)
             if (input->partitions[p].reader != NULL) log_reader_close(input->partitions[p].reader);
+        engine_ahead_destroy(input->ahead);
         engine_contract_destroy(input->contract);
     }
     flow->ninputs = 0;
@@ -197,6 +198,7 @@ base_rc engine_cursor_read(state_txn *txn, state_table t_cursor, uint32_t object
 }
 
 void engine_inputs_release(engine_flow *flow) {
+    for (uint32_t i = 0; i < flow->ninputs; i++) engine_ahead_release(flow->inputs[i].ahead);
     for (uint32_t i = 0; i < flow->ninputs; i++)
         for (uint32_t p = 0; p < flow->inputs[i].npartitions; p++)
             if (flow->inputs[i].partitions[p].reader != NULL)
@@ -416,20 +418,16 @@ static base_rc push_decoded(engine_flow *flow, engine_input *input, uint32_t p,
     return flow_graph_push(flow->graph, input->graph_input, d->batch, &origin, err);
 }
 
-// Records [at, at + n) of a batch. Where no operator retains what is pushed, all that is made of
-// them lives in an arena of their own: the same memory serves the next ones, while it is in cache.
-static base_rc push_records(engine_flow *flow, engine_input *input, uint32_t p,
-                            const log_batch *batch, uint32_t at, uint32_t n, bool retains,
-                            base_error *err) {
-    flow->ctx.arena = retains ? &flow->step_arena : &flow->push_arena;
-    engine_decoded d;
-    engine_contract_decode(input->contract, batch->payload, batch->payload_bytes, batch->ends, at,
-                           n, batch->base_offset + at, p, batch->info.append_us, flow->ctx.arena,
-                           &d);
-    follow_event_time(&input->partitions[p], &d);
-    base_rc rc = quarantine_logged(flow, input, p, batch, at, &d, err);
-    if (rc == BASE_OK) rc = push_decoded(flow, input, p, batch->base_offset + at, &d, err);
-    if (!retains) base_arena_reset(&flow->push_arena);
+// What was decoded of records [at, ...) of a batch goes on. Where no operator retains what is
+// pushed, all that is made of it lives in `arena`: the same memory serves the next portion, while
+// it is in cache.
+static base_rc take_decoded(engine_flow *flow, engine_input *input, uint32_t p,
+                            const log_batch *batch, uint32_t at, const engine_decoded *d,
+                            base_arena *arena, base_error *err) {
+    flow->ctx.arena = arena;
+    follow_event_time(&input->partitions[p], d);
+    base_rc rc = quarantine_logged(flow, input, p, batch, at, d, err);
+    if (rc == BASE_OK) rc = push_decoded(flow, input, p, batch->base_offset + at, d, err);
     flow->ctx.arena = &flow->step_arena;
     return rc;
 }
@@ -437,8 +435,110 @@ static base_rc push_records(engine_flow *flow, engine_input *input, uint32_t p,
 // A step that has come to hold this much goes no further: keys and groups that differ from record
 // to record gain nothing from a larger one.
 static bool step_is_full(const engine_flow *flow) {
-    return base_arena_used(&flow->step_arena) + flow_graph_step_bytes(flow->graph) >
-           ENGINE_STEP_MEMORY_BYTES;
+    uint64_t bytes = base_arena_used(&flow->step_arena) + flow_graph_step_bytes(flow->graph);
+    for (uint32_t i = 0; i < flow->ninputs; i++)
+        bytes += engine_ahead_kept_bytes(flow->inputs[i].ahead);
+    return bytes > ENGINE_STEP_MEMORY_BYTES;
+}
+
+// A partition's records in portions, from where the last step ended.
+typedef struct portions {
+    engine_flow *flow;
+    engine_input *input;
+    engine_partition *part;
+    uint32_t p, size; // records of a portion at most
+    bool retains;
+    uint64_t *budget, *rows;
+    log_batch batch; // the one being read; count 0: none
+    uint32_t at;     // its next record
+    bool end;        // of the log, for this step
+} portions;
+
+// The next portion's batch, first record and size; n 0: there is none.
+static base_rc next_portion(portions *s, uint32_t *first, uint32_t *n, base_error *err) {
+    *n = 0;
+    while (s->at == s->batch.count) {
+        if (s->end || *s->budget == 0) return BASE_OK;
+        base_rc rc = log_reader_next(s->part->reader, &s->batch, &s->end, err);
+        if (rc != BASE_OK) return rc;
+        if (s->end) {
+            s->batch.count = s->at = 0;
+            return BASE_OK;
+        }
+        uint64_t next = s->part->next, base = s->batch.base_offset;
+        s->at = next > base ? (uint32_t)(next - base) : 0;
+        if (s->at > s->batch.count) s->at = s->batch.count;
+        uint64_t bytes = s->batch.payload_bytes;
+        *s->budget -= bytes < *s->budget ? bytes : *s->budget;
+    }
+    uint32_t left = s->batch.count - s->at;
+    *n = left < s->size ? left : s->size;
+    *first = s->at;
+    s->at += *n;
+    return BASE_OK;
+}
+
+static void portion_is_done(portions *s, const log_batch *batch, uint32_t first, uint32_t n) {
+    *s->rows += n;
+    s->input->step_rows += n;
+    s->part->records += n;
+    s->part->next = batch->base_offset + first + n;
+    s->part->active_us = s->flow->now_us;
+    // Only between batches: a step's end is a batch's end.
+    if (first + n == batch->count && step_is_full(s->flow)) *s->budget = 0;
+}
+
+static base_rc gather_here(portions *s, base_error *err) {
+    engine_flow *flow = s->flow;
+    base_arena *arena = s->retains ? &flow->step_arena : &flow->push_arena;
+    uint32_t first, n;
+    base_rc rc = next_portion(s, &first, &n, err);
+    while (rc == BASE_OK && n > 0) {
+        engine_decoded d;
+        const log_batch *batch = &s->batch;
+        engine_contract_decode(s->input->contract, batch->payload, batch->payload_bytes,
+                               batch->ends, first, n, batch->base_offset + first, s->p,
+                               batch->info.append_us, arena, &d);
+        rc = take_decoded(flow, s->input, s->p, batch, first, &d, arena, err);
+        if (!s->retains) base_arena_reset(arena);
+        if (rc != BASE_OK) break;
+        portion_is_done(s, batch, first, n);
+        rc = next_portion(s, &first, &n, err);
+    }
+    return rc;
+}
+
+// The same with the next portions decoded by others meanwhile. When the step is full, what has been
+// handed out is still taken.
+static base_rc gather_ahead(portions *s, base_error *err) {
+    engine_flow *flow = s->flow;
+    engine_ahead *ahead = s->input->ahead;
+    bool more = true;
+    base_rc rc = BASE_OK;
+    for (;;) {
+        while (rc == BASE_OK && more && engine_ahead_has_room(ahead)) {
+            uint32_t first, n;
+            rc = next_portion(s, &first, &n, err);
+            more = n > 0;
+            if (rc == BASE_OK && more) engine_ahead_add(ahead, &s->batch, s->p, first, n);
+        }
+        engine_portion *portion = rc == BASE_OK ? engine_ahead_take(ahead) : NULL;
+        if (portion == NULL) break;
+        rc = take_decoded(flow, s->input, s->p, &portion->batch, portion->first, &portion->decoded,
+                          s->retains ? &flow->step_arena : portion->arena, err);
+        log_batch batch = portion->batch;
+        uint32_t first = portion->first, n = portion->n;
+        engine_ahead_done(ahead, s->retains);
+        if (rc == BASE_OK) portion_is_done(s, &batch, first, n);
+    }
+    engine_ahead_drop(ahead);
+    return rc;
+}
+
+// With little to read nobody else needs to be woken.
+static bool is_worth_helpers(const portions *s) {
+    return engine_workers_count(s->flow->engine->workers) > 0 &&
+           log_end(s->input->stream->log, s->p) - s->part->next > s->size;
 }
 
 static base_rc gather_partition(engine_flow *flow, engine_input *input, uint32_t p,
@@ -453,33 +553,21 @@ static base_rc gather_partition(engine_flow *flow, engine_input *input, uint32_t
         rc = log_reader_open(log, p, part->next, &part->reader, err);
         if (rc != BASE_OK) return rc;
     }
-    bool retains = flow_graph_retains(flow->graph, input->graph_input);
-    uint32_t chunk = retains ? CHUNK_ROWS_RETAINED : CHUNK_ROWS;
-    if (flow->engine->config.batch_rows > 0) chunk = flow->engine->config.batch_rows;
-    while (*budget > 0) {
-        log_batch batch;
-        bool end;
-        rc = log_reader_next(part->reader, &batch, &end, err);
-        if (rc != BASE_OK) return rc;
-        if (end) break;
-        uint32_t skip =
-            part->next > batch.base_offset ? (uint32_t)(part->next - batch.base_offset) : 0;
-        for (uint32_t at = skip; at < batch.count;) {
-            uint32_t n = batch.count - at < chunk ? batch.count - at : chunk;
-            rc = push_records(flow, input, p, &batch, at, n, retains, err);
-            if (rc != BASE_OK) return rc;
-            at += n;
-            *rows += n;
-            input->step_rows += n;
-            part->records += n;
-        }
-        part->next = batch.base_offset + batch.count;
-        part->active_us = flow->now_us;
-        *budget -= batch.payload_bytes < *budget ? batch.payload_bytes : *budget;
-        if (step_is_full(flow)) *budget = 0;
-    }
-    if (part->next < log_end(log, p) && *budget == 0) flow->cut_short = true;
-    return BASE_OK;
+    portions s = {.flow = flow,
+                  .input = input,
+                  .part = part,
+                  .p = p,
+                  .retains = flow_graph_retains(flow->graph, input->graph_input),
+                  .budget = budget,
+                  .rows = rows};
+    s.size = s.retains ? CHUNK_ROWS_RETAINED : CHUNK_ROWS;
+    if (flow->engine->config.batch_rows > 0) s.size = flow->engine->config.batch_rows;
+    bool helped = is_worth_helpers(&s);
+    if (helped && input->ahead == NULL)
+        input->ahead = engine_ahead_create(flow->engine->workers, input);
+    rc = helped ? gather_ahead(&s, err) : gather_here(&s, err);
+    if (rc == BASE_OK && part->next < log_end(log, p) && *budget == 0) flow->cut_short = true;
+    return rc;
 }
 
 // ---- views of other flows

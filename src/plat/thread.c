@@ -3,6 +3,7 @@
 #include "plat/thread.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <time.h>
@@ -97,4 +98,11 @@ void plat_sleep_us(int64_t us) {
 
 uintptr_t plat_thread_self(void) {
     return (uintptr_t)pthread_self();
+}
+
+uint32_t plat_cpu_count(void) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+    int n = CPU_COUNT(&set);
+    return n > 0 ? (uint32_t)n : 1;
 }
