@@ -467,9 +467,35 @@ BINARY = {
 }
 
 
+ARRAYS = {1000, 1001, 1002, 1003, 1005, 1007, 1009, 1015, 1016, 1021, 1022, 1028, 1115, 1182, 1183, 1185, 1187,
+          1231, 2210, 2951, 3807}
+
+
+def _array_text(data):
+    """One dimension, as PostgreSQL's array_out writes it."""
+    dimensions, _, element = struct.unpack("!iiI", data[:12])
+    if dimensions == 0:
+        return "{}"
+    (n,), at, items = struct.unpack("!i", data[12:16]), 20, []
+    for _ in range(n):
+        (length,) = struct.unpack("!i", data[at:at + 4])
+        at += 4
+        if length < 0:
+            items.append("NULL")
+            continue
+        text = binary_text(element, data[at:at + length])
+        at += length
+        if text == "" or text.lower() == "null" or any(c in '{},"\\ \t\n\r\v\f' for c in text):
+            text = '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        items.append(text)
+    return "{" + ",".join(items) + "}"
+
+
 def binary_text(oid, data):
     if data is None:
         return None
+    if oid in ARRAYS:
+        return _array_text(data)
     return BINARY[oid](data) if oid in BINARY else data.decode(errors="replace")
 
 

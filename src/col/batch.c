@@ -80,6 +80,7 @@ void col_vec_copy_cell(col_vec *to, uint32_t to_row, const col_vec *from, uint32
         col_dec(to)[to_row] = col_dec(from)[from_row];
         break;
     case COL_ST_STR:
+    case COL_ST_ARRAY:
     case COL_ST_INTERVAL:
     case COL_ST_UUID:
         memcpy((char *)to->data + 16 * (size_t)to_row, (char *)from->data + 16 * (size_t)from_row,
@@ -150,7 +151,7 @@ static void vec_deep_copy(base_arena *arena, col_vec *to, const col_vec *from) {
         for (uint16_t i = 0; i < from->type.nfields; i++) {
             vec_deep_copy(arena, &to->children[i], &from->children[i]);
         }
-    } else if (col_storage_of(from) == COL_ST_STR) {
+    } else if (col_kind_is_string(from->type.kind)) {
         copy_strings(arena, to, from);
     } else if (from->n != 0 && to->data != NULL) {
         memcpy(to->data, from->data, col_kind_width(from->type.kind) * (size_t)from->n);

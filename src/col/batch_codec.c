@@ -3,11 +3,12 @@
 //   header   "WBT1", CRC-32C of all that follows it, rows u32, columns u16, flags u16 (1: weights)
 //   weights  rows x i64, if flagged
 //   column   kind u8, flags u8 (1: nulls), fields u16; a bit a row for null (1), if flagged;
-//            then strings: rows x length u32, then their bytes; struct: its columns;
+//            then strings and arrays: rows x length u32, then their bytes; struct: its columns;
 //            other kinds: rows x the cell as it lies in memory
 // Decoding trusts nothing, not even behind the checksum. Entry points: put_vec(), get_vec().
 #include "base/hash.h"
 #include "base/must.h"
+#include "col/array.h"
 #include "col/codec.h"
 #include "col/col_int.h"
 
@@ -72,7 +73,7 @@ static void put_vec(base_buf *buf, const col_vec *vec) {
     if (nulls) put_nulls(buf, vec->nulls, vec->n);
     if (vec->type.kind == COL_STRUCT) {
         for (uint16_t i = 0; i < vec->type.nfields; i++) put_vec(buf, &vec->children[i]);
-    } else if (col_storage_of(vec) == COL_ST_STR) {
+    } else if (col_kind_is_string(vec->type.kind)) {
         put_strings(buf, vec);
     } else {
         put_fixed(buf, vec);
@@ -146,6 +147,10 @@ static base_rc get_strings(reader *r, col_vec *vec) {
         rc = take(r, n, &out[i].p);
         if (rc != BASE_OK) return rc;
         out[i].n = n;
+        if (col_kind_is_array(vec->type.kind) && !col_is_null(vec, i) &&
+            !col_array_valid(vec, i, r->arena)) {
+            return corrupt(r, "array");
+        }
     }
     return BASE_OK;
 }
@@ -190,7 +195,7 @@ static base_rc get_vec(reader *r, const col_type *type, uint32_t n, col_vec *vec
         }
         return BASE_OK;
     }
-    return col_storage_of(vec) == COL_ST_STR ? get_strings(r, vec) : get_fixed(r, vec);
+    return col_kind_is_string(type->kind) ? get_strings(r, vec) : get_fixed(r, vec);
 }
 
 base_rc col_batch_decode(base_str bytes, base_arena *arena, uint32_t ncols, const col_type *types,

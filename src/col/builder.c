@@ -155,7 +155,7 @@ void col_builder_set_decimal(col_builder *builder, uint32_t col, base_decimal v)
 void col_builder_set_str(col_builder *builder, uint32_t col, base_str v) {
     uint32_t row;
     col_vec *vec = last_cell(builder, col, &row);
-    must(col_storage_of(vec) == COL_ST_STR);
+    must(col_kind_is_string(vec->type.kind));
     col_str(vec)[row] = v;
 }
 

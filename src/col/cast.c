@@ -470,10 +470,27 @@ static void cast_put(col_kind from, col_kind to, col_cast_context context, col_k
     contexts[from][to] = context;
 }
 
+// An array becomes another as its elements do.
+static void casts_build_arrays(void) {
+    for (int f = 0; f < COL_SCALAR_COUNT; f++) {
+        for (int t = 0; t < COL_SCALAR_COUNT; t++) {
+            col_kind from = (col_kind)f, to = (col_kind)t;
+            const col_func *element = &casts[from][to][0];
+            if (!col_kind_has_array(from) || !col_kind_has_array(to) || element->kernel == NULL) {
+                continue;
+            }
+            from = col_kind_array_of(from);
+            to = col_kind_array_of(to);
+            cast_put(from, to, contexts[f][t], cast_array_array, cast_array_array_explicit);
+            casts[from][to][0].flags = casts[from][to][1].flags = element->flags;
+        }
+    }
+}
+
 static void casts_build(void) {
     for (int k = 0; k < COL_KIND_COUNT; k++) {
         col_kind kind = (col_kind)k;
-        if (kind != COL_UNKNOWN) {
+        if (kind != COL_UNKNOWN && col_kind_exists(kind)) {
             // A literal takes the type its place asks for. Text converts explicitly, and a value
             // becomes text when it is stored in text.
             cast_put(COL_UNKNOWN, kind, I, string_any, string_any);
@@ -484,8 +501,11 @@ static void casts_build(void) {
             }
         }
     }
-    for (int k = 0; k < COL_KIND_COUNT; k++)
-        cast_put((col_kind)k, (col_kind)k, I, identity, identity);
+    for (int k = 0; k < COL_KIND_COUNT; k++) {
+        if (col_kind_exists((col_kind)k)) {
+            cast_put((col_kind)k, (col_kind)k, I, identity, identity);
+        }
+    }
     static const col_kind strings[] = {COL_UNKNOWN, COL_TEXT, COL_VARCHAR, COL_NAME};
     for (size_t f = 0; f < 4; f++) {
         for (size_t t = 1; t < 4; t++) {
@@ -501,6 +521,7 @@ static void casts_build(void) {
         const cast_row *row = &cast_rows[i];
         cast_put(row->from, row->to, row->context, row->kernel, row->kernel);
     }
+    casts_build_arrays();
 }
 
 const col_func *col_cast_find(col_kind from, col_kind to, col_cast_context context) {

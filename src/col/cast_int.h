@@ -23,6 +23,9 @@ CAST_DECLARE(cast_interval_time);
 CAST_DECLARE(cast_jsonb_bool);
 CAST_DECLARE(cast_jsonb_number);
 CAST_DECLARE(cast_struct_jsonb);
+// func_array_make.c
+CAST_DECLARE(cast_array_array);
+CAST_DECLARE(cast_array_array_explicit);
 // cast_regclass.c
 CAST_DECLARE(cast_text_regclass);
 CAST_DECLARE(cast_regclass_text);

@@ -18,6 +18,7 @@ typedef enum col_storage {
     COL_ST_F64,
     COL_ST_DEC,
     COL_ST_STR,
+    COL_ST_ARRAY, // base_str: an array whose bytes are a key and the exact elements (array.h)
     COL_ST_INTERVAL,
     COL_ST_UUID,
     COL_ST_STRUCT,
@@ -27,6 +28,19 @@ extern const uint8_t col_kind_storage[COL_KIND_COUNT]; // col_storage
 
 static inline col_storage col_storage_of(const col_vec *vec) {
     return (col_storage)col_kind_storage[vec->type.kind];
+}
+
+// Parts of ordered keys (key_codec.c) by which array.c finds where one ends.
+#define COL_KEY_VALUE          1
+#define COL_KEY_DEC_ZERO       0x80
+#define COL_KEY_INTERVAL_BYTES 10
+
+// What tells an array of COL_ST_ARRAY from others, and orders it.
+static inline base_str col_array_key(base_str array) {
+    if (array.n == 0) return array;
+    uint32_t n;
+    memcpy(&n, array.p, sizeof n);
+    return (base_str){array.p + sizeof n, n};
 }
 
 // An interval's length in microseconds with months of 30 days: what its order and equality see.

@@ -9,15 +9,17 @@
 
 #include "base/hash.h"
 #include "base/must.h"
+#include "col/array.h"
 #include "col/func_int.h"
 
 #define FUNC_NAME_MAX 63
 #define SLOT_COUNT    2048u // a power of two, well above the number of names
 
 static const func_table *const tables[] = {
-    &func_arith_table,  &func_compare_table, &func_math_table,          &func_text_table,
-    &func_match_table,  &func_time_table,    &func_field_table,         &func_json_table,
-    &func_encode_table, &func_format_table,  &func_format_number_table, &func_system_table,
+    &func_arith_table,  &func_compare_table,    &func_math_table,          &func_text_table,
+    &func_match_table,  &func_time_table,       &func_field_table,         &func_json_table,
+    &func_encode_table, &func_format_table,     &func_format_number_table, &func_system_table,
+    &func_array_table,  &func_array_make_table,
 };
 
 static pthread_once_t index_once = PTHREAD_ONCE_INIT;
@@ -177,70 +179,21 @@ size_t func_utf8_encode(uint32_t code, char out[4]) {
     return length;
 }
 
-static base_rc bad_array(base_str text, base_error *err) {
-    return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_INVALID_TEXT,
-                     "malformed array literal: \"%.*s\"", (int)(text.n < 200 ? text.n : 200),
-                     text.p);
-}
-
-static bool is_space(char c) {
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-// One element at *at, up to its comma or brace.
-static base_rc array_item(base_str text, size_t *at, base_arena *arena, base_str *item,
-                          base_error *err) {
-    bool quoted = false, any_escape = false;
-    char *to = base_arena_alloc(arena, text.n - *at + 1);
-    size_t n = 0, keep = 0; // keep: bytes that trailing-space trimming may not remove
-    size_t i = *at;
-    while (i < text.n && is_space(text.p[i])) i++;
-    if (i < text.n && text.p[i] == '"') {
-        quoted = true;
-        for (i++; i < text.n && text.p[i] != '"'; i++) {
-            if (text.p[i] == '\\' && i + 1 < text.n) i++;
-            to[n++] = text.p[i];
-        }
-        if (i == text.n) return bad_array(text, err);
-        for (i++; i < text.n && is_space(text.p[i]);) i++;
-    } else {
-        for (; i < text.n && text.p[i] != ',' && text.p[i] != '}'; i++) {
-            if (text.p[i] == '"' || text.p[i] == '{') return bad_array(text, err);
-            bool escape = text.p[i] == '\\' && i + 1 < text.n;
-            if (escape) i++;
-            any_escape |= escape;
-            to[n++] = text.p[i];
-            if (escape || !is_space(text.p[i])) keep = n;
-        }
-        n = keep;
-        if (n == 0) return bad_array(text, err);
-    }
-    if (i == text.n || (text.p[i] != ',' && text.p[i] != '}')) return bad_array(text, err);
-    *at = i;
-    *item = (base_str){to, n};
-    if (!quoted && !any_escape && base_str_eq_nocase(*item, BASE_STR("null")))
-        *item = (base_str){0};
-    return BASE_OK;
-}
-
-base_rc func_text_array(base_str text, base_arena *arena, base_str **items, size_t *count,
-                        base_error *err) {
-    base_str s = base_str_trim(text);
-    size_t commas = 0;
-    for (size_t i = 0; i < s.n; i++) commas += s.p[i] == ',';
-    *items = base_arena_array(arena, base_str, commas + 1);
-    *count = 0;
-    if (s.n < 2 || s.p[0] != '{' || s.p[s.n - 1] != '}') return bad_array(text, err);
-    if (base_str_trim((base_str){s.p + 1, s.n - 2}).n == 0) return BASE_OK;
-    for (size_t at = 1;; at++) {
-        base_rc rc = array_item(s, &at, arena, &(*items)[*count], err);
-        if (rc != BASE_OK) return rc;
-        (*count)++;
-        if (s.p[at] == '}') return at + 1 == s.n ? BASE_OK : bad_array(text, err);
+void func_text_items(const col_vec *arrays, uint32_t row, base_arena *arena, base_str **items,
+                     size_t *count) {
+    must(arrays->type.kind == COL_TEXT_ARRAY);
+    uint32_t n = col_array_length(arrays, row);
+    *items = base_arena_array(arena, base_str, n + 1);
+    *count = n;
+    col_array_reader reader;
+    col_array_reader_init(&reader, arrays, row, arena);
+    for (size_t i = 0; col_array_reader_next(&reader); i++) {
+        (*items)[i] = reader.null != 0 ? (base_str){NULL, 0} : col_str(&reader.cell)[0];
     }
 }
 
 char col_kind_category(col_kind kind) {
+    if (col_kind_is_array(kind)) return 'A';
     switch (kind) {
     case COL_BOOL:
         return 'B';
@@ -266,15 +219,13 @@ char col_kind_category(col_kind kind) {
         return 'D';
     case COL_INTERVAL:
         return 'T';
-    case COL_TEXT_ARRAY:
-        return 'A';
     case COL_UNKNOWN:
         return 'X';
     case COL_BYTEA:
     case COL_UUID:
     case COL_JSONB:
     case COL_STRUCT:
-    case COL_KIND_COUNT:
+    default:
         break;
     }
     return 'U';

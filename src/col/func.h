@@ -37,10 +37,10 @@ enum {
     COL_FUNC_STRICT = 1, // null in, null out
     COL_FUNC_STABLE =
         2, // depends on ctx->now_us, zone or user: not folded, refused in views where noted
-    COL_FUNC_VARIADIC = 4, // the last argument kind repeats
-    COL_FUNC_HOST = 8,     // needs ctx->host: system catalogue functions, refused in views
-    COL_FUNC_ANY_SAME =
-        16, // COL_UNKNOWN in args stands for "any", and all such arguments are of one type
+    COL_FUNC_VARIADIC = 4,  // the last argument kind repeats
+    COL_FUNC_HOST = 8,      // needs ctx->host: system catalogue functions, refused in views
+    COL_FUNC_ANY_SAME = 16, // COL_UNKNOWN in args stands for "any", and all such arguments are of
+                            // one type; where COL_ARRAY is among them, for arrays of that type
 };
 
 #define COL_FUNC_ARGS_MAX 8
@@ -48,8 +48,8 @@ enum {
 typedef struct col_func {
     const char *name; // lower case; operators by their symbol ("+", "||", "~~" for LIKE)
     uint8_t nargs;
-    col_kind args[COL_FUNC_ARGS_MAX]; // COL_UNKNOWN: any type
-    col_kind ret;                     // COL_UNKNOWN: the type of the "any" arguments
+    col_kind args[COL_FUNC_ARGS_MAX]; // COL_UNKNOWN: any type; COL_ARRAY: any array
+    col_kind ret; // COL_UNKNOWN: the type of the "any" arguments; COL_ARRAY: an array of it
     uint32_t flags;
     col_kernel kernel;
     // Result type with precision and scale; NULL: col_type_of(ret).

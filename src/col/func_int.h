@@ -3,6 +3,7 @@
 #ifndef WEIR_COL_FUNC_INT_H
 #define WEIR_COL_FUNC_INT_H
 
+#include "col/array.h"
 #include "col/func.h"
 
 // The functions of one file; func.c joins them.
@@ -23,6 +24,8 @@ extern const func_table func_time_table;
 extern const func_table func_field_table;
 extern const func_table func_json_table;
 extern const func_table func_system_table;
+extern const func_table func_array_table;
+extern const func_table func_array_make_table;
 
 #define FUNC_TABLE(name, array)                                                                    \
     const func_table name = {(array), sizeof(array) / sizeof((array)[0])}
@@ -70,9 +73,16 @@ size_t func_utf8_offset(base_str s, int64_t chars); // byte offset of that chara
 uint32_t func_utf8_decode(base_str s, size_t *at);
 size_t func_utf8_encode(uint32_t code, char out[4]);
 
-// Elements of a one-dimensional text[] in PostgreSQL's array text; NULL elements have p == NULL.
-BASE_MUST_USE base_rc func_text_array(base_str text, base_arena *arena, base_str **items,
-                                      size_t *count, base_error *err);
+// Elements of a text[]; null elements have p == NULL.
+void func_text_items(const col_vec *arrays, uint32_t row, base_arena *arena, base_str **items,
+                     size_t *count);
+
+// What the writer holds becomes out[row], within the budget (54000).
+base_rc func_put_array(col_func_ctx *ctx, size_t *budget, col_array_writer *writer, col_vec *out,
+                       uint32_t row);
+// The next piece of *rest, which begins as the text and ends as p == NULL. An empty separator does
+// not cut; by_character cuts after each character of a text that is not empty.
+bool func_split_next(base_str *rest, base_str separator, bool by_character, base_str *item);
 
 // Shared pieces.
 base_rc func_numeric_to_int(base_decimal v, int64_t lo, int64_t hi, const char *type_name,

@@ -71,13 +71,12 @@ typedef enum get_by {
     GET_STEPS, // jsonb_extract_path(json, step, ...)
 } get_by;
 
-static base_rc find_node(base_arena *scratch, const col_json *root, get_by by, uint32_t nargs,
-                         const col_vec *const *args, uint32_t row, const col_json **found,
-                         base_error *err) {
+static void find_node(base_arena *scratch, const col_json *root, get_by by, uint32_t nargs,
+                      const col_vec *const *args, uint32_t row, const col_json **found) {
     *found = NULL;
     if (by == GET_KEY) {
         if (root->kind == COL_JSON_OBJECT) *found = col_json_member(root, col_str(args[1])[row]);
-        return BASE_OK;
+        return;
     }
     if (by == GET_INDEX) {
         int32_t index = col_i32(args[1])[row]; // a lone scalar counts as an array of itself
@@ -86,20 +85,18 @@ static base_rc find_node(base_arena *scratch, const col_json *root, get_by by, u
         } else {
             *found = array_item(root, index);
         }
-        return BASE_OK;
+        return;
     }
     base_str *steps = NULL;
     size_t count = 0;
     if (by == GET_PATH) {
-        base_rc rc = func_text_array(col_str(args[1])[row], scratch, &steps, &count, err);
-        if (rc != BASE_OK) return rc;
+        func_text_items(args[1], row, scratch, &steps, &count);
     } else {
         count = nargs - 1;
         steps = base_arena_array(scratch, base_str, count + 1);
         for (size_t i = 0; i < count; i++) steps[i] = col_str(args[i + 1])[row];
     }
     *found = path_item(root, steps, count);
-    return BASE_OK;
 }
 
 static base_rc get_rows(col_func_ctx *ctx, uint32_t n, uint32_t nargs, const col_vec *const *args,
@@ -114,7 +111,7 @@ static base_rc get_rows(col_func_ctx *ctx, uint32_t n, uint32_t nargs, const col
         col_json *root;
         const col_json *found = NULL;
         rc = col_json_parse(col_str(args[0])[i], &scratch, &root, &e);
-        if (rc == BASE_OK) rc = find_node(&scratch, root, by, nargs, args, i, &found, &e);
+        if (rc == BASE_OK) find_node(&scratch, root, by, nargs, args, i, &found);
         if (rc == BASE_OK) rc = put_node(ctx, found, as_text, out, i, &e);
         if (rc != BASE_OK) rc = func_row_error(ctx, out, i, &e);
     }
@@ -230,9 +227,10 @@ typedef enum ask {
     ASK_ALL_KEYS,
 } ask;
 
-static base_rc answer(base_arena *scratch, ask what, base_str left, base_str right, uint8_t *to,
-                      base_error *err) {
+static base_rc answer(base_arena *scratch, ask what, const col_vec *const *args, uint32_t row,
+                      uint8_t *to, base_error *err) {
     col_json *a, *b;
+    base_str left = col_str(args[0])[row], right = col_str(args[1])[row];
     base_rc rc = col_json_parse(left, scratch, &a, err);
     if (rc != BASE_OK) return rc;
     if (what == ASK_CONTAINS || what == ASK_CONTAINED) {
@@ -246,8 +244,7 @@ static base_rc answer(base_arena *scratch, ask what, base_str left, base_str rig
     }
     base_str *keys;
     size_t count, found = 0, asked = 0;
-    rc = func_text_array(right, scratch, &keys, &count, err);
-    if (rc != BASE_OK) return rc;
+    func_text_items(args[1], row, scratch, &keys, &count);
     for (size_t i = 0; i < count; i++) {
         if (keys[i].p == NULL) continue;
         asked++;
@@ -266,7 +263,7 @@ static base_rc ask_rows(col_func_ctx *ctx, uint32_t n, const col_vec *const *arg
         if (col_is_null(out, i)) continue;
         base_arena_reset(&scratch);
         base_error e;
-        rc = answer(&scratch, what, col_str(args[0])[i], col_str(args[1])[i], &col_u8(out)[i], &e);
+        rc = answer(&scratch, what, args, i, &col_u8(out)[i], &e);
         if (rc != BASE_OK) rc = func_row_error(ctx, out, i, &e);
     }
     base_arena_deinit(&scratch);

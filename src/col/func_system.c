@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/must.h"
+#include "col/array.h"
 #include "col/func_host.h"
 #include "col/func_text_int.h"
 
@@ -106,18 +107,14 @@ FUNC_KERNEL(current_schemas) {
     base_rc rc = need_host(ctx);
     if (rc != BASE_OK) return rc;
     const char *schema = ((const col_func_host *)ctx->host)->schema;
-    base_buf buf = {0};
+    col_vec names;
+    col_vec_init(&names, ctx->arena, col_type_of(COL_NAME), 2);
+    col_str(&names)[0] = BASE_STR("pg_catalog");
+    col_str(&names)[1] = base_str_of(schema);
     FUNC_EACH(i) {
-        base_buf_clear(&buf);
-        base_buf_add_cstr(&buf, col_u8(args[0])[i] ? "{pg_catalog" : "{");
-        if (schema != NULL) {
-            if (buf.n > 1) base_buf_add_byte(&buf, ',');
-            func_quote_ident(&buf, base_str_of(schema));
-        }
-        base_buf_add_byte(&buf, '}');
-        col_str(out)[i] = (base_str){base_arena_memdup(ctx->arena, buf.p, buf.n), buf.n};
+        col_str(out)[i] =
+            col_array_make(ctx->arena, &names, col_u8(args[0])[i] ? 0 : 1, schema == NULL ? 1 : 2);
     }
-    base_buf_deinit(&buf);
     return BASE_OK;
 }
 
@@ -343,22 +340,9 @@ static const struct {
     {650, "cidr"},
     {790, "money"},
     {869, "inet"},
-    {1000, "boolean[]"},
-    {1001, "bytea[]"},
-    {1002, "\"char\"[]"},
-    {1003, "name[]"},
-    {1005, "smallint[]"},
-    {1007, "integer[]"},
-    {1009, "text[]"},
-    {1015, "character varying[]"},
-    {1016, "bigint[]"},
-    {1021, "real[]"},
-    {1022, "double precision[]"},
-    {1028, "oid[]"},
     {1033, "aclitem"},
     {1034, "aclitem[]"},
     {1042, "character"},
-    {1231, "numeric[]"},
     {1266, "time with time zone"},
     {1560, "bit"},
     {2202, "regprocedure"},
@@ -375,7 +359,6 @@ static const struct {
     {2287, "record[]"},
     {3220, "pg_lsn"},
     {3614, "tsvector"},
-    {3807, "jsonb[]"},
     {4089, "regnamespace"},
     {4096, "regrole"},
 };
@@ -384,16 +367,19 @@ static base_str type_text(col_func_ctx *ctx, uint32_t oid, bool has_typmod, int3
     col_kind kind;
     if (oid == 0) return BASE_STR("-");
     if (col_kind_from_oid(oid, &kind)) {
-        const char *name = col_kind_name(kind);
-        if (has_typmod && typmod >= 4 && kind == COL_VARCHAR) {
-            return base_str_of(base_arena_printf(ctx->arena, "%s(%d)", name, typmod - 4));
+        col_kind element = col_kind_element(kind);
+        const char *name = col_kind_name(element);
+        const char *brackets = element == kind ? "" : "[]";
+        if (has_typmod && typmod >= 4 && element == COL_VARCHAR) {
+            return base_str_of(
+                base_arena_printf(ctx->arena, "%s(%d)%s", name, typmod - 4, brackets));
         }
-        if (has_typmod && typmod >= 4 && kind == COL_NUMERIC) {
-            return base_str_of(base_arena_printf(ctx->arena, "%s(%d,%d)", name,
+        if (has_typmod && typmod >= 4 && element == COL_NUMERIC) {
+            return base_str_of(base_arena_printf(ctx->arena, "%s(%d,%d)%s", name,
                                                  (typmod - 4) >> 16 & 0xffff,
-                                                 (((typmod - 4) & 0x7ff) ^ 1024) - 1024));
+                                                 (((typmod - 4) & 0x7ff) ^ 1024) - 1024, brackets));
         }
-        return base_str_of(name);
+        return base_str_of(col_kind_name(kind));
     }
     for (size_t i = 0; i < sizeof other_types / sizeof other_types[0]; i++) {
         if (other_types[i].oid == oid) return base_str_of(other_types[i].name);
@@ -628,182 +614,6 @@ FUNC_KERNEL(format_text) {
     return rc;
 }
 
-// array_to_string(array, separator [, text of nulls])
-FUNC_KERNEL(array_to_string) {
-    size_t budget = FUNC_BATCH_BYTES_MAX;
-    base_buf buf = {0};
-    base_rc rc = BASE_OK;
-    for (uint32_t i = 0; i < n && rc == BASE_OK; i++) {
-        if (col_is_null(args[0], i) || col_is_null(args[1], i)) {
-            col_vec_set_null(out, ctx->arena, i);
-            continue;
-        }
-        base_error e;
-        base_str *items;
-        size_t count;
-        bool show_nulls = nargs > 2 && !col_is_null(args[2], i), first = true;
-        rc = func_text_array(col_str(args[0])[i], ctx->arena, &items, &count, &e);
-        if (rc != BASE_OK) {
-            rc = func_row_error(ctx, out, i, &e);
-            continue;
-        }
-        base_buf_clear(&buf);
-        for (size_t k = 0; k < count; k++) {
-            if (items[k].p == NULL && !show_nulls) continue;
-            if (!first) base_buf_add_str(&buf, col_str(args[1])[i]);
-            first = false;
-            base_buf_add_str(&buf, items[k].p == NULL ? col_str(args[2])[i] : items[k]);
-        }
-        rc = func_put_text(ctx, &budget, &buf, out, i);
-    }
-    base_buf_deinit(&buf);
-    return rc;
-}
-
-// What stands between the braces of an array's text.
-static base_str array_inside(base_str text) {
-    base_str s = base_str_trim(text);
-    if (s.n < 2) return (base_str){0};
-    return base_str_trim((base_str){s.p + 1, s.n - 2});
-}
-
-// array || array; null where both are, else the one that is not.
-FUNC_KERNEL(array_concat) {
-    FUNC_UNUSED;
-    size_t budget = FUNC_BATCH_BYTES_MAX;
-    base_buf buf = {0};
-    base_rc rc = BASE_OK;
-    for (uint32_t i = 0; i < n && rc == BASE_OK; i++) {
-        bool no_left = col_is_null(args[0], i), no_right = col_is_null(args[1], i);
-        if (no_left && no_right) {
-            col_vec_set_null(out, ctx->arena, i);
-            continue;
-        }
-        base_str left = no_left ? (base_str){0} : array_inside(col_str(args[0])[i]);
-        base_str right = no_right ? (base_str){0} : array_inside(col_str(args[1])[i]);
-        base_buf_clear(&buf);
-        base_buf_add_byte(&buf, '{');
-        base_buf_add_str(&buf, left);
-        if (left.n > 0 && right.n > 0) base_buf_add_byte(&buf, ',');
-        base_buf_add_str(&buf, right);
-        base_buf_add_byte(&buf, '}');
-        rc = func_put_text(ctx, &budget, &buf, out, i);
-    }
-    base_buf_deinit(&buf);
-    return rc;
-}
-
-static void array_add_item(base_buf *buf, base_str item) {
-    if (buf->n > 1) base_buf_add_byte(buf, ',');
-    if (item.p == NULL) {
-        base_buf_add_cstr(buf, "NULL");
-        return;
-    }
-    base_buf_add_byte(buf, '"');
-    for (size_t i = 0; i < item.n; i++) {
-        if (item.p[i] == '"' || item.p[i] == '\\') base_buf_add_byte(buf, '\\');
-        base_buf_add_byte(buf, (uint8_t)item.p[i]);
-    }
-    base_buf_add_byte(buf, '"');
-}
-
-// array_remove(array, item): the array without the items that equal it.
-FUNC_KERNEL(array_remove) {
-    FUNC_UNUSED;
-    size_t budget = FUNC_BATCH_BYTES_MAX;
-    base_buf buf = {0};
-    base_rc rc = BASE_OK;
-    for (uint32_t i = 0; i < n && rc == BASE_OK; i++) {
-        if (col_is_null(out, i)) continue;
-        base_error e;
-        base_str *items;
-        size_t count;
-        rc = func_text_array(col_str(args[0])[i], ctx->arena, &items, &count, &e);
-        if (rc != BASE_OK) {
-            rc = func_row_error(ctx, out, i, &e);
-            continue;
-        }
-        base_buf_clear(&buf);
-        base_buf_add_byte(&buf, '{');
-        for (size_t k = 0; k < count; k++)
-            if (items[k].p == NULL || !base_str_eq(items[k], col_str(args[1])[i]))
-                array_add_item(&buf, items[k]);
-        base_buf_add_byte(&buf, '}');
-        rc = func_put_text(ctx, &budget, &buf, out, i);
-    }
-    base_buf_deinit(&buf);
-    return rc;
-}
-
-static base_rc array_size(col_func_ctx *ctx, uint32_t n, const col_vec *const *args, col_vec *out,
-                          bool of_dimension) {
-    base_error e;
-    FUNC_EACH(i) {
-        base_str *items;
-        size_t count = 0;
-        FUNC_ROW_CALL(func_text_array(col_str(args[0])[i], ctx->arena, &items, &count, &e));
-        col_i32(out)[i] = (int32_t)count;
-        if (of_dimension && (count == 0 || col_i32(args[1])[i] != 1)) {
-            col_vec_set_null(out, ctx->arena, i);
-        }
-    }
-    return BASE_OK;
-}
-
-FUNC_KERNEL(cardinality) {
-    FUNC_UNUSED;
-    return array_size(ctx, n, args, out, false);
-}
-
-FUNC_KERNEL(array_length) {
-    FUNC_UNUSED;
-    return array_size(ctx, n, args, out, true);
-}
-
-FUNC_KERNEL(array_element) {
-    FUNC_UNUSED;
-    base_error e;
-    FUNC_EACH(i) {
-        base_str *items;
-        size_t count = 0;
-        FUNC_ROW_CALL(func_text_array(col_str(args[0])[i], ctx->arena, &items, &count, &e));
-        int32_t at = col_i32(args[1])[i];
-        if (at < 1 || (size_t)at > count || items[at - 1].p == NULL)
-            col_vec_set_null(out, ctx->arena, i);
-        else
-            col_str(out)[i] = items[at - 1];
-    }
-    return BASE_OK;
-}
-
-// text = ANY (array), by SQL's logic: not found beside a null is unknown. The array is most often
-// one for all rows, and then cut once.
-FUNC_KERNEL(any_equal) {
-    FUNC_UNUSED;
-    base_error e;
-    base_str *items = NULL, last = {NULL, 0};
-    size_t count = 0;
-    FUNC_EACH(i) {
-        base_str value = col_str(args[0])[i], array = col_str(args[1])[i];
-        if (last.p == NULL || array.p != last.p || array.n != last.n) {
-            last.p = NULL;
-            if (func_text_array(array, ctx->arena, &items, &count, &e) != BASE_OK) {
-                FUNC_TOLERATE(func_row_error(ctx, out, i, &e));
-                continue;
-            }
-            last = array;
-        }
-        bool found = false, unknown = false;
-        for (size_t k = 0; k < count && !found; k++) {
-            found = items[k].p != NULL && base_str_eq(items[k], value);
-            unknown = unknown || items[k].p == NULL;
-        }
-        col_u8(out)[i] = found;
-        if (!found && unknown) col_vec_set_null(out, ctx->arena, i);
-    }
-    return BASE_OK;
-}
-
 static const struct {
     int32_t id;
     const char *name;
@@ -865,7 +675,6 @@ FUNC_KERNEL(size_pretty) {
 #define B      COL_BOOL
 #define O      COL_OID
 #define NAME   COL_NAME
-#define ARR    COL_TEXT_ARRAY
 #define I4     COL_INT4
 #define PRIVILEGE(name)                                                                            \
     {name, 2, {T, T}, B, STABLE, always_true, NULL},                                               \
@@ -885,7 +694,7 @@ static const col_func rows[] = {
     {"current_database", 0, {0}, NAME, STABLE, session_database, NULL},
     {"current_catalog", 0, {0}, NAME, STABLE, session_database, NULL},
     {"current_schema", 0, {0}, NAME, HOST, current_schema, NULL},
-    {"current_schemas", 1, {B}, ARR, HOST, current_schemas, NULL},
+    {"current_schemas", 1, {B}, COL_ARRAY | COL_NAME, HOST, current_schemas, NULL},
     {"pg_backend_pid", 0, {0}, I4, HOST, backend_pid, NULL},
     {"pg_client_encoding", 0, {0}, NAME, STABLE, client_encoding, NULL},
     {"getdatabaseencoding", 0, {0}, NAME, STABLE, client_encoding, NULL},
@@ -961,16 +770,6 @@ static const col_func rows[] = {
     {"quote_ident", 1, {T}, T, S, quote_ident, NULL},
     {"quote_literal", 1, {COL_UNKNOWN}, T, S, quote_literal, NULL},
     {"quote_nullable", 1, {COL_UNKNOWN}, T, 0, quote_literal, NULL},
-    {"array_to_string", 2, {ARR, T}, T, 0, array_to_string, NULL},
-    {"array_to_string", 3, {ARR, T, T}, T, 0, array_to_string, NULL},
-    {"||", 2, {ARR, ARR}, ARR, 0, array_concat, NULL},
-    {"array_cat", 2, {ARR, ARR}, ARR, 0, array_concat, NULL},
-    {"array_remove", 2, {ARR, T}, ARR, S, array_remove, NULL},
-    {"= any", 2, {T, ARR}, COL_BOOL, S, any_equal, NULL}, // names that nobody can write
-    {"[]", 2, {ARR, I4}, T, S, array_element, NULL},
-    {"cardinality", 1, {ARR}, I4, S, cardinality, NULL},
-    {"array_length", 2, {ARR, I4}, I4, S, array_length, NULL},
-    {"array_upper", 2, {ARR, I4}, I4, S, array_length, NULL},
     {"pg_encoding_to_char", 1, {I4}, NAME, STABLE, encoding_to_char, NULL},
     {"pg_char_to_encoding", 1, {NAME}, I4, STABLE, char_to_encoding, NULL},
     {"pg_size_pretty", 1, {COL_INT8}, T, S, size_pretty, NULL},

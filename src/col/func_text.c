@@ -492,7 +492,8 @@ FUNC_KERNEL(concat_two) {
 // A value's text: as a cast to text gives it (cast), or as output does (boolean: 't').
 static void add_text(base_buf *buf, const col_func_ctx *ctx, const col_vec *vec, uint32_t row,
                      bool cast) {
-    if (col_kind_is_string(vec->type.kind) && vec->type.kind != COL_BYTEA) {
+    if (col_kind_is_string(vec->type.kind) && vec->type.kind != COL_BYTEA &&
+        !col_kind_is_array(vec->type.kind)) {
         base_buf_add_str(buf, col_str(vec)[row]);
     } else if (cast && vec->type.kind == COL_BOOL) {
         base_buf_add_cstr(buf, col_u8(vec)[row] ? "true" : "false");

@@ -55,6 +55,8 @@ static uint64_t hash_cell(const col_vec *vec, uint32_t row, uint64_t h) {
         return take(h, base_decimal_hash(col_dec(vec)[row]));
     case COL_ST_STR:
         return take(h, hash_str(col_str(vec)[row]));
+    case COL_ST_ARRAY:
+        return take(h, hash_str(col_array_key(col_str(vec)[row])));
     case COL_ST_INTERVAL:
         return take(h, hash_interval(&col_interval(vec)[row]));
     case COL_ST_UUID:
@@ -104,6 +106,8 @@ static void hash_vec(const col_vec *vec, uint64_t *restrict hashes) {
         HASH_LOOP(base_decimal, base_decimal_hash(in[i]))
     case COL_ST_STR:
         HASH_LOOP(base_str, hash_str(in[i]))
+    case COL_ST_ARRAY:
+        HASH_LOOP(base_str, hash_str(col_array_key(in[i])))
     case COL_ST_INTERVAL:
         HASH_LOOP(base_interval, hash_interval(&in[i]))
     case COL_ST_UUID:

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "base/must.h"
+#include "col/array.h"
 #include "col/codec.h"
 #include "col/col_int.h"
 #include "col/json_int.h"
@@ -52,6 +53,20 @@ static void format_struct(base_buf *buf, const col_vec *vec, uint32_t row) {
     base_buf_add_byte(buf, '}');
 }
 
+static void format_array(base_buf *buf, const col_vec *vec, uint32_t row) {
+    base_arena scratch;
+    base_arena_init(&scratch, 1024);
+    col_array_reader reader;
+    col_array_reader_init(&reader, vec, row, &scratch);
+    base_buf_add_byte(buf, '[');
+    for (bool first = true; col_array_reader_next(&reader); first = false) {
+        if (!first) base_buf_add_byte(buf, ',');
+        col_json_format(&reader.cell, 0, buf);
+    }
+    base_buf_add_byte(buf, ']');
+    base_arena_deinit(&scratch);
+}
+
 // What is a string in JSON and needs no escapes.
 static void format_plain(base_buf *buf, const col_vec *vec, uint32_t row) {
     base_buf_add_byte(buf, '"');
@@ -63,6 +78,10 @@ void col_json_format(const col_vec *vec, uint32_t row, base_buf *buf) {
     must(row < vec->n);
     if (col_is_null(vec, row)) {
         base_buf_add(buf, "null", 4);
+        return;
+    }
+    if (col_kind_is_array(vec->type.kind)) {
+        format_array(buf, vec, row);
         return;
     }
     switch (vec->type.kind) {

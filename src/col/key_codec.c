@@ -7,23 +7,23 @@
 //   floats            IEEE bits, one NaN, no -0; negative: all bits flipped, else sign bit flipped
 //   NUMERIC           0x80 for zero; else 0x.d1d2.. x 10^e: 0x81 + (e + 38), digit pairs + 1, 0;
 //                     negative: the complement of the whole
-//   strings           0x00 becomes 0x00 0xff; ends with 0x00 0x00
-//   INTERVAL          microseconds with months of 30 days, 10 bytes big-endian, sign bit flipped
-//   UUID              16 bytes
-//   STRUCT            its fields
+//   strings, arrays   (of an array the bytes that order it, array.c) 0x00 becomes 0x00 0xff; ends
+//   with 0x00 0x00 INTERVAL          microseconds with months of 30 days, 10 bytes big-endian, sign
+//   bit flipped UUID              16 bytes STRUCT            its fields
 // So what decodes is equal to what was encoded, not always the same: a NUMERIC has its least scale,
 // an INTERVAL comes as days and time, floats have one NaN and zero.
 // Entry point: put_cell(), get_value().
 #include "base/must.h"
+#include "col/array.h"
 #include "col/codec.h"
 #include "col/col_int.h"
 
-#define MARK_VALUE        1
+#define MARK_VALUE        COL_KEY_VALUE
 #define MARK_NULL         2
-#define DEC_ZERO          0x80
+#define DEC_ZERO          COL_KEY_DEC_ZERO
 #define DEC_EXPONENT_BIAS 38
 #define DEC_BYTES_MAX     22 // header, 19 pairs, end, and one to spare
-#define INTERVAL_BYTES    10
+#define INTERVAL_BYTES    COL_KEY_INTERVAL_BYTES
 
 static inline uint8_t *put_u16(uint8_t *p, uint16_t v) {
     v = __builtin_bswap16(v);
@@ -113,7 +113,8 @@ static size_t cell_bound(const col_vec *vec, uint32_t row) {
         return 1;
     case COL_ST_DEC:
         return 1 + DEC_BYTES_MAX;
-    case COL_ST_STR: {
+    case COL_ST_STR:
+    case COL_ST_ARRAY: {
         base_str s = col_str(vec)[row];
         size_t n = 1 + s.n + 2;
         const char *at = s.p, *end = s.p + s.n;
@@ -163,6 +164,8 @@ static uint8_t *put_cell(uint8_t *p, const col_vec *vec, uint32_t row) {
         return put_decimal(p, col_dec(vec)[row]);
     case COL_ST_STR:
         return put_str(p, col_str(vec)[row]);
+    case COL_ST_ARRAY:
+        return put_str(p, col_array_key(col_str(vec)[row]));
     case COL_ST_INTERVAL:
         return put_interval(p, &col_interval(vec)[row]);
     case COL_ST_UUID:
@@ -191,6 +194,7 @@ static void add_bounds(const col_vec *vec, size_t *restrict bounds) {
     switch (col_storage_of(vec)) {
     case COL_ST_DEC:
     case COL_ST_STR:
+    case COL_ST_ARRAY:
     case COL_ST_STRUCT:
         for (uint32_t i = 0; i < vec->n; i++) bounds[i] += cell_bound(vec, i);
         break;
@@ -427,7 +431,14 @@ base_rc col_key_decode(base_str key, size_t *at, col_vec *vec, uint32_t row, bas
     case COL_ST_DEC:
         return get_decimal(key, at, &col_dec(vec)[row], err);
     case COL_ST_STR:
-        return get_str(key, at, &col_str(vec)[row], arena, err);
+    case COL_ST_ARRAY: {
+        base_rc rc = get_str(key, at, &col_str(vec)[row], arena, err);
+        if (rc == BASE_OK && col_kind_is_array(vec->type.kind) &&
+            !col_array_from_key(col_str(vec)[row], vec, row, arena)) {
+            return corrupt(err, "array", *at);
+        }
+        return rc;
+    }
     case COL_ST_STRUCT:
         for (uint16_t i = 0; i < vec->type.nfields; i++) {
             base_rc rc = col_key_decode(key, at, &vec->children[i], row, arena, err);

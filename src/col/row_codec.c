@@ -7,12 +7,13 @@
 //   BOOL, "char", OID, integers, times   one number
 //   FLOAT4, FLOAT8   0x00, then 4 or 8 bytes little-endian
 //   NUMERIC          scale as a number, then the unscaled value as a number
-//   strings          length as a number, then the bytes
+//   strings, arrays  length as a number, then the bytes (of an array: array.c)
 //   INTERVAL         months, days, microseconds as numbers
 //   UUID             0x00, then 16 bytes
 //   STRUCT           0x00, then its cells
 // Entry points: col_cell_encode(), col_cell_decode().
 #include "base/must.h"
+#include "col/array.h"
 #include "col/codec.h"
 #include "col/col_int.h"
 
@@ -96,6 +97,7 @@ void col_cell_encode(base_buf *buf, const col_vec *vec, uint32_t row) {
         p = put_decimal(p, col_dec(vec)[row]);
         break;
     case COL_ST_STR:
+    case COL_ST_ARRAY:
         buf->n += (size_t)(put_number(p, col_str(vec)[row].n) - begin);
         base_buf_add_str(buf, col_str(vec)[row]);
         return;
@@ -241,10 +243,14 @@ static base_rc get_value(base_str bytes, size_t *at, col_vec *vec, uint32_t row,
     case COL_ST_DEC:
         return get_decimal(bytes, at, &col_dec(vec)[row], err);
     case COL_ST_STR:
+    case COL_ST_ARRAY:
         rc = get_number(bytes, at, &u, err);
         if (rc != BASE_OK) return rc;
         if (u > bytes.n - *at) return corrupt(err, "string length", *at);
         col_str(vec)[row] = (base_str){bytes.p + *at, (size_t)u};
+        if (col_kind_is_array(vec->type.kind) && !col_array_valid(vec, row, arena)) {
+            return corrupt(err, "array", *at);
+        }
         *at += (size_t)u;
         return BASE_OK;
     case COL_ST_INTERVAL:

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/must.h"
+#include "col/array_int.h"
 #include "col/codec.h"
 #include "col/col_int.h"
 #include "col/json_int.h"
@@ -235,27 +236,6 @@ static base_rc parse_uuid(base_str text, uint8_t *out, base_error *err) {
     return i == t.n ? BASE_OK : invalid_syntax(text, COL_UUID, err);
 }
 
-// One dimension of braces, quotes closed; the text is kept as it is.
-static base_rc check_array(base_str text, base_str *out, base_error *err) {
-    base_str t = base_str_trim(text);
-    bool good = t.n >= 2 && t.p[0] == '{' && t.p[t.n - 1] == '}', quoted = false;
-    for (size_t i = 1; good && i + 1 < t.n; i++) {
-        if (t.p[i] == '\\') {
-            good = ++i + 1 < t.n;
-        } else if (t.p[i] == '"') {
-            quoted = !quoted;
-        } else if (!quoted && (t.p[i] == '{' || t.p[i] == '}')) {
-            good = false;
-        }
-    }
-    if (!good || quoted) {
-        return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_INVALID_TEXT,
-                         "malformed array literal: \"%.*s\"", BASE_STR_ARG(shown(text)));
-    }
-    *out = t;
-    return BASE_OK;
-}
-
 static base_rc parse_regclass(base_str text, uint32_t *out, base_error *err) {
     base_str t = base_str_trim(text);
     int64_t v = 0;
@@ -289,8 +269,6 @@ static base_rc parse_string(base_str text, col_vec *vec, uint32_t row, base_aren
             out->n = base_utf8_valid_prefix((base_str){text.p, NAME_BYTES_MAX});
         }
         return BASE_OK;
-    case COL_TEXT_ARRAY:
-        return check_array(text, out, err);
     default:
         *out = text;
         return BASE_OK;
@@ -312,6 +290,10 @@ static base_rc parse_json_value(const col_json *node, int32_t zone, col_vec *vec
         return col_json_print(node, arena, &col_str(vec)[row], err);
     }
     if (vec->type.kind == COL_STRUCT) return parse_struct(node, zone, vec, row, arena, err);
+    if (col_kind_is_array(vec->type.kind) && node->kind == COL_JSON_ARRAY) {
+        if (vec->nulls != NULL) vec->nulls[row] = 0;
+        return col_array_of_json(node, vec, row, arena, err);
+    }
     switch (node->kind) {
     case COL_JSON_TRUE:
         return col_text_parse(BASE_STR("true"), zone, vec, row, arena, err);
@@ -389,6 +371,9 @@ base_rc col_text_parse(base_str text, int32_t zone_offset_seconds, col_vec *vec,
     must(row < vec->n);
     if (vec->nulls != NULL) vec->nulls[row] = 0;
     if (text.n == 0) text.p = "";
+    if (col_kind_is_array(vec->type.kind)) {
+        return col_array_parse(text, zone_offset_seconds, vec, row, arena, err);
+    }
     switch (vec->type.kind) {
     case COL_BOOL:
         return parse_bool(text, &col_u8(vec)[row], err);
@@ -602,6 +587,10 @@ void col_text_format(const col_vec *vec, uint32_t row, int32_t zone_offset_secon
                        BASE_INTERVAL_TEXT_MAX >= BASE_DECIMAL_TEXT_MAX,
                    "room for all");
     must(row < vec->n && !col_is_null(vec, row));
+    if (col_kind_is_array(vec->type.kind)) {
+        col_array_format(vec, row, zone_offset_seconds, buf);
+        return;
+    }
     int n = 0;
     switch (vec->type.kind) {
     case COL_BOOL:

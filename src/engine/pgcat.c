@@ -228,7 +228,7 @@ static void attribute_row(system_rows *r, uint32_t relation, uint32_t number,
     int16_t size = col_type_pg_size(&column->type);
     system_i64(r, "attlen", size);
     system_i64(r, "attnum", number);
-    if (column->type.kind == COL_TEXT_ARRAY) system_i64(r, "attndims", 1);
+    if (col_kind_is_array(column->type.kind)) system_i64(r, "attndims", 1);
     system_i64(r, "attcacheoff", -1);
     system_i64(r, "atttypmod", col_type_pg_typmod(&column->type));
     system_bool(r, "attbyval", by_value(&column->type));
@@ -237,8 +237,8 @@ static void attribute_row(system_rows *r, uint32_t relation, uint32_t number,
     system_bool(r, "attnotnull", column->not_null);
     system_bool(r, "atthasdef", column->default_value != NULL);
     system_bool(r, "attislocal", true);
-    bool collates = column->type.kind == COL_TEXT || column->type.kind == COL_VARCHAR ||
-                    column->type.kind == COL_TEXT_ARRAY;
+    col_kind element = col_kind_element(column->type.kind);
+    bool collates = element == COL_TEXT || element == COL_VARCHAR;
     if (collates) system_i64(r, "attcollation", PG_OID_DEFAULT_COLLATION);
 }
 

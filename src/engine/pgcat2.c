@@ -11,15 +11,11 @@
 
 // ---- keys, checks, defaults ---------------------------------------------------------------------
 
-// "{1,3}": attribute numbers.
+// Attribute numbers of columns; NULL: zeros.
 static void number_array(system_rows *r, const char *column, uint32_t n, const uint32_t *columns) {
-    base_buf text = {0};
-    base_buf_add_byte(&text, '{');
-    for (uint32_t i = 0; i < n; i++)
-        base_buf_printf(&text, "%s%u", i > 0 ? "," : "", columns == NULL ? 0 : columns[i] + 1);
-    base_buf_add_byte(&text, '}');
-    system_copy(r, column, base_buf_str(&text));
-    base_buf_deinit(&text);
+    uint32_t *numbers = base_arena_array(r->arena, uint32_t, n + 1);
+    for (uint32_t i = 0; i < n && columns != NULL; i++) numbers[i] = columns[i] + 1;
+    system_numbers(r, column, n, numbers);
 }
 
 base_rc system_index(system_rows *r, base_error *err) {
@@ -191,7 +187,6 @@ static uint32_t type_oid(col_kind kind) {
 
 base_rc system_proc(system_rows *r, base_error *err) {
     (void)err;
-    base_buf text = {0};
     for (size_t i = 0; i < col_func_count(); i++) {
         const col_func *func = col_func_at(i);
         if (is_operator(func->name)) continue;
@@ -208,15 +203,11 @@ base_rc system_proc(system_rows *r, base_error *err) {
         system_i64(r, "proparallel", 's');
         system_i64(r, "pronargs", func->nargs);
         system_i64(r, "prorettype", type_oid(func->ret));
-        base_buf_clear(&text);
-        base_buf_add_byte(&text, '{');
-        for (uint8_t a = 0; a < func->nargs; a++)
-            base_buf_printf(&text, "%s%u", a > 0 ? "," : "", type_oid(func->args[a]));
-        base_buf_add_byte(&text, '}');
-        system_copy(r, "proargtypes", base_buf_str(&text));
+        uint32_t types[COL_FUNC_ARGS_MAX];
+        for (uint8_t a = 0; a < func->nargs; a++) types[a] = type_oid(func->args[a]);
+        system_numbers(r, "proargtypes", func->nargs, types);
         system_text(r, "prosrc", func->name);
     }
-    base_buf_deinit(&text);
     return BASE_OK;
 }
 

@@ -1,6 +1,7 @@
 // pgdefs.c - the relations of pg_catalog and information_schema that clients ask for: names,
-// columns and types as PostgreSQL 15 has them (arrays of any kind are text[], node trees are text),
-// each with the function that makes its rows. One without a function never has rows.
+// columns and types as PostgreSQL 15 has them (access lists are text[], vectors are arrays, node
+// trees are text), each with the function that makes its rows. One without a function never has
+// rows.
 
 #include "engine/pgcat_int.h"
 
@@ -64,9 +65,9 @@ const system_def system_pg_defs[] = {
      "oid oid, conname name, connamespace oid, contype char, condeferrable boolean, "
      "condeferred boolean, convalidated boolean, conrelid oid, contypid oid, conindid oid, "
      "conparentid oid, confrelid oid, confupdtype char, confdeltype char, confmatchtype "
-     "char, conislocal boolean, coninhcount integer, connoinherit boolean, conkey text[]?, "
-     "confkey text[]!, conpfeqop text[]!, conppeqop text[]!, conffeqop text[]!, "
-     "confdelsetcols text[]!, conexclop text[]!, conbin text?",
+     "char, conislocal boolean, coninhcount integer, connoinherit boolean, conkey smallint[]?, "
+     "confkey smallint[]!, conpfeqop oid[]!, conppeqop oid[]!, conffeqop oid[]!, "
+     "confdelsetcols smallint[]!, conexclop oid[]!, conbin text?",
      system_constraint, NULL},
     {2607, "pg_catalog", "pg_conversion",
      "oid oid, conname name, connamespace oid, conowner oid, conforencoding integer, "
@@ -101,7 +102,7 @@ const system_def system_pg_defs[] = {
      NULL, NULL},
     {3079, "pg_catalog", "pg_extension",
      "oid oid, extname name, extowner oid, extnamespace oid, extrelocatable boolean, "
-     "extversion text, extconfig text[]?, extcondition text[]?",
+     "extversion text, extconfig oid[]?, extcondition text[]?",
      NULL, NULL},
     {2328, "pg_catalog", "pg_foreign_data_wrapper",
      "oid oid, fdwname name, fdwowner oid, fdwhandler oid, fdwvalidator oid, fdwacl text[]?, "
@@ -113,13 +114,13 @@ const system_def system_pg_defs[] = {
      NULL, NULL},
     {3118, "pg_catalog", "pg_foreign_table", "ftrelid oid, ftserver oid, ftoptions text[]?", NULL,
      NULL},
-    {12010, "pg_catalog", "pg_group", "groname name?, grosysid oid?, grolist text[]?", NULL, NULL},
+    {12010, "pg_catalog", "pg_group", "groname name?, grosysid oid?, grolist oid[]?", NULL, NULL},
     {2610, "pg_catalog", "pg_index",
      "indexrelid oid, indrelid oid, indnatts smallint, indnkeyatts smallint, indisunique "
      "boolean, indnullsnotdistinct boolean, indisprimary boolean, indisexclusion boolean, "
      "indimmediate boolean, indisclustered boolean, indisvalid boolean, indcheckxmin "
-     "boolean, indisready boolean, indislive boolean, indisreplident boolean, indkey text[], "
-     "indcollation text[], indclass text[], indoption text[], indexprs text!, indpred text!",
+     "boolean, indisready boolean, indislive boolean, indisreplident boolean, indkey smallint[], "
+     "indcollation oid[], indclass oid[], indoption smallint[], indexprs text!, indpred text!",
      system_index, NULL},
     {12043, "pg_catalog", "pg_indexes",
      "schemaname name?, tablename name?, indexname name?, tablespace name?, indexdef text?",
@@ -158,8 +159,8 @@ const system_def system_pg_defs[] = {
     {2753, "pg_catalog", "pg_opfamily",
      "oid oid, opfmethod oid, opfname name, opfnamespace oid, opfowner oid", NULL, NULL},
     {3350, "pg_catalog", "pg_partitioned_table",
-     "partrelid oid, partstrat char, partnatts smallint, partdefid oid, partattrs text[], "
-     "partclass text[], partcollation text[], partexprs text?",
+     "partrelid oid, partstrat char, partnatts smallint, partdefid oid, partattrs smallint[], "
+     "partclass oid[], partcollation oid[], partexprs text?",
      NULL, NULL},
     {12018, "pg_catalog", "pg_policies",
      "schemaname name?, tablename name?, policyname name?, permissive text?, roles text[]?, "
@@ -170,7 +171,7 @@ const system_def system_pg_defs[] = {
      "text[], polqual text?, polwithcheck text?",
      NULL, NULL},
     {12095, "pg_catalog", "pg_prepared_statements",
-     "name text?, statement text?, prepare_time timestamptz?, parameter_types text[]?, "
+     "name text?, statement text?, prepare_time timestamptz?, parameter_types oid[]?, "
      "from_sql boolean?, generic_plans bigint?, custom_plans bigint?",
      NULL, NULL},
     {1255, "pg_catalog", "pg_proc",
@@ -178,8 +179,8 @@ const system_def system_pg_defs[] = {
      "prorows real, provariadic oid, prosupport oid, prokind char, prosecdef boolean, "
      "proleakproof boolean, proisstrict boolean, proretset boolean, provolatile char, "
      "proparallel char, pronargs smallint, pronargdefaults smallint, prorettype oid, "
-     "proargtypes text[], proallargtypes text[]!, proargmodes text[]!, proargnames text[]!, "
-     "proargdefaults text!, protrftypes text[]!, prosrc text, probin text!, prosqlbody "
+     "proargtypes oid[], proallargtypes oid[]!, proargmodes char[]!, proargnames text[]!, "
+     "proargdefaults text!, protrftypes oid[]!, prosrc text, probin text!, prosqlbody "
      "text!, proconfig text[]!, proacl text[]!",
      system_proc, NULL},
     {6104, "pg_catalog", "pg_publication",
@@ -189,9 +190,9 @@ const system_def system_pg_defs[] = {
     {6237, "pg_catalog", "pg_publication_namespace", "oid oid, pnpubid oid, pnnspid oid", NULL,
      NULL},
     {6106, "pg_catalog", "pg_publication_rel",
-     "oid oid, prpubid oid, prrelid oid, prqual text?, prattrs text[]?", NULL, NULL},
+     "oid oid, prpubid oid, prrelid oid, prqual text?, prattrs smallint[]?", NULL, NULL},
     {12068, "pg_catalog", "pg_publication_tables",
-     "pubname name?, schemaname name?, tablename name?, attnames text[]?, rowfilter text?", NULL,
+     "pubname name?, schemaname name?, tablename name?, attnames name[]?, rowfilter text?", NULL,
      NULL},
     {3541, "pg_catalog", "pg_range",
      "rngtypid oid, rngsubtype oid, rngmultitypid oid, rngcollation oid, rngsubopc oid, "
@@ -279,7 +280,7 @@ const system_def system_pg_defs[] = {
      NULL, NULL},
     {3381, "pg_catalog", "pg_statistic_ext",
      "oid oid, stxrelid oid, stxname name, stxnamespace oid, stxowner oid, stxstattarget "
-     "integer, stxkeys text[], stxkind text[], stxexprs text?",
+     "integer, stxkeys smallint[], stxkind char[], stxexprs text?",
      NULL, NULL},
     {6100, "pg_catalog", "pg_subscription",
      "oid oid, subdbid oid, subskiplsn text, subname name, subowner oid, subenabled boolean, "

@@ -74,8 +74,8 @@ base_rc system_info_views(system_rows *r, base_error *err) {
     return BASE_OK;
 }
 
-static const char *udt_name(const col_type *type) {
-    switch (type->kind) {
+static const char *udt_name(col_kind kind) {
+    switch (kind) {
     case COL_BOOL:
         return "bool";
     case COL_INT2:
@@ -100,10 +100,8 @@ static const char *udt_name(const col_type *type) {
         return "jsonb";
     case COL_CHAR:
         return "char";
-    case COL_TEXT_ARRAY:
-        return "_text";
     default:
-        return col_kind_name(type->kind);
+        return col_kind_name(kind);
     }
 }
 
@@ -155,9 +153,9 @@ static void column_row(system_rows *r, const plan_object *object, uint32_t i, ba
     }
     system_text(r, "is_nullable", yes_no(!column->not_null));
     system_text(r, "data_type",
-                type->kind == COL_TEXT_ARRAY ? "ARRAY"
-                : type->kind == COL_STRUCT   ? "jsonb"
-                                             : col_kind_name(type->kind));
+                col_kind_is_array(type->kind) ? "ARRAY"
+                : type->kind == COL_STRUCT    ? "jsonb"
+                                              : col_kind_name(type->kind));
     if (type->kind == COL_VARCHAR && type->precision > 0)
         system_i64(r, "character_maximum_length", type->precision);
     number_cells(r, type);
@@ -167,7 +165,8 @@ static void column_row(system_rows *r, const plan_object *object, uint32_t i, ba
     if (type->kind == COL_DATE) system_i64(r, "datetime_precision", 0);
     system_text(r, "udt_catalog", r->session->database);
     system_text(r, "udt_schema", "pg_catalog");
-    system_text(r, "udt_name", udt_name(type));
+    system_printf(r, "udt_name", "%s%s", col_kind_is_array(type->kind) ? "_" : "",
+                  udt_name(col_kind_element(type->kind)));
     system_printf(r, "dtd_identifier", "%u", i + 1);
     system_text(r, "is_self_referencing", "NO");
     system_text(r, "is_identity", "NO");

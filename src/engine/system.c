@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/must.h"
+#include "col/array.h"
 #include "engine/catalog_int.h"
 #include "engine/system_int.h"
 
@@ -97,10 +98,7 @@ void system_row(system_rows *r) {
         case COL_FLOAT8:
             col_builder_set_f64(r->builder, i, 0);
             break;
-        case COL_TEXT_ARRAY:
-            col_builder_set_str(r->builder, i, BASE_STR("{}"));
-            break;
-        default:
+        default: // an empty array is the empty string too
             if (col_kind_is_string(column->type.kind))
                 col_builder_set_str(r->builder, i, (base_str){"", 0});
             else
@@ -136,6 +134,21 @@ void system_text(system_rows *r, const char *column, const char *v) {
 
 void system_copy(system_rows *r, const char *column, base_str v) {
     system_str(r, column, (base_str){base_arena_memdup(r->arena, v.p, v.n), v.n});
+}
+
+void system_numbers(system_rows *r, const char *column, uint32_t n, const uint32_t *v) {
+    uint32_t c = column_of(r, column);
+    col_vec elements;
+    col_vec_init(&elements, r->arena, col_type_element(&r->object->columns[c].type), n);
+    for (uint32_t i = 0; i < n; i++) {
+        if (elements.type.kind == COL_INT2) {
+            col_i16(&elements)[i] = (int16_t)v[i];
+        } else {
+            must(elements.type.kind == COL_OID);
+            col_u32(&elements)[i] = v[i];
+        }
+    }
+    col_builder_set_str(r->builder, c, col_array_make(r->arena, &elements, 0, n));
 }
 
 void system_printf(system_rows *r, const char *column, const char *fmt, ...) {

@@ -37,6 +37,8 @@ void system_f64(system_rows *r, const char *column, double v);
 void system_str(system_rows *r, const char *column, base_str v);     // borrowed
 void system_text(system_rows *r, const char *column, const char *v); // borrowed; NULL: null
 void system_copy(system_rows *r, const char *column, base_str v);    // copied to the arena
+// An array of smallint or oid.
+void system_numbers(system_rows *r, const char *column, uint32_t n, const uint32_t *v);
 void system_printf(system_rows *r, const char *column, const char *fmt, ...) BASE_PRINTF(3, 4);
 void system_us(system_rows *r, const char *column, int64_t us); // an interval column
 

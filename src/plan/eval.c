@@ -12,7 +12,7 @@
 // Entry point: plan_eval().
 #include "base/must.h"
 #include "col/kernel.h"
-#include "plan/expr.h"
+#include "plan/eval_int.h"
 
 static base_rc eval(const plan_expr *expr, const col_batch *input, col_func_ctx *ctx,
                     const col_vec **out);
@@ -37,7 +37,7 @@ static bool name_is(const char *name, const char *const *list) {
 static bool cannot_fail(const plan_expr *expr) {
     static const char *const safe[] = {"=", "<>", "<", "<=", ">", ">=", NULL};
     if (expr->kind == PLAN_EXPR_PARAM) return false;
-    if (expr->kind == PLAN_EXPR_CALL && !name_is(expr->func->name, safe)) return false;
+    if (expr->func != NULL && !name_is(expr->func->name, safe)) return false;
     for (uint32_t i = 0; i < expr->nargs; i++) {
         if (!cannot_fail(expr->args[i])) return false;
     }
@@ -344,6 +344,20 @@ static base_rc eval_in(const plan_expr *expr, const col_batch *input, col_func_c
     return BASE_OK;
 }
 
+static base_rc eval_quantified(const plan_expr *expr, const col_batch *input, col_func_ctx *ctx,
+                               const col_vec **out) {
+    const col_vec *left, *arrays;
+    base_rc rc = eval(expr->args[0], input, ctx, &left);
+    if (rc == BASE_OK) rc = eval(expr->args[1], input, ctx, &arrays);
+    if (rc != BASE_OK) return rc;
+    col_vec *result = vec_create(ctx->arena, expr->type, input->nrows);
+    bool failed_before = ctx->err != NULL && ctx->err->code != BASE_OK;
+    rc = plan_eval_quantified(expr, left, arrays, ctx, result);
+    if (rc != BASE_OK || !failed_before) set_position(ctx, expr);
+    *out = result;
+    return rc;
+}
+
 // ------------------------------------------------------------------------------------ choice
 
 // Evaluates arg for rows sel[0..nsel) and puts the values in their rows of result.
@@ -495,6 +509,9 @@ static base_rc eval(const plan_expr *expr, const col_batch *input, col_func_ctx 
         return eval_coalesce(expr, input, ctx, out);
     case PLAN_EXPR_IN:
         return eval_in(expr, input, ctx, out);
+    case PLAN_EXPR_ANY:
+    case PLAN_EXPR_ALL:
+        return eval_quantified(expr, input, ctx, out);
     case PLAN_EXPR_FIELD:
         return eval_field(expr, input, ctx, out);
     case PLAN_EXPR_ROW:

@@ -21,6 +21,8 @@ typedef enum plan_expr_kind {
     PLAN_EXPR_CASE,        // when0, then0, when1, then1, ..., else (always there): 2k+1 args
     PLAN_EXPR_COALESCE,    // args of one type
     PLAN_EXPR_IN,          // args[0] IN (args[1..]) of one type; three-valued
+    PLAN_EXPR_ANY,         // func(args[0], an element of the array args[1]) is true for any
+    PLAN_EXPR_ALL,         // ... for all; both three-valued
     PLAN_EXPR_FIELD,       // field `index` of struct args[0]
     PLAN_EXPR_ROW,         // a struct value of args
 } plan_expr_kind;
@@ -30,7 +32,7 @@ struct plan_expr {
     plan_expr_kind kind;
     col_type type;
     uint32_t index;          // COLUMN, PARAM, FIELD
-    const col_func *func;    // CALL
+    const col_func *func;    // CALL, ANY, ALL
     const col_vec *constant; // CONST
     uint32_t nargs;
     const plan_expr **args;

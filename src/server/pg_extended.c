@@ -57,15 +57,6 @@ void server_pg_statements_drop(server_pg_session *session) {
 // ---- Parse ----
 
 // Arrays whose elements have one spelling, which is what = ANY compares by.
-static bool is_array_of_text(uint32_t oid) {
-    static const uint32_t oids[] = {1005, 1007, 1016, 1028, // int2, int4, int8, oid
-                                    1003, 1014, 1015,       // name, character, varchar
-                                    1182, 2951};            // date, uuid
-    for (size_t i = 0; i < sizeof oids / sizeof *oids; i++)
-        if (oid == oids[i]) return true;
-    return false;
-}
-
 // Types that clients name though weir has none of that name; text conveys them.
 static base_rc param_type(uint32_t oid, uint16_t i, col_type *out, base_error *err) {
     col_kind kind;
@@ -77,12 +68,10 @@ static base_rc param_type(uint32_t oid, uint16_t i, col_type *out, base_error *e
         *out = col_type_of(COL_TEXT);
     } else if (oid == 114) { // json
         *out = col_type_of(COL_JSONB);
-    } else if (is_array_of_text(oid)) {
-        *out = (col_type){.kind = COL_TEXT_ARRAY,
-                          .precision = oid == 1005   ? COL_INT2
-                                       : oid == 1007 ? COL_INT4
-                                       : oid == 1016 ? COL_INT8
-                                                     : 0};
+    } else if (oid == 1014) { // character(n)[]
+        *out = col_type_of(COL_TEXT_ARRAY);
+    } else if (oid == 199) { // json[]
+        *out = col_type_of(COL_ARRAY | COL_JSONB);
     } else {
         return base_fail(err, BASE_E_UNSUPPORTED, NULL,
                          "parameter $%u has a type (oid %u) that "

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/must.h"
+#include "col/array.h"
 
 static col_type boolean(void) {
     return col_type_of(COL_BOOL);
@@ -88,7 +89,6 @@ static base_rc bind_param(sql_binder *binder, const sql_tree *body, const plan_e
     }
     if ((uint32_t)number > ctx->nparams) ctx->nparams = (uint32_t)number;
     col_type type = ctx->params[number - 1];
-    if (type.kind == COL_TEXT_ARRAY) type.precision = 0; // of the parameter, not of its values
     plan_expr *expr = sql_expr(ctx, PLAN_EXPR_PARAM, type, 0, position);
     expr->index = (uint32_t)number - 1;
     *out = expr;
@@ -125,9 +125,12 @@ static base_rc bind_cast(sql_binder *binder, const sql_tree *body, const plan_ex
     sql_ctx *ctx = binder->ctx;
     const plan_expr *arg;
     col_type type;
-    bool is_array;
+    SQL_TRY(sql_type_from_tree(ctx, sql_get(body, "typeName"), &type));
+    if (sql_is(sql_get(body, "arg"), "A_ArrayExpr") && col_kind_is_array(type.kind)) {
+        col_type element = col_type_element(&type);
+        return sql_bind_array(binder, sql_body(sql_get(body, "arg")), &element, out);
+    }
     SQL_TRY(sql_bind_expr(binder, sql_get(body, "arg"), &arg));
-    SQL_TRY(sql_type_from_tree(ctx, sql_get(body, "typeName"), &type, &is_array));
     int32_t position = sql_tree_position(ctx, body);
     if (arg->kind == PLAN_EXPR_CONST && sql_is_unknown(arg) && type.kind == COL_INTERVAL)
         arg = interval_unit(ctx, arg, sql_get(body, "typeName"));
@@ -361,28 +364,13 @@ static base_rc bind_value_function(sql_binder *binder, const sql_tree *body,
     return sql_unsupported(ctx, position, "%s is not supported", op == NULL ? "this form" : op);
 }
 
-// array[index] of what the catalogue has for arrays; NULL beyond their ends.
-static base_rc bind_subscript(sql_binder *binder, const sql_tree *part, const plan_expr *array,
-                              const plan_expr **out) {
-    sql_ctx *ctx = binder->ctx;
-    const sql_tree *body = sql_body(part);
-    const plan_expr *args[2] = {array, NULL};
-    if (array->type.kind != COL_TEXT_ARRAY || sql_get_bool(body, "is_slice"))
-        return sql_unsupported(ctx, array->position,
-                               "subscripts of type %s, and slices, are not supported",
-                               sql_type_name(ctx, &array->type));
-    SQL_TRY(sql_bind_expr(binder, sql_get(body, "uidx"), &args[1]));
-    SQL_TRY(sql_coerce(ctx, args[1], col_type_of(COL_INT4), COL_CAST_ASSIGNMENT, &args[1]));
-    return sql_call(ctx, "[]", 2, args, array->position, out);
-}
-
 static base_rc bind_indirection(sql_binder *binder, const sql_tree *body, const plan_expr **out) {
     const plan_expr *arg;
     SQL_TRY(sql_bind_expr(binder, sql_get(body, "arg"), &arg));
     for (const sql_tree *part = sql_get(body, "indirection")->child; part != NULL;
          part = part->next) {
         if (sql_is(part, "A_Indices")) {
-            SQL_TRY(bind_subscript(binder, part, arg, &arg));
+            SQL_TRY(sql_bind_subscript(binder, part, arg, &arg));
             continue;
         }
         const char *name = sql_string(part);
@@ -394,45 +382,8 @@ static base_rc bind_indirection(sql_binder *binder, const sql_tree *body, const 
     return BASE_OK;
 }
 
-// ARRAY[...] of constants, as PostgreSQL's array text.
-static base_rc array_text(sql_binder *binder, const sql_tree *body, const plan_expr **out) {
-    sql_ctx *ctx = binder->ctx;
-    int32_t position = sql_tree_position(ctx, body);
-    sql_exprs items = {0};
-    SQL_TRY(bind_list(binder, sql_get(body, "elements"), &items));
-    base_buf buf;
-    base_buf_init(&buf);
-    base_buf_add_byte(&buf, '{');
-    base_rc rc = BASE_OK;
-    for (uint32_t i = 0; i < items.n && rc == BASE_OK; i++) {
-        const plan_expr *text;
-        rc = sql_coerce(ctx, items.items[i], col_type_of(COL_TEXT), COL_CAST_EXPLICIT, &text);
-        if (rc != BASE_OK) break;
-        if (text->kind != PLAN_EXPR_CONST) {
-            rc = sql_unsupported(ctx, position,
-                                 "ARRAY[...] of anything but constants is not "
-                                 "supported");
-            break;
-        }
-        if (i > 0) base_buf_add_byte(&buf, ',');
-        if (sql_const_is_null(text)) {
-            base_buf_add_cstr(&buf, "NULL");
-            continue;
-        }
-        base_str value = col_str(text->constant)[0];
-        base_buf_add_byte(&buf, '"');
-        for (size_t k = 0; k < value.n; k++) {
-            if (value.p[k] == '"' || value.p[k] == '\\') base_buf_add_byte(&buf, '\\');
-            base_buf_add_byte(&buf, (uint8_t)value.p[k]);
-        }
-        base_buf_add_byte(&buf, '"');
-    }
-    base_buf_add_byte(&buf, '}');
-    const char *copy = base_arena_memdup(ctx->arena, buf.p, buf.n);
-    base_buf_deinit(&buf);
-    SQL_TRY(rc);
-    return sql_coerce(ctx, sql_text_const(ctx, copy, COL_UNKNOWN, position),
-                      col_type_of(COL_TEXT_ARRAY), COL_CAST_IMPLICIT, out);
+static base_rc bind_array(sql_binder *binder, const sql_tree *body, const plan_expr **out) {
+    return sql_bind_array(binder, body, NULL, out);
 }
 
 static base_rc bind_default_marker(sql_binder *binder, const sql_tree *body,
@@ -504,90 +455,53 @@ static base_rc bind_in(const op_form *form, const plan_expr **out) {
     return any_of(form, strcmp(form->name, "=") == 0, left, &items, out);
 }
 
-// Elements of a constant array text: {a,"b c",NULL}.
-static base_rc array_items(sql_ctx *ctx, const plan_expr *array, sql_exprs *items) {
-    base_str text = col_str(array->constant)[0];
-    size_t i = 0;
-    while (i < text.n && text.p[i] != '{') i++;
-    if (i == text.n || text.p[text.n - 1] != '}')
-        return sql_fail(ctx, array->position, BASE_E_INVALID, BASE_SQLSTATE_INVALID_TEXT,
-                        "malformed array literal: \"%.*s\"", (int)(text.n > 200 ? 200 : text.n),
-                        text.p);
-    for (i++; i < text.n && text.p[i] != '}';) {
-        char *value = base_arena_alloc(ctx->arena, text.n - i + 1);
-        size_t n = 0;
-        bool quotes = text.p[i] == '"';
-        if (quotes) i++;
-        while (i < text.n && (quotes ? text.p[i] != '"' : text.p[i] != ',' && text.p[i] != '}')) {
-            if (text.p[i] == '\\' && i + 1 < text.n) i++;
-            value[n++] = text.p[i++];
-        }
-        if (quotes) i++;
-        value[n] = '\0';
-        bool null = !quotes && base_str_eq_nocase((base_str){value, n}, BASE_STR("null"));
-        sql_exprs_add(ctx, items,
-                      sql_text_const(ctx, null ? NULL : value, COL_UNKNOWN, array->position));
-        if (i < text.n && text.p[i] == ',') i++;
+#define ANY_LIST_MAX 1000u // elements of a constant array that are compared as a list
+
+static void list_elements(sql_ctx *ctx, const col_vec *elements, int32_t position,
+                          sql_exprs *items) {
+    for (uint32_t i = 0; i < elements->n; i++) {
+        const uint32_t sel[] = {i};
+        plan_expr *item = base_arena_new(ctx->arena, plan_expr);
+        *item = *plan_expr_const(ctx->arena, col_vec_gather(ctx->arena, elements, sel, 1));
+        item->position = position;
+        sql_exprs_add(ctx, items, item);
     }
-    return BASE_OK;
 }
 
-// x = ANY (array) of a parameter or a column. Arrays are kept as text, so x is compared as text:
-// for types whose values have one spelling only.
-static base_rc any_of_array(const op_form *form, bool any, const plan_expr *left,
-                            const plan_expr *array, const plan_expr **out) {
-    static const col_kind kinds[] = {COL_TEXT, COL_VARCHAR, COL_NAME, COL_INT2, COL_INT4,
-                                     COL_INT8, COL_OID,     COL_DATE, COL_UUID};
-    sql_ctx *ctx = form->binder->ctx;
-    SQL_TRY(sql_settle(ctx, &left));
-    bool one_spelling = false;
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        one_spelling = one_spelling || left->type.kind == kinds[i];
-    if (!one_spelling || (!sql_is_unknown(array) && array->type.kind != COL_TEXT_ARRAY)) {
-        sql_unsupported(ctx, form->position,
-                        "ANY and ALL of an array that is no constant are not supported for type %s",
-                        sql_type_name(ctx, &left->type));
-        base_error_hint(ctx->err, "Write the values out: IN (...), or ARRAY[...].");
-        return ctx->err->code;
-    }
-    SQL_TRY(sql_coerce(ctx, array, sql_array_of(left->type.kind), COL_CAST_IMPLICIT, &array));
-    SQL_TRY(sql_coerce(ctx, left, col_type_of(COL_TEXT), COL_CAST_EXPLICIT, &left));
-    const plan_expr *args[2] = {left, array};
-    SQL_TRY(sql_call(ctx, "= any", 2, args, form->position, out));
-    if (!any) *out = negate(ctx, *out);
-    return BASE_OK;
-}
-
-// x = ANY (array) and x <> ALL (array).
+// x op ANY (array) and x op ALL (array). = ANY and <> ALL of elements that are known one by one are
+// lists like that of IN.
 static base_rc bind_any_all(const op_form *form, bool any, const plan_expr **out) {
     sql_ctx *ctx = form->binder->ctx;
-    const plan_expr *left, *array = NULL;
+    const plan_expr *left, *array;
     sql_exprs items = {0};
+    bool listed = strcmp(form->name, any ? "=" : "<>") == 0;
     SQL_TRY(sql_bind_expr(form->binder, form->left, &left));
-    if (strcmp(form->name, any ? "=" : "<>") != 0)
-        return sql_unsupported(ctx, form->position,
-                               "only = ANY (array) and <> ALL (array) are "
-                               "supported");
-    if (sql_is(form->right, "A_ArrayExpr")) {
+    if (listed && sql_is(form->right, "A_ArrayExpr")) {
         SQL_TRY(bind_list(form->binder, sql_get(sql_body(form->right), "elements"), &items));
-    } else {
-        SQL_TRY(sql_bind_expr(form->binder, form->right, &array));
-        if (array->kind != PLAN_EXPR_CONST) {
-            if (!sql_rows_none(form->binder)) return any_of_array(form, any, left, array, out);
-            *out = plan_expr_null(ctx->arena, boolean()); // never evaluated
-            return BASE_OK;
-        }
-        if (sql_const_is_null(array)) {
-            *out = plan_expr_null(ctx->arena, boolean());
-            return BASE_OK;
-        }
-        SQL_TRY(array_items(ctx, array, &items));
+        bool flat = items.n > 0;
+        for (uint32_t i = 0; i < items.n; i++)
+            flat &= !col_kind_is_array(items.items[i]->type.kind);
+        if (flat) return any_of(form, any, left, &items, out);
     }
-    if (items.n == 0) {
-        *out = sql_bool_const(ctx, !any);
+    SQL_TRY(sql_bind_expr(form->binder, form->right, &array));
+    if (sql_is_unknown(array) && !sql_is_unknown(left) && col_kind_has_array(left->type.kind))
+        SQL_TRY(sql_coerce(ctx, array, col_type_of(col_kind_array_of(left->type.kind)),
+                           COL_CAST_IMPLICIT, &array));
+    if (listed && array->kind == PLAN_EXPR_CONST && col_kind_is_array(array->type.kind) &&
+        !sql_const_is_null(array)) {
+        col_lists lists;
+        col_array_flatten(ctx->arena, array->constant, &lists);
+        if (lists.elements.n <= ANY_LIST_MAX) {
+            list_elements(ctx, &lists.elements, array->position, &items);
+            if (items.n > 0) return any_of(form, any, left, &items, out);
+        }
+    }
+    base_rc rc = sql_quantify(ctx, form->name, any, left, array, form->position, out);
+    if (rc != BASE_OK && sql_rows_none(form->binder)) { // never evaluated
+        *out = plan_expr_null(ctx->arena, boolean());
         return BASE_OK;
     }
-    return any_of(form, any, left, &items, out);
+    return rc;
 }
 
 static base_rc bind_op_any(const op_form *form, const plan_expr **out) {
@@ -736,7 +650,7 @@ static const struct {
     {"CollateClause", bind_collate},
     {"SubLink", sql_bind_sublink},
     {"RowExpr", bind_row},
-    {"A_ArrayExpr", array_text},
+    {"A_ArrayExpr", bind_array},
     {"SetToDefault", bind_default_marker},
 };
 

@@ -59,6 +59,10 @@ static void find_applicable(ranking *r, bool polymorphic) {
         uint32_t i = 0;
         for (; i < r->nargs; i++) {
             col_kind kind = r->list->arg(r->list, c, i);
+            if (kind == COL_ARRAY) {
+                if (!sql_is_unknown(r->args[i]) && !col_kind_is_array(r->args[i]->type.kind)) break;
+                continue;
+            }
             if (kind != COL_UNKNOWN && !sql_can_coerce(r->args[i], kind, COL_CAST_IMPLICIT)) break;
         }
         r->alive[c] = i == r->nargs;
@@ -179,7 +183,7 @@ static bool func_takes(const sql_candidates *list, size_t candidate, uint32_t na
 static bool func_polymorphic(const sql_candidates *list, size_t candidate) {
     const col_func *func = func_at(list, candidate);
     for (uint32_t i = 0; i < func->nargs; i++)
-        if (func->args[i] == COL_UNKNOWN) return true;
+        if (func->args[i] == COL_UNKNOWN || func->args[i] == COL_ARRAY) return true;
     return false;
 }
 
@@ -199,9 +203,9 @@ static bool is_missing(const char *name) {
         " stddev_samp variance var_pop var_samp corr covar_pop covar_samp regr_slope regr_intercept"
         " regr_r2 percentile_cont percentile_disc mode bit_and bit_or bit_xor row_number rank"
         " dense_rank ntile lag lead first_value last_value nth_value generate_series"
-        " generate_subscripts unnest string_to_array string_to_table regexp_matches"
-        " regexp_split_to_array regexp_split_to_table array_append array_prepend array_position"
-        " array_positions random setseed gen_random_uuid pg_sleep overlay overlaps to_number"
+        " generate_subscripts unnest string_to_table regexp_matches"
+        " regexp_split_to_array regexp_split_to_table random setseed gen_random_uuid pg_sleep "
+        "overlay overlaps to_number"
         " width_bucket num_nulls num_nonnulls normalize json_build_array row_to_json to_json"
         " jsonb_set jsonb_insert jsonb_each jsonb_each_text jsonb_array_elements"
         " jsonb_array_elements_text jsonb_object_keys jsonb_path_query jsonb_path_exists nextval"
@@ -262,37 +266,85 @@ static bool is_repeatable(const col_func *func) {
     return zoned && func->nargs > 0;
 }
 
+static col_kind declared(const col_func *func, uint32_t i) {
+    return func->args[i < func->nargs ? i : (uint32_t)func->nargs - 1];
+}
+
+// The type that "any" stands for, of arrays that of their elements; COL_UNKNOWN if there is none.
+// Where all are to be of one type they are coerced to it.
+static base_rc find_any(sql_ctx *ctx, const col_func *func, uint32_t nargs, const plan_expr **args,
+                        int32_t position, col_type *any) {
+    const plan_expr *items[CALL_ARGS_MAX];
+    uint32_t n = 0;
+    bool arrays = false;
+    for (uint32_t i = 0; i < nargs; i++) {
+        const plan_expr *arg = args[i];
+        col_kind kind = declared(func, i);
+        arrays |= kind == COL_ARRAY;
+        if (kind == COL_ARRAY && !sql_is_unknown(arg))
+            items[n++] = plan_expr_column(ctx->arena, 0, col_type_element(&arg->type));
+        if (kind == COL_UNKNOWN) items[n++] = arg;
+    }
+    *any = col_type_of(COL_UNKNOWN);
+    if (arrays) {
+        uint32_t known = 0;
+        while (known < n && sql_is_unknown(items[known])) known++;
+        if (known == n)
+            return sql_fail(ctx, position, BASE_E_INVALID, BASE_SQLSTATE_DATATYPE_MISMATCH,
+                            "could not determine polymorphic type because input has type unknown");
+        *any = items[known]->type;
+    }
+    if (n == 0 || !(func->flags & COL_FUNC_ANY_SAME)) return BASE_OK;
+    if (!arrays) {
+        SQL_TRY(sql_common_type(ctx, func->name, n, items, any));
+        for (uint32_t i = 0, taken = 0; i < nargs; i++)
+            if (declared(func, i) == COL_UNKNOWN) args[i] = items[taken++];
+        return BASE_OK;
+    }
+    SQL_TRY(sql_common_type_find(ctx, func->name, n, items, any));
+    *any = col_type_of(any->kind);
+    for (uint32_t i = 0; i < nargs; i++) {
+        col_kind kind = declared(func, i);
+        if (kind == COL_UNKNOWN)
+            SQL_TRY(sql_coerce(ctx, args[i], *any, COL_CAST_IMPLICIT, &args[i]));
+        if (kind == COL_ARRAY)
+            SQL_TRY(sql_coerce(ctx, args[i], col_type_array_of(any), COL_CAST_IMPLICIT, &args[i]));
+    }
+    return BASE_OK;
+}
+
 // Coerces the arguments to what the function takes and makes the call.
 static base_rc make_call(sql_ctx *ctx, const col_func *func, uint32_t nargs, const plan_expr **args,
                          int32_t position, const plan_expr **out) {
-    col_type any = col_type_of(COL_UNKNOWN);
-    const plan_expr *any_args[CALL_ARGS_MAX];
-    uint32_t nany = 0;
-    for (uint32_t i = 0; i < nargs; i++) {
-        uint32_t at = i < func->nargs ? i : (uint32_t)func->nargs - 1;
-        if (func->args[at] == COL_UNKNOWN) any_args[nany++] = args[i];
-    }
-    if (nany > 0 && (func->flags & COL_FUNC_ANY_SAME))
-        SQL_TRY(sql_common_type(ctx, func->name, nany, any_args, &any));
+    col_type any;
+    SQL_TRY(find_any(ctx, func, nargs, args, position, &any));
     plan_expr *call = sql_expr(ctx, PLAN_EXPR_CALL, col_type_of(func->ret), nargs, position);
     call->func = func;
     col_type types[CALL_ARGS_MAX];
-    for (uint32_t i = 0, taken = 0; i < nargs; i++) {
-        uint32_t at = i < func->nargs ? i : (uint32_t)func->nargs - 1;
-        if (func->args[at] == COL_UNKNOWN) {
-            call->args[i] = any_args[taken++];
+    for (uint32_t i = 0; i < nargs; i++) {
+        col_kind kind = declared(func, i);
+        call->args[i] = args[i];
+        if (kind == COL_UNKNOWN) {
             SQL_TRY(sql_settle(ctx, &call->args[i]));
             if (any.kind == COL_UNKNOWN) any = call->args[i]->type;
+        } else if (kind == COL_ARRAY) {
+            if (sql_is_unknown(args[i]))
+                SQL_TRY(sql_coerce(ctx, args[i], col_type_array_of(&any), COL_CAST_IMPLICIT,
+                                   &call->args[i]));
         } else {
-            SQL_TRY(sql_coerce(ctx, args[i], col_type_of(func->args[at]), COL_CAST_IMPLICIT,
-                               &call->args[i]));
+            SQL_TRY(sql_coerce(ctx, args[i], col_type_of(kind), COL_CAST_IMPLICIT, &call->args[i]));
         }
         types[i] = call->args[i]->type;
     }
+    if (func->ret == COL_ARRAY && !col_kind_has_array(any.kind))
+        return sql_fail(ctx, position, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_OBJECT,
+                        "could not find array type for data type %s", sql_type_name(ctx, &any));
     if (func->ret_type != NULL) {
         func->ret_type(nargs, types, &call->type);
     } else if (func->ret == COL_UNKNOWN) {
         call->type = any;
+    } else if (func->ret == COL_ARRAY) {
+        call->type = col_type_array_of(&any);
     }
     if (ctx->in_view && !is_repeatable(func)) {
         sql_unsupported(ctx, position, "function %s() is not allowed in a %s", func->name,
@@ -334,6 +386,9 @@ base_rc sql_operator(sql_ctx *ctx, const char *name, const plan_expr *left, cons
     const plan_expr *args[2] = {left == NULL ? right : left, right};
     uint32_t nargs = left == NULL ? 1 : 2;
     if (strcmp(name, "!=") == 0) name = "<>";
+    if (strcmp(name, "||") == 0 && left != NULL &&
+        (col_kind_is_array(left->type.kind) || col_kind_is_array(right->type.kind)))
+        return sql_array_concat(ctx, left, right, position, out);
     const col_func *const *funcs = NULL;
     sql_candidates list = {.arg = func_arg, .takes = func_takes, .polymorphic = func_polymorphic};
     list.n = col_func_find(base_str_of(name), &funcs);
@@ -351,6 +406,10 @@ base_rc sql_operator(sql_ctx *ctx, const char *name, const plan_expr *left, cons
         if (rc != BASE_OK) result = SQL_NONE;
         for (uint32_t i = 0; i < nargs && result != SQL_NONE; i++)
             if (!sql_can_coerce(args[i], common.kind, COL_CAST_IMPLICIT)) result = SQL_NONE;
+        // As in PostgreSQL, arrays are compared with arrays of the very type only.
+        if (nargs == 2 && col_kind_is_array(args[0]->type.kind) &&
+            col_kind_is_array(args[1]->type.kind) && args[0]->type.kind != args[1]->type.kind)
+            result = SQL_NONE;
     }
     if (result == SQL_RESOLVED) return make_call(ctx, funcs[chosen], nargs, args, position, out);
     if (list.n == 0 && name[0] == '!' && name[1] != '\0' && nargs == 2) { // !~ is NOT ~

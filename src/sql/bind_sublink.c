@@ -84,21 +84,23 @@ static void note_other(void *arg, const plan_node *scan) {
     if (scan->object->kind != PLAN_OBJECT_SYSTEM) *(bool *)arg = true;
 }
 
-static base_rc empty_array(sql_binder *binder, int32_t position, const plan_expr **out) {
+static base_rc empty_array(sql_binder *binder, col_kind element, int32_t position,
+                           const plan_expr **out) {
     sql_ctx *ctx = binder->ctx;
+    if (!col_kind_has_array(element)) element = COL_TEXT;
     return sql_coerce(ctx, sql_text_const(ctx, "{}", COL_UNKNOWN, position),
-                      col_type_of(COL_TEXT_ARRAY), COL_CAST_IMPLICIT, out);
+                      col_type_of(col_kind_array_of(element)), COL_CAST_IMPLICIT, out);
 }
 
 // ARRAY(SELECT ...) over what never has rows.
 static base_rc bind_array(sql_binder *binder, const sql_tree *select, int32_t position,
                           const plan_expr **out) {
     sql_ctx *ctx = binder->ctx;
-    if (unnests_nothing(binder, select)) return empty_array(binder, position, out);
+    if (unnests_nothing(binder, select)) return empty_array(binder, COL_TEXT, position, out);
     sql_binder used;
     plan_node *node;
     SQL_TRY(sql_bind_query(ctx, select, binder, binder->ctes, &used, &node));
-    if (never_rows(node)) return empty_array(binder, position, out);
+    if (never_rows(node)) return empty_array(binder, node->columns[0].type.kind, position, out);
     return sql_unsupported(ctx, position, "ARRAY(SELECT ...) is not supported");
 }
 

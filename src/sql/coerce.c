@@ -145,13 +145,6 @@ static base_rc coerce_literal(sql_ctx *ctx, const plan_expr *expr, col_type type
     return BASE_OK;
 }
 
-col_type sql_array_of(col_kind element) {
-    col_type type = col_type_of(COL_TEXT_ARRAY);
-    if (element == COL_INT2 || element == COL_INT4 || element == COL_INT8)
-        type.precision = (int16_t)element;
-    return type;
-}
-
 static base_rc coerce_param(sql_ctx *ctx, const plan_expr *expr, col_type type,
                             col_cast_context context, const plan_expr **out) {
     if (ctx->params[expr->index].kind == COL_UNKNOWN) {
@@ -161,13 +154,11 @@ static base_rc coerce_param(sql_ctx *ctx, const plan_expr *expr, col_type type,
         }
         // The name of a relation is looked up when the statement runs.
         col_kind kind = type.kind == COL_REGCLASS ? COL_TEXT : type.kind;
-        bool whole = kind == COL_STRUCT || kind == COL_TEXT_ARRAY; // else without precision
-        ctx->params[expr->index] = whole ? type : col_type_of(kind);
+        ctx->params[expr->index] = kind == COL_STRUCT ? type : col_type_of(kind);
     }
     plan_expr *typed = base_arena_new(ctx->arena, plan_expr);
     *typed = *expr;
     typed->type = ctx->params[expr->index];
-    if (typed->type.kind == COL_TEXT_ARRAY) typed->type.precision = 0;
     return sql_coerce(ctx, typed, type, context, out);
 }
 
@@ -195,13 +186,11 @@ base_rc sql_coerce(sql_ctx *ctx, const plan_expr *expr, col_type type, col_cast_
         if (expr->kind == PLAN_EXPR_PARAM) return coerce_param(ctx, expr, type, context, out);
         must(expr->kind == PLAN_EXPR_CONST);
         // An explicit cast to varchar(n) cuts; input refuses what is longer.
-        if (!(context == COL_CAST_EXPLICIT && type.kind == COL_VARCHAR && type.precision > 0 &&
-              !sql_const_is_null(expr)))
-            return coerce_literal(
-                ctx, expr, type.kind == COL_TEXT_ARRAY ? col_type_of(COL_TEXT_ARRAY) : type, out);
-        SQL_TRY(coerce_literal(ctx, expr, col_type_of(COL_TEXT), &expr));
+        if (!(context == COL_CAST_EXPLICIT && col_kind_element(type.kind) == COL_VARCHAR &&
+              type.precision > 0 && !sql_const_is_null(expr)))
+            return coerce_literal(ctx, expr, type, out);
+        SQL_TRY(coerce_literal(ctx, expr, col_type_of(type.kind), &expr));
     }
-    if (type.kind == COL_TEXT_ARRAY) type.precision = 0; // of parameters only
     bool same_kind = expr->type.kind == type.kind;
     if (same_kind && type.kind != COL_STRUCT &&
         (type.precision == 0 ||
@@ -320,35 +309,34 @@ static bool is_oid_alias(const char *name) {
     return false;
 }
 
-base_rc sql_type_from_tree(sql_ctx *ctx, const sql_tree *type_name, col_type *type,
-                           bool *is_array) {
+base_rc sql_type_from_tree(sql_ctx *ctx, const sql_tree *type_name, col_type *type) {
     const sql_tree *names = sql_get(type_name, "names"), *last = names->child;
     int32_t position = sql_tree_position(ctx, type_name);
     while (last->next != NULL) last = last->next;
     const char *name = sql_string(last);
-    *is_array = sql_get(type_name, "arrayBounds") != NULL;
+    bool is_array = sql_get(type_name, "arrayBounds") != NULL;
     *type = col_type_of(COL_UNKNOWN);
-    if (name[0] == '_') *is_array = true;
-    if (*is_array) {
-        col_kind element;
-        bool named = col_kind_from_name(base_str_of(name + (name[0] == '_')), &element);
-        *type = named ? sql_array_of(element) : col_type_of(COL_TEXT_ARRAY);
-        return BASE_OK;
+    if (name[0] == '_') {
+        is_array = true;
+        name++;
     }
     bool known = true;
     if (strcmp(name, "char") == 0) {
         type->kind = COL_CHAR;
     } else if (is_oid_alias(name)) {
         type->kind = COL_OID;
-    } else if (strcmp(name, "unknown") == 0) {
+    } else if (strcmp(name, "unknown") == 0 || strcmp(name, "aclitem") == 0) {
         type->kind = COL_TEXT;
     } else {
-        known = col_kind_from_name(base_str_of(name), &type->kind) && type->kind != COL_STRUCT;
+        known = col_kind_from_name(base_str_of(name), &type->kind) && type->kind != COL_STRUCT &&
+                !(is_array && col_kind_is_array(type->kind));
     }
     if (!known)
         return sql_fail(ctx, position, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_OBJECT,
                         "type \"%s\" does not exist", name);
-    return apply_typmods(ctx, sql_get(type_name, "typmods"), position, type);
+    SQL_TRY(apply_typmods(ctx, sql_get(type_name, "typmods"), position, type));
+    if (is_array) *type = col_type_array_of(type);
+    return BASE_OK;
 }
 
 // ---- folding ---------------------------------------------------------------------------------

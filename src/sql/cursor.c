@@ -236,13 +236,33 @@ static base_rc take_modifiers(sql_cursor *cursor, col_type *type) {
     return sql_expect_symbol(cursor, ")");
 }
 
+// [] or [n], as often as wanted, or ARRAY: an array of the type. As in PostgreSQL the number says
+// nothing.
+static base_rc take_array(sql_cursor *cursor, int32_t position, col_type *type) {
+    int64_t bound;
+    bool is_array = sql_take_word(cursor, "ARRAY");
+    while (sql_take_symbol(cursor, "[")) {
+        is_array = true;
+        if (sql_peek(cursor)->kind == SQL_TOKEN_NUMBER)
+            SQL_TRY(take_number(cursor, 0, INT32_MAX, "array bound", &bound));
+        SQL_TRY(sql_expect_symbol(cursor, "]"));
+    }
+    if (!is_array) return BASE_OK;
+    if (!col_kind_has_array(type->kind))
+        return sql_unsupported(cursor->ctx, position, "arrays of type %s are not supported",
+                               col_kind_name(type->kind));
+    *type = col_type_array_of(type);
+    return BASE_OK;
+}
+
 base_rc sql_take_type(sql_cursor *cursor, col_type *type) {
     sql_ctx *ctx = cursor->ctx;
     int32_t position = sql_here(cursor);
     const char *name;
     if (sql_is_word(cursor, "STRUCT")) {
         cursor->at++;
-        return take_struct(cursor, type);
+        SQL_TRY(take_struct(cursor, type));
+        return take_array(cursor, position, type);
     }
     SQL_TRY(sql_take_name(cursor, &name));
     if (strcmp(name, "pg_catalog") == 0 && sql_take_symbol(cursor, "."))
@@ -272,9 +292,7 @@ base_rc sql_take_type(sql_cursor *cursor, col_type *type) {
     } else {
         sql_take_word(cursor, "WITHOUT TIME ZONE");
     }
-    if (sql_take_symbol(cursor, "["))
-        return sql_unsupported(ctx, position, "array types are not supported");
-    return BASE_OK;
+    return take_array(cursor, position, type);
 }
 
 // ---- options ---------------------------------------------------------------------------------

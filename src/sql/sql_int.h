@@ -301,8 +301,6 @@ bool sql_is_unknown(const plan_expr *expr); // an untyped literal or parameter
 BASE_MUST_USE base_rc sql_coerce(sql_ctx *ctx, const plan_expr *expr, col_type type,
                                  col_cast_context context, const plan_expr **out);
 bool sql_can_coerce(const plan_expr *expr, col_kind kind, col_cast_context context);
-// Arrays are kept as text; a parameter remembers what integers its elements are.
-col_type sql_array_of(col_kind element);
 // Text for what is still unknown.
 BASE_MUST_USE base_rc sql_settle(sql_ctx *ctx, const plan_expr **expr);
 // One type for all, as UNION, CASE and COALESCE find it; coerces the items.
@@ -310,8 +308,7 @@ BASE_MUST_USE base_rc sql_common_type(sql_ctx *ctx, const char *what, uint32_t n
                                       const plan_expr **items, col_type *type);
 BASE_MUST_USE base_rc sql_common_type_find(sql_ctx *ctx, const char *what, uint32_t n,
                                            const plan_expr *const *items, col_type *type);
-BASE_MUST_USE base_rc sql_type_from_tree(sql_ctx *ctx, const sql_tree *type_name, col_type *type,
-                                         bool *is_array);
+BASE_MUST_USE base_rc sql_type_from_tree(sql_ctx *ctx, const sql_tree *type_name, col_type *type);
 // Replaces a call of constants by its value, if it is one that never changes.
 BASE_MUST_USE base_rc sql_fold(sql_ctx *ctx, const plan_expr *expr, const plan_expr **out);
 const plan_expr *sql_text_const(sql_ctx *ctx, const char *text, col_kind kind, int32_t position);
@@ -320,6 +317,21 @@ const plan_expr *sql_bool_const(sql_ctx *ctx, bool value);
 bool sql_const_is_null(const plan_expr *expr);
 // Type name for messages; "unknown" too.
 const char *sql_type_name(sql_ctx *ctx, const col_type *type);
+
+// ---- bind_array.c ------------------------------------------------------------------------------
+
+// ARRAY[...]; element: what its elements are cast to, or NULL.
+BASE_MUST_USE base_rc sql_bind_array(sql_binder *binder, const sql_tree *body,
+                                     const col_type *element, const plan_expr **out);
+// array[i] and array[i:j]: part is the A_Indices.
+BASE_MUST_USE base_rc sql_bind_subscript(sql_binder *binder, const sql_tree *part,
+                                         const plan_expr *array, const plan_expr **out);
+// left op ANY (array), or ALL.
+BASE_MUST_USE base_rc sql_quantify(sql_ctx *ctx, const char *op, bool any, const plan_expr *left,
+                                   const plan_expr *array, int32_t position, const plan_expr **out);
+// || where one side is an array.
+BASE_MUST_USE base_rc sql_array_concat(sql_ctx *ctx, const plan_expr *left, const plan_expr *right,
+                                       int32_t position, const plan_expr **out);
 
 // ---- bind_func.c -------------------------------------------------------------------------------
 

@@ -201,7 +201,9 @@ wire_json_decoder *wire_json_decoder_create(size_t nfields, const wire_json_fiel
     decoder->may_path = unknown == WIRE_JSON_UNKNOWN_CHECKED && nfields > 0;
     for (size_t i = 0; i < nfields; i++) {
         col_kind kind = fields[i].type.kind;
-        if (kind == COL_STRUCT || kind == COL_JSONB) decoder->may_path = false;
+        if (kind == COL_STRUCT || kind == COL_JSONB || col_kind_is_array(kind)) {
+            decoder->may_path = false;
+        }
     }
     return decoder;
 }
@@ -692,6 +694,7 @@ static __attribute__((noinline)) json_rc walk_nested(wire_json_decoder *decoder,
     if (rc != JSON_OK || field == NULL) return rc;
     const char *e = walk->text + walk->x[-1] + 1;
     if (field->kind == COL_JSONB) return json_put_jsonb(walk, field, v, e);
+    if (col_kind_is_array(field->kind) && *v == '[') return json_put_array(walk, field, v, e);
     return json_fault_type(walk, field, v, e);
 }
 

@@ -133,6 +133,7 @@ const char *json_shorten(json_walk *walk, const char *v, const char *e);
 json_rc json_put_slow(json_walk *walk, json_field *field, const char *v, const char *e);
 json_rc json_put_string_slow(json_walk *walk, json_field *field, const char *v, const char *e);
 json_rc json_put_jsonb(json_walk *walk, json_field *field, const char *v, const char *e);
+json_rc json_put_array(json_walk *walk, json_field *field, const char *v, const char *e);
 bool json_number_valid(const char *p, const char *e);
 // The content of a string (between the quotes) without its escapes, in the arena.
 base_rc json_unescape(const char *p, const char *e, base_arena *arena, base_str *out,

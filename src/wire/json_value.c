@@ -1,8 +1,10 @@
 // json_value.c - single JSON values to cells, where json.c's fast paths do not serve: the rarer
 // types, strings with escapes, numbers with exponents or many digits, and every refusal's text.
 // Invariant: what a fast path stores and what this file stores for the same token is the same.
-// Entry points: json_put_slow (numbers, true, false), json_put_string_slow, json_put_jsonb.
+// Entry points: json_put_slow (numbers, true, false), json_put_string_slow, json_put_jsonb,
+// json_put_array.
 #include "base/must.h"
+#include "col/array.h"
 #include "wire/json_int.h"
 
 #include <stdlib.h>
@@ -381,7 +383,6 @@ json_rc json_put_string_slow(json_walk *walk, json_field *field, const char *v, 
     case COL_INTERVAL:
     case COL_UUID:
     case COL_CHAR:
-    case COL_TEXT_ARRAY:
         return put_sql_text(walk, field, v, e, text);
     default:
         return json_fault_type(walk, field, v, e);
@@ -397,5 +398,15 @@ json_rc json_put_jsonb(json_walk *walk, json_field *field, const char *v, const 
                           json_shorten(walk, v, e), err.message);
     }
     ((base_str *)field->data)[walk->row] = canonical;
+    return JSON_OK;
+}
+
+json_rc json_put_array(json_walk *walk, json_field *field, const char *v, const char *e) {
+    base_error err;
+    base_str json = {v, (size_t)(e - v)};
+    if (col_array_parse_json(json, field->vec, walk->row, walk->arena, &err) != BASE_OK) {
+        return json_fault(walk, field, v, err.sqlstate, "expected %s, found %s (%s)",
+                          field->type_name, json_shorten(walk, v, e), err.message);
+    }
     return JSON_OK;
 }

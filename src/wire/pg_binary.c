@@ -5,20 +5,16 @@
 #include "base/must.h"
 #include "wire/pg_int.h"
 
-#define OID_TEXT              25
-#define NUMERIC_POSITIVE      0x0000
-#define NUMERIC_NEGATIVE      0x4000
-#define SQLSTATE_BINARY       "22P03"
-#define JSONB_VERSION         1
-#define DATE_MIN              (-2451545) // 4714-11-24 BC
-#define DATE_END              2145031949 // 5874898-01-01
-#define TIMESTAMP_MIN         (-211813488000000000ll)
-#define TIMESTAMP_END         9223371331200000000ll // 294277-01-01
-#define NUMERIC_GROUPS_MAX    10                    // of four digits, before the point
-#define NUMERIC_FRACTION_MAX  BASE_DECIMAL_DIGITS_MAX
-#define ARRAY_ELEMENTS_MAX    (1u << 24)
-#define ARRAY_NULL_ELEMENT    UINT32_MAX
-#define ARRAY_HAS_NULLS_BYTES 4 // from the array's begin
+#define NUMERIC_POSITIVE     0x0000
+#define NUMERIC_NEGATIVE     0x4000
+#define SQLSTATE_BINARY      "22P03"
+#define JSONB_VERSION        1
+#define DATE_MIN             (-2451545) // 4714-11-24 BC
+#define DATE_END             2145031949 // 5874898-01-01
+#define TIMESTAMP_MIN        (-211813488000000000ll)
+#define TIMESTAMP_END        9223371331200000000ll // 294277-01-01
+#define NUMERIC_GROUPS_MAX   10                    // of four digits, before the point
+#define NUMERIC_FRACTION_MAX BASE_DECIMAL_DIGITS_MAX
 
 // ---- sending ----
 
@@ -56,78 +52,6 @@ static void send_numeric(base_buf *buf, base_decimal decimal) {
     for (int i = 0; i < n; i++) base_buf_add_u16be(buf, groups[first + i]);
 }
 
-static void send_u32_at(base_buf *buf, size_t at, uint32_t v) {
-    for (int i = 0; i < 4; i++) buf->p[at + (size_t)i] = (char)(v >> (24 - 8 * i));
-}
-
-// One element of array text at *at into buf with its length; false: this is no flat array's text.
-static bool send_element(base_buf *buf, base_str text, size_t *at, bool *is_null) {
-    size_t length_at = buf->n;
-    base_buf_add_u32be(buf, 0);
-    size_t i = *at;
-    bool quoted = i < text.n && text.p[i] == '"';
-    if (quoted) i++;
-    for (;; i++) {
-        if (i >= text.n) return false;
-        char c = text.p[i];
-        if (quoted ? c == '"' : c == ',' || c == '}') break;
-        if (!quoted && (c == '{' || c == '"')) return false;
-        if (c == '\\' && ++i >= text.n) return false;
-        base_buf_add_byte(buf, (uint8_t)text.p[i]);
-    }
-    if (quoted) i++;
-    size_t n = buf->n - length_at - 4;
-    *is_null = !quoted && n == 4 && memcmp(buf->p + length_at + 4, "NULL", 4) == 0;
-    if (*is_null) buf->n -= 4;
-    send_u32_at(buf, length_at, *is_null ? ARRAY_NULL_ELEMENT : (uint32_t)n);
-    *at = i;
-    return true;
-}
-
-static bool send_flat_array(base_buf *buf, base_str text) {
-    size_t begin = buf->n;
-    if (base_str_eq(text, BASE_STR("{}"))) {
-        base_buf_add_u32be(buf, 0);
-        base_buf_add_u32be(buf, 0);
-        base_buf_add_u32be(buf, OID_TEXT);
-        return true;
-    }
-    base_buf_add_u32be(buf, 1); // dimensions
-    base_buf_add_u32be(buf, 0); // has nulls
-    base_buf_add_u32be(buf, OID_TEXT);
-    base_buf_add_u32be(buf, 0); // elements
-    base_buf_add_u32be(buf, 1); // lower bound
-    if (text.n < 2 || text.p[0] != '{') return false;
-    uint32_t n = 0;
-    bool nulls = false;
-    for (size_t at = 1;; at++) {
-        bool is_null;
-        if (!send_element(buf, text, &at, &is_null)) return false;
-        n++;
-        nulls = nulls || is_null;
-        if (at >= text.n) return false;
-        if (text.p[at] == '}') {
-            if (at + 1 != text.n) return false;
-            break;
-        }
-        if (text.p[at] != ',') return false;
-    }
-    send_u32_at(buf, begin + ARRAY_HAS_NULLS_BYTES, nulls);
-    send_u32_at(buf, begin + 12, n);
-    return true;
-}
-
-// Arrays are kept as text. A text that is no flat array (nested ones are not made here) goes out as
-// the single element of one, so that nothing is hidden.
-static void send_text_array(base_buf *buf, base_str text) {
-    size_t begin = buf->n;
-    if (send_flat_array(buf, text)) return;
-    buf->n = begin;
-    const uint32_t head[] = {1, 0, OID_TEXT, 1, 1, (uint32_t)text.n};
-    for (size_t i = 0; i < sizeof head / sizeof head[0]; i++) base_buf_add_u32be(buf, head[i]);
-    base_buf_add_str(buf, text);
-}
-
 static void send_time(base_buf *buf, const col_vec *vec, uint32_t row) {
     if (vec->type.kind == COL_INTERVAL) {
         const base_interval *interval = &col_interval(vec)[row];
@@ -142,6 +66,10 @@ static void send_time(base_buf *buf, const col_vec *vec, uint32_t row) {
 void wire_pg_send_binary(base_buf *buf, const col_vec *vec, uint32_t row) {
     uint32_t bits32;
     uint64_t bits64;
+    if (col_kind_is_array(vec->type.kind)) {
+        pg_send_array(buf, vec, row);
+        return;
+    }
     switch (vec->type.kind) {
     case COL_BOOL:
     case COL_CHAR:
@@ -185,9 +113,6 @@ void wire_pg_send_binary(base_buf *buf, const col_vec *vec, uint32_t row) {
         base_buf_add_byte(buf, JSONB_VERSION);
         col_text_format(vec, row, 0, buf);
         return;
-    case COL_TEXT_ARRAY:
-        send_text_array(buf, col_str(vec)[row]);
-        return;
     case COL_TEXT:
     case COL_VARCHAR:
     case COL_NAME:
@@ -201,7 +126,7 @@ void wire_pg_send_binary(base_buf *buf, const col_vec *vec, uint32_t row) {
 
 // ---- parameters ----
 
-static base_rc fail_binary(const col_vec *vec, base_error *err) {
+base_rc pg_fail_binary(const col_vec *vec, base_error *err) {
     return base_fail(err, BASE_E_INVALID, SQLSTATE_BINARY,
                      "incorrect binary data format for a parameter of type %s",
                      col_kind_name(vec->type.kind));
@@ -216,7 +141,7 @@ static base_rc receive_numeric(pg_reader *reader, col_vec *vec, uint32_t row, ba
     int16_t weight = (int16_t)pg_get_u16(reader);
     uint16_t sign = pg_get_u16(reader), scale = pg_get_u16(reader);
     if (reader->failed || (size_t)(reader->end - reader->p) != (size_t)n * 2) {
-        return fail_binary(vec, err);
+        return pg_fail_binary(vec, err);
     }
     if (sign != NUMERIC_POSITIVE && sign != NUMERIC_NEGATIVE) {
         return base_fail(err, BASE_E_UNSUPPORTED, NULL,
@@ -240,7 +165,7 @@ static base_rc receive_numeric(pg_reader *reader, col_vec *vec, uint32_t row, ba
             const uint8_t *p = reader->p + 2 * i;
             group = (uint16_t)(p[0] << 8 | p[1]);
         }
-        if (group > 9999) return fail_binary(vec, err);
+        if (group > 9999) return pg_fail_binary(vec, err);
         if (power == -1) text[length++] = '.';
         for (int unit = 1000; unit > 0; unit /= 10) {
             text[length++] = (char)('0' + group / unit % 10);
@@ -253,87 +178,6 @@ static base_rc receive_numeric(pg_reader *reader, col_vec *vec, uint32_t row, ba
         rc = base_decimal_coerce(decimal, vec->type.precision, vec->type.scale, &decimal, err);
     }
     if (rc == BASE_OK) col_dec(vec)[row] = decimal;
-    return rc;
-}
-
-// As PostgreSQL's array_out decides.
-static bool element_needs_quotes(base_str element) {
-    if (element.n == 0 || base_str_eq_nocase(element, BASE_STR("NULL"))) return true;
-    for (size_t i = 0; i < element.n; i++) {
-        if (memchr("{},\"\\ \t\n\r\v\f", element.p[i], 11) != NULL) return true;
-    }
-    return false;
-}
-
-static void add_element(base_buf *buf, base_str element) {
-    if (!element_needs_quotes(element)) {
-        base_buf_add_str(buf, element);
-        return;
-    }
-    base_buf_add_byte(buf, '"');
-    for (size_t i = 0; i < element.n; i++) {
-        if (element.p[i] == '"' || element.p[i] == '\\') base_buf_add_byte(buf, '\\');
-        base_buf_add_byte(buf, (uint8_t)element.p[i]);
-    }
-    base_buf_add_byte(buf, '"');
-}
-
-// An element of binary array: a string or an integer, as text.
-static void receive_element(pg_reader *reader, col_kind kind, uint32_t length, base_buf *buf) {
-    base_str bytes = pg_get_bytes(reader, length);
-    if (col_kind_is_string(kind)) {
-        add_element(buf, bytes);
-        return;
-    }
-    size_t width = kind == COL_INT2 ? 2 : kind == COL_INT4 ? 4 : 8;
-    if (bytes.n != width) {
-        reader->failed = true;
-        return;
-    }
-    uint64_t bits = 0;
-    for (size_t i = 0; i < width; i++) bits = bits << 8 | (uint8_t)bytes.p[i];
-    int64_t value = (int64_t)(bits << (64 - 8 * width)) >> (64 - 8 * width);
-    base_buf_printf(buf, "%lld", (long long)value);
-}
-
-// To array text, which then goes the way of text.
-static base_rc receive_text_array(pg_reader *reader, col_vec *vec, uint32_t row, base_arena *arena,
-                                  base_error *err) {
-    uint32_t dimensions = pg_get_u32(reader);
-    pg_get_u32(reader); // has nulls
-    uint32_t oid = pg_get_u32(reader);
-    uint32_t n = 0;
-    if (dimensions == 1) {
-        n = pg_get_u32(reader);
-        pg_get_u32(reader); // lower bound
-    }
-    col_kind kind;
-    bool known = col_kind_from_oid(oid, &kind) && (col_kind_is_string(kind) || kind == COL_INT2 ||
-                                                   kind == COL_INT4 || kind == COL_INT8);
-    if (reader->failed || !known || n > ARRAY_ELEMENTS_MAX) return fail_binary(vec, err);
-    if (dimensions > 1) {
-        return base_fail(err, BASE_E_UNSUPPORTED, NULL,
-                         "arrays of more than one dimension are not supported");
-    }
-    base_buf buf = {0};
-    base_buf_add_byte(&buf, '{');
-    for (uint32_t i = 0; i < n && !reader->failed; i++) {
-        uint32_t length = pg_get_u32(reader);
-        if (i > 0) base_buf_add_byte(&buf, ',');
-        if (length == ARRAY_NULL_ELEMENT)
-            base_buf_add_cstr(&buf, "NULL");
-        else
-            receive_element(reader, kind, length, &buf);
-    }
-    base_buf_add_byte(&buf, '}');
-    base_rc rc;
-    if (reader->failed || reader->p != reader->end) {
-        rc = fail_binary(vec, err);
-    } else {
-        base_str text = {base_arena_memdup(arena, buf.p, buf.n), buf.n};
-        rc = col_text_parse(text, 0, vec, row, arena, err);
-    }
-    base_buf_deinit(&buf);
     return rc;
 }
 
@@ -437,9 +281,12 @@ base_rc wire_pg_param(base_str bytes, int16_t format, int32_t zone_offset_second
         return base_fail(err, BASE_E_INVALID, "08P01", "unsupported format code %d", format);
     }
     pg_reader reader = {(const uint8_t *)bytes.p, (const uint8_t *)bytes.p + bytes.n, false};
+    if (col_kind_is_array(vec->type.kind)) {
+        return pg_receive_array(&reader, vec, row, arena, err);
+    }
     size_t fixed = fixed_bytes(vec->type.kind);
     if (fixed > 0) {
-        return bytes.n == fixed ? receive_fixed(&reader, vec, row, err) : fail_binary(vec, err);
+        return bytes.n == fixed ? receive_fixed(&reader, vec, row, err) : pg_fail_binary(vec, err);
     }
     switch (vec->type.kind) {
     case COL_NUMERIC:
@@ -454,14 +301,12 @@ base_rc wire_pg_param(base_str bytes, int16_t format, int32_t zone_offset_second
     case COL_JSONB:
     case COL_STRUCT:
         // After jsonb's version; a parameter of type json begins with its text at once.
-        if (bytes.n < 1) return fail_binary(vec, err);
+        if (bytes.n < 1) return pg_fail_binary(vec, err);
         if (bytes.p[0] == JSONB_VERSION)
             bytes = (base_str){bytes.p + 1, bytes.n - 1};
         else if ((uint8_t)bytes.p[0] < ' ' && strchr("\t\n\r", bytes.p[0]) == NULL)
-            return fail_binary(vec, err);
+            return pg_fail_binary(vec, err);
         return col_text_parse(bytes, zone_offset_seconds, vec, row, arena, err);
-    case COL_TEXT_ARRAY:
-        return receive_text_array(&reader, vec, row, arena, err);
     default:
         return base_fail(err, BASE_E_UNSUPPORTED, NULL, "a parameter of unknown type");
     }

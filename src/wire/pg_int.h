@@ -18,6 +18,12 @@ static inline bool pg_need(pg_reader *reader, size_t n) {
     return true;
 }
 
+base_rc pg_fail_binary(const col_vec *vec, base_error *err); // 22P03
+// pg_array.c
+void pg_send_array(base_buf *buf, const col_vec *vec, uint32_t row);
+BASE_MUST_USE base_rc pg_receive_array(pg_reader *reader, col_vec *vec, uint32_t row,
+                                       base_arena *arena, base_error *err);
+
 static inline uint64_t pg_get(pg_reader *reader, size_t bytes) {
     if (!pg_need(reader, bytes)) return 0;
     uint64_t v = 0;

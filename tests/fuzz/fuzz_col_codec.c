@@ -16,6 +16,7 @@ static const col_field fields[] = {{"a", {COL_NUMERIC, 0, 0, 0, NULL}},
 
 static col_type type_of(uint8_t choice) {
     col_kind kind = (col_kind)(choice % COL_KIND_COUNT);
+    if (!col_kind_exists(kind)) kind = COL_ARRAY | COL_NUMERIC;
     if (kind == COL_STRUCT) return (col_type){COL_STRUCT, 0, 0, 2, fields};
     return col_type_of(kind);
 }

@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "base/random.h"
+#include "col/array.h"
 #include "col/batch.h"
 
 static const col_field col_random_inner[] = {
@@ -40,7 +41,20 @@ static const col_type col_random_types[] = {
     {COL_NAME, 0, 0, 0, NULL},
     {COL_CHAR, 0, 0, 0, NULL},
     {COL_REGCLASS, 0, 0, 0, NULL},
-    {COL_TEXT_ARRAY, 0, 0, 0, NULL},
+    {COL_ARRAY | COL_BOOL, 0, 0, 0, NULL},
+    {COL_ARRAY | COL_INT2, 0, 0, 0, NULL},
+    {COL_ARRAY | COL_INT4, 0, 0, 0, NULL},
+    {COL_ARRAY | COL_INT8, 0, 0, 0, NULL},
+    {COL_ARRAY | COL_FLOAT4, 0, 0, 0, NULL},
+    {COL_ARRAY | COL_FLOAT8, 0, 0, 0, NULL},
+    {COL_ARRAY | COL_NUMERIC, 0, 0, 0, NULL},
+    {COL_ARRAY | COL_TEXT, 0, 0, 0, NULL},
+    {COL_ARRAY | COL_BYTEA, 0, 0, 0, NULL},
+    {COL_ARRAY | COL_TIMESTAMPTZ, 0, 0, 0, NULL},
+    {COL_ARRAY | COL_INTERVAL, 0, 0, 0, NULL},
+    {COL_ARRAY | COL_UUID, 0, 0, 0, NULL},
+    {COL_ARRAY | COL_JSONB, 0, 0, 0, NULL},
+    {COL_ARRAY | COL_OID, 0, 0, 0, NULL},
     {COL_STRUCT, 0, 0, 2, col_random_fields},
 };
 #define COL_RANDOM_TYPES (sizeof col_random_types / sizeof col_random_types[0])
@@ -126,6 +140,16 @@ static base_interval col_random_interval(base_random *random) {
     }
 }
 
+static void col_random_cell(base_random *random, base_arena *arena, col_vec *vec, uint32_t row);
+
+static base_str col_random_array(base_random *random, base_arena *arena, const col_type *type) {
+    col_vec elements;
+    uint32_t n = (uint32_t)base_random_below(random, 4);
+    col_vec_init(&elements, arena, col_type_element(type), n);
+    for (uint32_t i = 0; i < n; i++) col_random_cell(random, arena, &elements, i);
+    return col_array_make(arena, &elements, 0, n);
+}
+
 __attribute__((unused)) static void col_random_cell(base_random *random, base_arena *arena,
                                                     col_vec *vec, uint32_t row) {
     int64_t v = col_random_i64(random);
@@ -173,6 +197,10 @@ __attribute__((unused)) static void col_random_cell(base_random *random, base_ar
     case COL_STRUCT:
         break;
     default:
+        if (col_kind_is_array(vec->type.kind)) {
+            col_str(vec)[row] = col_random_array(random, arena, &vec->type);
+            break;
+        }
         col_str(vec)[row] = col_random_str(random, arena, vec->type.kind == COL_BYTEA);
         break;
     }

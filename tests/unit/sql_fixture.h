@@ -86,12 +86,8 @@ static void fixture_add_system(fixture *f, const char *name, const char *columns
         column->not_null = strchr(type, '?') == NULL;
         column->always_null = strchr(type, '!') != NULL;
         type[strcspn(type, "?!")] = '\0';
-        col_kind kind = COL_TEXT_ARRAY;
-        if (strcmp(type, "char") == 0) {
-            kind = COL_CHAR;
-        } else if (strcmp(type, "text[]") != 0) {
-            must(col_kind_from_name(base_str_of(type), &kind));
-        }
+        col_kind kind = COL_CHAR;
+        if (strcmp(type, "char") != 0) must(col_kind_from_name(base_str_of(type), &kind));
         column->type = col_type_of(kind);
     }
     object->columns = out;

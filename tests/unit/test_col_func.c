@@ -36,10 +36,6 @@ static bool type_of(const char *text, col_type *type) {
     int precision = 0, scale = 0;
     const char *open = strchr(text, '(');
     size_t length = open == NULL ? strlen(text) : (size_t)(open - text);
-    if (strcmp(text, "text[]") == 0) {
-        type->kind = COL_TEXT_ARRAY;
-        return true;
-    }
     if (!col_kind_from_name((base_str){text, length}, &type->kind)) return false;
     if (open != NULL && sscanf(open, "(%d,%d)", &precision, &scale) >= 1) {
         type->precision = (int16_t)precision;
@@ -77,8 +73,9 @@ static const col_func *find_exact(const char *name, uint32_t nargs, const col_ve
         int any = variadic;
         for (uint32_t a = 0; a < nargs && fits; a++) {
             col_kind kind = func->args[a < func->nargs ? a : func->nargs - 1u];
-            if (kind == COL_UNKNOWN) any++;
-            fits = kind == COL_UNKNOWN || kind == args[a]->type.kind;
+            if (kind == COL_UNKNOWN || kind == COL_ARRAY) any++;
+            fits = kind == COL_UNKNOWN || kind == args[a]->type.kind ||
+                   (kind == COL_ARRAY && col_kind_is_array(args[a]->type.kind));
         }
         if (fits && (best == NULL || any < best_any)) {
             best = func;
@@ -164,7 +161,11 @@ static void run_case(const func_case *c, uint32_t n, bool tolerant) {
         fail_case(c, "function", "none", "one");
         return;
     }
-    col_type type = col_type_of(func->ret == COL_UNKNOWN ? args[0]->type.kind : func->ret);
+    col_kind any = args[0]->type.kind;
+    if (func->nargs > 0 && func->args[0] == COL_ARRAY) any = col_kind_element(any);
+    col_type type = col_type_of(func->ret == COL_UNKNOWN ? any
+                                : func->ret == COL_ARRAY ? col_kind_array_of(any)
+                                                         : func->ret);
     if (strncmp(c->name, "cast:", 5) == 0) type_of(c->name + 5, &type);
     col_vec out;
     col_vec_init(&out, &arena, type, n);

@@ -114,7 +114,7 @@ TEST(contract) {
     EXPECT_FAILS(&f, "CREATE STREAM sales.x (a INT) WITH (partitions = 0)", "22023", 37);
     EXPECT_FAILS(&f, "CREATE TABLE sales.x (a INT)", "42P16", 0);
     EXPECT_FAILS(&f, "CREATE STREAM sales.x (a INT UNIQUE)", "0A000", 30);
-    EXPECT_FAILS(&f, "CREATE STREAM sales.x (a INT[])", "0A000", 26);
+    EXPECT_FAILS(&f, "CREATE STREAM sales.x (a STRUCT<b INT>[])", "0A000", 26);
     EXPECT_BINDS(&f, "CREATE STREAM IF NOT EXISTS plain (a INT DEFAULT NULL);");
     EXPECT(f.statement->if_not_exists);
     EXPECT_EQ_STR(f.statement->schema, "public");

@@ -121,33 +121,23 @@ TEST(binary_numerics) {
            "0064");
 }
 
-static void expect_array(const char *bytes, const char *text, int line) {
-    base_arena arena;
-    base_arena_init(&arena, 1024);
-    base_error err = {0};
-    col_vec vec;
-    col_vec_init(&vec, &arena, col_type_of(COL_TEXT_ARRAY), 1);
-    base_rc rc = wire_pg_param(unhex(&arena, bytes), 1, 0, &vec, 0, &arena, &err);
-    if (rc != BASE_OK || !base_str_eq(col_str(&vec)[0], base_str_of(text))) {
-        fprintf(stderr, "%s:%d: %s is not %s\n", __FILE__, line, bytes, text);
-        test_failures++;
-    }
-    base_arena_deinit(&arena);
-}
-
-// Parameters for = ANY: integers become the text they are compared by.
-TEST(binary_integer_arrays) {
-    expect_array("0000000100000000000000170000000200000001"
-                 "00000004ffffffff"
-                 "0000000400011170",
-                 "{-1,70000}", __LINE__);
-    expect_array("0000000100000001000000150000000200000001"
-                 "000000028000"
-                 "ffffffff",
-                 "{-32768,NULL}", __LINE__);
-    expect_array("0000000100000000000000140000000100000001"
-                 "000000080000010000000000",
-                 "{1099511627776}", __LINE__);
+TEST(binary_arrays) {
+    BINARY(COL_ARRAY | COL_INT4, "{-1,70000}",
+           "0000000100000000000000170000000200000001"
+           "00000004ffffffff"
+           "0000000400011170");
+    BINARY(COL_ARRAY | COL_INT2, "{-32768,NULL}",
+           "0000000100000001000000150000000200000001"
+           "000000028000"
+           "ffffffff");
+    BINARY(COL_ARRAY | COL_NUMERIC, "{1.50}",
+           "0000000100000000000006a40000000100000001"
+           "0000000c0002000000000002000"
+           "11388");
+    BINARY(COL_ARRAY | COL_FLOAT8, "{}", "0000000000000000000002bd");
+    BINARY(COL_ARRAY | COL_UUID, "{a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11}",
+           "000000010000000000000b860000000100000001"
+           "00000010a0eebc999c0b4ef8bb6d6bb9bd380a11");
 }
 
 TEST(binary_text_arrays) {
@@ -213,12 +203,20 @@ TEST(binary_refusals) {
     REFUSED(COL_TEXT_ARRAY, // of double precision
             "0000000100000000000002bd00000000"
             "00000001",
-            "22P03");
-    REFUSED(COL_TEXT_ARRAY, // an integer of three bytes
+            "42804");
+    REFUSED(COL_ARRAY | COL_INT4, // an integer of three bytes
             "00000001000000000000001700000001"
             "0000000100000003010203",
             "22P03");
     REFUSED(COL_TEXT_ARRAY, "000000020000000000000019", "0A000");
+    REFUSED(COL_TEXT_ARRAY, // begins at 0
+            "00000001000000000000001900000001"
+            "000000000000000161",
+            "0A000");
+    REFUSED(COL_TEXT_ARRAY, // more bytes than elements
+            "00000001000000000000001900000001"
+            "00000001000000016161",
+            "22P03");
     expect_refused(typed(COL_NUMERIC, 3, 1), "00010000000000002710", "22P03", __LINE__);
     expect_refused(typed(COL_NUMERIC, 3, 1), "000100000000000003e8", "22003", __LINE__);
 }
@@ -564,7 +562,7 @@ TEST(malformed_messages) {
     }
 }
 
-TEST_MAIN(TEST_ENTRY(binary_values), TEST_ENTRY(binary_numerics), TEST_ENTRY(binary_integer_arrays),
+TEST_MAIN(TEST_ENTRY(binary_values), TEST_ENTRY(binary_numerics), TEST_ENTRY(binary_arrays),
           TEST_ENTRY(binary_text_arrays), TEST_ENTRY(binary_refusals), TEST_ENTRY(short_messages),
           TEST_ENTRY(errors), TEST_ENTRY(rows), TEST_ENTRY(copy_text), TEST_ENTRY(first_packets),
           TEST_ENTRY(queries), TEST_ENTRY(malformed_messages))
