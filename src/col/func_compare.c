@@ -163,6 +163,23 @@ FUNC_KERNEL(nullif_any) {
     return BASE_OK;
 }
 
+// The value of a scalar sub-query, and how many rows it had; null if it was none.
+FUNC_KERNEL(single_row) {
+    FUNC_UNUSED;
+    for (uint32_t i = 0; i < n; i++) {
+        if (!col_is_null(args[1], i) && col_i64(args[1])[i] > 1) {
+            FUNC_TOLERATE(
+                func_row_fail(ctx, out, i, BASE_E_INVALID, "21000",
+                              "more than one row returned by a subquery used as an expression"));
+        } else if (col_is_null(args[0], i)) {
+            col_vec_set_null(out, ctx->arena, i);
+        } else {
+            col_vec_copy_cell(out, i, args[0], i, ctx->arena);
+        }
+    }
+    return BASE_OK;
+}
+
 #define ROWS(suffix, a, b)                                                                         \
     {"=", 2, {a, b}, COL_BOOL, COL_FUNC_STRICT, eq_##suffix, NULL},                                \
         {"<>", 2, {a, b}, COL_BOOL, COL_FUNC_STRICT, ne_##suffix, NULL},                           \
@@ -220,6 +237,8 @@ static const col_func rows[] = {
      COL_FUNC_ANY_SAME,
      is_not_distinct,
      NULL},
+    // A name that nobody can write: what the binder puts around a sub-query's value.
+    {"single row", 2, {COL_UNKNOWN, COL_INT8}, COL_UNKNOWN, COL_FUNC_ANY_SAME, single_row, NULL},
     {"nullif", 2, {COL_UNKNOWN, COL_UNKNOWN}, COL_UNKNOWN, COL_FUNC_ANY_SAME, nullif_any, NULL},
 };
 FUNC_TABLE(func_compare_table, rows);

@@ -516,6 +516,9 @@ static base_rc eval(const plan_expr *expr, const col_batch *input, col_func_ctx 
         return eval_field(expr, input, ctx, out);
     case PLAN_EXPR_ROW:
         return eval_record(expr, input, ctx, out);
+    case PLAN_EXPR_OUTER: // the binder leaves none
+    case PLAN_EXPR_SUBQUERY:
+        break;
     }
     return base_fail(ctx->err, BASE_E_INTERNAL, NULL, "unknown expression kind %d",
                      (int)expr->kind);

@@ -47,11 +47,8 @@ void plan_expr_columns(const plan_expr *expr, bool *used) {
     plan_expr_any(expr, mark_column, used);
 }
 
-// A copy in which `leaf` may replace any node without arguments; NULL keeps it.
-typedef const plan_expr *(*leaf_fn)(base_arena *arena, const plan_expr *leaf, const void *arg);
-
-static const plan_expr *rewrite(base_arena *arena, const plan_expr *expr, leaf_fn leaf,
-                                const void *arg) {
+const plan_expr *plan_expr_rewrite(base_arena *arena, const plan_expr *expr, plan_expr_leaf leaf,
+                                   const void *arg) {
     if (expr == NULL) return NULL;
     if (expr->nargs == 0) {
         const plan_expr *other = leaf(arena, expr, arg);
@@ -59,7 +56,7 @@ static const plan_expr *rewrite(base_arena *arena, const plan_expr *expr, leaf_f
     }
     const plan_expr **args = NULL;
     for (uint32_t i = 0; i < expr->nargs; i++) {
-        const plan_expr *changed = rewrite(arena, expr->args[i], leaf, arg);
+        const plan_expr *changed = plan_expr_rewrite(arena, expr->args[i], leaf, arg);
         if (changed != expr->args[i] && args == NULL) {
             args = base_arena_array(arena, const plan_expr *, expr->nargs);
             memcpy(args, expr->args, expr->nargs * sizeof *args);
@@ -83,7 +80,7 @@ static const plan_expr *substitute_leaf(base_arena *arena, const plan_expr *leaf
 
 const plan_expr *plan_expr_substitute(base_arena *arena, const plan_expr *expr,
                                       const plan_expr *const *map) {
-    return rewrite(arena, expr, substitute_leaf, map);
+    return plan_expr_rewrite(arena, expr, substitute_leaf, map);
 }
 
 static const plan_expr *shift_leaf(base_arena *arena, const plan_expr *leaf, const void *arg) {
@@ -95,7 +92,7 @@ static const plan_expr *shift_leaf(base_arena *arena, const plan_expr *leaf, con
 }
 
 const plan_expr *plan_expr_shift(base_arena *arena, const plan_expr *expr, int32_t by) {
-    return by == 0 ? expr : rewrite(arena, expr, shift_leaf, &by);
+    return by == 0 ? expr : plan_expr_rewrite(arena, expr, shift_leaf, &by);
 }
 
 static const plan_expr *param_leaf(base_arena *arena, const plan_expr *leaf, const void *arg) {
@@ -112,7 +109,7 @@ static const plan_expr *param_leaf(base_arena *arena, const plan_expr *leaf, con
 
 const plan_expr *plan_expr_bind_params(base_arena *arena, const plan_expr *expr,
                                        const col_batch *values) {
-    return rewrite(arena, expr, param_leaf, values);
+    return plan_expr_rewrite(arena, expr, param_leaf, values);
 }
 
 const plan_expr *plan_expr_column(base_arena *arena, uint32_t index, col_type type) {
@@ -297,6 +294,12 @@ void plan_expr_print(const plan_expr *expr, const char *const *names, base_buf *
     }
     case PLAN_EXPR_ROW:
         print_around(expr, "ROW(", ", ", ")", names, buf);
+        break;
+    case PLAN_EXPR_OUTER:
+        base_buf_printf(buf, "outer%u", expr->index);
+        break;
+    case PLAN_EXPR_SUBQUERY:
+        base_buf_printf(buf, "subquery%u", expr->index);
         break;
     }
 }

@@ -25,6 +25,9 @@ typedef enum plan_expr_kind {
     PLAN_EXPR_ALL,         // ... for all; both three-valued
     PLAN_EXPR_FIELD,       // field `index` of struct args[0]
     PLAN_EXPR_ROW,         // a struct value of args
+    // Only while a query is bound; src/sql/subquery.h says more.
+    PLAN_EXPR_OUTER, // a column of a query around a sub-query: parameter `index` of the statement
+    PLAN_EXPR_SUBQUERY, // value of sub-query `index`; args: what IN, ANY and ALL compare
 } plan_expr_kind;
 
 typedef struct plan_expr plan_expr;
@@ -48,6 +51,11 @@ void plan_expr_columns(const plan_expr *expr, bool *used);
 // A copy in which column i becomes map[i] (an expression over another input).
 const plan_expr *plan_expr_substitute(base_arena *arena, const plan_expr *expr,
                                       const plan_expr *const *map);
+// A copy in which `leaf` may replace any node without arguments; NULL keeps it.
+typedef const plan_expr *(*plan_expr_leaf)(base_arena *arena, const plan_expr *leaf,
+                                           const void *arg);
+const plan_expr *plan_expr_rewrite(base_arena *arena, const plan_expr *expr, plan_expr_leaf leaf,
+                                   const void *arg);
 const plan_expr *plan_expr_shift(base_arena *arena, const plan_expr *expr,
                                  int32_t by); // column indexes
 // Parameters replaced by constants: values is a batch of one row.

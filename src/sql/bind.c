@@ -10,7 +10,7 @@
 static base_rc bind_select(sql_ctx *ctx, const sql_tree *body, sql_statement *statement) {
     plan_node *node;
     statement->kind = SQL_SELECT;
-    SQL_TRY(sql_bind_query(ctx, body, NULL, NULL, NULL, &node));
+    SQL_TRY(sql_bind_query(ctx, body, NULL, NULL, &node));
     return sql_optimise(ctx, node, &statement->plan);
 }
 
@@ -198,7 +198,7 @@ static base_rc bind_copy(sql_ctx *ctx, const sql_tree *body, sql_statement *stat
     if (query == NULL) {
         SQL_TRY(copy_relation(ctx, body, &node));
     } else if (sql_is(query, "SelectStmt")) {
-        SQL_TRY(sql_bind_query(ctx, sql_body(query), NULL, NULL, NULL, &node));
+        SQL_TRY(sql_bind_query(ctx, sql_body(query), NULL, NULL, &node));
     } else {
         return sql_unsupported(ctx, 0, "COPY of anything but a query is not supported");
     }

@@ -3,7 +3,7 @@
 // computes group keys and arguments, the aggregate, and the expressions rewritten over its output.
 // What is left of the input in them is PostgreSQL's 42803. Entry points: sql_bind_agg_call,
 // sql_aggregate.
-#include "sql/sql_int.h"
+#include "sql/subquery.h"
 
 #include "base/must.h"
 
@@ -50,14 +50,51 @@ static base_rc resolve_agg(sql_ctx *ctx, const char *name, uint32_t nargs, const
 }
 
 static base_rc check_place(sql_binder *binder, int32_t position) {
-    if (binder->in_agg)
-        return sql_fail(binder->ctx, position, BASE_E_INVALID, BASE_SQLSTATE_GROUPING,
-                        "aggregate function calls cannot be nested");
     if (!binder->aggs_allowed)
         return sql_fail(binder->ctx, position, BASE_E_INVALID, BASE_SQLSTATE_GROUPING,
                         "aggregate functions are not allowed in %s",
                         binder->place == NULL ? "this place" : binder->place);
     return BASE_OK;
+}
+
+static bool uses_input(const plan_expr *expr, void *arg) {
+    (void)arg;
+    return expr->kind == PLAN_EXPR_COLUMN || expr->kind == PLAN_EXPR_SUBQUERY;
+}
+
+typedef struct outer_use {
+    const sql_ctx *ctx;
+    uint32_t subquery;
+} outer_use;
+
+static bool uses_outer(const plan_expr *expr, void *arg) {
+    const outer_use *use = arg;
+    return expr->kind == PLAN_EXPR_OUTER && use->ctx->outers[expr->index].subquery == use->subquery;
+}
+
+// The query that an aggregate is of: the innermost one whose columns its arguments use.
+static sql_binder *agg_owner(sql_binder *binder, const plan_agg *agg) {
+    if (plan_expr_any(agg->arg, uses_input, NULL) || plan_expr_any(agg->filter, uses_input, NULL))
+        return binder;
+    for (sql_binder *at = binder->outer; at != NULL; at = at->outer) {
+        outer_use use = {binder->ctx, at->inner};
+        if (plan_expr_any(agg->arg, uses_outer, &use) ||
+            plan_expr_any(agg->filter, uses_outer, &use))
+            return at;
+    }
+    return binder;
+}
+
+// A parameter of the owner's sub-query as the column that it is there.
+static const plan_expr *owned_leaf(base_arena *arena, const plan_expr *leaf, const void *arg) {
+    const outer_use *use = arg;
+    if (leaf->kind != PLAN_EXPR_OUTER || use->ctx->outers[leaf->index].subquery != use->subquery)
+        return NULL;
+    plan_expr *column = base_arena_new(arena, plan_expr);
+    *column = *leaf;
+    column->kind = PLAN_EXPR_COLUMN;
+    column->index = use->ctx->outers[leaf->index].column;
+    return column;
 }
 
 // The number of an equal aggregate, or of a new one.
@@ -83,7 +120,9 @@ base_rc sql_bind_agg_call(sql_binder *binder, const char *name, const sql_tree *
                           const plan_expr **out) {
     sql_ctx *ctx = binder->ctx;
     int32_t position = sql_tree_position(ctx, body);
-    SQL_TRY(check_place(binder, position));
+    if (binder->in_agg)
+        return sql_fail(ctx, position, BASE_E_INVALID, BASE_SQLSTATE_GROUPING,
+                        "aggregate function calls cannot be nested");
     if (sql_get(body, "agg_order") != NULL)
         return sql_unsupported(ctx, position, "ORDER BY in an aggregate is not supported");
     plan_agg agg = {.distinct = sql_get_bool(body, "agg_distinct")};
@@ -119,6 +158,16 @@ base_rc sql_bind_agg_call(sql_binder *binder, const char *name, const sql_tree *
         }
     }
     agg.type = agg.def->ret == COL_UNKNOWN ? agg.arg->type : col_type_of(agg.def->ret);
+    sql_binder *owner = agg_owner(binder, &agg);
+    SQL_TRY(check_place(owner, position));
+    if (owner != binder) {
+        outer_use use = {ctx, owner->inner};
+        agg.arg = plan_expr_rewrite(ctx->arena, agg.arg, owned_leaf, &use);
+        agg.filter = plan_expr_rewrite(ctx->arena, agg.filter, owned_leaf, &use);
+        *out = sql_outer_column(owner, SQL_AGG_BASE + add_agg(owner, agg, position), agg.type,
+                                position);
+        return BASE_OK;
+    }
     plan_expr *marker = sql_expr(ctx, PLAN_EXPR_COLUMN, agg.type, 0, position);
     marker->index = SQL_AGG_BASE + add_agg(binder, agg, position);
     *out = marker;
@@ -130,16 +179,9 @@ base_rc sql_bind_agg_call(sql_binder *binder, const char *name, const sql_tree *
 typedef struct grouping {
     sql_binder *binder;
     const sql_exprs *group;
-    bool in_late; // in what ties a late sub-query to this query
+    bool in_subquery; // in what a sub-query uses of this query
     base_rc rc;
 } grouping;
-
-// Column of the value of a late sub-query: they are joined one after the other.
-static uint32_t late_column(const grouping *g, uint32_t number) {
-    uint32_t column = g->group->n + g->binder->naggs;
-    for (uint32_t i = 0; i < number; i++) column += g->binder->lates[i].node->ncolumns;
-    return column;
-}
 
 static const plan_expr *ungrouped(grouping *g, const plan_expr *column) {
     sql_ctx *ctx = g->binder->ctx;
@@ -150,12 +192,24 @@ static const plan_expr *ungrouped(grouping *g, const plan_expr *column) {
         name = scope->columns[i].name;
         rel = scope->rels[scope->columns[i].rel].name;
     }
-    g->rc = sql_fail(ctx, column->position, BASE_E_INVALID, BASE_SQLSTATE_GROUPING,
-                     g->in_late ? "subquery uses ungrouped column \"%s%s%s\" from outer query"
+    g->rc =
+        sql_fail(ctx, column->position, BASE_E_INVALID, BASE_SQLSTATE_GROUPING,
+                 g->in_subquery ? "subquery uses ungrouped column \"%s%s%s\" from outer query"
                                 : "column \"%s%s%s\" must appear in the GROUP BY clause or be used "
                                   "in an aggregate function",
-                     rel == NULL ? "" : rel, rel == NULL ? "" : ".", name);
+                 rel == NULL ? "" : rel, rel == NULL ? "" : ".", name);
     return column;
+}
+
+static const plan_expr *regroup(grouping *g, const plan_expr *expr);
+
+static const plan_expr *regroup_used(void *arg, const plan_expr *column) {
+    grouping *g = arg;
+    bool before = g->in_subquery;
+    g->in_subquery = true;
+    const plan_expr *moved = regroup(g, column);
+    g->in_subquery = before;
+    return moved;
 }
 
 // expr over the input -> over the aggregate's output.
@@ -169,18 +223,12 @@ static const plan_expr *regroup(grouping *g, const plan_expr *expr) {
         return column;
     }
     if (expr->kind == PLAN_EXPR_COLUMN) {
-        if (expr->index < SQL_AGG_BASE) {
-            if (expr->index < SQL_OUTER_BASE) return ungrouped(g, expr);
-            g->rc = sql_unsupported(ctx, expr->position,
-                                    "a sub-query that aggregates cannot use columns of the query "
-                                    "around it");
-            return expr;
-        }
+        if (expr->index < SQL_AGG_BASE) return ungrouped(g, expr);
         plan_expr *column = sql_expr(ctx, PLAN_EXPR_COLUMN, expr->type, 0, expr->position);
-        column->index = expr->index >= SQL_LATE_BASE ? late_column(g, expr->index - SQL_LATE_BASE)
-                                                     : g->group->n + (expr->index - SQL_AGG_BASE);
+        column->index = g->group->n + (expr->index - SQL_AGG_BASE);
         return column;
     }
+    if (expr->kind == PLAN_EXPR_SUBQUERY) expr = sql_subquery_move(ctx, expr, regroup_used, g);
     if (expr->nargs == 0) return expr;
     plan_expr *copy = sql_expr(ctx, expr->kind, expr->type, expr->nargs, expr->position);
     copy->index = expr->index;
@@ -197,11 +245,6 @@ static const plan_expr *placed(sql_ctx *ctx, sql_exprs *columns, const plan_expr
     plan_expr *column = sql_expr(ctx, PLAN_EXPR_COLUMN, expr->type, 0, expr->position);
     column->index = i;
     return column;
-}
-
-static bool is_outer(const plan_expr *expr, void *arg) {
-    (void)arg;
-    return expr->kind == PLAN_EXPR_COLUMN && expr->index >= SQL_OUTER_BASE;
 }
 
 // Whether the key of the column's stream or table is grouped by, so that a group has one value of
@@ -223,6 +266,18 @@ static bool key_is_grouped(const grouping *g, const sql_scope_column *column) {
     return true;
 }
 
+static void group_dependent(grouping *g, sql_exprs *group, const plan_expr *expr);
+
+typedef struct dependent_columns {
+    grouping *g;
+    sql_exprs *group;
+} dependent_columns;
+
+static void group_used(void *arg, const plan_expr *column) {
+    const dependent_columns *columns = arg;
+    group_dependent(columns->g, columns->group, column);
+}
+
 // Columns that follow from a grouped key are grouped by too, which makes no other groups.
 static void group_dependent(grouping *g, sql_exprs *group, const plan_expr *expr) {
     for (uint32_t i = 0; i < group->n; i++)
@@ -234,52 +289,9 @@ static void group_dependent(grouping *g, sql_exprs *group, const plan_expr *expr
         sql_exprs_add(g->binder->ctx, group, expr);
         return;
     }
+    if (expr->kind == PLAN_EXPR_SUBQUERY)
+        sql_subquery_columns(g->binder->ctx, expr, group_used, &(dependent_columns){g, group});
     for (uint32_t i = 0; i < expr->nargs; i++) group_dependent(g, group, expr->args[i]);
-}
-
-static bool is_inner(const plan_expr *expr, void *arg) {
-    (void)arg;
-    return expr->kind == PLAN_EXPR_COLUMN && expr->index < SQL_OUTER_BASE;
-}
-
-// expr of a sub-query that uses columns of this query only, as this query would have it.
-static const plan_expr *stripped(sql_ctx *ctx, const plan_expr *expr) {
-    plan_expr *copy = base_arena_new(ctx->arena, plan_expr);
-    *copy = *expr;
-    if (expr->kind == PLAN_EXPR_COLUMN) copy->index -= SQL_OUTER_BASE;
-    copy->args = base_arena_array(ctx->arena, const plan_expr *, expr->nargs);
-    for (uint32_t i = 0; i < expr->nargs; i++) copy->args[i] = stripped(ctx, expr->args[i]);
-    return copy;
-}
-
-// Columns of the sub-query -> right, from `first` on; the parts of this query -> of its groups.
-static const plan_expr *late_condition(grouping *g, const plan_expr *expr, uint32_t first) {
-    sql_ctx *ctx = g->binder->ctx;
-    if (!plan_expr_any(expr, is_inner, NULL)) return regroup(g, stripped(ctx, expr));
-    plan_expr *copy = base_arena_new(ctx->arena, plan_expr);
-    *copy = *expr;
-    if (expr->kind == PLAN_EXPR_COLUMN) copy->index += first;
-    copy->args = base_arena_array(ctx->arena, const plan_expr *, expr->nargs);
-    for (uint32_t i = 0; i < expr->nargs; i++)
-        copy->args[i] = late_condition(g, expr->args[i], first);
-    return copy;
-}
-
-static base_rc join_lates(grouping *g, plan_node **node) {
-    sql_ctx *ctx = g->binder->ctx;
-    g->in_late = true;
-    for (uint32_t k = 0; k < g->binder->nlates; k++) {
-        const sql_late *late = &g->binder->lates[k];
-        sql_exprs conditions = {0};
-        for (uint32_t i = 0; i < late->conditions.n; i++)
-            sql_exprs_add(ctx, &conditions,
-                          late_condition(g, late->conditions.items[i], (*node)->ncolumns + 1));
-        SQL_TRY(g->rc);
-        must((*node)->ncolumns == late_column(g, k));
-        *node = sql_node_join(ctx, PLAN_JOIN_LEFT, *node, late->node,
-                              sql_conjunction(ctx, &conditions));
-    }
-    return BASE_OK;
 }
 
 base_rc sql_aggregate(sql_binder *binder, sql_exprs *group, sql_exprs *targets,
@@ -307,12 +319,7 @@ base_rc sql_aggregate(sql_binder *binder, sql_exprs *group, sql_exprs *targets,
     }
     aggregate->naggs = binder->naggs;
     aggregate->aggs = aggs;
-    for (uint32_t i = 0; i < columns.n; i++) {
-        if (plan_expr_any(columns.items[i], is_outer, NULL))
-            return sql_unsupported(ctx, columns.items[i]->position,
-                                   "a sub-query that aggregates cannot use columns of the query "
-                                   "around it");
-    }
+    SQL_TRY(sql_place(ctx, &binder->from, columns.items, columns.n));
     plan_node *input = binder->from;
     // count(*) alone needs no column; a projection of none would lose nothing but is odd.
     plan_node *project =
@@ -326,5 +333,5 @@ base_rc sql_aggregate(sql_binder *binder, sql_exprs *group, sql_exprs *targets,
             .name = name, .type = is_group ? group->items[i]->type : aggs[i - group->n].type};
     }
     *node = aggregate;
-    return join_lates(&g, node);
+    return BASE_OK;
 }

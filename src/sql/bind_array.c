@@ -115,7 +115,7 @@ base_rc sql_array_concat(sql_ctx *ctx, const plan_expr *left, const plan_expr *r
 // ---- ANY and ALL
 
 // Stands for an element while the operator is looked for.
-#define ELEMENT_COLUMN (SQL_OUTER_BASE - 1)
+#define ELEMENT_COLUMN (SQL_AGG_BASE - 1)
 
 static bool is_element(const plan_expr *expr) {
     return expr->kind == PLAN_EXPR_COLUMN && expr->index == ELEMENT_COLUMN;

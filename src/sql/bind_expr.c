@@ -186,6 +186,9 @@ static base_rc bind_bool(sql_binder *binder, const sql_tree *body, const plan_ex
 static base_rc bind_null_test(sql_binder *binder, const sql_tree *body, const plan_expr **out) {
     const char *type = sql_get_text(body, "nulltesttype");
     bool is_not = type != NULL && strcmp(type, "IS_NOT_NULL") == 0;
+    if (sql_is(sql_get(body, "arg"), "RowExpr"))
+        return sql_bind_row_null_test(binder, sql_get(body, "arg"), is_not,
+                                      sql_tree_position(binder->ctx, body), out);
     plan_expr *expr = sql_expr(binder->ctx, is_not ? PLAN_EXPR_IS_NOT_NULL : PLAN_EXPR_IS_NULL,
                                boolean(), 1, sql_tree_position(binder->ctx, body));
     SQL_TRY(sql_bind_expr(binder, sql_get(body, "arg"), &expr->args[0]));
@@ -619,8 +622,9 @@ static base_rc bind_a_expr(sql_binder *binder, const sql_tree *body, const plan_
                     .position = sql_tree_position(binder->ctx, body)};
     const char *kind = sql_get_text(body, "kind");
     if (kind == NULL) kind = "AEXPR_OP";
-    if (form.left != NULL && sql_is(form.left, "RowExpr") && strcmp(kind, "AEXPR_NULLIF") != 0)
-        return sql_unsupported(binder->ctx, form.position, "comparing rows is not supported");
+    if (form.left != NULL && sql_is_row_form(form.left, form.right, kind))
+        return sql_bind_row_form(binder, kind, form.name, form.left, form.right, form.position,
+                                 out);
     for (size_t i = 0; i < sizeof op_forms / sizeof op_forms[0]; i++)
         if (strcmp(kind, op_forms[i].kind) == 0) return op_forms[i].bind(&form, out);
     return sql_unsupported(binder->ctx, form.position, "%s is not supported",

@@ -2,7 +2,7 @@
 // handlers. Each gives a piece: a plan node and the names over its columns. Conditions of joins
 // stay on the join (LEFT) or become a filter over it (INNER); the optimiser finds the equal keys.
 // Entry point: sql_bind_from.
-#include "sql/sql_int.h"
+#include "sql/subquery.h"
 
 #include "base/must.h"
 
@@ -76,7 +76,7 @@ static base_rc bind_cte(sql_binder *binder, const sql_cte *cte, const sql_tree *
         return sql_fail(ctx, position, BASE_E_LIMIT, "54001",
                         "statement is too complex: WITH queries are used more than %u times",
                         SQL_CTE_USES_MAX);
-    SQL_TRY(sql_bind_query(ctx, cte->query, NULL, cte->outer, NULL, &out->node));
+    SQL_TRY(sql_bind_query(ctx, cte->query, cte->around, cte->outer, &out->node));
     const sql_tree *name = cte->aliases == NULL ? NULL : cte->aliases->child;
     for (uint32_t i = 0; name != NULL; name = name->next, i++) {
         if (i == out->node->ncolumns)
@@ -109,7 +109,7 @@ static base_rc bind_range_var(sql_binder *binder, const sql_tree *body, piece *o
 static base_rc bind_sub_select(sql_binder *binder, const sql_tree *body, piece *out) {
     sql_ctx *ctx = binder->ctx;
     const sql_tree *alias = sql_get(body, "alias");
-    if (sql_get_bool(body, "lateral")) return sql_unsupported(ctx, 0, "LATERAL is not supported");
+    bool lateral = sql_get_bool(body, "lateral") && binder->siblings != NULL;
     if (alias == NULL) {
         // PostgreSQL 15 demands one; the position is that of the sub-select's text, which the
         // parse tree does not have.
@@ -117,8 +117,8 @@ static base_rc bind_sub_select(sql_binder *binder, const sql_tree *body, piece *
         base_error_hint(ctx->err, "For example, FROM (SELECT ...) [AS] foo.");
         return ctx->err->code;
     }
-    SQL_TRY(sql_bind_query(ctx, sql_body(sql_get(body, "subquery")), NULL, binder->ctes, NULL,
-                           &out->node));
+    SQL_TRY(sql_bind_query(ctx, sql_body(sql_get(body, "subquery")),
+                           lateral ? binder->siblings : binder->outer, binder->ctes, &out->node));
     return add_columns(ctx, out, (sql_rel){.name = sql_get_text(alias, "aliasname")}, alias);
 }
 
@@ -135,8 +135,8 @@ static base_rc window_table(windowing *w, piece *out, sql_rel *rel) {
     sql_ctx *ctx = w->binder->ctx;
     if (sql_is(w->args[0], "SubLink")) {
         rel->name = "tumble";
-        return sql_bind_query(ctx, sql_body(sql_get(sql_body(w->args[0]), "subselect")), NULL,
-                              w->binder->ctes, NULL, &out->node);
+        return sql_bind_query(ctx, sql_body(sql_get(sql_body(w->args[0]), "subselect")),
+                              w->binder->outer, w->binder->ctes, &out->node);
     }
     if (!sql_is(w->args[0], "ColumnRef"))
         return SQL_SYNTAX(ctx, w->position, "the first argument of TUMBLE must be a table");
@@ -363,6 +363,24 @@ static base_rc bind_using(sql_binder *inner, const sql_tree *names, uint32_t nle
     return BASE_OK;
 }
 
+// Binds what stands right of `left`, which a LATERAL in it sees. *used: it uses it, as sub-query
+// *number's parameters.
+static base_rc bind_right(sql_binder *binder, const piece *left, const sql_tree *wrapper,
+                          piece *right, uint32_t *number, bool *used) {
+    sql_ctx *ctx = binder->ctx;
+    sql_binder siblings = {.ctx = ctx,
+                           .outer = binder->siblings != NULL ? binder->siblings : binder->outer,
+                           .scope = left->scope,
+                           .ctes = binder->ctes};
+    struct sql_binder *before = binder->siblings;
+    *number = siblings.inner = sql_subquery_add(ctx, SQL_SUBQUERY_LATERAL, 0)->number;
+    binder->siblings = &siblings;
+    SQL_TRY(bind_item(binder, wrapper, right));
+    binder->siblings = before;
+    *used = sql_has_params(ctx, *number);
+    return BASE_OK;
+}
+
 static base_rc bind_natural(sql_ctx *ctx, const sql_tree *body) {
     (void)body;
     return sql_unsupported(ctx, 0, "NATURAL JOIN is not supported; name the columns with USING");
@@ -380,8 +398,14 @@ static base_rc bind_join(sql_binder *binder, const sql_tree *body, piece *out) {
         return sql_unsupported(ctx, 0, "an alias of a join is not supported");
     piece left = {0}, right = {0};
     SQL_TRY(bind_item(binder, sql_get(body, "larg"), &left));
-    SQL_TRY(bind_item(binder, sql_get(body, "rarg"), &right));
-    sql_binder names = {.ctx = ctx, .outer = binder->outer, .ctes = binder->ctes};
+    uint32_t number;
+    bool lateral;
+    SQL_TRY(bind_right(binder, &left, sql_get(body, "rarg"), &right, &number, &lateral));
+    if (lateral && right_outer)
+        return sql_fail(ctx, 0, BASE_E_INVALID, "42P10",
+                        "the combining JOIN type must be INNER or LEFT for a LATERAL reference");
+    sql_binder names = {
+        .ctx = ctx, .outer = binder->outer, .ctes = binder->ctes, .id = ++ctx->nqueries};
     SQL_TRY(join_scopes(ctx, &left, &right, right_outer, &names.scope));
     const plan_expr *condition = NULL;
     if (sql_get(body, "usingClause") != NULL) {
@@ -390,17 +414,20 @@ static base_rc bind_join(sql_binder *binder, const sql_tree *body, piece *out) {
     } else if (sql_get(body, "quals") != NULL) {
         SQL_TRY(sql_bind_condition(&names, sql_get(body, "quals"), "JOIN/ON", &condition));
     }
-    if (names.from != NULL || names.correlated)
-        return sql_unsupported(ctx, 0, "sub-queries in JOIN conditions are not supported");
+    out->scope = names.scope;
+    if (lateral)
+        return sql_lateral_join(ctx, inner ? PLAN_JOIN_INNER : PLAN_JOIN_LEFT, left.node,
+                                right.node, number, condition, &out->node);
     const plan_node *a = right_outer ? right.node : left.node;
     const plan_node *b = right_outer ? left.node : right.node;
     if (inner) {
         out->node = sql_node_join(ctx, PLAN_JOIN_INNER, a, b, NULL);
-        if (condition != NULL) out->node = sql_node_filter(ctx, out->node, condition);
+        if (condition != NULL) SQL_TRY(sql_place_filter(ctx, &out->node, condition));
+    } else if (condition != NULL && sql_has_subquery(condition)) {
+        SQL_TRY(sql_join_on_subqueries(&names, a, b, condition, &out->node));
     } else {
         out->node = sql_node_join(ctx, PLAN_JOIN_LEFT, a, b, condition);
     }
-    out->scope = names.scope;
     return BASE_OK;
 }
 
@@ -439,14 +466,21 @@ base_rc sql_bind_from(sql_binder *binder, const sql_tree *from_clause) {
     piece all = {0};
     for (const sql_tree *item = from_clause->child; item != NULL; item = item->next) {
         piece next = {0};
-        SQL_TRY(bind_item(binder, item, &next));
+        uint32_t number;
+        bool lateral;
         if (all.node == NULL) {
-            all = next;
+            SQL_TRY(bind_item(binder, item, &all));
             continue;
         }
+        SQL_TRY(bind_right(binder, &all, item, &next, &number, &lateral));
         sql_scope scope;
         SQL_TRY(join_scopes(ctx, &all, &next, false, &scope));
-        all.node = sql_node_join(ctx, PLAN_JOIN_INNER, all.node, next.node, NULL);
+        if (lateral) {
+            SQL_TRY(sql_lateral_join(ctx, PLAN_JOIN_INNER, all.node, next.node, number, NULL,
+                                     &all.node));
+        } else {
+            all.node = sql_node_join(ctx, PLAN_JOIN_INNER, all.node, next.node, NULL);
+        }
         all.scope = scope;
     }
     binder->from = all.node;

@@ -2,7 +2,7 @@
 // WHERE, the select list, GROUP BY, HAVING, ORDER BY are bound over FROM's columns; then aggregate,
 // having, projection, distinct, sort, and a last projection that drops columns only ORDER BY
 // needed. Entry point: sql_bind_query.
-#include "sql/sql_int.h"
+#include "sql/subquery.h"
 
 #include <stdlib.h>
 
@@ -25,7 +25,6 @@ typedef struct query {
     uint32_t nsort;
     sort_item *sort;
     bool distinct;
-    bool grouped; // by its text
 } query;
 
 static void add_target(query *s, const plan_expr *expr, const char *name) {
@@ -116,21 +115,6 @@ bool sql_calls_aggregate(const sql_tree *list) {
     return list != NULL && calls_aggregate(list->child);
 }
 
-// Whether GROUP BY names the target by its place or output name.
-static bool is_group_target(const query *s, const char *name) {
-    const sql_tree *list = sql_get(s->body, "groupClause");
-    for (const sql_tree *item = list == NULL ? NULL : list->child; item != NULL;
-         item = item->next) {
-        int64_t n;
-        if (sql_is(item, "A_Const") && sql_get_int(s->binder.ctx, sql_body(item), &n) &&
-            n == (int64_t)s->nshown + 1)
-            return true;
-        const char *single = single_name(item);
-        if (single != NULL && strcmp(single, name) == 0) return true;
-    }
-    return false;
-}
-
 static base_rc bind_targets(query *s) {
     const sql_tree *list = sql_get(s->body, "targetList");
     s->binder.place = "SELECT";
@@ -144,7 +128,6 @@ static base_rc bind_targets(query *s) {
         const plan_expr *expr;
         const char *name = sql_get_text(target, "name");
         if (name == NULL) name = sql_output_name(value);
-        s->binder.late = s->grouped && !is_group_target(s, name);
         SQL_TRY(sql_bind_expr(&s->binder, value, &expr));
         add_target(s, expr, name);
         if (s->nshown > SQL_COLUMNS_MAX)
@@ -237,10 +220,8 @@ static base_rc bind_group_item(query *s, const sql_tree *item) {
 
 static base_rc bind_group(query *s) {
     const sql_tree *list = sql_get(s->body, "groupClause");
-    s->binder.late = false;
     for (const sql_tree *item = list == NULL ? NULL : list->child; item != NULL; item = item->next)
         SQL_TRY(bind_group_item(s, item));
-    s->binder.late = s->grouped;
     const sql_tree *having = sql_get(s->body, "havingClause");
     s->binder.aggs_allowed = true;
     if (having != NULL) SQL_TRY(sql_bind_condition(&s->binder, having, "HAVING", &s->having));
@@ -362,16 +343,7 @@ static base_rc bind_where(query *s) {
     if (where == NULL) return BASE_OK;
     const plan_expr *condition;
     SQL_TRY(sql_bind_condition(&s->binder, where, "WHERE", &condition));
-    sql_exprs all = {0}, own = {0};
-    sql_conjuncts(ctx, condition, &all);
-    uint32_t base = SQL_OUTER_BASE;
-    for (uint32_t i = 0; i < all.n; i++) {
-        bool outer = plan_expr_any(all.items[i], has_marker, &base);
-        sql_exprs_add(ctx, outer ? &s->binder.outer_conditions : &own, all.items[i]);
-    }
-    if (own.n > 0)
-        s->binder.from = sql_node_filter(ctx, s->binder.from, sql_conjunction(ctx, &own));
-    return BASE_OK;
+    return sql_place_filter(ctx, &s->binder.from, condition);
 }
 
 static base_rc refuse_clauses(sql_ctx *ctx, const sql_tree *body) {
@@ -389,23 +361,6 @@ static base_rc refuse_clauses(sql_ctx *ctx, const sql_tree *body) {
     return BASE_OK;
 }
 
-// Outer columns may stand in WHERE only; the rest is computed inside the sub-query.
-static base_rc check_outer(query *s) {
-    sql_ctx *ctx = s->binder.ctx;
-    bool plain = !s->binder.has_aggregate && !s->distinct && !s->binder.has_limit;
-    if (s->binder.outer_conditions.n > 0 && !plain)
-        return sql_unsupported(ctx, s->binder.outer_conditions.items[0]->position,
-                               "a correlated sub-query with aggregates, DISTINCT or LIMIT is not "
-                               "supported");
-    uint32_t base = SQL_OUTER_BASE;
-    for (uint32_t i = 0; i < s->targets.n; i++)
-        if (!s->binder.has_aggregate && plan_expr_any(s->targets.items[i], has_marker, &base))
-            return sql_unsupported(ctx, s->targets.items[i]->position,
-                                   "a sub-query can use columns of the query around it in WHERE "
-                                   "only");
-    return BASE_OK;
-}
-
 static base_rc settle_targets(query *s) {
     for (uint32_t i = 0; i < s->targets.n; i++)
         SQL_TRY(sql_settle(s->binder.ctx, &s->targets.items[i]));
@@ -417,16 +372,10 @@ static base_rc build_select(query *s, plan_node **out) {
     plan_node *node = s->binder.from;
     if (s->binder.has_aggregate) {
         SQL_TRY(sql_aggregate(&s->binder, &s->group, &s->targets, &s->having, &node));
-        if (s->having != NULL) node = sql_node_filter(ctx, node, s->having);
+        if (s->having != NULL) SQL_TRY(sql_place_filter(ctx, &node, s->having));
     }
+    SQL_TRY(sql_place(ctx, &node, s->targets.items, s->targets.n));
     uint32_t n = s->targets.n;
-    s->binder.nkept = 0;
-    if (s->binder.outer_conditions.n > 0) {
-        for (uint32_t i = 0; i < s->binder.from->ncolumns; i++)
-            sql_exprs_add(ctx, &s->targets, sql_column_of(ctx, s->binder.from, i));
-        s->binder.nkept = s->binder.from->ncolumns;
-        n = s->targets.n;
-    }
     const char **names = base_arena_array(ctx->arena, const char *, n + 1);
     for (uint32_t i = 0; i < s->nshown; i++) names[i] = s->names[i];
     node = sql_node_project(ctx, node, n, s->targets.items, names);
@@ -436,7 +385,7 @@ static base_rc build_select(query *s, plan_node **out) {
         node = distinct;
     }
     SQL_TRY(sort_and_limit(ctx, s->body, s->nsort, s->sort, &node));
-    if (n > s->nshown && s->binder.nkept == 0) {
+    if (n > s->nshown) {
         const plan_expr **shown = base_arena_array(ctx->arena, const plan_expr *, s->nshown + 1);
         for (uint32_t i = 0; i < s->nshown; i++) shown[i] = sql_column_of(ctx, node, i);
         node = sql_node_project(ctx, node, s->nshown, shown, s->names);
@@ -449,24 +398,34 @@ static base_rc bind_plain(query *s, plan_node **out) {
     sql_ctx *ctx = s->binder.ctx;
     SQL_TRY(refuse_clauses(ctx, s->body));
     s->distinct = sql_get(s->body, "distinctClause") != NULL;
-    s->binder.has_limit =
-        sql_get(s->body, "limitCount") != NULL || sql_get(s->body, "limitOffset") != NULL;
     SQL_TRY(sql_bind_from(&s->binder, sql_get(s->body, "fromClause")));
     SQL_TRY(bind_where(s));
-    s->grouped = sql_get(s->body, "groupClause") != NULL ||
-                 sql_get(s->body, "havingClause") != NULL ||
-                 sql_calls_aggregate(sql_get(s->body, "targetList"));
     SQL_TRY(bind_targets(s));
     SQL_TRY(check_targets(s));
     SQL_TRY(bind_group(s));
     SQL_TRY(bind_sort(s));
     SQL_TRY(settle_targets(s));
     s->binder.has_aggregate = s->group.n > 0 || s->binder.naggs > 0 || s->having != NULL;
-    SQL_TRY(check_outer(s));
     return build_select(s, out);
 }
 
 // ---- VALUES ----------------------------------------------------------------------------------
+
+// Rows with sub-queries: one query each.
+static base_rc values_of_queries(sql_ctx *ctx, const plan_node *values, plan_node **out) {
+    uint32_t n = values->ncolumns, nrows = values->nexprs / n;
+    const char **names = base_arena_array(ctx->arena, const char *, n);
+    for (uint32_t i = 0; i < n; i++) names[i] = values->columns[i].name;
+    plan_node *all = sql_node(ctx, PLAN_NODE_UNION_ALL, n, nrows, NULL, NULL);
+    memcpy(sql_columns(all), values->columns, n * sizeof(plan_column));
+    for (uint32_t row = 0; row < nrows; row++) {
+        plan_node *one = sql_node_one_row(ctx);
+        SQL_TRY(sql_place(ctx, &one, values->exprs + (size_t)row * n, n));
+        all->inputs[row] = sql_node_project(ctx, one, n, values->exprs + (size_t)row * n, names);
+    }
+    *out = nrows == 1 ? (plan_node *)(uintptr_t)all->inputs[0] : all;
+    return BASE_OK;
+}
 
 static base_rc bind_values(query *s, plan_node **out) {
     sql_ctx *ctx = s->binder.ctx;
@@ -487,6 +446,7 @@ static base_rc bind_values(query *s, plan_node **out) {
         for (const sql_tree *item = items->child; item != NULL; item = item->next, i++)
             SQL_TRY(sql_bind_expr(&s->binder, item, &cells[(size_t)i * nrows + row]));
     }
+    bool queries = false;
     plan_node *node = sql_node(ctx, PLAN_NODE_VALUES, ncolumns, 0, NULL, NULL);
     node->nexprs = nrows * ncolumns;
     node->exprs = base_arena_array(ctx->arena, const plan_expr *, node->nexprs);
@@ -494,11 +454,14 @@ static base_rc bind_values(query *s, plan_node **out) {
         plan_column *column = &sql_columns(node)[i];
         column->name = base_arena_printf(ctx->arena, "column%u", i + 1);
         SQL_TRY(sql_common_type(ctx, "VALUES", nrows, &cells[(size_t)i * nrows], &column->type));
-        for (row = 0; row < nrows; row++)
-            node->exprs[(size_t)row * ncolumns + i] = cells[(size_t)i * nrows + row];
+        for (row = 0; row < nrows; row++) {
+            const plan_expr *cell = cells[(size_t)i * nrows + row];
+            node->exprs[(size_t)row * ncolumns + i] = cell;
+            queries |= sql_has_subquery(cell);
+        }
     }
     *out = node;
-    return BASE_OK;
+    return queries ? values_of_queries(ctx, node, out) : BASE_OK;
 }
 
 // ---- UNION -----------------------------------------------------------------------------------
@@ -551,8 +514,9 @@ static base_rc bind_union(query *s, plan_node **out) {
         return sql_unsupported(ctx, 0, "%s is not supported",
                                strcmp(op, "SETOP_EXCEPT") == 0 ? "EXCEPT" : "INTERSECT");
     plan_node *sides[2];
-    SQL_TRY(sql_bind_query(ctx, sql_get(s->body, "larg"), NULL, s->binder.ctes, NULL, &sides[0]));
-    SQL_TRY(sql_bind_query(ctx, sql_get(s->body, "rarg"), NULL, s->binder.ctes, NULL, &sides[1]));
+    for (int side = 0; side < 2; side++)
+        SQL_TRY(sql_bind_query(ctx, sql_get(s->body, side == 0 ? "larg" : "rarg"), s->binder.outer,
+                               s->binder.ctes, &sides[side]));
     uint32_t n = sides[0]->ncolumns;
     if (sides[1]->ncolumns != n)
         return SQL_SYNTAX(ctx, side_expr(ctx, sides[1], 0)->position,
@@ -613,7 +577,8 @@ static base_rc order_output(query *s, plan_node **node) {
 
 // ---- WITH and dispatch -----------------------------------------------------------------------
 
-static base_rc bind_with(sql_ctx *ctx, const sql_tree *with, const sql_cte **ctes) {
+static base_rc bind_with(sql_ctx *ctx, const sql_tree *with, sql_binder *around,
+                         const sql_cte **ctes) {
     if (with == NULL) return BASE_OK;
     if (sql_get_bool(with, "recursive"))
         return sql_unsupported(ctx, sql_tree_position(ctx, with),
@@ -634,17 +599,19 @@ static base_rc bind_with(sql_ctx *ctx, const sql_tree *with, const sql_cte **cte
         *cte = (sql_cte){.name = sql_get_text(body, "ctename"),
                          .query = sql_body(query),
                          .aliases = sql_get(body, "aliascolnames"),
-                         .outer = *ctes};
+                         .outer = *ctes,
+                         .around = around};
         *ctes = cte;
     }
     return BASE_OK;
 }
 
 base_rc sql_bind_query(sql_ctx *ctx, const sql_tree *body, sql_binder *outer, const sql_cte *ctes,
-                       sql_binder *used, plan_node **out) {
+                       plan_node **out) {
     SQL_TRY(sql_enter(ctx, 0));
-    SQL_TRY(bind_with(ctx, sql_get(body, "withClause"), &ctes));
-    query s = {.binder = {.ctx = ctx, .outer = outer, .ctes = ctes}, .body = body};
+    SQL_TRY(bind_with(ctx, sql_get(body, "withClause"), outer, &ctes));
+    query s = {.binder = {.ctx = ctx, .outer = outer, .ctes = ctes, .id = ++ctx->nqueries},
+               .body = body};
     const char *op = sql_get_text(body, "op");
     if (op != NULL && strcmp(op, "SETOP_NONE") != 0) {
         SQL_TRY(bind_union(&s, out));
@@ -655,7 +622,6 @@ base_rc sql_bind_query(sql_ctx *ctx, const sql_tree *body, sql_binder *outer, co
     } else {
         SQL_TRY(bind_plain(&s, out));
     }
-    if (used != NULL) *used = s.binder;
     sql_leave(ctx);
     return BASE_OK;
 }

@@ -1,10 +1,9 @@
-// bind_sublink.c - sub-queries in expressions. A scalar sub-query becomes a LEFT JOIN of the outer
-// query's input with it, on those parts of its WHERE that use outer columns; its value is a column
-// of the right side, null where nothing matches. That is right only if at most one row matches: it
-// must be an aggregate, LIMIT 1, be matched on a unique key, or read system views (whose OIDs are
-// unique; the parser's own queries of psql and drivers are of that form). EXISTS and IN join the
-// distinct rows of the sub-query instead. Entry point: sql_bind_sublink.
-#include "sql/sql_int.h"
+// bind_sublink.c - sub-queries in expressions: each becomes a marker that subquery.c turns into a
+// join when the place of its expression is known. What is never evaluated is not bound: the
+// parser's own queries of psql and drivers ask empty system views for what only PostgreSQL can
+// compute. Of system views alone, whose OIDs are unique, one row is taken to match. Entry point:
+// sql_bind_sublink.
+#include "sql/subquery.h"
 
 #include "base/must.h"
 
@@ -80,6 +79,7 @@ static bool computes_aggregate(const sql_tree *select) {
            sql_calls_aggregate(sql_get(select, "targetList"));
 }
 
+// Whether a scan is of something that is no system view.
 static void note_other(void *arg, const plan_node *scan) {
     if (scan->object->kind != PLAN_OBJECT_SYSTEM) *(bool *)arg = true;
 }
@@ -92,234 +92,168 @@ static base_rc empty_array(sql_binder *binder, col_kind element, int32_t positio
                       col_type_of(col_kind_array_of(element)), COL_CAST_IMPLICIT, out);
 }
 
+static base_rc bind_inner(sql_binder *binder, const sql_subquery *sub, const sql_tree *select,
+                          plan_node **node) {
+    uint32_t before = binder->inner;
+    binder->inner = sub->number;
+    base_rc rc = sql_bind_query(binder->ctx, select, binder, binder->ctes, node);
+    binder->inner = before;
+    return rc;
+}
+
 // ARRAY(SELECT ...) over what never has rows.
 static base_rc bind_array(sql_binder *binder, const sql_tree *select, int32_t position,
                           const plan_expr **out) {
     sql_ctx *ctx = binder->ctx;
     if (unnests_nothing(binder, select)) return empty_array(binder, COL_TEXT, position, out);
-    sql_binder used;
     plan_node *node;
-    SQL_TRY(sql_bind_query(ctx, select, binder, binder->ctes, &used, &node));
+    const sql_subquery *sub = sql_subquery_add(ctx, SQL_SUBQUERY_VALUE, position);
+    SQL_TRY(bind_inner(binder, sub, select, &node));
     if (never_rows(node)) return empty_array(binder, node->columns[0].type.kind, position, out);
     return sql_unsupported(ctx, position, "ARRAY(SELECT ...) is not supported");
 }
 
-// Inner columns i -> right column first + i; outer ones -> left.
-static const plan_expr *place_condition(sql_ctx *ctx, const plan_expr *expr, uint32_t first) {
-    if (expr->kind == PLAN_EXPR_COLUMN) {
-        plan_expr *copy = base_arena_new(ctx->arena, plan_expr);
-        *copy = *expr;
-        copy->index =
-            expr->index >= SQL_OUTER_BASE ? expr->index - SQL_OUTER_BASE : expr->index + first;
-        return copy;
+// ---- markers ---------------------------------------------------------------------------------
+
+// Whether two trees say the same, wherever they stand in the text.
+static bool same_text(const sql_tree *a, const sql_tree *b) {
+    for (; a != NULL && b != NULL; a = a->next, b = b->next) {
+        bool named = a->name != NULL && b->name != NULL;
+        if ((a->name == NULL) != (b->name == NULL) || (named && strcmp(a->name, b->name) != 0))
+            return false;
+        if (named && strcmp(a->name, "location") == 0) continue;
+        if ((a->text == NULL) != (b->text == NULL) || a->number != b->number ||
+            (a->text != NULL && strcmp(a->text, b->text) != 0) || !same_text(a->child, b->child))
+            return false;
     }
-    if (expr->nargs == 0) return expr;
-    plan_expr *copy = sql_expr(ctx, expr->kind, expr->type, expr->nargs, expr->position);
-    copy->index = expr->index;
-    copy->func = expr->func;
-    for (uint32_t i = 0; i < expr->nargs; i++)
-        copy->args[i] = place_condition(ctx, expr->args[i], first);
-    return copy;
+    return a == NULL && b == NULL;
 }
 
-static bool is_outer(const plan_expr *expr, void *arg) {
-    (void)arg;
-    return expr->kind == PLAN_EXPR_COLUMN && expr->index >= SQL_OUTER_BASE;
-}
-static bool is_inner(const plan_expr *expr, void *arg) {
-    (void)arg;
-    return expr->kind == PLAN_EXPR_COLUMN && expr->index < SQL_OUTER_BASE;
+// One that the same query has already is the same: it may be grouped by.
+static bool find_same(sql_binder *binder, const sql_tree *body, sql_subquery_kind kind,
+                      const plan_expr **out) {
+    const sql_ctx *ctx = binder->ctx;
+    for (uint32_t i = 0; i < ctx->nsubqueries; i++) {
+        const sql_subquery *sub = ctx->subqueries[i];
+        if (sub->marker == NULL || sub->owner != binder->id || sub->kind != kind ||
+            sub->kind == SQL_SUBQUERY_ANY || !same_text(sub->tree, body))
+            continue;
+        *out = sub->marker;
+        return true;
+    }
+    return false;
 }
 
-// The inner side of `inner = outer`, or NULL.
-static const plan_expr *equated(const plan_expr *expr) {
-    if (expr->kind != PLAN_EXPR_CALL || expr->nargs != 2 || strcmp(expr->func->name, "=") != 0)
-        return NULL;
-    for (int side = 0; side < 2; side++) {
-        const plan_expr *inner = expr->args[side], *outer = expr->args[1 - side];
-        if (!plan_expr_any(inner, is_outer, NULL) && !plan_expr_any(outer, is_inner, NULL))
-            return inner;
-    }
-    return NULL;
+static plan_expr *make_marker(sql_binder *binder, sql_subquery *sub, const sql_tree *body,
+                              col_type type, uint32_t nargs) {
+    plan_expr *marker = sql_expr(binder->ctx, PLAN_EXPR_SUBQUERY, type, nargs, sub->position);
+    for (uint32_t i = 0; i < binder->ctx->nsubqueries; i++)
+        if (binder->ctx->subqueries[i] == sub) marker->index = i;
+    sub->tree = body;
+    sub->owner = binder->id;
+    sub->marker = marker;
+    return marker;
 }
 
-static bool at_most_one_row(sql_ctx *ctx, const sql_binder *used, const plan_node *node,
-                            const sql_tree *select) {
-    if (used->outer_conditions.n == 0) {
-        if (used->has_aggregate && node->kind != PLAN_NODE_VALUES) {
-            const plan_node *at = node;
-            while (at->kind != PLAN_NODE_AGGREGATE && at->ninputs == 1) at = at->inputs[0];
-            if (at->kind == PLAN_NODE_AGGREGATE && at->nexprs == 0) return true;
-        }
-        if (node->kind == PLAN_NODE_SORT && node->limit >= 0 && node->limit <= 1) return true;
-        if (node->kind == PLAN_NODE_PROJECT && node->inputs[0]->kind == PLAN_NODE_SORT &&
-            node->inputs[0]->limit >= 0 && node->inputs[0]->limit <= 1)
-            return true;
-        if (sql_get(select, "fromClause") == NULL && sql_get(select, "valuesLists") == NULL)
-            return true;
-    }
+static base_rc bind_scalar(sql_binder *binder, const sql_tree *body, const sql_tree *select,
+                           int32_t position, const plan_expr **out) {
+    sql_ctx *ctx = binder->ctx;
+    plan_node *node;
+    sql_subquery *sub = sql_subquery_add(ctx, SQL_SUBQUERY_VALUE, position);
+    SQL_TRY(bind_inner(binder, sub, select, &node));
+    if (node->ncolumns != 1)
+        return SQL_SYNTAX(ctx, position, "subquery must return only one column");
     bool other = false;
     plan_node_scans(node, note_other, &other);
-    if (!other) return true;
-    const plan_node *input = sql_annotate(ctx, used->from);
-    for (uint32_t k = 0; k < input->nkey; k++) {
-        bool fixed = false;
-        for (uint32_t i = 0; i < used->outer_conditions.n && !fixed; i++) {
-            const plan_expr *inner = equated(used->outer_conditions.items[i]);
-            fixed =
-                inner != NULL && inner->kind == PLAN_EXPR_COLUMN && inner->index == input->key[k];
-        }
-        if (!fixed) return false;
-    }
-    return input->nkey > 0;
+    sub->trusted = !other && sql_get(select, "fromClause") != NULL;
+    sub->node = node;
+    *out = make_marker(binder, sub, body, node->columns[0].type, 0);
+    return BASE_OK;
 }
 
-// Joins `right` to the outer input; returns the index of its first column.
-static uint32_t attach(sql_binder *binder, const sql_exprs *conditions, const plan_node *right) {
-    uint32_t first = binder->from->ncolumns;
-    binder->from = sql_node_join(binder->ctx, PLAN_JOIN_LEFT, binder->from, right,
-                                 sql_conjunction(binder->ctx, conditions));
-    return first;
-}
-
-static base_rc bind_scalar(sql_binder *binder, const sql_tree *select, int32_t position,
+base_rc sql_bind_row_query(sql_binder *binder, const sql_tree *body, uint32_t n, int32_t position,
                            const plan_expr **out) {
     sql_ctx *ctx = binder->ctx;
-    sql_binder used;
     plan_node *node;
-    SQL_TRY(sql_bind_query(ctx, select, binder, binder->ctes, &used, &node));
-    if (node->ncolumns - used.nkept != 1)
-        return SQL_SYNTAX(ctx, position, "subquery must return only one column");
-    if (!at_most_one_row(ctx, &used, node, select))
-        return sql_unsupported(ctx, position,
-                               "a scalar sub-query that may give more than one row is not "
-                               "supported; join instead, or match its key");
-    plan_expr *column = sql_expr(ctx, PLAN_EXPR_COLUMN, node->columns[0].type, 0, position);
-    *out = column;
-    if (binder->late && !binder->in_agg) {
-        if (binder->nlates == SQL_LATE_MAX)
-            return sql_unsupported(
-                ctx, position, "more than %d sub-queries in one grouped query are not supported",
-                SQL_LATE_MAX);
-        column->index = SQL_LATE_BASE + binder->nlates;
-        binder->lates[binder->nlates++] = (sql_late){node, used.outer_conditions};
-        return BASE_OK;
-    }
-    sql_exprs conditions = {0};
-    uint32_t first = binder->from->ncolumns;
-    for (uint32_t i = 0; i < used.outer_conditions.n; i++)
-        sql_exprs_add(ctx, &conditions,
-                      place_condition(ctx, used.outer_conditions.items[i], first + 1));
-    attach(binder, &conditions, node);
-    column->index = first;
+    if (binder->id == 0)
+        return sql_unsupported(ctx, position, "a sub-query is not supported in %s",
+                               binder->place == NULL ? "this place" : binder->place);
+    sql_subquery *sub = sql_subquery_add(ctx, SQL_SUBQUERY_VALUE, position);
+    SQL_TRY(bind_inner(binder, sub, sql_body(sql_get(body, "subselect")), &node));
+    if (node->ncolumns != n)
+        return SQL_SYNTAX(ctx, position, "subquery has too %s columns",
+                          node->ncolumns > n ? "many" : "few");
+    col_field *fields = base_arena_array(ctx->arena, col_field, n);
+    for (uint32_t i = 0; i < n; i++)
+        fields[i] = (col_field){base_arena_printf(ctx->arena, "f%u", i + 1), node->columns[i].type};
+    plan_expr *row = sql_expr(ctx, PLAN_EXPR_ROW, (col_type){COL_STRUCT, 0, 0, (uint16_t)n, fields},
+                              n, position);
+    for (uint32_t i = 0; i < n; i++) row->args[i] = sql_column_of(ctx, node, i);
+    const plan_expr *exprs[1] = {row};
+    sub->node = sql_node_project(ctx, node, 1, exprs, NULL);
+    *out = make_marker(binder, sub, body, row->type, 0);
     return BASE_OK;
 }
 
-// Distinct rows of `exprs` over `input`, with a last column that is true.
-static plan_node *distinct_rows(sql_ctx *ctx, const plan_node *input, sql_exprs *exprs) {
-    sql_exprs_add(ctx, exprs, sql_bool_const(ctx, true));
-    plan_node *project = sql_node_project(ctx, input, exprs->n, exprs->items, NULL);
-    plan_node *distinct = sql_node(ctx, PLAN_NODE_DISTINCT, exprs->n, 1, project, NULL);
-    memcpy(sql_columns(distinct), project->columns, exprs->n * sizeof(plan_column));
-    return distinct;
+static base_rc bind_exists(sql_binder *binder, const sql_tree *body, const sql_tree *select,
+                           int32_t position, const plan_expr **out) {
+    plan_node *node;
+    sql_subquery *sub = sql_subquery_add(binder->ctx, SQL_SUBQUERY_EXISTS, position);
+    SQL_TRY(bind_inner(binder, sub, select, &node));
+    sub->node = node;
+    *out = make_marker(binder, sub, body, col_type_of(COL_BOOL), 0);
+    return BASE_OK;
 }
 
-static const plan_expr *found_marker(sql_ctx *ctx, uint32_t index, int32_t position) {
-    plan_expr *found = sql_expr(ctx, PLAN_EXPR_IS_NOT_NULL, col_type_of(COL_BOOL), 1, position);
-    found->args[0] = plan_expr_column(ctx->arena, index, col_type_of(COL_BOOL));
-    return found;
-}
-
-// Splits the outer conditions into keys (inner = outer); what else there is cannot be joined.
-static base_rc join_keys(sql_binder *binder, const sql_binder *used, uint32_t first_key,
-                         sql_exprs *keys, sql_exprs *conditions, int32_t position) {
-    sql_ctx *ctx = binder->ctx;
-    uint32_t first = binder->from->ncolumns;
-    for (uint32_t i = 0; i < used->outer_conditions.n; i++) {
-        const plan_expr *condition = used->outer_conditions.items[i];
-        const plan_expr *inner = equated(condition);
-        if (inner == NULL && plan_expr_any(condition, is_inner, NULL))
-            return sql_unsupported(ctx, position,
-                                   "a sub-query in EXISTS or IN can be tied to the query around "
-                                   "it by equalities only");
-        if (inner == NULL) { // only outer columns
-            sql_exprs_add(ctx, conditions, place_condition(ctx, condition, first));
-            continue;
+// The sides of x op ANY (SELECT ...): x as parameters of the sub-query, and its columns.
+static base_rc compare_sides(sql_ctx *ctx, const sql_subquery *sub, const sql_exprs *tests,
+                             plan_expr *marker, const plan_expr **left, const plan_expr **right) {
+    for (uint32_t i = 0; i < tests->n; i++) {
+        const plan_expr *test = tests->items[i], *equal;
+        right[i] = sql_column_of(ctx, sub->node, i);
+        if (sql_is_unknown(test)) { // takes the type of what it is compared with
+            SQL_TRY(sql_operator(ctx, "=", test, right[i], test->position, &equal));
+            if (equal->kind == PLAN_EXPR_CALL && equal->nargs == 2) test = equal->args[0];
+            SQL_TRY(sql_settle(ctx, &test));
         }
-        plan_expr *equal = base_arena_new(ctx->arena, plan_expr);
-        *equal = *condition;
-        equal->args = base_arena_array(ctx->arena, const plan_expr *, 2);
-        for (int side = 0; side < 2; side++)
-            equal->args[side] =
-                condition->args[side] == inner
-                    ? plan_expr_column(ctx->arena, first + first_key + keys->n, inner->type)
-                    : place_condition(ctx, condition->args[side], first);
-        sql_exprs_add(ctx, keys, inner);
-        sql_exprs_add(ctx, conditions, equal);
+        marker->args[i] = test;
+        left[i] = sql_outer_param(ctx, sub->number, true, i, test->type, test->position);
     }
     return BASE_OK;
 }
 
-static base_rc bind_exists(sql_binder *binder, const sql_tree *select, int32_t position,
-                           const plan_expr **out) {
-    sql_ctx *ctx = binder->ctx;
-    sql_binder used;
-    plan_node *node;
-    sql_exprs keys = {0}, conditions = {0};
-    SQL_TRY(sql_bind_query(ctx, select, binder, binder->ctes, &used, &node));
-    const plan_node *input = used.outer_conditions.n > 0 ? used.from : node;
-    SQL_TRY(join_keys(binder, &used, 0, &keys, &conditions, position));
-    plan_node *rows = distinct_rows(ctx, input, &keys);
-    uint32_t first = attach(binder, &conditions, rows);
-    *out = found_marker(ctx, first + rows->ncolumns - 1, position);
-    return BASE_OK;
+static bool is_order(const char *op) {
+    return strcmp(op, "=") == 0 || strcmp(op, "<>") == 0 || strcmp(op, "<") == 0 ||
+           strcmp(op, "<=") == 0 || strcmp(op, ">") == 0 || strcmp(op, ">=") == 0;
 }
 
-// x IN (SELECT y ...): true where the distinct rows have x. Where they do not the answer is false,
-// or null if x or some y is null; under a NOT that difference shows, so y must be known not null.
-static base_rc bind_in_query(sql_binder *binder, const sql_tree *body, const sql_tree *select,
-                             int32_t position, const plan_expr **out) {
+static base_rc bind_compare(sql_binder *binder, const sql_tree *body, const sql_tree *select,
+                            bool all, int32_t position, const plan_expr **out) {
     sql_ctx *ctx = binder->ctx;
-    sql_binder used;
     plan_node *node;
-    const plan_expr *left, *equal;
-    sql_exprs keys = {0}, conditions = {0};
-    const sql_tree *op = sql_get(body, "operName");
-    if (op != NULL && strcmp(sql_string(op->child), "=") != 0)
-        return sql_unsupported(ctx, position,
-                               "ANY with an operator other than = is not supported "
-                               "over a sub-query");
-    SQL_TRY(sql_bind_expr(binder, sql_get(body, "testexpr"), &left));
-    SQL_TRY(sql_bind_query(ctx, select, binder, binder->ctes, &used, &node));
-    if (node->ncolumns - used.nkept != 1)
-        return SQL_SYNTAX(ctx, position, "subquery has too many columns");
-    const plan_node *annotated = sql_annotate(ctx, node);
-    bool filtering =
-        !binder->negated && binder->place != NULL && strcmp(binder->place, "WHERE") == 0;
-    if (!filtering && !annotated->columns[0].not_null)
-        return sql_unsupported(ctx, position,
-                               "NOT IN over a sub-query that may give nulls is not supported; use "
-                               "NOT EXISTS");
-    if (used.outer_conditions.n > 0)
-        return sql_unsupported(ctx, position,
-                               "a correlated sub-query in IN is not supported; use "
-                               "EXISTS");
-    sql_exprs_add(ctx, &keys, sql_column_of(ctx, node, 0));
-    uint32_t first = binder->from->ncolumns;
-    SQL_TRY(sql_operator(ctx, "=", left, plan_expr_column(ctx->arena, first, node->columns[0].type),
-                         position, &equal));
-    sql_exprs_add(ctx, &conditions, equal);
-    plan_node *rows = distinct_rows(ctx, node, &keys);
-    attach(binder, &conditions, rows);
-    const plan_expr *found = found_marker(ctx, first + rows->ncolumns - 1, position);
-    plan_expr *answer = sql_expr(ctx, PLAN_EXPR_CASE, col_type_of(COL_BOOL), 3, position);
-    plan_expr *null = sql_expr(ctx, PLAN_EXPR_IS_NULL, col_type_of(COL_BOOL), 1, position);
-    SQL_TRY(sql_settle(ctx, &left));
-    null->args[0] = left;
-    answer->args[0] = null;
-    answer->args[1] = plan_expr_null(ctx->arena, col_type_of(COL_BOOL));
-    answer->args[2] = found;
-    *out = filtering ? found : answer;
+    sql_exprs tests = {0};
+    const sql_tree *names = sql_get(body, "operName"), *name = names == NULL ? NULL : names->child;
+    while (name != NULL && name->next != NULL) name = name->next;
+    const char *op = name == NULL ? "=" : sql_string(name);
+    static const char *const truths[] = {"WHERE", "HAVING", "JOIN/ON"};
+    sql_subquery *sub = sql_subquery_add(ctx, all ? SQL_SUBQUERY_ALL : SQL_SUBQUERY_ANY, position);
+    for (size_t i = 0; i < sizeof truths / sizeof *truths; i++)
+        sub->filtering |= !binder->negated && !all && binder->place != NULL &&
+                          strcmp(binder->place, truths[i]) == 0;
+    SQL_TRY(sql_bind_row_items(binder, sql_get(body, "testexpr"), &tests));
+    SQL_TRY(bind_inner(binder, sub, select, &node));
+    if (node->ncolumns != tests.n)
+        return SQL_SYNTAX(ctx, position, "subquery has too %s columns",
+                          node->ncolumns > tests.n ? "many" : "few");
+    sub->node = node;
+    plan_expr *marker = make_marker(binder, sub, body, col_type_of(COL_BOOL), tests.n);
+    const plan_expr **left = base_arena_array(ctx->arena, const plan_expr *, tests.n);
+    const plan_expr **right = base_arena_array(ctx->arena, const plan_expr *, tests.n);
+    SQL_TRY(compare_sides(ctx, sub, &tests, marker, left, right));
+    SQL_TRY(sql_compare_rows(ctx, op, tests.n, left, right, position, &sub->compare));
+    if (tests.n == 1 && is_order(op)) sub->op = op;
+    sub->value = right[0];
+    *out = marker;
     return BASE_OK;
 }
 
@@ -338,22 +272,23 @@ base_rc sql_bind_sublink(sql_binder *binder, const sql_tree *body, const plan_ex
     if (array) return bind_array(binder, select, position, out);
     if (scalar && reads_nothing(binder, select) && !computes_aggregate(select)) {
         base_error *err = ctx->err, ignored;
+        uint32_t depth = ctx->depth;
         ctx->err = &ignored;
         base_rc rc =
-            binder->from == NULL ? BASE_E_UNSUPPORTED : bind_scalar(binder, select, position, out);
+            binder->id == 0 ? BASE_E_UNSUPPORTED : bind_scalar(binder, body, select, position, out);
         ctx->err = err;
+        ctx->depth = depth;
         if (rc != BASE_OK) *out = plan_expr_null(ctx->arena, col_type_of(COL_TEXT));
         return BASE_OK;
     }
-    if (binder->from == NULL)
+    if (binder->id == 0)
         return sql_unsupported(ctx, position, "a sub-query is not supported in %s",
                                binder->place == NULL ? "this place" : binder->place);
-    bool having = binder->place != NULL && strcmp(binder->place, "HAVING") == 0;
-    if (binder->in_agg || (having && !scalar))
-        return sql_unsupported(ctx, position, "a sub-query is not supported in %s",
-                               binder->in_agg ? "an aggregate" : "HAVING");
-    if (scalar) return bind_scalar(binder, select, position, out);
-    if (strcmp(kind, "EXISTS_SUBLINK") == 0) return bind_exists(binder, select, position, out);
-    if (strcmp(kind, "ANY_SUBLINK") == 0) return bind_in_query(binder, body, select, position, out);
-    return sql_unsupported(ctx, position, "ALL over a sub-query is not supported");
+    bool exists = strcmp(kind, "EXISTS_SUBLINK") == 0;
+    if ((scalar || exists) &&
+        find_same(binder, body, scalar ? SQL_SUBQUERY_VALUE : SQL_SUBQUERY_EXISTS, out))
+        return BASE_OK;
+    if (scalar) return bind_scalar(binder, body, select, position, out);
+    if (exists) return bind_exists(binder, body, select, position, out);
+    return bind_compare(binder, body, select, strcmp(kind, "ALL_SUBLINK") == 0, position, out);
 }

@@ -144,7 +144,7 @@ base_rc sql_ddl_create_view(sql_cursor *cursor, sql_statement *statement) {
     SQL_TRY(sql_parse(ctx, text, (int64_t)offset, &tree));
     if (!sql_is(tree, "SelectStmt"))
         return SQL_SYNTAX(ctx, position, "a materialized view is made of a SELECT");
-    SQL_TRY(sql_bind_query(ctx, sql_body(tree), NULL, NULL, NULL, &node));
+    SQL_TRY(sql_bind_query(ctx, sql_body(tree), NULL, NULL, &node));
     const plan_node *plan;
     SQL_TRY(sql_optimise(ctx, without_sorts(ctx, node), &plan));
     SQL_TRY(rename_columns(cursor, (plan_node *)(uintptr_t)plan, nnames, names));

@@ -117,7 +117,7 @@ static base_rc bind_values(insert *in, const sql_tree *lists, plan_node **out) {
 static base_rc bind_select(insert *in, const sql_tree *select, plan_node **out) {
     sql_ctx *ctx = in->ctx;
     plan_node *node;
-    SQL_TRY(sql_bind_query(ctx, select, NULL, NULL, NULL, &node));
+    SQL_TRY(sql_bind_query(ctx, select, NULL, NULL, &node));
     uint32_t n = node->ncolumns;
     const sql_tree *targets = sql_get(select, "targetList");
     SQL_TRY(check_count(in, n, targets == NULL ? 0 : position_of(ctx, targets, in->ntargets)));

@@ -212,11 +212,18 @@ static plan_node *push_join(sql_ctx *ctx, const plan_node *join, sql_exprs *cond
     return with_filter(ctx, node, &parts.above);
 }
 
+// A marker of a joined row, over what makes it.
+static bool is_always_true(const plan_expr *expr) {
+    return expr->kind == PLAN_EXPR_IS_NOT_NULL && expr->args[0]->kind == PLAN_EXPR_CONST &&
+           !sql_const_is_null(expr->args[0]);
+}
+
 static plan_node *push_project(sql_ctx *ctx, const plan_node *node, sql_exprs *conditions) {
     sql_exprs below = {0}, above = {0};
     for (uint32_t i = 0; i < conditions->n; i++) {
         const plan_expr *pushed =
             plan_expr_substitute(ctx->arena, conditions->items[i], node->exprs);
+        if (is_always_true(pushed)) continue;
         // What a column stands for is written out at each use; through many projections that could
         // double at each.
         bool small = sql_expr_size(pushed, SQL_PUSHED_MAX) < SQL_PUSHED_MAX;

@@ -115,14 +115,11 @@ typedef struct ref {
     int32_t position;
 } ref;
 
-static const plan_expr *column_expr(sql_binder *binder, const sql_scope_column *column,
+static const plan_expr *column_expr(sql_binder *owner, const sql_scope_column *column,
                                     uint32_t levels, int32_t position) {
-    plan_expr *expr = sql_expr(binder->ctx, PLAN_EXPR_COLUMN, column->column->type, 0, position);
+    if (levels > 0) return sql_outer_column(owner, column->index, column->column->type, position);
+    plan_expr *expr = sql_expr(owner->ctx, PLAN_EXPR_COLUMN, column->column->type, 0, position);
     expr->index = column->index;
-    if (levels == 1) {
-        expr->index += SQL_OUTER_BASE;
-        binder->correlated = true;
-    }
     return expr;
 }
 
@@ -221,11 +218,7 @@ base_rc sql_bind_column_ref(sql_binder *binder, const sql_tree *body, const plan
         uint32_t used;
         SQL_TRY(match(at, &r, &column, &used));
         if (column == NULL) continue;
-        if (levels > 1)
-            return sql_unsupported(binder->ctx, r.position,
-                                   "a sub-query can use columns of the query around it only, not "
-                                   "of one further out");
-        const plan_expr *expr = column_expr(binder, column, levels, r.position);
+        const plan_expr *expr = column_expr(at, column, levels, r.position);
         return sql_bind_fields(binder->ctx, expr, r.n - used, r.parts + used, r.position, out);
     }
     return missing(binder, &r);

@@ -43,6 +43,9 @@ sql_token sql_token_next(base_str source, size_t *at, base_arena *arena);
 
 // ---- the context of a statement ----------------------------------------------------------------
 
+typedef struct sql_subquery sql_subquery;
+typedef struct sql_outer sql_outer;
+
 typedef struct sql_ctx {
     base_arena *arena;
     const sql_session *session;
@@ -59,6 +62,11 @@ typedef struct sql_ctx {
     const char *view_word;
     uint32_t copied;   // expression nodes that stand in a plan a second time: see sql_spend
     uint32_t cte_uses; // WITH queries put in their places
+    // Sub-queries and parameters of the statement, by number: see subquery.h.
+    uint32_t nqueries; // that have an id
+    uint32_t nsubqueries, subqueries_cap, nouters, outers_cap;
+    sql_subquery **subqueries;
+    sql_outer *outers;
 } sql_ctx;
 
 int32_t sql_position(const sql_ctx *ctx, int64_t fragment_offset); // 0 if unknown (negative)
@@ -202,9 +210,7 @@ const plan_expr *sql_conjunction(sql_ctx *ctx, const sql_exprs *list);
 // ---- scopes and expression binding -------------------------------------------------------------
 
 // Columns that are not of this input: markers replaced before a plan is done.
-#define SQL_OUTER_BASE (1u << 28) // + column of the outer query's input
-#define SQL_AGG_BASE   (1u << 30) // + number of the aggregate
-#define SQL_LATE_BASE  (3u << 29) // + number of the scalar sub-query joined after the aggregate
+#define SQL_AGG_BASE (1u << 30) // + number of the aggregate
 
 typedef struct sql_scope_column {
     uint32_t rel; // number of the range-table entry
@@ -235,6 +241,7 @@ typedef struct sql_cte {
     const sql_tree *query;
     const sql_tree *aliases;
     const struct sql_cte *outer; // those that its query may name
+    struct sql_binder *around;   // whose columns its query may name
 } sql_cte;
 
 typedef struct sql_query_agg {
@@ -242,34 +249,23 @@ typedef struct sql_query_agg {
     int32_t position;
 } sql_query_agg;
 
-// A scalar sub-query of a grouped query: joined to the groups, not to the rows, which may have
-// neither its value nor, in a view, be stored and sent again whenever that changes.
-#define SQL_LATE_MAX 16
-typedef struct sql_late {
-    const plan_node *node; // its first column is the value
-    sql_exprs conditions;  // that tie it to the query around it, as bound inside
-} sql_late;
-
 // One SELECT's names and what its expressions gather.
 typedef struct sql_binder {
     sql_ctx *ctx;
     sql_scope scope;
-    plan_node *from; // input of the expressions; scalar sub-queries join to it
-    struct sql_binder *outer;
+    plan_node *from;             // input of the expressions; sub-queries join to it
+    struct sql_binder *outer;    // the query whose sub-query outer->inner this one is, or stands in
+    struct sql_binder *siblings; // while FROM is bound: what stands left, for LATERAL; or NULL
     const sql_cte *ctes;
     const char *place; // "WHERE", ...: for errors
     bool aggs_allowed;
     bool in_agg;
-    bool correlated;            // a column of the outer query was used
-    bool negated;               // under a NOT
-    sql_exprs outer_conditions; // parts of WHERE that use columns of the outer query
-    uint32_t nkept; // with outer_conditions: columns of the input put behind the targets
-    bool has_aggregate, has_limit;
+    bool negated;   // under a NOT
+    uint32_t id;    // of the query in its statement; 0: sub-queries may not stand here
+    uint32_t inner; // number of the sub-query of this query that is being bound
+    bool has_aggregate;
     uint32_t naggs, aggs_cap;
     sql_query_agg *aggs;
-    bool late; // scalar sub-queries that are bound now are joined after the aggregate
-    uint32_t nlates;
-    sql_late lates[SQL_LATE_MAX];
 } sql_binder;
 
 BASE_MUST_USE base_rc sql_bind_expr(sql_binder *binder, const sql_tree *wrapper,
@@ -364,10 +360,57 @@ bool sql_agg_exists(const char *name);
 BASE_MUST_USE base_rc sql_bind_from(sql_binder *binder, const sql_tree *from_clause);
 BASE_MUST_USE base_rc sql_bind_sublink(sql_binder *binder, const sql_tree *body,
                                        const plan_expr **out);
+// Parameter of the sub-query owner->inner for a column of its owner.
+const plan_expr *sql_outer_column(sql_binder *owner, uint32_t column, col_type type,
+                                  int32_t position);
+// Sub-queries in exprs become columns of *node, which grows to the right.
+BASE_MUST_USE base_rc sql_place(sql_ctx *ctx, plan_node **node, const plan_expr **exprs,
+                                uint32_t n);
+// *node with a condition, which may have sub-queries.
+BASE_MUST_USE base_rc sql_place_filter(sql_ctx *ctx, plan_node **node, const plan_expr *condition);
+// left CROSS or LEFT JOIN LATERAL right ON condition (over both sides' columns, or NULL; may have
+// sub-queries).
+BASE_MUST_USE base_rc sql_lateral_join(sql_ctx *ctx, plan_join_kind kind, const plan_node *left,
+                                       const plan_node *right, uint32_t subquery,
+                                       const plan_expr *condition, plan_node **out);
+// LEFT JOIN on a condition that has sub-queries over both sides.
+BASE_MUST_USE base_rc sql_join_on_subqueries(sql_binder *names, const plan_node *left,
+                                             const plan_node *right, const plan_expr *condition,
+                                             plan_node **out);
+// A marker's sub-query over another node: map gives each column that it uses there.
+const plan_expr *sql_subquery_move(sql_ctx *ctx, const plan_expr *marker,
+                                   const plan_expr *(*map)(void *arg, const plan_expr *column),
+                                   void *arg);
+// Visits the columns of the query around that a marker's sub-query uses.
+void sql_subquery_columns(sql_ctx *ctx, const plan_expr *marker,
+                          void (*visit)(void *arg, const plan_expr *column), void *arg);
 // Whether FROM can give no row whatever the data, so that what stands over it is never evaluated.
 bool sql_rows_none(const sql_binder *binder);
+// outer: the query whose sub-query outer->inner this is, or what stands in its FROM; or NULL.
 BASE_MUST_USE base_rc sql_bind_query(sql_ctx *ctx, const sql_tree *select_body, sql_binder *outer,
-                                     const sql_cte *ctes, sql_binder *used, plan_node **out);
+                                     const sql_cte *ctes, plan_node **out);
+// ---- bind_row.c --------------------------------------------------------------------------------
+
+// The items of a row, or the one value that wrapper is.
+BASE_MUST_USE base_rc sql_bind_row_items(sql_binder *binder, const sql_tree *wrapper,
+                                         sql_exprs *items);
+// left op right of rows of n values: by the first pair that differs.
+BASE_MUST_USE base_rc sql_compare_rows(sql_ctx *ctx, const char *op, uint32_t n,
+                                       const plan_expr *const *left, const plan_expr *const *right,
+                                       int32_t position, const plan_expr **out);
+// An A_Expr of rows: which it is, and binding it.
+bool sql_is_row_form(const sql_tree *left, const sql_tree *right, const char *kind);
+BASE_MUST_USE base_rc sql_bind_row_form(sql_binder *binder, const char *kind, const char *op,
+                                        const sql_tree *left, const sql_tree *right,
+                                        int32_t position, const plan_expr **out);
+BASE_MUST_USE base_rc sql_bind_row_null_test(sql_binder *binder, const sql_tree *row, bool is_not,
+                                             int32_t position, const plan_expr **out);
+// (SELECT a, b ...) as one row of n values (bind_sublink.c).
+BASE_MUST_USE base_rc sql_bind_row_query(sql_binder *binder, const sql_tree *sublink, uint32_t n,
+                                         int32_t position, const plan_expr **out);
+
+// ---- bind_select.c -----------------------------------------------------------------------------
+
 BASE_MUST_USE base_rc sql_aggregate(sql_binder *binder, sql_exprs *group, sql_exprs *targets,
                                     const plan_expr **having, plan_node **node);
 BASE_MUST_USE base_rc sql_bind_relation(sql_ctx *ctx, const char *schema, const char *name,
