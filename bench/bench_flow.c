@@ -63,7 +63,7 @@ static void make_plan(bench_plan *p, bool windows) {
                               .event_time = 1};
     for (uint32_t i = 0; i < 3; i++) p->indexes[i] = i + 1;
     for (int i = 0; i < 3; i++) p->out[i].type = p->columns[i + 1].type;
-    p->out[3].type = p->out[4].type = p->columns[1].type;
+    p->out[3].type = p->out[4].type = p->out[5].type = p->columns[1].type;
     p->scan = (plan_node){.kind = PLAN_NODE_SCAN,
                           .id = 1,
                           .ncolumns = 3,
@@ -71,14 +71,17 @@ static void make_plan(bench_plan *p, bool windows) {
                           .object = &p->stream,
                           .indexes = p->indexes};
     p->inputs[0] = &p->scan;
-    p->tumble = (plan_node){.kind = PLAN_NODE_TUMBLE,
+    static const plan_window minute = {.form = PLAN_WINDOW_TUMBLE,
+                                       .size = {PLAN_UNIT_US, BASE_US_PER_MINUTE},
+                                       .step = {PLAN_UNIT_US, BASE_US_PER_MINUTE}};
+    p->tumble = (plan_node){.kind = PLAN_NODE_WINDOW,
                             .id = 2,
-                            .ncolumns = 5,
+                            .ncolumns = 3 + PLAN_WINDOW_COLUMNS,
                             .columns = p->out,
                             .ninputs = 1,
                             .inputs = &p->inputs[0],
                             .time_column = 0,
-                            .window_us = 60000000};
+                            .window = &minute};
     p->inputs[1] = &p->tumble;
     p->exprs[0] = column_expr(COL_TIMESTAMPTZ, windows ? 3 : 0);
     p->exprs[1] = column_expr(COL_TEXT, 1);

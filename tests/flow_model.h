@@ -151,14 +151,16 @@ M_FN plan_node *m_project(base_arena *a, uint32_t *id, const plan_node *input, u
     return node;
 }
 
-M_FN plan_node *m_tumble(base_arena *a, uint32_t *id, const plan_node *input, uint32_t time_column,
-                         int64_t size_us) {
-    plan_node *node = m_plan(a, PLAN_NODE_TUMBLE, id, input->ncolumns + 2, 1, &input);
-    for (uint32_t i = 0; i < input->ncolumns; i++) m_type(node, i, input->columns[i].type);
-    m_type(node, input->ncolumns, input->columns[time_column].type);
-    m_type(node, input->ncolumns + 1, input->columns[time_column].type);
+M_FN plan_node *m_window(base_arena *a, uint32_t *id, const plan_node *input, uint32_t time_column,
+                         plan_window window) {
+    uint32_t n = input->ncolumns;
+    plan_node *node = m_plan(a, PLAN_NODE_WINDOW, id, n + PLAN_WINDOW_COLUMNS, 1, &input);
+    for (uint32_t i = 0; i < n; i++) m_type(node, i, input->columns[i].type);
+    for (uint32_t i = n; i < node->ncolumns; i++) m_type(node, i, input->columns[time_column].type);
     node->time_column = time_column;
-    node->window_us = size_us;
+    plan_window *copy = base_arena_new(a, plan_window);
+    *copy = window;
+    node->window = copy;
     return node;
 }
 
@@ -377,12 +379,12 @@ static void ref_mark(const plan_expr *e, bool *used) {
 // cannot fail.
 static bool *ref_needs(base_arena *a, const plan_node *node, const bool *needed) {
     uint32_t n = node->inputs[0]->ncolumns;
-    bool *needs = base_arena_array(a, bool, n + 2u);
-    if (node->kind == PLAN_NODE_FILTER || node->kind == PLAN_NODE_TUMBLE ||
+    bool *needs = base_arena_array(a, bool, n + PLAN_WINDOW_COLUMNS);
+    if (node->kind == PLAN_NODE_FILTER || node->kind == PLAN_NODE_WINDOW ||
         node->kind == PLAN_NODE_UNION_ALL) {
         memcpy(needs, needed, n);
         if (node->kind == PLAN_NODE_FILTER) ref_mark(node->predicate, needs);
-        if (node->kind == PLAN_NODE_TUMBLE) needs[node->time_column] = true;
+        if (node->kind == PLAN_NODE_WINDOW) needs[node->time_column] = true;
     } else if (node->kind == PLAN_NODE_PROJECT || node->kind == PLAN_NODE_AGGREGATE) {
         for (uint32_t i = 0; i < node->nexprs; i++) {
             if (node->kind == PLAN_NODE_AGGREGATE || needed[i]) ref_mark(node->exprs[i], needs);
@@ -551,20 +553,36 @@ static bool ref_same_row(const ref_rows *rows, uint32_t i, uint32_t k) {
     return true;
 }
 
-static void ref_tumble(base_arena *a, const plan_node *node, const ref_cell *row, ref_rows *out) {
-    uint32_t n = node->ncolumns - 2;
+static void ref_in_window(base_arena *a, const plan_node *node, const ref_cell *row, int64_t start,
+                          int64_t end, ref_rows *out) {
+    uint32_t n = node->ncolumns - PLAN_WINDOW_COLUMNS;
     ref_cell *cells = base_arena_array(a, ref_cell, node->ncolumns);
     memcpy(cells, row, sizeof(ref_cell) * n);
-    ref_cell start = row[node->time_column], end = start;
-    if (!start.null) {
-        __int128 unix_us = (__int128)start.i + BASE_UNIX_EPOCH_US - node->window_offset_us;
-        __int128 k = unix_us / node->window_us - (unix_us % node->window_us < 0);
-        start.i = (int64_t)(k * node->window_us + node->window_offset_us - BASE_UNIX_EPOCH_US);
-        end.i = start.i + node->window_us;
+    for (uint32_t c = n; c < node->ncolumns; c++) cells[c] = row[node->time_column];
+    if (!cells[n].null) {
+        cells[n].i = start;
+        cells[n + 1].i = end;
+        cells[n + 2].i = end - 1000;
     }
-    cells[n] = start;
-    cells[n + 1] = end;
     ref_add(a, out, cells);
+}
+
+// By looking at every window near the row.
+static void ref_window(base_arena *a, const plan_node *node, const ref_cell *row, ref_rows *out) {
+    const plan_window *w = node->window;
+    const ref_cell *time = &row[node->time_column];
+    if (time->null) {
+        ref_in_window(a, node, row, 0, 0, out);
+        return;
+    }
+    bool hop = w->form == PLAN_WINDOW_HOP, cumulate = w->form == PLAN_WINDOW_CUMULATE;
+    int64_t every = hop ? w->step.n : w->size.n, origin = w->offset_us - BASE_UNIX_EPOCH_US;
+    int64_t least = (time->i - origin) / every - w->size.n / every - 2;
+    for (int64_t k = least; origin + k * every <= time->i; k++) {
+        int64_t start = origin + k * every, longest = start + w->size.n;
+        for (int64_t end = cumulate ? start + w->step.n : longest; end <= longest; end += w->step.n)
+            if (time->i < end) ref_in_window(a, node, row, start, end, out);
+    }
 }
 
 static void ref_node(base_arena *a, const plan_node *node, const bool *needed,
@@ -618,8 +636,8 @@ static void ref_node(base_arena *a, const plan_node *node, const bool *needed,
             if (ok) ref_add(a, out, cells);
         }
         return;
-    case PLAN_NODE_TUMBLE:
-        for (uint32_t i = 0; i < in[0].n; i++) ref_tumble(a, node, in[0].rows[i].cells, out);
+    case PLAN_NODE_WINDOW:
+        for (uint32_t i = 0; i < in[0].n; i++) ref_window(a, node, in[0].rows[i].cells, out);
         return;
     case PLAN_NODE_AGGREGATE:
         ref_group(a, node, &in[0], out);

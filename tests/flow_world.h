@@ -210,10 +210,13 @@ static const plan_node *gen_plan(world *w, int depth) {
         const plan_node *input = gen_plan(w, depth - 1);
         int time = pick_column(w, input, COL_TIMESTAMPTZ);
         if (time < 0) return input;
-        plan_node *tumble =
-            m_tumble(&w->arena, &w->next_id, input, (uint32_t)time, 1000000ll * (7 + below(w, 60)));
-        if (below(w, 2)) tumble->window_offset_us = (int64_t)below(w, 10000000) - 5000000;
-        return tumble;
+        plan_window window = {.form = (plan_window_form)below(w, 3)};
+        window.step.n = 1000000ll * (7 + below(w, 60));
+        window.size.n = window.step.n;
+        if (window.form != PLAN_WINDOW_TUMBLE) window.size.n *= 1 + below(w, 4);
+        if (window.form == PLAN_WINDOW_HOP && below(w, 2)) window.size.n -= 3000000;
+        if (below(w, 2)) window.offset_us = (int64_t)below(w, 10000000) - 5000000;
+        return m_window(&w->arena, &w->next_id, input, (uint32_t)time, window);
     }
     case 3:
     case 4:

@@ -158,11 +158,7 @@ static int64_t final_at(const plan_object *view, const col_batch *rows, uint32_t
     if (view->window_column < 0) return INT64_MAX;
     const plan_column *column = &view->columns[view->window_column];
     const col_vec *vec = &rows->cols[view->window_column];
-    if (col_is_null(vec, row)) return INT64_MAX;
-    int64_t end = col_i64(vec)[row];
-    if (column->time_role == PLAN_TIME_WINDOW_START &&
-        __builtin_add_overflow(end, column->window_us, &end))
-        return INT64_MAX;
+    int64_t end = plan_column_window_end(column, vec, row);
     if (__builtin_add_overflow(end, view->lateness_us, &end)) return INT64_MAX;
     return end;
 }

@@ -83,7 +83,7 @@ BASE_MUST_USE base_rc flow_filter_create(flow_graph *graph, const plan_node *nod
                                          const bool *needed, flow_op **out, base_error *err);
 BASE_MUST_USE base_rc flow_project_create(flow_graph *graph, const plan_node *node,
                                           const bool *needed, flow_op **out, base_error *err);
-BASE_MUST_USE base_rc flow_tumble_create(flow_graph *graph, const plan_node *node,
+BASE_MUST_USE base_rc flow_window_create(flow_graph *graph, const plan_node *node,
                                          const bool *needed, flow_op **out, base_error *err);
 BASE_MUST_USE base_rc flow_union_create(flow_graph *graph, const plan_node *node, flow_op **out,
                                         base_error *err);

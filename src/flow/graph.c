@@ -245,7 +245,7 @@ static bool *child_needs(flow_graph *graph, const plan_node *node, uint32_t i, c
             if (needed[c]) flow_mark_columns(node->exprs[c], needs);
         }
         return needs;
-    case PLAN_NODE_TUMBLE:
+    case PLAN_NODE_WINDOW:
         memcpy(needs, needed, sizeof(bool) * child->ncolumns);
         needs[node->time_column] = true;
         return needs;
@@ -307,8 +307,8 @@ static base_rc make_op(flow_graph *graph, uint32_t view_id, const plan_node *nod
         return flow_filter_create(graph, node, needed, out, err);
     case PLAN_NODE_PROJECT:
         return flow_project_create(graph, node, needed, out, err);
-    case PLAN_NODE_TUMBLE:
-        return flow_tumble_create(graph, node, needed, out, err);
+    case PLAN_NODE_WINDOW:
+        return flow_window_create(graph, node, needed, out, err);
     case PLAN_NODE_AGGREGATE:
         return flow_agg_create(graph, view_id, node,
                                append_only(graph->store != NULL, node->inputs[0]), out, err);

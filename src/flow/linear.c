@@ -1,4 +1,4 @@
-// linear.c - operators without memory: scan, values, filter, project, tumble, union all.
+// linear.c - operators without memory: scan, values, filter, project, union all.
 //
 // Delta rule: f(A + dA) = f(A) + f(dA). The delta of the output is the operator applied to the
 // delta of the input; weights pass through. So nothing is kept, save that VALUES, whose input never
@@ -181,89 +181,6 @@ base_rc flow_project_create(flow_graph *graph, const plan_node *node, const bool
     project->skip = copy_needed(graph, node, needed);
     for (uint32_t c = 0; c < node->ncolumns; c++) project->skip[c] = !project->skip[c];
     *out = &project->op;
-    return BASE_OK;
-}
-
-// ------------------------------------------------------------------------------------ tumble
-
-typedef struct tumble_op {
-    flow_op op;
-    bool start_needed, end_needed;
-    int64_t size_us, shift_us; // windows start at shift + k * size; 0 <= shift < size
-} tumble_op;
-
-// Start of the window of an instant; infinities are windows of their own.
-static int64_t window_start(const tumble_op *tumble, int64_t at) {
-    if (at == INT64_MIN || at == INT64_MAX) return at;
-    int64_t into = (at % tumble->size_us - tumble->shift_us) % tumble->size_us;
-    if (into < 0) into += tumble->size_us;
-    int64_t start;
-    return __builtin_sub_overflow(at, into, &start) ? INT64_MIN : start;
-}
-
-static int64_t window_end(const tumble_op *tumble, int64_t start) {
-    if (start == INT64_MIN) return start;
-    int64_t end;
-    return __builtin_add_overflow(start, tumble->size_us, &end) ? INT64_MAX : end;
-}
-
-// Neighbours mostly share a window, so the division is done only when an instant leaves it.
-static void fill_windows(const tumble_op *tumble, const col_vec *time, int64_t *starts,
-                         int64_t *ends) {
-    const int64_t *at = col_i64(time);
-    int64_t start = 0, end = 0; // empty: no instant is within
-    for (uint32_t i = 0; i < time->n; i++) {
-        if (at[i] < start || at[i] >= end) {
-            start = window_start(tumble, at[i]);
-            end = window_end(tumble, start);
-        }
-        if (starts != NULL) starts[i] = start;
-        if (ends != NULL) ends[i] = end;
-    }
-}
-
-static base_rc tumble_push(flow_op *op, flow_ctx *ctx, uint32_t port, const col_batch *batch,
-                           flow_out *out, base_error *err) {
-    (void)port;
-    tumble_op *tumble = (tumble_op *)op;
-    op->stats.rows_in += batch->nrows;
-    const col_vec *time = &batch->cols[op->node->time_column];
-    uint32_t n = batch->nrows, ncols = batch->ncols;
-    col_batch *result = base_arena_new(ctx->arena, col_batch);
-    *result = (col_batch){ncols + 2, n, base_arena_array(ctx->arena, col_vec, ncols + 2u),
-                          batch->weights};
-    memcpy(result->cols, batch->cols, sizeof(col_vec) * ncols);
-    int64_t *starts = NULL, *ends = NULL;
-    if (tumble->start_needed) starts = base_arena_alloc(ctx->arena, sizeof(int64_t) * n);
-    if (tumble->end_needed) ends = base_arena_alloc(ctx->arena, sizeof(int64_t) * n);
-    if (starts != NULL || ends != NULL) fill_windows(tumble, time, starts, ends);
-    // Not needed: an alias of the time column. A null time has null windows.
-    result->cols[ncols] = *time;
-    result->cols[ncols + 1] = *time;
-    if (starts != NULL) result->cols[ncols].data = starts;
-    if (ends != NULL) result->cols[ncols + 1].data = ends;
-    return flow_emit(out, ctx, result, err);
-}
-
-base_rc flow_tumble_create(flow_graph *graph, const plan_node *node, const bool *needed,
-                           flow_op **out, base_error *err) {
-    static const flow_op_class class = LINEAR_CLASS("tumble", tumble_push);
-    tumble_op *tumble = base_arena_new(&graph->arena, tumble_op);
-    FLOW_OP_INIT(&tumble->op, &class, graph, 0, node);
-    tumble->op.hold = FLOW_HOLD_PASS;
-    if (node->window_us <= 0) {
-        return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
-                         "window size must be positive");
-    }
-    tumble->start_needed = needed[node->ncolumns - 2];
-    tumble->end_needed = needed[node->ncolumns - 1];
-    tumble->size_us = node->window_us;
-    // Multiples of the size since 1970, told in microseconds since 2000.
-    int64_t shift =
-        (node->window_offset_us % node->window_us - BASE_UNIX_EPOCH_US % node->window_us) %
-        node->window_us;
-    tumble->shift_us = shift < 0 ? shift + node->window_us : shift;
-    *out = &tumble->op;
     return BASE_OK;
 }
 

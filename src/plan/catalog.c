@@ -30,3 +30,17 @@ int32_t plan_column_find(const plan_object *object, const char *name) {
         if (strcmp(object->columns[i].name, name) == 0) return (int32_t)i;
     return -1;
 }
+
+int64_t plan_column_window_end(const plan_column *column, const col_vec *values, uint32_t row) {
+    bool dates = column->type.kind == COL_DATE;
+    if (column->time_role < PLAN_TIME_WINDOW_START || col_is_null(values, row)) return INT64_MAX;
+    int64_t at;
+    if (!dates) {
+        at = col_i64(values)[row];
+    } else if (__builtin_mul_overflow((int64_t)col_i32(values)[row], BASE_US_PER_DAY, &at)) {
+        return INT64_MAX;
+    }
+    // Of a window in a zone, a column without one has the local time.
+    if (column->type.kind != COL_TIMESTAMPTZ) at = plan_window_utc(column->window, at);
+    return column->time_role == PLAN_TIME_WINDOW_END ? at : plan_window_end(column->window, at);
+}

@@ -4,6 +4,7 @@
 #define WEIR_PLAN_CATALOG_H
 
 #include "plan/expr.h"
+#include "plan/window.h"
 
 typedef enum plan_object_kind {
     PLAN_OBJECT_STREAM,
@@ -18,7 +19,7 @@ typedef enum plan_object_kind {
 typedef enum plan_time_role {
     PLAN_TIME_NONE = 0,
     PLAN_TIME_EVENT,        // the watermark column of a stream
-    PLAN_TIME_WINDOW_START, // from TUMBLE; window_us is the size
+    PLAN_TIME_WINDOW_START, // of a window; window says which
     PLAN_TIME_WINDOW_END,
 } plan_time_role;
 
@@ -31,8 +32,12 @@ typedef struct plan_column {
     const char *comment;            // or NULL
     const plan_expr *default_value; // streams and tables; or NULL
     plan_time_role time_role;
-    int64_t window_us; // with WINDOW_START / WINDOW_END
+    const plan_window *window; // with WINDOW_START / WINDOW_END
 } plan_column;
+
+// When the window of a row ends (an instant), by the row's value of a column with a role;
+// INT64_MAX: null, or the value does not say.
+int64_t plan_column_window_end(const plan_column *column, const col_vec *values, uint32_t row);
 
 typedef struct plan_check {
     const char *name;      // "order_placed_qty_check", as PostgreSQL would name it

@@ -71,12 +71,26 @@ static void print_project(const plan_node *node, base_buf *buf) {
     free(names);
 }
 
-static void print_tumble(const plan_node *node, base_buf *buf) {
-    base_buf_printf(buf, " %s every ", node->inputs[0]->columns[node->time_column].name);
-    print_us(node->window_us, buf);
-    if (node->window_offset_us != 0) {
+static void print_window(const plan_node *node, base_buf *buf) {
+    static const char *const forms[] = {
+        [PLAN_WINDOW_TUMBLE] = "tumble",
+        [PLAN_WINDOW_HOP] = "hop",
+        [PLAN_WINDOW_CUMULATE] = "cumulate",
+        [PLAN_WINDOW_SESSION] = "session",
+    };
+    const plan_window *w = node->window;
+    base_buf_printf(buf, " %s %s", forms[w->form],
+                    node->inputs[0]->columns[node->time_column].name);
+    base_buf_add_cstr(buf, w->form == PLAN_WINDOW_TUMBLE ? " every " : " size ");
+    plan_span_print(&w->size, buf);
+    if (w->form == PLAN_WINDOW_HOP || w->form == PLAN_WINDOW_CUMULATE) {
+        base_buf_add_cstr(buf, w->form == PLAN_WINDOW_HOP ? " slide " : " step ");
+        plan_span_print(&w->step, buf);
+    }
+    if (w->zone != NULL) base_buf_printf(buf, " in %s", w->zone_name);
+    if (w->offset_us != 0) {
         base_buf_add_cstr(buf, " offset ");
-        print_us(node->window_offset_us, buf);
+        print_us(w->offset_us, buf);
     }
 }
 
@@ -154,7 +168,7 @@ static const struct {
     [PLAN_NODE_VALUES] = {"Values", print_values},
     [PLAN_NODE_FILTER] = {"Filter", print_filter},
     [PLAN_NODE_PROJECT] = {"Project", print_project},
-    [PLAN_NODE_TUMBLE] = {"Tumble", print_tumble},
+    [PLAN_NODE_WINDOW] = {"Window", print_window},
     [PLAN_NODE_AGGREGATE] = {"Aggregate", print_aggregate},
     [PLAN_NODE_JOIN] = {"Join", print_join},
     [PLAN_NODE_DISTINCT] = {"Distinct", print_nothing},

@@ -10,7 +10,7 @@ typedef enum plan_node_kind {
     PLAN_NODE_VALUES,    // rows of expressions without columns
     PLAN_NODE_FILTER,    // predicate
     PLAN_NODE_PROJECT,   // exprs
-    PLAN_NODE_TUMBLE,    // input columns, then window_start, window_end of type of the time column
+    PLAN_NODE_WINDOW,    // input columns, then window_start, window_end and window_time
     PLAN_NODE_AGGREGATE, // group expressions first, then aggregates
     PLAN_NODE_JOIN,      // left columns, then right columns
     PLAN_NODE_DISTINCT,
@@ -53,9 +53,9 @@ struct plan_node {
     uint32_t naggs; // AGGREGATE
     const plan_agg *aggs;
 
-    uint32_t time_column;     // TUMBLE: of the input (TIMESTAMP or TIMESTAMPTZ)
-    int64_t window_us;        // TUMBLE: size
-    int64_t window_offset_us; // TUMBLE: shift of window starts (see below)
+    uint32_t
+        time_column; // WINDOW: of the input (TIMESTAMP or TIMESTAMPTZ); types the columns added
+    const plan_window *window; // WINDOW
 
     plan_join_kind join;       // JOIN
     uint32_t nequi;            // JOIN: pairs of equal keys; 0: cross product
@@ -72,8 +72,9 @@ struct plan_node {
     uint32_t nkey; // columns that are unique in the output; 0: unknown
     const uint32_t *key;
 };
-// TUMBLE windows start at multiples of the size since 1970-01-01 00:00:00 (as Flink and RisingWave
-// have it), plus window_offset_us.
+// WINDOW: a row comes once for each of its windows; window_time is the last millisecond of the
+// window, as Flink has it.
+#define PLAN_WINDOW_COLUMNS 3
 
 // Text of a plan, one node a line, indented, for EXPLAIN and golden files.
 void plan_node_print(const plan_node *node, base_buf *buf);

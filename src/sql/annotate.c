@@ -8,7 +8,7 @@
 static void inherit(plan_column *to, const plan_column *from) {
     to->not_null = from->not_null;
     to->time_role = from->time_role;
-    to->window_us = from->window_us;
+    to->window = from->window;
     to->hidden = false;
     to->default_value = NULL;
 }
@@ -95,17 +95,25 @@ static void annotate_project(sql_ctx *ctx, plan_node *node) {
     set_key(ctx, node, found == input->nkey ? found : 0, key);
 }
 
-static void annotate_tumble(sql_ctx *ctx, plan_node *node) {
+static void annotate_window(sql_ctx *ctx, plan_node *node) {
     const plan_node *input = node->inputs[0];
     uint32_t n = input->ncolumns;
     for (uint32_t i = 0; i < n; i++) inherit(&sql_columns(node)[i], &input->columns[i]);
     bool not_null = input->columns[node->time_column].not_null;
-    for (uint32_t i = 0; i < 2; i++)
-        inherit(&sql_columns(node)[n + i],
-                &(plan_column){.not_null = not_null,
-                               .time_role = i == 0 ? PLAN_TIME_WINDOW_START : PLAN_TIME_WINDOW_END,
-                               .window_us = node->window_us});
-    set_key(ctx, node, input->nkey, input->key);
+    static const plan_time_role roles[PLAN_WINDOW_COLUMNS] = {PLAN_TIME_WINDOW_START,
+                                                              PLAN_TIME_WINDOW_END, PLAN_TIME_NONE};
+    for (uint32_t i = 0; i < PLAN_WINDOW_COLUMNS; i++)
+        inherit(
+            &sql_columns(node)[n + i],
+            &(plan_column){.not_null = not_null, .time_role = roles[i], .window = node->window});
+    // With more than one window a row, its start (CUMULATE: its end) is part of what tells rows
+    // apart.
+    plan_window_form form = node->window->form;
+    bool several = form == PLAN_WINDOW_HOP || form == PLAN_WINDOW_CUMULATE;
+    uint32_t *key = base_arena_array(ctx->arena, uint32_t, input->nkey + 1);
+    if (input->nkey > 0) memcpy(key, input->key, input->nkey * sizeof *key);
+    key[input->nkey] = form == PLAN_WINDOW_CUMULATE ? n + 1 : n;
+    set_key(ctx, node, input->nkey == 0 ? 0 : input->nkey + several, key);
 }
 
 static void annotate_aggregate(sql_ctx *ctx, plan_node *node) {
@@ -172,9 +180,9 @@ static void annotate_union(sql_ctx *ctx, plan_node *node) {
     for (uint32_t i = 0; i < node->ncolumns; i++) {
         const plan_column *a = &node->inputs[0]->columns[i], *b = &node->inputs[1]->columns[i];
         plan_column both = {.not_null = a->not_null && b->not_null};
-        if (a->time_role == b->time_role && a->window_us == b->window_us) {
+        if (a->time_role == b->time_role && plan_window_equal(a->window, b->window)) {
             both.time_role = a->time_role;
-            both.window_us = a->window_us;
+            both.window = a->window;
         }
         inherit(&sql_columns(node)[i], &both);
     }
@@ -184,7 +192,7 @@ static void annotate_union(sql_ctx *ctx, plan_node *node) {
 static void (*const annotators[])(sql_ctx *, plan_node *) = {
     [PLAN_NODE_SCAN] = annotate_scan,       [PLAN_NODE_VALUES] = annotate_values,
     [PLAN_NODE_FILTER] = annotate_same,     [PLAN_NODE_PROJECT] = annotate_project,
-    [PLAN_NODE_TUMBLE] = annotate_tumble,   [PLAN_NODE_AGGREGATE] = annotate_aggregate,
+    [PLAN_NODE_WINDOW] = annotate_window,   [PLAN_NODE_AGGREGATE] = annotate_aggregate,
     [PLAN_NODE_JOIN] = annotate_join,       [PLAN_NODE_DISTINCT] = annotate_distinct,
     [PLAN_NODE_UNION_ALL] = annotate_union, [PLAN_NODE_SORT] = annotate_same,
 };

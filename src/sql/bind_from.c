@@ -122,126 +122,15 @@ static base_rc bind_sub_select(sql_binder *binder, const sql_tree *body, piece *
     return add_columns(ctx, out, (sql_rel){.name = sql_get_text(alias, "aliasname")}, alias);
 }
 
-// ---- window functions over a table -----------------------------------------------------------
+// ---- functions in FROM -----------------------------------------------------------------------
 
-typedef struct windowing {
-    sql_binder *binder;
-    const sql_tree *args[4];
-    uint32_t nargs;
-    int32_t position;
-} windowing;
-
-static base_rc window_table(windowing *w, piece *out, sql_rel *rel) {
-    sql_ctx *ctx = w->binder->ctx;
-    if (sql_is(w->args[0], "SubLink")) {
-        rel->name = "tumble";
-        return sql_bind_query(ctx, sql_body(sql_get(sql_body(w->args[0]), "subselect")),
-                              w->binder->outer, w->binder->ctes, &out->node);
-    }
-    if (!sql_is(w->args[0], "ColumnRef"))
-        return SQL_SYNTAX(ctx, w->position, "the first argument of TUMBLE must be a table");
-    const char *parts[2] = {NULL, NULL};
-    uint32_t n = 0;
-    for (const sql_tree *part = sql_get(sql_body(w->args[0]), "fields")->child; part != NULL;
-         part = part->next) {
-        if (n == 2 || sql_string(part) == NULL)
-            return SQL_SYNTAX(ctx, w->position, "the first argument of TUMBLE must be a table");
-        parts[n++] = sql_string(part);
-    }
-    // Bound as any table is, so that it may be a WITH query as well.
-    sql_tree fields[3] = {
-        {.name = "relname", .text = parts[n - 1]},
-        {.name = "location", .number = sql_get_number(sql_body(w->args[0]), "location", 0)},
-        {.name = "schemaname", .text = parts[0]}};
-    fields[0].next = &fields[1];
-    if (n == 2) fields[1].next = &fields[2];
-    sql_tree body = {.child = &fields[0]};
-    SQL_TRY(bind_range_var(w->binder, &body, out));
-    *rel = out->scope.rels[0];
-    out->scope = (sql_scope){0};
+base_rc sql_bind_named_table(sql_binder *binder, const sql_tree *range_var, plan_node **node,
+                             sql_rel *rel) {
+    piece table = {0};
+    SQL_TRY(bind_range_var(binder, range_var, &table));
+    *node = table.node;
+    *rel = table.scope.rels[0];
     return BASE_OK;
-}
-
-static base_rc window_column(windowing *w, const piece *p, uint32_t *index) {
-    sql_ctx *ctx = w->binder->ctx;
-    const sql_tree *body = sql_body(w->args[1]);
-    const sql_tree *fields = sql_get(body, "fields");
-    int32_t position = sql_tree_position(ctx, body);
-    if (!sql_is(w->args[1], "ColumnRef") || sql_tree_count(fields) != 1)
-        return SQL_SYNTAX(ctx, w->position, "the second argument of TUMBLE must be a column");
-    const char *name = sql_string(fields->child);
-    for (uint32_t i = 0; name != NULL && i < p->node->ncolumns; i++) {
-        if (strcmp(p->node->columns[i].name, name) != 0) continue;
-        col_kind kind = p->node->columns[i].type.kind;
-        if (kind != COL_TIMESTAMP && kind != COL_TIMESTAMPTZ) {
-            sql_fail(ctx, position, BASE_E_INVALID, BASE_SQLSTATE_DATATYPE_MISMATCH,
-                     "TUMBLE needs a column of type timestamp, but \"%s\" is of type %s", name,
-                     sql_type_name(ctx, &p->node->columns[i].type));
-            if (kind == COL_DATE)
-                base_error_hint(ctx->err,
-                                "Cast it in a sub-select: TUMBLE((SELECT %s::timestamp "
-                                "...), %s, ...).",
-                                name, name);
-            return ctx->err->code;
-        }
-        *index = i;
-        return BASE_OK;
-    }
-    return sql_fail(ctx, position, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_COLUMN,
-                    "column \"%s\" does not exist", name == NULL ? "*" : name);
-}
-
-static base_rc window_interval(windowing *w, uint32_t arg, bool positive, int64_t *us) {
-    sql_ctx *ctx = w->binder->ctx;
-    sql_binder constants = {.ctx = ctx, .place = "TUMBLE"};
-    const plan_expr *expr;
-    SQL_TRY(sql_bind_expr(&constants, w->args[arg], &expr));
-    SQL_TRY(sql_coerce(ctx, expr, col_type_of(COL_INTERVAL), COL_CAST_IMPLICIT, &expr));
-    if (expr->kind != PLAN_EXPR_CONST || sql_const_is_null(expr))
-        return sql_fail(ctx, w->position, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
-                        "the window of TUMBLE must be a constant interval");
-    const base_interval *interval = &col_interval(expr->constant)[0];
-    if (interval->months != 0)
-        return sql_fail(ctx, expr->position, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
-                        "a window cannot be of months or years: their length varies");
-    if (base_interval_total_us(interval, us, ctx->err) != BASE_OK) {
-        ctx->err->position = expr->position;
-        return ctx->err->code;
-    }
-    if (positive && *us <= 0)
-        return sql_fail(ctx, expr->position, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
-                        "the window of TUMBLE must be longer than zero");
-    return BASE_OK;
-}
-
-static base_rc bind_tumble(windowing *w, const sql_tree *alias, piece *out) {
-    sql_ctx *ctx = w->binder->ctx;
-    if (w->nargs != 3 && w->nargs != 4) {
-        sql_fail(ctx, w->position, BASE_E_INVALID, BASE_SQLSTATE_UNDEFINED_FUNCTION,
-                 "TUMBLE takes a table, a time column, an interval and, optionally, an offset");
-        base_error_hint(ctx->err,
-                        "For example, TUMBLE(sales.orders, placed_at, INTERVAL '1 minute').");
-        return ctx->err->code;
-    }
-    sql_rel rel = {.position = w->position};
-    uint32_t time_column;
-    int64_t size, offset = 0;
-    SQL_TRY(window_table(w, out, &rel));
-    SQL_TRY(window_column(w, out, &time_column));
-    SQL_TRY(window_interval(w, 2, true, &size));
-    if (w->nargs == 4) SQL_TRY(window_interval(w, 3, false, &offset));
-    const plan_node *input = out->node;
-    plan_node *node = sql_node(ctx, PLAN_NODE_TUMBLE, input->ncolumns + 2, 1, input, NULL);
-    plan_column *columns = sql_columns(node);
-    memcpy(columns, input->columns, input->ncolumns * sizeof *columns);
-    col_type type = input->columns[time_column].type;
-    columns[input->ncolumns] = (plan_column){.name = "window_start", .type = type};
-    columns[input->ncolumns + 1] = (plan_column){.name = "window_end", .type = type};
-    node->time_column = time_column;
-    node->window_us = size;
-    node->window_offset_us = offset;
-    out->node = node;
-    return add_columns(ctx, out, rel, alias);
 }
 
 static base_rc bind_range_function(sql_binder *binder, const sql_tree *body, piece *out) {
@@ -253,24 +142,15 @@ static base_rc bind_range_function(sql_binder *binder, const sql_tree *body, pie
     if (!sql_is(call, "FuncCall") || functions->child->next != NULL)
         return sql_unsupported(ctx, 0, "this function in FROM is not supported");
     const sql_tree *call_body = sql_body(call), *name_part = sql_get(call_body, "funcname")->child;
-    windowing w = {.binder = binder, .position = sql_tree_position(ctx, call_body)};
     while (name_part->next != NULL) name_part = name_part->next;
     const char *name = sql_string(name_part);
-    const sql_tree *args = sql_get(call_body, "args");
-    for (const sql_tree *arg = args == NULL ? NULL : args->child; arg != NULL; arg = arg->next) {
-        if (w.nargs < 4) w.args[w.nargs] = arg;
-        w.nargs++;
+    if (sql_is_window_function(base_str_of(name))) {
+        sql_rel rel;
+        SQL_TRY(sql_bind_window(binder, name, call_body, &out->node, &rel));
+        return add_columns(ctx, out, rel, sql_get(body, "alias"));
     }
-    if (strcmp(name, "tumble") == 0) return bind_tumble(&w, sql_get(body, "alias"), out);
-    if (strcmp(name, "hop") == 0 || strcmp(name, "session") == 0 || strcmp(name, "cumulate") == 0) {
-        sql_unsupported(ctx, w.position, "%s windows are not supported yet",
-                        name[0] == 'h'   ? "HOP"
-                        : name[0] == 's' ? "SESSION"
-                                         : "CUMULATE");
-        base_error_hint(ctx->err, "TUMBLE is.");
-        return ctx->err->code;
-    }
-    return sql_unsupported(ctx, w.position, "function %s() in FROM is not supported", name);
+    return sql_unsupported(ctx, sql_tree_position(ctx, call_body),
+                           "function %s() in FROM is not supported", name);
 }
 
 // ---- joins -----------------------------------------------------------------------------------

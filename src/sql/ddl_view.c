@@ -43,7 +43,7 @@ static base_rc check_columns(sql_ctx *ctx, const plan_node *plan, int32_t positi
     return BASE_OK;
 }
 
-// The column that says when a row's window ends: window_end, else window_start (its window_us
+// The column that says when a row's window ends: window_end, else window_start (whose window
 // tells the size); -1: rows are not windowed.
 static int32_t find_window(const plan_node *plan) {
     int32_t start = -1;

@@ -256,7 +256,7 @@ static plan_node *push_some(sql_ctx *ctx, const plan_node *node, sql_exprs *cond
     return with_filter(ctx, copy, &above);
 }
 
-static plan_node *push_tumble(sql_ctx *ctx, const plan_node *node, sql_exprs *conditions) {
+static plan_node *push_window(sql_ctx *ctx, const plan_node *node, sql_exprs *conditions) {
     return push_some(ctx, node, conditions, node->inputs[0]->ncolumns, NULL);
 }
 static plan_node *push_aggregate(sql_ctx *ctx, const plan_node *node, sql_exprs *conditions) {
@@ -288,7 +288,7 @@ static plan_node *push_leaf(sql_ctx *ctx, const plan_node *node, sql_exprs *cond
 static plan_node *(*const pushers[])(sql_ctx *, const plan_node *, sql_exprs *) = {
     [PLAN_NODE_SCAN] = push_leaf,       [PLAN_NODE_VALUES] = push_leaf,
     [PLAN_NODE_FILTER] = push_filter,   [PLAN_NODE_PROJECT] = push_project,
-    [PLAN_NODE_TUMBLE] = push_tumble,   [PLAN_NODE_AGGREGATE] = push_aggregate,
+    [PLAN_NODE_WINDOW] = push_window,   [PLAN_NODE_AGGREGATE] = push_aggregate,
     [PLAN_NODE_JOIN] = push_join,       [PLAN_NODE_DISTINCT] = push_distinct,
     [PLAN_NODE_UNION_ALL] = push_union, [PLAN_NODE_SORT] = push_sort,
 };

@@ -124,16 +124,16 @@ static pruned prune_project(sql_ctx *ctx, const plan_node *node, const bool *use
     return out;
 }
 
-static pruned prune_tumble(sql_ctx *ctx, const plan_node *node, const bool *used) {
+static pruned prune_window(sql_ctx *ctx, const plan_node *node, const bool *used) {
     const plan_node *old = node->inputs[0];
     bool *below = no_columns(ctx, old->ncolumns);
     memcpy(below, used, old->ncolumns * sizeof *below);
     below[node->time_column] = true;
     pruned input = prune(ctx, old, below);
-    // Both window columns stay: the operator makes them together.
+    // The window columns stay: the operator makes them together.
     bool *kept = no_columns(ctx, node->ncolumns);
     for (uint32_t i = 0; i < old->ncolumns; i++) kept[i] = input.map[i] != UINT32_MAX;
-    kept[old->ncolumns] = kept[old->ncolumns + 1] = true;
+    for (uint32_t i = old->ncolumns; i < node->ncolumns; i++) kept[i] = true;
     pruned out = start(ctx, node, kept, 1);
     out.node->inputs[0] = input.node;
     out.node->time_column = input.map[node->time_column];
@@ -247,7 +247,7 @@ static pruned prune_sort(sql_ctx *ctx, const plan_node *node, const bool *used) 
 static pruned (*const pruners[])(sql_ctx *, const plan_node *, const bool *) = {
     [PLAN_NODE_SCAN] = prune_scan,       [PLAN_NODE_VALUES] = prune_values,
     [PLAN_NODE_FILTER] = prune_filter,   [PLAN_NODE_PROJECT] = prune_project,
-    [PLAN_NODE_TUMBLE] = prune_tumble,   [PLAN_NODE_AGGREGATE] = prune_aggregate,
+    [PLAN_NODE_WINDOW] = prune_window,   [PLAN_NODE_AGGREGATE] = prune_aggregate,
     [PLAN_NODE_JOIN] = prune_join,       [PLAN_NODE_DISTINCT] = prune_all,
     [PLAN_NODE_UNION_ALL] = prune_union, [PLAN_NODE_SORT] = prune_sort,
 };

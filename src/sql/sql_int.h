@@ -158,6 +158,9 @@ struct sql_tree {
     sql_tree *child, *next;
 };
 
+// flink.c: blanks the words of Flink's windows; text is a copy of source.
+void sql_unwrap_windows(char *text, base_str source);
+#define SQL_WINDOW_OFFSET "origin" // what OFFSET => is called where the grammar reads it
 // Parses one statement (or a fragment wrapped by the caller). fragment_offset: of `text` in the
 // statement. *statement is the body's wrapper {"SelectStmt": {...}}.
 BASE_MUST_USE base_rc sql_parse(sql_ctx *ctx, base_str text, int64_t delta,
@@ -358,6 +361,13 @@ BASE_MUST_USE base_rc sql_bind_agg_call(sql_binder *binder, const char *name, co
                                         const plan_expr **out);
 bool sql_agg_exists(const char *name);
 BASE_MUST_USE base_rc sql_bind_from(sql_binder *binder, const sql_tree *from_clause);
+// A {"relname", "schemaname", ...} as FROM would bind it: a table, a view or a WITH query.
+BASE_MUST_USE base_rc sql_bind_named_table(sql_binder *binder, const sql_tree *range_var,
+                                           plan_node **node, sql_rel *rel);
+// bind_window.c: TUMBLE and the like.
+bool sql_is_window_function(base_str name); // in any case
+BASE_MUST_USE base_rc sql_bind_window(sql_binder *binder, const char *name, const sql_tree *call,
+                                      plan_node **node, sql_rel *rel);
 BASE_MUST_USE base_rc sql_bind_sublink(sql_binder *binder, const sql_tree *body,
                                        const plan_expr **out);
 // Parameter of the sub-query owner->inner for a column of its owner.

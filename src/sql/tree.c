@@ -248,57 +248,6 @@ static base_rc parse_failed(sql_ctx *ctx, const PgQueryError *error, base_str te
     return sql_fail(ctx, position, memory ? BASE_E_LIMIT : BASE_E_INVALID, sqlstate, "%s", message);
 }
 
-static void blank(char *text, const sql_token *token) {
-    memset(text + token->offset, ' ', token->text.n);
-}
-
-static bool is_symbol(const sql_token *token, char c) {
-    return token->kind == SQL_TOKEN_SYMBOL && token->text.p[0] == c;
-}
-static bool is_named(const sql_token *token, const char *name) {
-    return token->kind == SQL_TOKEN_WORD && base_str_eq_nocase(token->text, base_str_of(name));
-}
-
-// TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), ...)) is not PostgreSQL's grammar; blanking the extra words
-// leaves TUMBLE(t, ts, ...), every other byte in its place. From `at`, which is behind "TABLE (".
-static void unwrap_window(char *text, base_str source, size_t at, const sql_token *table,
-                          const sql_token *open) {
-    sql_token name = sql_token_next(source, &at, NULL);
-    sql_token paren = sql_token_next(source, &at, NULL);
-    if (name.kind != SQL_TOKEN_WORD || !is_symbol(&paren, '(')) return;
-    sql_token blanks[8];
-    uint32_t nblanks = 0, depth = 2;
-    bool in_descriptor = false;
-    while (depth > 0) {
-        sql_token token = sql_token_next(source, &at, NULL);
-        if (token.kind == SQL_TOKEN_END || token.kind == SQL_TOKEN_UNENDED) return;
-        if (is_symbol(&token, '(')) depth++;
-        if (is_symbol(&token, ')')) depth--;
-        bool drop = (depth == 2 && (is_named(&token, "table") || is_named(&token, "descriptor"))) ||
-                    (in_descriptor && (is_symbol(&token, '(') || is_symbol(&token, ')'))) ||
-                    depth == 0;
-        if (in_descriptor && is_symbol(&token, ')')) in_descriptor = false;
-        if (depth == 2 && is_named(&token, "descriptor")) in_descriptor = true;
-        if (drop && nblanks == 8) return;
-        if (drop) blanks[nblanks++] = token;
-    }
-    blank(text, table);
-    blank(text, open);
-    for (uint32_t i = 0; i < nblanks; i++) blank(text, &blanks[i]);
-}
-
-static void unwrap_windows(char *text, base_str source) {
-    size_t at = 0;
-    sql_token previous = {0};
-    for (;;) {
-        sql_token token = sql_token_next(source, &at, NULL);
-        if (token.kind == SQL_TOKEN_END || token.kind == SQL_TOKEN_UNENDED) return;
-        if (is_symbol(&token, '(') && is_named(&previous, "table"))
-            unwrap_window(text, source, at, &previous, &token);
-        previous = token;
-    }
-}
-
 base_rc sql_parse(sql_ctx *ctx, base_str text, int64_t delta, const sql_tree **statement) {
     *statement = NULL;
     ctx->delta = delta;
@@ -307,7 +256,7 @@ base_rc sql_parse(sql_ctx *ctx, base_str text, int64_t delta, const sql_tree **s
                         "invalid byte sequence for encoding \"UTF8\": 0x00");
     SQL_TRY(check_nesting(ctx, text, delta));
     char *copy = base_arena_memdup(ctx->arena, text.p, text.n);
-    unwrap_windows(copy, text);
+    sql_unwrap_windows(copy, text);
     PgQueryParseResult result = pg_query_parse(copy);
     if (result.error != NULL) {
         base_rc rc = parse_failed(ctx, result.error, text);

@@ -5,7 +5,8 @@
 
 A file has CREATE STREAM/TABLE, INSERT and SELECT statements. In PostgreSQL a STREAM is a TABLE,
 options and WATERMARK are left out, a row whose key is there is left (STREAM) or replaced (TABLE), and
-TUMBLE(t, c, i) is a sub-select with date_bin. Each SELECT runs in weir ad hoc and, unless it has
+windows (TUMBLE, HOP, CUMULATE) are sub-selects with date_bin,
+generate_series and date_trunc. Each SELECT runs in weir ad hoc and, unless it has
 a comment -- adhoc before it, as a materialized view that was made before the first INSERT and as one
 made at the end. All must give PostgreSQL's rows; with ORDER BY in its order (ad hoc), else as a bag.
 A line "\\ir FILE" stands for that file, named relative to the one it is in, as in psql.
@@ -118,11 +119,36 @@ class Translation:
         sets = ", ".join(f"{c} = excluded.{c}" for c in self.columns[name] if c not in self.keys[name])
         return [f"{sql} ON CONFLICT ({keys}) DO UPDATE SET {sets}"]
 
-    @staticmethod
-    def select(sql):
-        return re.sub(r"TUMBLE\((\w+), (\w+), (INTERVAL '[^']*')\)(?! AS)",
-                      r"(SELECT *, date_bin(\3, \2, '2000-01-01') AS window_start, "
-                      r"date_bin(\3, \2, '2000-01-01') + \3 AS window_end FROM \1) AS \1", sql)
+    INTERVAL = r"(INTERVAL '[^']*')"
+    EPOCH = "'1970-01-01'"
+
+    @classmethod
+    def select(cls, sql):
+        """TUMBLE, HOP, CUMULATE and SESSION as sub-selects."""
+        i, zone = cls.INTERVAL, r"('\w+/\w+')"
+        # Calendar windows: the unit is that of the interval.
+        def calendar(m):
+            table, column, size, where = m.group(1), m.group(2), m.group(3), m.group(4)
+            offset = m.group(5) or "INTERVAL '0'"
+            unit = re.search(r"'1 (\w+)'", size).group(1)
+            local = f"date_trunc('{unit}', ({column} AT TIME ZONE {where}) - {offset}) + {offset}"
+            return (f"(SELECT *, ({local}) AT TIME ZONE {where} AS window_start, "
+                    f"({local} + {size}) AT TIME ZONE {where} AS window_end FROM {table}) AS {table}")
+        sql = re.sub(rf"TUMBLE\((\w+), (\w+), {i}, {zone}(?:, {i})?\)", calendar, sql)
+        sql = re.sub(r"TUMBLE\((\w+), (\w+), (INTERVAL '1 (?:month|year)')\)",
+                     lambda m: f"(SELECT *, date_trunc('{m.group(3)[12:-1]}', {m.group(2)}) AS window_start FROM {m.group(1)}) AS {m.group(1)}", sql)
+        sql = re.sub(rf"TUMBLE\((\w+), (\w+), {i}\)(?! AS)",
+                     r"(SELECT *, date_bin(\3, \2, '2000-01-01') AS window_start, "
+                     r"date_bin(\3, \2, '2000-01-01') + \3 AS window_end FROM \1) AS \1", sql)
+        # Each window that holds the row: those that start in the last `size`, by slides back from the row's own.
+        sql = re.sub(rf"HOP\((\w+), (\w+), {i}, {i}\)",
+                     rf"(SELECT \1.*, window_start, window_start + \4 AS window_end FROM \1 LEFT JOIN LATERAL generate_series("
+                     rf"date_bin(\3, \2 - \4, {cls.EPOCH}), \2, \3) AS window_start "
+                     rf"ON window_start + \4 > \2 WHERE \2 IS NULL OR window_start IS NOT NULL) AS \1", sql)
+        sql = re.sub(rf"CUMULATE\((\w+), (\w+), {i}, {i}\)",
+                     rf"(SELECT \1.*, date_bin(\4, \2, {cls.EPOCH}) AS window_start, window_end FROM \1, LATERAL generate_series("
+                     rf"date_bin(\4, \2, {cls.EPOCH}) + \3, date_bin(\4, \2, {cls.EPOCH}) + \4, \3) AS window_end WHERE window_end > \2) AS \1", sql)
+        return sql
 
 
 def rows_of(pg, sql):

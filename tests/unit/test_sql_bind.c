@@ -130,7 +130,7 @@ TEST(view) {
     EXPECT_EQ_INT(v->lateness_us, BASE_US_PER_HOUR);
     EXPECT_EQ_INT(v->window_column, 0);
     EXPECT_EQ_INT(v->columns[0].time_role, PLAN_TIME_WINDOW_END);
-    EXPECT_EQ_INT(v->columns[0].window_us, BASE_US_PER_MINUTE);
+    EXPECT_EQ_INT(v->columns[0].window->size.n, BASE_US_PER_MINUTE);
     EXPECT_EQ_INT(v->nview_key, 2);
     EXPECT_EQ_INT(v->ncolumns, 6);
     EXPECT_EQ_INT(v->plan->ncolumns, 3);

@@ -26,6 +26,12 @@ static void print_columns(uint32_t n, const plan_column *columns, base_buf *out)
     base_buf_add_byte(out, '\n');
 }
 
+static void print_window(const char *name, const plan_window *window, base_buf *out) {
+    base_buf_printf(out, "window: %s of ", name);
+    plan_span_print(&window->size, out);
+    base_buf_add_byte(out, '\n');
+}
+
 static void print_object(const plan_object *object, base_buf *out) {
     const char **names = malloc((object->ncolumns + 1) * sizeof *names);
     must(names != NULL);
@@ -48,8 +54,8 @@ static void print_object(const plan_object *object, base_buf *out) {
         base_buf_printf(out, "%s%s%s", i == 0 ? "row key: " : ", ", names[object->view_key[i]],
                         i + 1 == object->nview_key ? "\n" : "");
     if (object->window_column >= 0)
-        base_buf_printf(out, "window: %s of %lld us\n", names[object->window_column],
-                        (long long)object->columns[object->window_column].window_us);
+        print_window(names[object->window_column],
+                     object->columns[object->window_column].window, out);
     free(names);
 }
 
