@@ -54,8 +54,8 @@ static void print_object(const plan_object *object, base_buf *out) {
         base_buf_printf(out, "%s%s%s", i == 0 ? "row key: " : ", ", names[object->view_key[i]],
                         i + 1 == object->nview_key ? "\n" : "");
     if (object->window_column >= 0)
-        print_window(names[object->window_column],
-                     object->columns[object->window_column].window, out);
+        print_window(names[object->window_column], object->columns[object->window_column].window,
+                     out);
     free(names);
 }
 
