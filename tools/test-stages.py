@@ -181,6 +181,15 @@ def stage_sql(run):
         run.program("oracle: PostgreSQL", [ROOT / "tests/sql/run_oracle.py", *oracle], 400)
 
 
+def stage_differential(run):
+    """Random queries against PostgreSQL, from fixed seeds."""
+    program = ROOT / "tests/sql/run_differential.py"
+    if run.options.long:
+        run.program("20,000 random queries", [program, "--queries", 20000], 7200)
+    else:
+        run.program("random queries, 75 s", [program, "--queries", 20000, "--seconds", 75, "--stop-after", 2], 400)
+
+
 def stage_clients(run):
     programs = [path for path in sorted((ROOT / "tests" / "clients").iterdir()) if path.name.startswith("test_")]
     run.programs([(path.stem, [path], 240, None) for path in programs])
@@ -243,8 +252,8 @@ def stage_bare(run):
 
 
 STAGES = {
-    "house": stage_house, "build": stage_build, "unit": stage_unit, "sql": stage_sql, "clients": stage_clients,
-    "kill9": stage_kill9, "data": stage_data, "sim": stage_sim, "clang": stage_clang, "asan": stage_asan,
+    "house": stage_house, "build": stage_build, "unit": stage_unit, "sql": stage_sql, "differential": stage_differential,
+    "clients": stage_clients, "kill9": stage_kill9, "data": stage_data, "sim": stage_sim, "clang": stage_clang, "asan": stage_asan,
     "fuzz": stage_fuzz, "bare": stage_bare,
 }
 QUICK = ["house", "build", "unit", "sql", "clients"]
@@ -273,7 +282,7 @@ def main():
     LOGS.mkdir(parents=True, exist_ok=True)
     run = Run(options)
     begin = time.monotonic()
-    needs_weir = {"sql", "clients", "kill9", "data", "sim", "unit"}
+    needs_weir = {"sql", "differential", "clients", "kill9", "data", "sim", "unit"}
     if needs_weir & set(names) and "build" not in names:
         names = ["build", *names]
     try:

@@ -1,0 +1,75 @@
+"""Where weir departs from PostgreSQL on purpose, by name. docs/postgresql.md has the same list for readers; a
+difference that one of these explains is counted under its name and is no failure."""
+import decimal
+
+import weirtest
+
+NAMES = {
+    "failing-row": "a row that an expression of a view fails on is left out of the view",
+    "evaluation-order": "which of several expressions fails first, or fails at all, is not defined by SQL",
+    "equal-spelling": "of equal values that are written differently (1.0 and 1.00, 1 day and 24:00:00) a group shows any one",
+    "numeric-limit": "NUMERIC has 38 digits",
+}
+
+# With these a system may leave a part of a query that no row needs, or begin with either part.
+_ORDERS = ("join.", "from.", "set.", "subquery.", "query.", "group.having", "order.limit", "window.")
+
+
+_UNITS = {"year": 360 * 86400, "mon": 30 * 86400, "day": 86400}
+
+
+def _seconds(text):
+    """An interval as PostgreSQL compares it."""
+    words, total = text.split(), decimal.Decimal(0)
+    while words:
+        word = words.pop(0)
+        if ":" in word:
+            h, m, s = word.lstrip("+-").split(":")
+            clock = int(h) * 3600 + int(m) * 60 + decimal.Decimal(s)
+            total += -clock if word.startswith("-") else clock
+        else:
+            total += int(word) * _UNITS[words.pop(0).rstrip("s")]
+    return total
+
+
+def _plain(oid, value):
+    """One spelling for all equal values."""
+    if value is None or oid not in (1700, 701, 700, 1186):
+        return value
+    if oid == 1186:
+        return str(_seconds(value))
+    try:
+        number = decimal.Decimal(value)
+    except decimal.InvalidOperation:
+        return value
+    return "0" if number == 0 else str(number.normalize())
+
+
+def _sorted(rows):
+    return sorted(rows, key=lambda row: [(v is not None, v or "") for v in row])
+
+
+def of_rows(oids, ours, theirs):
+    """The name of the departure that explains different rows, or None."""
+    if len(ours) == len(theirs):
+        a, b = ([tuple(_plain(o, v) for o, v in zip(oids, row)) for row in rows] for rows in (ours, theirs))
+        if _sorted(a) == _sorted(b):
+            return "equal-spelling"
+    return None
+
+
+def of_error(ours, theirs, used):
+    """The name of the departure that explains that one system fails on a query and the other gives rows, or fails
+    otherwise. Each is the error or None; used: the query's features."""
+    if ours is not None and ours.sqlstate == "22003" and "38" in ours.message:
+        return "numeric-limit"
+    if ours is not None and theirs is not None and ours.sqlstate[:2] == "22" and theirs.sqlstate[:2] in ("22", "21"):
+        return "evaluation-order"
+    if (ours is None or ours.sqlstate[:2] == "22") and (theirs is None or theirs.sqlstate[:2] == "22") and \
+            any(f.startswith(_ORDERS) for f in used):
+        return "evaluation-order"
+    return None
+
+
+def same_class(ours, theirs):
+    return isinstance(ours, weirtest.PgError) and isinstance(theirs, weirtest.PgError) and ours.sqlstate[:2] == theirs.sqlstate[:2]

@@ -1,0 +1,125 @@
+"""Which features main has: each production, and each feature of structure, is tried on both systems before a run.
+
+One that weir refuses with 0A000 or does not know (a function, a form of syntax: class 42) is reported as not supported
+and not drawn; one that PostgreSQL refuses is a fault of the grammar. One that weir refuses in a
+view only is drawn for ad hoc queries."""
+import weirtest
+
+from . import domains
+
+PROBE_TYPES = ["int2", "int4", "int8", "numeric", "float8", "float4", "text", "bool", "date", "time", "timestamp", "timestamptz",
+               "interval", "uuid", "jsonb"]
+
+# A query over p (and p2, which has the same columns) for each; None: as PostgreSQL has no such thing.
+STRUCTURE = {
+    "where": "SELECT c_int4 AS x FROM p WHERE c_int4 > 0",
+    "group.by": "SELECT c_int4 AS x, count(*) AS n FROM p GROUP BY c_int4",
+    "group.having": "SELECT c_int4 AS x FROM p GROUP BY c_int4 HAVING count(*) > 1",
+    "group.rollup": "SELECT c_int4 AS x, count(*) AS n FROM p GROUP BY ROLLUP (c_int4)",
+    "group.cube": "SELECT c_int4 AS x, count(*) AS n FROM p GROUP BY CUBE (c_int4, c_text)",
+    "group.sets": "SELECT c_int4 AS x, count(*) AS n FROM p GROUP BY GROUPING SETS ((c_int4), ())",
+    "aggregate.filter": "SELECT count(*) FILTER (WHERE c_bool) AS n FROM p",
+    "select.distinct": "SELECT DISTINCT c_int4 AS x FROM p",
+    "order.by": "SELECT c_int4 AS x FROM p ORDER BY 1",
+    "order.limit": "SELECT c_int4 AS x FROM p ORDER BY 1 LIMIT 1",
+    "order.offset": "SELECT c_int4 AS x FROM p ORDER BY 1 OFFSET 1",
+    "literal.null": "SELECT NULL::int AS x FROM p",
+    "from.subselect": "SELECT s.x FROM (SELECT c_int4 AS x FROM p) AS s",
+    "from.lateral": "SELECT p.c_int4, s.x FROM p, LATERAL (SELECT p2.c_int4 AS x FROM p2 WHERE p2.c_int8 = p.c_int8) AS s",
+    "query.with": "WITH w AS (SELECT c_int4 AS x FROM p) SELECT x FROM w",
+    "join.inner": "SELECT p.c_int4 AS x FROM p JOIN p2 ON p.c_int4 = p2.c_int4",
+    "join.left": "SELECT p.c_int4 AS x FROM p LEFT JOIN p2 ON p.c_int4 = p2.c_int4",
+    "join.right": "SELECT p.c_int4 AS x FROM p RIGHT JOIN p2 ON p.c_int4 = p2.c_int4",
+    "join.full": "SELECT p.c_int4 AS x FROM p FULL JOIN p2 ON p.c_int4 = p2.c_int4",
+    "join.cross": "SELECT p.c_int4 AS x FROM p CROSS JOIN p2",
+    "join.comma": "SELECT p.c_int4 AS x FROM p, p2",
+    "join.using": "SELECT c_int4 AS x FROM p JOIN p2 USING (c_int4)",
+    "join.null-safe": "SELECT p.c_int4 AS x FROM p JOIN p2 ON p.c_int4 IS NOT DISTINCT FROM p2.c_int4",
+    "join.condition": "SELECT p.c_int4 AS x FROM p JOIN p2 ON p.c_int4 = p2.c_int4 AND p.c_int8 < p2.c_int8",
+    "join.outer-condition": "SELECT p.c_int4 AS x FROM p LEFT JOIN p2 ON p.c_int4 = p2.c_int4 AND p.c_int8 < p2.c_int8 AND p.c_bool",
+    "join.nonequi": "SELECT p.c_int4 AS x FROM p LEFT JOIN p2 ON p.c_int4 < p2.c_int4",
+    "subquery.in": "SELECT c_int4 AS x FROM p WHERE c_int4 IN (SELECT c_int4 FROM p2)",
+    "subquery.not-in": "SELECT c_int4 AS x FROM p WHERE c_int4 NOT IN (SELECT c_int4 FROM p2)",
+    "subquery.exists": "SELECT c_int4 AS x FROM p WHERE EXISTS (SELECT 1 FROM p2)",
+    "subquery.not-exists": "SELECT c_int4 AS x FROM p WHERE NOT EXISTS (SELECT 1 FROM p2 WHERE p2.c_int4 = p.c_int4)",
+    "subquery.correlated": "SELECT c_int4 AS x FROM p WHERE EXISTS (SELECT 1 FROM p2 WHERE p2.c_int4 = p.c_int4)",
+    "subquery.correlated-inequality": "SELECT c_int4 AS x FROM p WHERE EXISTS (SELECT 1 FROM p2 WHERE p2.c_int4 < p.c_int4)",
+    "subquery.scalar": "SELECT c_int4 AS x FROM p WHERE c_int4 = (SELECT max(c_int4) FROM p2)",
+    "subquery.select-list": "SELECT (SELECT max(c_int4) FROM p2 WHERE p2.c_int8 = p.c_int8) AS x FROM p",
+    "subquery.quantified": "SELECT c_int4 AS x FROM p WHERE c_int4 > ALL (SELECT c_int4 FROM p2)",
+    "set.union": "(SELECT c_int4 AS x FROM p) UNION (SELECT c_int4 FROM p2)",
+    "set.union-all": "(SELECT c_int4 AS x FROM p) UNION ALL (SELECT c_int4 FROM p2)",
+    "set.intersect": "(SELECT c_int4 AS x FROM p) INTERSECT (SELECT c_int4 FROM p2)",
+    "set.intersect-all": "(SELECT c_int4 AS x FROM p) INTERSECT ALL (SELECT c_int4 FROM p2)",
+    "set.except": "(SELECT c_int4 AS x FROM p) EXCEPT (SELECT c_int4 FROM p2)",
+    "set.except-all": "(SELECT c_int4 AS x FROM p) EXCEPT ALL (SELECT c_int4 FROM p2)",
+    "over.rows": "SELECT sum(c_int4) OVER (ORDER BY c_int8 ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS x FROM p",
+    "over.groups": "SELECT sum(c_int4) OVER (ORDER BY c_int8 GROUPS BETWEEN 1 PRECEDING AND CURRENT ROW) AS x FROM p",
+    "over.exclude": "SELECT sum(c_int4) OVER (ORDER BY c_int8 ROWS BETWEEN 1 PRECEDING AND CURRENT ROW EXCLUDE TIES) AS x FROM p",
+    "window.tumble": None,
+    "window.hop": None,
+    "window.cumulate": None,
+}
+OWN_FORMS = {
+    "window.tumble": "SELECT window_start AS x FROM TUMBLE(p, c_timestamp, INTERVAL '1 hour')",
+    "window.hop": "SELECT window_start AS x FROM HOP(p, c_timestamp, INTERVAL '1 hour', INTERVAL '2 hours')",
+    "window.cumulate": "SELECT window_start AS x FROM CUMULATE(p, c_timestamp, INTERVAL '1 hour', INTERVAL '2 hours')",
+}
+
+
+def probe_of(production):
+    """A query that uses the production once for each of its choices' first."""
+    parts = []
+    for place in production.places:
+        if isinstance(place, str):
+            parts.append(place)
+        elif place[0] == "choice":
+            parts.append(place[1][0])
+        else:
+            parts.append({"=": "c_int4", "<": "c_int4", "any": "(PARTITION BY c_int4)", "frame": "(ORDER BY c_int4, c_int8 ROWS 1 PRECEDING)"}.get(
+                place[1], "(ORDER BY c_int4)" if place[1] in ("total", "ties") else f"c_{place[1]}"))
+    return f"SELECT {''.join(parts)} AS x FROM p"
+
+
+class Probed:
+    def __init__(self):
+        self.productions, self.structure, self.ad_hoc_only = [], set(), set()
+        self.unsupported, self.faults = {}, []
+
+
+def probe(weir, pg, productions):
+    found = Probed()
+    columns = ", ".join(f"c_{t} {domains.TYPES[t].declared[0].split('(')[0]}" for t in PROBE_TYPES)
+    values = ", ".join(domains.in_values(t, domains.TYPES[t].small[1]) for t in PROBE_TYPES)
+    for name in ("p", "p2"):
+        for system in (weir, pg):
+            system.simple(f"CREATE TABLE {name} (id INT NOT NULL, {columns}, PRIMARY KEY (id))")
+            system.simple(f"INSERT INTO {name} VALUES (1, {values})")
+    tries = [(p, p.feature, probe_of(p)) for p in productions]
+    tries += [(None, name, sql or OWN_FORMS[name]) for name, sql in STRUCTURE.items()]
+    for production, feature, sql in tries:
+        if production is not None or STRUCTURE[feature] is not None:
+            try:
+                pg.simple(sql)
+            except weirtest.PgError as error:
+                if not error.sqlstate.startswith(("22", "21")):
+                    found.faults.append(f"{feature}: {error}\n    {sql}")
+                    continue
+        try:
+            weir.simple(sql)
+        except weirtest.PgError as error:
+            if error.sqlstate[:2] in ("0A", "42"):
+                found.unsupported[feature] = str(error)
+                continue
+        try:
+            weir.simple(f"CREATE MATERIALIZED VIEW probe AS {sql}")
+            weir.simple("DROP MATERIALIZED VIEW probe")
+        except weirtest.PgError as error:
+            if error.sqlstate == "0A000":
+                found.ad_hoc_only.add(feature)
+                found.unsupported[feature] = f"in a view: {error}"
+        if production is not None:
+            found.productions.append(production)
+        else:
+            found.structure.add(feature)
+    return found

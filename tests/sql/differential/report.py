@@ -1,0 +1,75 @@
+"""What a run has met: how many queries were valid and gave rows, which features they used, what was not supported."""
+import collections
+
+from .tree import features
+
+
+class Report:
+    def __init__(self):
+        self.queries = self.valid = self.with_rows = self.errors = self.large = self.compared = 0
+        self.invalid_causes, self.unsupported_causes = collections.Counter(), collections.Counter()
+        self.example = {}
+        self.departures, self.features = collections.Counter(), collections.Counter()
+        self.not_supported = 0
+
+    def invalid(self, query, error):
+        self.queries += 1
+        cause = f"{error.sqlstate}: {error.message}"[:90]
+        self.invalid_causes[cause] += 1
+        self.example.setdefault(cause, query.sql("pg"))
+
+    def unsupported(self, query, error):
+        self.queries += 1
+        self.not_supported += 1
+        cause = f"{error.message}"[:110]
+        self.unsupported_causes[cause] += 1
+        self.example.setdefault(cause, query.sql("weir"))
+
+    def too_large(self, _query):
+        self.large += 1
+
+    def same_error(self, _query):
+        self.errors += 1
+
+    def departure(self, name, _query):
+        self.departures[name] += 1
+
+    def done(self, query, theirs):
+        self.queries += 1
+        self.valid += theirs.error is None
+        self.with_rows += bool(theirs.rows)
+        for feature in features(query.node):
+            self.features[feature] += 1
+
+    def add(self, other):
+        for name in ("queries", "valid", "with_rows", "errors", "large", "compared", "not_supported"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name in ("invalid_causes", "unsupported_causes", "departures", "features"):
+            getattr(self, name).update(getattr(other, name))
+        self.example.update({k: v for k, v in other.example.items() if k not in self.example})
+
+    def print(self, probed, verbose):
+        def share(n):
+            return f"{n} ({100 * n // max(1, self.queries)} %)"
+        print(f"queries {self.queries}: valid {share(self.valid)}, with rows {share(self.with_rows)}, not supported "
+              f"{share(self.not_supported)}, refused by PostgreSQL {share(sum(self.invalid_causes.values()))}, too large {self.large}; "
+              f"{self.compared} answers compared, {self.errors} equal errors")
+        known = [p.feature for p in probed.productions] + sorted(probed.structure)
+        unused = [f for f in known if not self.features[f]]
+        print(f"features: {len(known)} on, {len(known) - len(unused)} of them used; not supported by weir {len(probed.unsupported)}")
+        for name, count in self.departures.most_common():
+            print(f"  departure {name}: {count}")
+        for cause, count in self.unsupported_causes.most_common(12 if verbose else 5):
+            print(f"  not supported {count}: {cause}")
+            if verbose:
+                print(f"      {self.example[cause][:400]}")
+        for cause, count in self.invalid_causes.most_common(12 if verbose else 3):
+            print(f"  refused by PostgreSQL {count}: {cause}")
+            if verbose:
+                print(f"      {self.example[cause][:400]}")
+        if verbose:
+            for name, why in sorted(probed.unsupported.items()):
+                print(f"  not in weir: {name}: {why}")
+            print("  not used: " + "; ".join(unused[:60]))
+        for fault in probed.faults:
+            print(f"  fault of the grammar: {fault}")

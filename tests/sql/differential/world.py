@@ -1,0 +1,371 @@
+"""A world: a schema, its history and queries, from one seed; and its run on both systems.
+
+Each query is a view that is made before the first row, one that is made in the middle, and an ad hoc query; views over
+other views are among the sources. After each phase of the history what weir gives is compared with what
+PostgreSQL computes over the rows that are there then."""
+import random
+
+import weirtest
+
+from . import departures, schema
+from .domains import TYPES
+from .query import Generator, Source
+from .tree import features, text
+
+ROWS_MAX, STATEMENT_MS = 4000, 3000
+OPTIONS = [[], [], ["--batch-rows", "1", "--cache-mb", "1", "--step-mb", "1", "--journal-kb", "2"],
+           ["--batch-rows", "3", "--journal-kb", "8"]]
+REFRESH = ["immediate", "immediate", "1 second", "100 milliseconds"]
+
+
+class Query:
+    def __init__(self, number, node, types, views=True):
+        self.number, self.node, self.types, self.views = number, node, types, views
+        self.schema, self.refresh = "public", ("immediate", "1 second")
+        self.middle = False  # the view "after" is made before the last phase rather than after it
+
+    def sql(self, dialect):
+        return text(self.node, dialect)
+
+    def ordered(self):
+        return "order.by" in self.node.parts[-1].features if hasattr(self.node.parts[-1], "features") else False
+
+
+class World:
+    def __init__(self, seed, relations, history, bases, queries, options):
+        self.seed, self.relations, self.history = seed, relations, history
+        self.bases, self.queries, self.options = bases, queries, options
+
+    def but(self, **changes):
+        fields = {n: getattr(self, n) for n in ("seed", "relations", "history", "bases", "queries", "options")}
+        return World(**{**fields, **changes})
+
+
+def sources_of(relations):
+    found = []
+    for r in relations:
+        times = [(c.name, c.type) for c in r.columns if c.type in ("timestamp", "timestamptz") and not c.nullable]
+        found.append(Source(r.name, [(c.name, c.type) for c in r.columns], 40, times=times))
+    return found
+
+
+def make(seed, grammar, count, ad_hoc_only):
+    rng = random.Random(seed)
+    relations = schema.random_schema(rng)
+    history = schema.random_history(rng, relations, rng.choice([2, 3, 3, 4]))
+    sources = sources_of(relations)
+    bases, queries = [], []
+    spaces = rng.choice([["public"], ["public", "f1"], ["public", "f1", "f2"]])
+
+    def query(number, generator, base):
+        node, types = generator.select(1 if base else 0, None, plain=base)
+        made = Query(number, node, types, not features(node) & ad_hoc_only)
+        made.schema = rng.choice(spaces)
+        made.refresh = (rng.choice(REFRESH), rng.choice(REFRESH))
+        made.middle = rng.random() < 0.5
+        return made
+
+    for i in range(rng.choice([0, 1, 2])):
+        made = query(i, Generator(rng, grammar, sources), True)
+        if made.views:
+            bases.append(made)
+    sources = sources + [Source(f"base{b.number}", [(f"c{i}", t) for i, t in enumerate(b.types)], 30) for b in bases]
+    for i in range(count):
+        queries.append(query(i, Generator(rng, grammar, sources), False))
+    return World(seed, relations, history, bases, queries, rng.choice(OPTIONS))
+
+
+class Difference:
+    def __init__(self, world, query, what, where, phase, detail, expected=None, oids=None):
+        self.world, self.query, self.what, self.where, self.phase = world, query, what, where, phase
+        self.detail, self.expected, self.oids = detail, expected, oids
+
+    def kind(self):
+        return self.what, self.where
+
+    def __str__(self):
+        return f"seed {self.world.seed} query {self.query.number if self.query else '-'}: {self.what}, {self.where}, phase {self.phase}\n" \
+               f"    {self.query.sql('weir') if self.query else ''}\n    {self.detail}"
+
+
+class Answer:
+    """Rows or an error."""
+
+    def __init__(self, connection, sql):
+        self.error, self.rows, self.oids, self.names = None, [], [], []
+        try:
+            result = connection.simple(sql)[-1]
+        except weirtest.PgError as error:
+            self.error = error
+            return
+        self.oids, self.names = result.oids, result.columns
+        self.rows = [tuple(None if v is None else v.decode() for v in row) for row in result.rows]
+
+
+def in_order(rows):
+    return sorted(rows, key=lambda row: [(v is not None, v or "") for v in row])
+
+
+def same_rows(oids, a, b):
+    if a == b:
+        return True
+    return len(a) == len(b) and all(weirtest.same_value(o, x, y) for r, s in zip(a, b) for o, x, y in zip(oids, r, s))
+
+
+class Mirror:
+    """The rows of the model in PostgreSQL, and its answers there; a relation is loaded again when it has changed."""
+
+    def __init__(self, pg, world, name):
+        self.pg, self.name, self.model = pg, name, schema.Model(world.relations)
+        self.changed, self.answers = set(), {}
+        pg.simple(f"CREATE SCHEMA {name}")
+        pg.simple(f"SET search_path = {name}")
+        pg.simple(f"SET statement_timeout = {STATEMENT_MS}")
+        for relation in world.relations:
+            pg.simple(relation.create("pg"))
+
+    def apply(self, commit):
+        self.changed.add(self.model.apply(commit))
+
+    def load(self):
+        self.changed.discard(None)
+        if self.changed:
+            self.answers = {}
+        for name in sorted(self.changed):
+            self.pg.simple(f"TRUNCATE {name}")
+            rows = self.model.all(name)
+            for at in range(0, len(rows), 200):
+                self.pg.simple(self.model.relations[name].insert(rows[at:at + 200]))
+        self.changed = set()
+
+    def answer(self, query):
+        if query not in self.answers:
+            self.answers[query] = Answer(self.pg, query.sql("pg"))
+        return self.answers[query]
+
+    def drop(self):
+        self.pg.simple(f"DROP SCHEMA {self.name} CASCADE")
+
+
+class Run:
+    """One world on both systems. differences: what was found; statistics go to `report`."""
+
+    def __init__(self, world, pg, report, name="w"):
+        self.world, self.report = world, report
+        self.differences, self.dropped = [], set()
+        self.mirror = Mirror(pg, world, name)
+        self.weir = self.server = None
+        self.views = {}  # name of a view -> (query, "before" | "after")
+
+    def differ(self, query, what, where, phase, detail):
+        theirs = self.mirror.answers.get(query)
+        expected, oids = (theirs.rows, theirs.oids) if theirs is not None else (None, None)
+        self.differences.append(Difference(self.world, query, what, where, phase, detail, expected, oids))
+        self.dropped.add(query)
+
+    def run(self):
+        self.server = weirtest.Server(args=self.world.options)
+        self.server.start()
+        try:
+            self.weir = self.server.pg(timeout=30)
+            self.run_on_server()
+            self.weir.close()
+            if self.server.stop() != 0:
+                self.differ(None, "crash", "stop", -1, "SIGTERM: the exit code is not 0")
+        except (ConnectionError, OSError, weirtest.ServerError) as error:
+            self.server_failed(error)
+        finally:
+            self.server.kill()
+            self.mirror.drop()
+            remove(self.server)
+        return self.differences
+
+    def server_failed(self, error):
+        log = self.server.log()[-1500:]
+        self.differ(None, "crash" if not self.server.alive() else "hang", "server", -1, f"{type(error).__name__}: {error}\n{log}")
+
+    def run_on_server(self):
+        world = self.world
+        for relation in world.relations:
+            self.weir.simple(relation.create("weir"))
+        for space in {q.schema for q in world.queries + world.bases} - {"public"}:
+            self.weir.simple(f"CREATE SCHEMA {space}")
+        for base in world.bases:
+            if not self.make_base(base):
+                return
+        for query in world.queries:
+            if query.views and self.usable(query):
+                self.make_view(query, "before", query.refresh[0], 0)
+        for phase, commits in enumerate(world.history):
+            last = phase == len(world.history) - 1
+            if last:
+                self.make_after(True, phase)
+            for commit in commits:
+                self.commit(commit)
+            self.mirror.load()
+            if last:
+                self.make_after(False, phase)
+            try:
+                self.weir.simple("FLUSH")
+            except weirtest.PgError as error:
+                self.differ(None, "flush", "flow", phase, str(error))
+                return
+            self.compare(phase, last)
+
+    def usable(self, query):
+        """Whether PostgreSQL takes the query; what it refuses both must refuse."""
+        theirs = self.mirror.answer(query)
+        if theirs.error is None or not theirs.error.sqlstate.startswith("42"):
+            return True
+        self.report.invalid(query, theirs.error)
+        ours = Answer(self.weir, query.sql("weir"))
+        if ours.error is None:
+            self.differ(query, "accepted", "ad hoc", 0, f"PostgreSQL: {theirs.error}")
+        self.dropped.add(query)
+        return False
+
+    def make_base(self, base):
+        """A view that is a source for queries. Without it the world is of no use."""
+        sql = base.sql("pg")
+        pg = Answer(self.mirror.pg, f"CREATE VIEW base{base.number} AS {sql}")
+        if pg.error is None and self.make_view(base, "before", base.refresh[0], 0, f"base{base.number}"):
+            return True
+        if pg.error is not None:
+            self.report.invalid(base, pg.error)
+        return False
+
+    def make_view(self, query, when, refresh, phase, name=None):
+        name = name or f"{query.schema}.{when}{query.number}"
+        try:
+            self.weir.simple(f"CREATE MATERIALIZED VIEW {name} WITH (refresh = '{refresh}') AS {query.sql('weir')}")
+        except weirtest.PgError as error:
+            if error.sqlstate == "0A000":
+                self.report.unsupported(query, error)
+                self.dropped.add(query)
+            elif not error.sqlstate.startswith("22"):
+                self.differ(query, "refused", when, phase, str(error))
+            return False
+        self.views[name] = (query, when)
+        return True
+
+    def make_after(self, middle, phase):
+        for query in self.world.queries:
+            if query.views and query not in self.dropped and query.middle == middle:
+                self.make_view(query, "after", query.refresh[1], phase)
+
+    def commit(self, commit):
+        self.mirror.apply(commit)
+        if commit[0] == "insert":
+            self.weir.simple(self.mirror.model.relations[commit[1]].insert(commit[2]))
+        elif commit[0] == "ingest":
+            relation = self.mirror.model.relations[commit[1]]
+            answer = self.server.ingest(commit[1], relation.records(commit[2], random.Random(len(commit[2]))).encode())
+            if answer["quarantined"]:
+                raise weirtest.ServerError(f"quarantined: {answer}")
+        elif commit[0] == "flush":
+            self.weir.simple("FLUSH")
+        else:
+            self.weir.close()
+            if commit[0] == "kill":
+                self.server.kill()
+            elif self.server.stop() != 0:
+                raise weirtest.ServerError("SIGTERM: the exit code is not 0")
+            self.server.start()
+            self.weir = self.server.pg(timeout=30)
+
+    def compare(self, phase, last):
+        failing = []  # views from which weir leaves rows out: what reads them tells nothing
+        for base in self.world.bases:
+            self.compare_view(base, f"base{base.number}", "before", phase)
+            if base in self.dropped:
+                return
+            if self.mirror.answer(base).error is not None or self.fails_ad_hoc(base):
+                failing.append(f"base{base.number} ")
+        for query in self.world.queries:
+            if query in self.dropped or any(name in query.sql("weir") for name in failing):
+                continue
+            theirs = self.mirror.answer(query)
+            if theirs.error is not None and theirs.error.sqlstate == "57014" or len(theirs.rows) > ROWS_MAX:
+                self.report.too_large(query)
+                self.dropped.add(query)
+                continue
+            if last or query.number % 3 == phase:
+                self.compare_ad_hoc(query, theirs, phase)
+            for when in ("before", "after"):
+                name = f"{query.schema}.{when}{query.number}"
+                if name in self.views and query not in self.dropped:
+                    self.compare_view(query, name, when, phase)
+            if last:
+                self.report.done(query, theirs)
+
+    def compare_ad_hoc(self, query, theirs, phase):
+        ours = Answer(self.weir, query.sql("weir"))
+        if ours.error is not None or theirs.error is not None:
+            self.compare_errors(query, ours, theirs, phase)
+        elif ours.oids != theirs.oids:
+            self.differ(query, "types", "ad hoc", phase, f"{ours.oids}, PostgreSQL {theirs.oids}")
+        elif ours.names != theirs.names:
+            self.differ(query, "names", "ad hoc", phase, f"{ours.names}, PostgreSQL {theirs.names}")
+        else:
+            self.compare_rows(query, "ad hoc", phase, ours, theirs, query.ordered())
+
+    def compare_errors(self, query, ours, theirs, phase):
+        if departures.same_class(ours.error, theirs.error):
+            self.report.same_error(query)
+            return
+        if ours.error is not None and ours.error.sqlstate == "0A000":
+            self.report.unsupported(query, ours.error)
+            self.dropped.add(query)
+            return
+        name = departures.of_error(ours.error, theirs.error, features(query.node))
+        if name is not None:
+            self.report.departure(name, query)
+        else:
+            self.differ(query, "error", "ad hoc", phase, f"{ours.error or f'{len(ours.rows)} rows'}\n    PostgreSQL "
+                                                         f"{theirs.error or f'{len(theirs.rows)} rows'}")
+
+    def compare_view(self, query, name, when, phase):
+        theirs = self.mirror.answer(query)
+        ours = Answer(self.weir, f"SELECT * FROM {name}")
+        if ours.error is not None:
+            self.differ(query, "error", when, phase, str(ours.error))
+        elif theirs.error is not None:
+            self.report.departure("failing-row", query)
+        elif ours.oids != theirs.oids:
+            self.differ(query, "types", when, phase, f"{ours.oids}, PostgreSQL {theirs.oids}")
+        else:
+            self.compare_rows(query, when, phase, ours, theirs, False)
+
+    def fails_ad_hoc(self, query):
+        """Whether weir fails on a row of the query that PostgreSQL does not evaluate."""
+        error = Answer(self.weir, query.sql("weir")).error
+        return error is not None and departures.of_error(error, None, features(query.node)) == "evaluation-order"
+
+    def compare_rows(self, query, where, phase, ours, theirs, ordered):
+        a, b = (ours.rows, theirs.rows) if ordered else (in_order(ours.rows), in_order(theirs.rows))
+        self.report.compared += 1
+        if same_rows(theirs.oids, a, b):
+            return
+        name = departures.of_rows(theirs.oids, ours.rows, theirs.rows)
+        if name is not None:
+            self.report.departure(name, query)
+            return
+        if where != "ad hoc" and self.fails_ad_hoc(query):
+            self.report.departure("evaluation-order", query)
+            return
+        extra, missing = list(a), []
+        for row in b:
+            if row in extra:
+                extra.remove(row)
+            else:
+                missing.append(row)
+        self.differ(query, "rows", where, phase, f"{len(a)} rows, PostgreSQL {len(b)}; those that differ:\n"
+                    f"      weir       {extra[:8]}\n      PostgreSQL {missing[:8]}" + ("\n      in another order" if not extra + missing else ""))
+
+
+def remove(server):
+    import shutil
+    shutil.rmtree(server.temp, ignore_errors=True)
+
+
+TYPE_OIDS = {t.oid: name for name, t in TYPES.items()}
