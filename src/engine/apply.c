@@ -157,22 +157,6 @@ static const char *kind_of(const plan_object *object) {
     return plan_object_kind_name(object->kind);
 }
 
-typedef struct stand_on {
-    uint32_t id;
-    bool found;
-} stand_on;
-
-static void visit_scan(void *arg, const plan_node *scan) {
-    stand_on *s = arg;
-    if (scan->object->id == s->id) s->found = true;
-}
-
-static bool stands_on(const plan_object *object, uint32_t id) {
-    stand_on s = {id, object->from != NULL && object->from->id == id};
-    if (object->kind == PLAN_OBJECT_VIEW) plan_node_scans(object->plan, visit_scan, &s);
-    return s.found;
-}
-
 // Objects that stand on `object`, over any number of others, ascending by id. n <
 // ENGINE_OBJECTS_MAX.
 static uint32_t dependents(apply *a, const plan_object *object, const plan_object **out) {
@@ -180,8 +164,8 @@ static uint32_t dependents(apply *a, const plan_object *object, const plan_objec
     for (uint32_t id = ENGINE_FIRST_USER_ID; id < a->engine->next_id; id++) {
         const plan_object *other = engine_catalog_by_id(a->engine, id);
         if (other == NULL) continue;
-        bool found = stands_on(other, object->id);
-        for (uint32_t i = 0; !found && i < n; i++) found = stands_on(other, out[i]->id);
+        bool found = plan_object_stands_on(other, object->id);
+        for (uint32_t i = 0; !found && i < n; i++) found = plan_object_stands_on(other, out[i]->id);
         if (found) out[n++] = other;
     }
     return n;
@@ -289,7 +273,7 @@ static bool history_cut(apply *a, const plan_object *object) {
     bool cut = false;
     for (uint32_t id = ENGINE_FIRST_USER_ID; id < object->id && !cut; id++) {
         const plan_object *other = engine_catalog_by_id(a->engine, id);
-        if (other == NULL || !stands_on(object, id)) continue;
+        if (other == NULL || !plan_object_stands_on(object, id)) continue;
         engine_stream *stream = engine_stream_of(a->engine, other);
         for (uint32_t p = 0; stream != NULL && p < log_stream_partitions(stream->log); p++)
             cut = cut || log_begin(stream->log, p) > 0;

@@ -140,20 +140,11 @@ typedef struct dependents {
     const plan_object *on;
     const plan_object *found[256];
     uint32_t n;
-    bool reads;
 } dependents;
-
-static void visit_reads(void *arg, const plan_node *scan) {
-    dependents *d = arg;
-    if (scan->object->id == d->on->id) d->reads = true;
-}
 
 static void visit_dependent(void *arg, const plan_object *object) {
     dependents *d = arg;
-    d->reads = false;
-    if (object->kind == PLAN_OBJECT_VIEW) plan_node_scans(object->plan, visit_reads, d);
-    if (object->from != NULL && object->from->id == d->on->id) d->reads = true;
-    if (d->reads && d->n < 256) d->found[d->n++] = object;
+    if (plan_object_stands_on(object, d->on->id) && d->n < 256) d->found[d->n++] = object;
 }
 
 static base_rc refuse_dependents(const dependents *d, base_error *err) {
@@ -202,6 +193,36 @@ base_rc engine_drop_object(engine *e, const plan_object *object, bool cascade, b
     return rc;
 }
 
+// OR REPLACE of a plain view: the columns that it has stay, as PostgreSQL demands. What stands on
+// it has taken its query in, and would have to be made again: that is left to DROP and CREATE.
+static base_rc replace_view(engine *e, const plan_object *view, base_error *err) {
+    const plan_object *there = engine_catalog_find(e, view->schema, view->name);
+    if (there == NULL || there->kind != PLAN_OBJECT_PLAIN_VIEW) return BASE_OK;
+    if (view->ncolumns < there->ncolumns)
+        return base_fail(err, BASE_E_INVALID, "42P16", "cannot drop columns from view");
+    for (uint32_t i = 0; i < there->ncolumns; i++) {
+        const plan_column *old = &there->columns[i], *new = &view->columns[i];
+        if (strcmp(old->name, new->name) != 0)
+            return base_fail(err, BASE_E_INVALID, "42P16",
+                             "cannot change name of view column \"%s\" to \"%s\"", old->name,
+                             new->name);
+        if (!col_type_eq(&old->type, &new->type))
+            return base_fail(err, BASE_E_INVALID, "42P16",
+                             "cannot change data type of view column \"%s\" from %s to %s",
+                             old->name, col_kind_name(old->type.kind),
+                             col_kind_name(new->type.kind));
+    }
+    dependents d = {.on = there};
+    engine_objects(e, visit_dependent, &d);
+    if (d.n > 0) {
+        refuse_dependents(&d, err);
+        base_error_hint(err, "OR REPLACE replaces a view that nothing stands on. DROP it CASCADE, "
+                             "or change it in the file that weir serve applies.");
+        return err->code;
+    }
+    return engine_drop_object(e, there, false, NULL, err);
+}
+
 static base_rc drop_object(engine_session *session, const sql_statement *statement,
                            engine_result *out, base_error *err) {
     engine *e = session->engine;
@@ -224,7 +245,9 @@ static base_rc drop_object(engine_session *session, const sql_statement *stateme
                             plan_object_kind_name(object->kind), object->schema, object->name);
         return err->code;
     }
-    if (object->kind != statement->drop_kind) {
+    // DROP VIEW takes a materialized one, too.
+    bool view = object->kind == PLAN_OBJECT_VIEW && statement->drop_kind == PLAN_OBJECT_PLAIN_VIEW;
+    if (object->kind != statement->drop_kind && !view) {
         base_fail(err, BASE_E_INVALID, "42809", "\"%s.%s\" is a %s, not a %s", schema,
                   statement->name, plan_object_kind_name(object->kind),
                   plan_object_kind_name(statement->drop_kind));
@@ -333,6 +356,10 @@ base_rc engine_ddl_locked(engine_session *session, const sql_statement *asked, e
     case SQL_CREATE_SINK:
     case SQL_CREATE_RECONCILIATION:
         if (statement->object->definition == NULL) statement->object->definition = text;
+        if (statement->or_replace && statement->object->kind == PLAN_OBJECT_PLAIN_VIEW) {
+            rc = replace_view(e, statement->object, err);
+            if (rc != BASE_OK) return rc;
+        }
         rc = create_object(e, statement->object, out, statement->if_not_exists, err);
         if (rc == BASE_E_EXISTS && statement->or_replace)
             base_error_hint(err,

@@ -152,7 +152,8 @@ static void visit_touched(void *arg, const plan_node *scan) {
 
 static bool reads_from(const plan_object *object, const bool *touched) {
     touch t = {touched, object->from != NULL && touched[object->from->id]};
-    if (object->kind == PLAN_OBJECT_VIEW) plan_node_scans(object->plan, visit_touched, &t);
+    for (uint32_t i = 0; i < object->nuses; i++) t.found |= touched[object->uses[i]];
+    if (object->plan != NULL) plan_node_scans(object->plan, visit_touched, &t);
     return t.found;
 }
 

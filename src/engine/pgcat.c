@@ -55,6 +55,8 @@ char pgcat_relkind(const plan_object *object) {
     switch (object->kind) {
     case PLAN_OBJECT_VIEW:
         return 'm';
+    case PLAN_OBJECT_PLAIN_VIEW:
+        return 'v';
     case PLAN_OBJECT_SYSTEM:
         return object->id < PG_OID_DATABASE && strcmp(object->schema, "pg_catalog") == 0 &&
                        object->id < 10000
@@ -177,7 +179,8 @@ static void class_row(system_rows *r, const plan_object *object) {
     char kind = pgcat_relkind(object);
     if (kind != 'v') system_i64(r, "relam", PG_OID_HEAP);
     if (kind != 'v') system_i64(r, "relfilenode", object->id);
-    if (object->kind != PLAN_OBJECT_SYSTEM) system_f64(r, "reltuples", row_estimate(r, object));
+    if (object->kind != PLAN_OBJECT_SYSTEM && kind != 'v')
+        system_f64(r, "reltuples", row_estimate(r, object));
     system_bool(r, "relhasindex", pgcat_has_key(object));
     system_i64(r, "relpersistence", 'p');
     system_i64(r, "relkind", kind);
@@ -378,8 +381,9 @@ static bool host_user_name(void *self, uint32_t oid, base_arena *arena, base_str
 static bool host_view_definition(void *self, uint32_t oid, base_arena *arena, base_str *out) {
     engine_session *session = self;
     const plan_object *object = relation_by_oid(session->engine, oid);
-    if (object == NULL || object->kind != PLAN_OBJECT_VIEW) return false;
-    *out = base_str_of(base_arena_strdup(arena, object->definition));
+    if (object == NULL || object->plan == NULL) return false;
+    *out = base_str_of(
+        base_arena_strdup(arena, object->query != NULL ? object->query : object->definition));
     return true;
 }
 

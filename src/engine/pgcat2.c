@@ -153,14 +153,17 @@ typedef struct reads {
     const plan_object *view;
 } reads;
 
-static void visit_read(void *arg, const plan_node *scan) {
-    reads *x = arg;
+static void depend_row(reads *x, uint32_t on) {
     system_row(x->r);
     system_i64(x->r, "classid", PG_OID_CLASS);
     system_i64(x->r, "objid", x->view->id);
     system_i64(x->r, "refclassid", PG_OID_CLASS);
-    system_i64(x->r, "refobjid", scan->object->id);
+    system_i64(x->r, "refobjid", on);
     system_i64(x->r, "deptype", 'n');
+}
+
+static void visit_read(void *arg, const plan_node *scan) {
+    depend_row(arg, scan->object->id);
 }
 
 base_rc system_depend(system_rows *r, base_error *err) {
@@ -169,7 +172,8 @@ base_rc system_depend(system_rows *r, base_error *err) {
     const plan_object **objects = pgcat_relations(r, &n);
     for (uint32_t i = 0; i < n; i++) {
         reads x = {r, objects[i]};
-        if (objects[i]->kind == PLAN_OBJECT_VIEW) plan_node_scans(objects[i]->plan, visit_read, &x);
+        if (objects[i]->plan != NULL) plan_node_scans(objects[i]->plan, visit_read, &x);
+        for (uint32_t k = 0; k < objects[i]->nuses; k++) depend_row(&x, objects[i]->uses[k]);
     }
     return BASE_OK;
 }
@@ -400,7 +404,7 @@ base_rc system_views(system_rows *r, base_error *err) {
         system_text(r, "schemaname", objects[i]->schema);
         system_text(r, "viewname", objects[i]->name);
         system_text(r, "viewowner", r->session->user);
-        system_text(r, "definition", "");
+        system_text(r, "definition", objects[i]->query != NULL ? objects[i]->query : "");
     }
     return BASE_OK;
 }

@@ -66,7 +66,8 @@ base_rc system_info_views(system_rows *r, base_error *err) {
         system_text(r, "table_catalog", r->session->database);
         system_text(r, "table_schema", objects[i]->schema);
         system_text(r, "table_name", objects[i]->name);
-        system_text(r, "view_definition", objects[i]->definition);
+        system_text(r, "view_definition",
+                    objects[i]->query != NULL ? objects[i]->query : objects[i]->definition);
         system_text(r, "check_option", "NONE");
         system_text(r, "is_updatable", "NO");
         system_text(r, "is_insertable_into", "NO");

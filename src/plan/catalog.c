@@ -1,5 +1,5 @@
-// catalog.c - look-ups in a catalogue object. Entry points: the three functions of catalog.h.
-#include "plan/catalog.h"
+// catalog.c - look-ups in a catalogue object. Entry points: the functions of catalog.h.
+#include "plan/node.h"
 
 const char *plan_object_kind_name(plan_object_kind kind) {
     switch (kind) {
@@ -13,6 +13,8 @@ const char *plan_object_kind_name(plan_object_kind kind) {
         return "sink";
     case PLAN_OBJECT_RECONCILIATION:
         return "reconciliation";
+    case PLAN_OBJECT_PLAIN_VIEW:
+        return "view";
     case PLAN_OBJECT_SYSTEM:
         return "system view";
     }
@@ -43,4 +45,21 @@ int64_t plan_column_window_end(const plan_column *column, const col_vec *values,
     // Of a window in a zone, a column without one has the local time.
     if (column->type.kind != COL_TIMESTAMPTZ) at = plan_window_utc(column->window, at);
     return column->time_role == PLAN_TIME_WINDOW_END ? at : plan_window_end(column->window, at);
+}
+
+typedef struct stand_on {
+    uint32_t id;
+    bool found;
+} stand_on;
+
+static void visit_scan(void *arg, const plan_node *scan) {
+    stand_on *s = arg;
+    if (scan->object->id == s->id) s->found = true;
+}
+
+bool plan_object_stands_on(const plan_object *object, uint32_t id) {
+    stand_on s = {id, object->from != NULL && object->from->id == id};
+    for (uint32_t i = 0; i < object->nuses; i++) s.found |= object->uses[i] == id;
+    if (object->plan != NULL) plan_node_scans(object->plan, visit_scan, &s);
+    return s.found;
 }

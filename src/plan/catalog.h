@@ -12,7 +12,8 @@ typedef enum plan_object_kind {
     PLAN_OBJECT_VIEW, // materialised
     PLAN_OBJECT_SINK,
     PLAN_OBJECT_RECONCILIATION,
-    PLAN_OBJECT_SYSTEM, // weir.* and pg_catalog.*: rows made on demand by the engine
+    PLAN_OBJECT_PLAIN_VIEW, // a name for a query, which takes its place
+    PLAN_OBJECT_SYSTEM,     // weir.* and pg_catalog.*: rows made on demand by the engine
 } plan_object_kind;
 
 // What a column means to time; carried through projections so that a view knows its windows.
@@ -82,8 +83,13 @@ typedef struct plan_object {
     int64_t dedup_horizon_us;   // by event time; 0: for ever
     int64_t idle_timeout_us;    // a partition silent so long holds no watermark back
 
+    // Views of both kinds.
+    const plan_node *plan; // output columns = columns; of a plain view: as bound, not optimised
+    uint32_t nuses;
+    const uint32_t *uses; // ids of the plain views that the query names
+    const char *query;    // plain view: its text
+
     // Materialised views.
-    const plan_node *plan; // output columns = columns
     uint32_t nview_key;
     const uint32_t *view_key; // columns that identify a row; 0: the whole row is its identity
     int32_t window_column;    // column whose value says when the row's window ends, or -1
@@ -123,6 +129,8 @@ typedef struct plan_catalog {
 const char *
 plan_object_kind_name(plan_object_kind kind); // "stream", "table", "materialized view", ...
 const char *plan_option_get(const plan_object *object, const char *name); // or NULL
-int32_t plan_column_find(const plan_object *object, const char *name);    // -1: none
+// Whether it reads object `id`, names it or is made from it.
+bool plan_object_stands_on(const plan_object *object, uint32_t id);
+int32_t plan_column_find(const plan_object *object, const char *name); // -1: none
 
 #endif

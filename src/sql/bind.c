@@ -413,7 +413,10 @@ const char *sql_command_tag(const sql_statement *statement) {
         [PLAN_OBJECT_VIEW] = "DROP MATERIALIZED VIEW",
         [PLAN_OBJECT_SINK] = "DROP SINK",
         [PLAN_OBJECT_RECONCILIATION] = "DROP RECONCILIATION",
+        [PLAN_OBJECT_PLAIN_VIEW] = "DROP VIEW",
         [PLAN_OBJECT_SYSTEM] = "DROP",
     };
+    if (statement->kind == SQL_CREATE_VIEW && statement->object->kind == PLAN_OBJECT_PLAIN_VIEW)
+        return "CREATE VIEW";
     return statement->kind == SQL_DROP ? drop_tags[statement->drop_kind] : tags[statement->kind];
 }

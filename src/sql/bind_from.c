@@ -99,7 +99,11 @@ static base_rc bind_range_var(sql_binder *binder, const sql_tree *body, piece *o
     const plan_object *object;
     SQL_TRY(sql_bind_relation(ctx, schema, name, position, &object));
     SQL_TRY(readable(ctx, object, position));
-    out->node = sql_node_scan(ctx, object);
+    if (object->kind == PLAN_OBJECT_PLAIN_VIEW) {
+        SQL_TRY(sql_bind_plain_view(ctx, object, position, &out->node));
+    } else {
+        out->node = sql_node_scan(ctx, object);
+    }
     sql_rel rel = {.schema = object->schema, .name = object->name, .position = position};
     if (object->kind == PLAN_OBJECT_STREAM || object->kind == PLAN_OBJECT_TABLE)
         rel.object = object;

@@ -257,7 +257,7 @@ static base_rc operator_failed(sql_ctx *ctx, const char *name, uint32_t nargs,
 // A view's functions must give the same for the same events, always. What depends on the session's
 // time zone only is well defined there, because views, checks and watermarks run in UTC; the clock,
 // the user and the catalogue are not. age(x) reads the clock though it takes a time.
-static bool is_repeatable(const col_func *func) {
+bool sql_is_repeatable(const col_func *func) {
     if (func->flags & COL_FUNC_HOST) return false;
     if (!(func->flags & COL_FUNC_STABLE)) return true;
     if (strcmp(func->name, "age") == 0 && func->nargs == 1) return false;
@@ -346,7 +346,7 @@ static base_rc make_call(sql_ctx *ctx, const col_func *func, uint32_t nargs, con
     } else if (func->ret == COL_ARRAY) {
         call->type = col_type_array_of(&any);
     }
-    if (ctx->in_view && !is_repeatable(func)) {
+    if (ctx->in_view && !sql_is_repeatable(func)) {
         sql_unsupported(ctx, position, "function %s() is not allowed in a %s", func->name,
                         ctx->view_word);
         base_error_hint(ctx->err, "What it gives depends on when, where or by whom it is asked; "

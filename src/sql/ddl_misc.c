@@ -28,7 +28,7 @@ static const struct {
     {"STREAM", PLAN_OBJECT_STREAM},
     {"TABLE", PLAN_OBJECT_TABLE},
     {"MATERIALIZED VIEW", PLAN_OBJECT_VIEW},
-    {"VIEW", PLAN_OBJECT_VIEW},
+    {"VIEW", PLAN_OBJECT_PLAIN_VIEW},
     {"SINK", PLAN_OBJECT_SINK},
     {"RECONCILIATION", PLAN_OBJECT_RECONCILIATION},
 };
@@ -46,7 +46,7 @@ base_rc sql_ddl_drop(sql_cursor *cursor, sql_statement *statement) {
     bool is_schema = sql_take_word(cursor, "SCHEMA");
     if (!is_schema && !take_object_word(cursor, &statement->drop_kind)) {
         sql_unsupported(cursor->ctx, sql_here(cursor), "DROP of this kind is not supported");
-        base_error_hint(cursor->ctx->err, "There are STREAM, TABLE, MATERIALIZED VIEW, SINK, "
+        base_error_hint(cursor->ctx->err, "There are STREAM, TABLE, VIEW, MATERIALIZED VIEW, SINK, "
                                           "RECONCILIATION and SCHEMA to drop.");
         return cursor->ctx->err->code;
     }

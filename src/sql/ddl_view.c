@@ -54,15 +54,14 @@ static int32_t find_window(const plan_node *plan) {
     return start;
 }
 
-static base_rc rename_columns(sql_cursor *cursor, plan_node *plan, uint32_t n,
-                              const char *const *names) {
-    if (n > plan->ncolumns)
-        return SQL_SYNTAX(cursor->ctx, 0, "too many column names were specified");
+base_rc sql_rename_view_columns(sql_ctx *ctx, plan_node *plan, uint32_t n,
+                                const char *const *names) {
+    if (n > plan->ncolumns) return SQL_SYNTAX(ctx, 0, "too many column names were specified");
     for (uint32_t i = 0; i < n; i++) sql_columns(plan)[i].name = names[i];
     return BASE_OK;
 }
 
-static base_rc read_column_names(sql_cursor *cursor, uint32_t *n, const char ***names) {
+base_rc sql_take_view_columns(sql_cursor *cursor, uint32_t *n, const char ***names) {
     *n = 0;
     *names = base_arena_array(cursor->ctx->arena, const char *, SQL_COLUMNS_MAX);
     if (!sql_take_symbol(cursor, "(")) return BASE_OK;
@@ -74,7 +73,8 @@ static base_rc read_column_names(sql_cursor *cursor, uint32_t *n, const char ***
 }
 
 // The query: all tokens up to EMIT ON WINDOW CLOSE or the end.
-static base_rc read_query(sql_cursor *cursor, plan_object *object, base_str *text, size_t *offset) {
+base_rc sql_take_view_query(sql_cursor *cursor, base_str *text, size_t *offset,
+                            bool *emit_on_close) {
     const sql_token *first = sql_peek(cursor), *last = NULL;
     while (sql_peek(cursor)->kind != SQL_TOKEN_END && !sql_is_word(cursor, "EMIT ON")) {
         last = sql_peek(cursor);
@@ -86,7 +86,7 @@ static base_rc read_query(sql_cursor *cursor, plan_object *object, base_str *tex
     if (sql_take_word(cursor, "EMIT ON")) {
         SQL_TRY(sql_expect_word(cursor, "WINDOW"));
         SQL_TRY(sql_expect_word(cursor, "CLOSE"));
-        object->emit_on_close = true;
+        *emit_on_close = true;
     }
     return sql_expect_end(cursor);
 }
@@ -123,7 +123,7 @@ base_rc sql_ddl_create_view(sql_cursor *cursor, sql_statement *statement) {
     object->name = statement->name;
     uint32_t nnames;
     const char **names;
-    SQL_TRY(read_column_names(cursor, &nnames, &names));
+    SQL_TRY(sql_take_view_columns(cursor, &nnames, &names));
     plan_option *options = NULL;
     int32_t *positions = NULL;
     if (sql_take_word(cursor, "WITH"))
@@ -135,7 +135,7 @@ base_rc sql_ddl_create_view(sql_cursor *cursor, sql_statement *statement) {
     int32_t position = sql_here(cursor);
     base_str text;
     size_t offset;
-    SQL_TRY(read_query(cursor, object, &text, &offset));
+    SQL_TRY(sql_take_view_query(cursor, &text, &offset, &object->emit_on_close));
 
     ctx->in_view = true;
     ctx->view_word = "materialized view";
@@ -147,16 +147,11 @@ base_rc sql_ddl_create_view(sql_cursor *cursor, sql_statement *statement) {
     SQL_TRY(sql_bind_query(ctx, sql_body(tree), NULL, NULL, &node));
     const plan_node *plan;
     SQL_TRY(sql_optimise(ctx, without_sorts(ctx, node), &plan));
-    SQL_TRY(rename_columns(cursor, (plan_node *)(uintptr_t)plan, nnames, names));
+    SQL_TRY(sql_rename_view_columns(ctx, (plan_node *)(uintptr_t)plan, nnames, names));
     SQL_TRY(check_columns(ctx, plan, position));
     SQL_TRY(analyse(cursor, object, plan));
+    object->nuses = ctx->nuses;
+    object->uses = ctx->uses;
     statement->object = object;
     return BASE_OK;
-}
-
-base_rc sql_ddl_create_plain_view(sql_cursor *cursor, sql_statement *statement) {
-    (void)statement;
-    sql_unsupported(cursor->ctx, 1 + cursor->ctx->text_offset, "CREATE VIEW is not supported");
-    base_error_hint(cursor->ctx->err, "Use CREATE MATERIALIZED VIEW: it is kept current.");
-    return cursor->ctx->err->code;
 }

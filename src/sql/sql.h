@@ -15,7 +15,7 @@ typedef enum sql_kind {
     SQL_CREATE_SCHEMA,
     SQL_CREATE_STREAM,         // object
     SQL_CREATE_TABLE,          // object
-    SQL_CREATE_VIEW,           // object (materialised)
+    SQL_CREATE_VIEW,           // object: a view, materialised or plain
     SQL_CREATE_SINK,           // object
     SQL_CREATE_RECONCILIATION, // object
     SQL_DROP,                  // drop_kind, schema, name, if_exists, cascade

@@ -14,6 +14,7 @@
 #define SQL_BIND_DEPTH_MAX 800u    // of expressions and queries
 #define SQL_COPIED_MAX     200000u // nodes of expressions that a form uses twice, in a statement
 #define SQL_CTE_USES_MAX   200u    // WITH queries are inlined, so uses of uses multiply
+#define SQL_VIEW_NODES_MAX 20000u  // plan nodes that plain views put into a statement
 #define SQL_PUSHED_MAX     2000u   // nodes of a condition pushed below a projection
 #define SQL_PARAMS_MAX     65535u
 #define SQL_COLUMNS_MAX    1600u // as PostgreSQL's limit of columns
@@ -63,6 +64,9 @@ typedef struct sql_ctx {
     uint32_t copied;   // expression nodes that stand in a plan a second time: see sql_spend
     uint32_t cte_uses; // WITH queries put in their places
     // Sub-queries and parameters of the statement, by number: see subquery.h.
+    uint32_t view_nodes;      // of plain views put in their places
+    uint32_t nuses, uses_cap; // plain views named so far, by id
+    uint32_t *uses;
     uint32_t nqueries; // that have an id
     uint32_t nsubqueries, subqueries_cap, nouters, outers_cap;
     sql_subquery **subqueries;
@@ -334,6 +338,8 @@ BASE_MUST_USE base_rc sql_array_concat(sql_ctx *ctx, const plan_expr *left, cons
 
 // ---- bind_func.c -------------------------------------------------------------------------------
 
+// Whether it gives the same at any time, for anyone.
+bool sql_is_repeatable(const col_func *func);
 // Why a function cannot be called: 42883, or 0A000 for one that PostgreSQL has.
 base_rc sql_func_failed(sql_ctx *ctx, const char *name, uint32_t nargs,
                         const plan_expr *const *args, int32_t position, bool ambiguous);
@@ -423,6 +429,9 @@ BASE_MUST_USE base_rc sql_bind_row_query(sql_binder *binder, const sql_tree *sub
 
 BASE_MUST_USE base_rc sql_aggregate(sql_binder *binder, sql_exprs *group, sql_exprs *targets,
                                     const plan_expr **having, plan_node **node);
+// A plain view in FROM: its query, as it was bound when it was made (ddl_plain_view.c).
+BASE_MUST_USE base_rc sql_bind_plain_view(sql_ctx *ctx, const plan_object *view, int32_t position,
+                                          plan_node **out);
 BASE_MUST_USE base_rc sql_bind_relation(sql_ctx *ctx, const char *schema, const char *name,
                                         int32_t position, const plan_object **out);
 
@@ -464,6 +473,12 @@ BASE_MUST_USE base_rc sql_bind_statement(sql_cursor *cursor, sql_statement *stat
 BASE_MUST_USE base_rc sql_bind_expr_text(sql_ctx *ctx, const plan_object *object, base_str text,
                                          size_t offset, const char *place, const plan_expr **out);
 BASE_MUST_USE base_rc sql_bind_insert(sql_ctx *ctx, const sql_tree *body, sql_statement *statement);
+// [(name, ...)] and the query of CREATE VIEW, up to the end or EMIT ON WINDOW CLOSE.
+BASE_MUST_USE base_rc sql_take_view_columns(sql_cursor *cursor, uint32_t *n, const char ***names);
+BASE_MUST_USE base_rc sql_take_view_query(sql_cursor *cursor, base_str *text, size_t *offset,
+                                          bool *emit_on_close);
+BASE_MUST_USE base_rc sql_rename_view_columns(sql_ctx *ctx, plan_node *plan, uint32_t n,
+                                              const char *const *names);
 plan_column *sql_add_system_columns(sql_ctx *ctx, const plan_column *columns, uint32_t *ncolumns,
                                     plan_object_kind kind);
 
