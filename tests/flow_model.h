@@ -193,11 +193,14 @@ M_FN plan_node *m_join(base_arena *a, uint32_t *id, plan_join_kind kind, const p
                        const plan_node *right, uint32_t nequi, const uint32_t *left_keys,
                        const uint32_t *right_keys, const plan_expr *residual) {
     const plan_node *inputs[2] = {left, right};
-    plan_node *node = m_plan(a, PLAN_NODE_JOIN, id, left->ncolumns + right->ncolumns, 2, inputs);
+    bool pairs = kind <= PLAN_JOIN_FULL;
+    uint32_t more = pairs ? right->ncolumns : kind == PLAN_JOIN_MARK;
+    plan_node *node = m_plan(a, PLAN_NODE_JOIN, id, left->ncolumns + more, 2, inputs);
     for (uint32_t i = 0; i < left->ncolumns; i++) m_type(node, i, left->columns[i].type);
-    for (uint32_t i = 0; i < right->ncolumns; i++) {
+    for (uint32_t i = 0; pairs && i < right->ncolumns; i++) {
         m_type(node, left->ncolumns + i, right->columns[i].type);
     }
+    if (kind == PLAN_JOIN_MARK) m_type(node, left->ncolumns, col_type_of(COL_BOOL));
     node->join = kind;
     node->nequi = nequi;
     node->left_keys = left_keys;
@@ -399,34 +402,67 @@ static bool *ref_needs(base_arena *a, const plan_node *node, const bool *needed)
     return needs;
 }
 
+// 1: the rows match, 0: they do not, -1: the mark is null.
+static int ref_match(base_arena *a, const plan_node *node, const ref_rows *left, uint32_t l,
+                     const ref_rows *right, uint32_t r, ref_cell **cells) {
+    const ref_cell *x = left->rows[l].cells, *y = right->rows[r].cells;
+    for (uint32_t k = 0; k < node->nequi; k++) {
+        const ref_cell *xk = &x[node->left_keys[k]], *yk = &y[node->right_keys[k]];
+        bool safe = node->null_safe != NULL && node->null_safe[k];
+        if (xk->null || yk->null) {
+            if (!safe || !xk->null || !yk->null) return 0;
+        } else if (ref_cmp(xk, yk) != 0) {
+            return 0;
+        }
+    }
+    *cells = base_arena_array(a, ref_cell, left->ncols + right->ncols + 1u);
+    memcpy(*cells, x, sizeof(ref_cell) * left->ncols);
+    memcpy(*cells + left->ncols, y, sizeof(ref_cell) * right->ncols);
+    ref_cell keep = {.i = 1};
+    if (node->predicate != NULL && !ref_eval(node->predicate, *cells, &keep)) return 0;
+    if (keep.null || !keep.i) return 0;
+    if (node->mark != NULL && !ref_eval(node->mark, *cells, &keep)) return 0;
+    return keep.null ? -1 : keep.i != 0;
+}
+
+static void ref_alone(base_arena *a, const plan_node *node, uint32_t first, const ref_row *row,
+                      uint32_t n, ref_rows *out) {
+    ref_cell *cells = base_arena_array(a, ref_cell, node->ncolumns + 1u);
+    for (uint32_t c = 0; c < node->ncolumns; c++) {
+        cells[c] = (ref_cell){.kind = node->columns[c].type.kind, .null = true};
+    }
+    memcpy(cells + first, row->cells, sizeof(ref_cell) * n);
+    ref_add(a, out, cells);
+}
+
 static void ref_join(base_arena *a, const plan_node *node, const ref_rows *left,
                      const ref_rows *right, ref_rows *out) {
+    plan_join_kind kind = node->join;
+    bool *right_matched = base_arena_array(a, bool, right->n + 1u);
     for (uint32_t l = 0; l < left->n; l++) {
-        bool matched = false;
-        for (uint32_t r = 0; r <= right->n; r++) {
-            bool nulls = r == right->n;
-            if (nulls && (matched || node->join == PLAN_JOIN_INNER)) break;
-            bool equal = true;
-            for (uint32_t k = 0; !nulls && k < node->nequi; k++) {
-                const ref_cell *x = &left->rows[l].cells[node->left_keys[k]];
-                const ref_cell *y = &right->rows[r].cells[node->right_keys[k]];
-                equal = equal && !x->null && !y->null && ref_cmp(x, y) == 0;
-            }
-            if (!equal) continue;
-            ref_cell *cells = base_arena_array(a, ref_cell, node->ncolumns);
-            memcpy(cells, left->rows[l].cells, sizeof(ref_cell) * left->ncols);
-            for (uint32_t c = 0; c < right->ncols; c++) {
-                ref_cell none = {.kind = node->columns[left->ncols + c].type.kind, .null = true};
-                cells[left->ncols + c] = nulls ? none : right->rows[r].cells[c];
-            }
-            ref_cell keep = {.i = 1};
-            if (!nulls && node->predicate != NULL) {
-                if (!ref_eval(node->predicate, cells, &keep)) continue;
-                if (keep.null || !keep.i) continue;
-            }
-            matched = true;
-            ref_add(a, out, cells);
+        bool matched = false, maybe = false;
+        for (uint32_t r = 0; r < right->n; r++) {
+            ref_cell *cells;
+            int match = ref_match(a, node, left, l, right, r, &cells);
+            maybe |= match < 0;
+            if (match <= 0) continue;
+            matched = right_matched[r] = true;
+            if (kind <= PLAN_JOIN_FULL) ref_add(a, out, cells);
         }
+        bool outer = kind == PLAN_JOIN_LEFT || kind == PLAN_JOIN_FULL || kind == PLAN_JOIN_ANTI;
+        if (kind == PLAN_JOIN_SEMI ? matched : outer && !matched) {
+            ref_alone(a, node, 0, &left->rows[l], left->ncols, out);
+        }
+        if (kind == PLAN_JOIN_MARK) {
+            ref_alone(a, node, 0, &left->rows[l], left->ncols, out);
+            ref_cell *mark = &out->rows[out->n - 1].cells[left->ncols];
+            mark->null = !matched && maybe;
+            mark->i = matched;
+        }
+    }
+    for (uint32_t r = 0; r < right->n; r++) {
+        if (right_matched[r] || (kind != PLAN_JOIN_RIGHT && kind != PLAN_JOIN_FULL)) continue;
+        ref_alone(a, node, left->ncols, &right->rows[r], right->ncols, out);
     }
 }
 

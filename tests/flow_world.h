@@ -175,9 +175,19 @@ static const plan_node *gen_join(world *w, int depth) {
         lk[nequi] = l;
         rk[nequi++] = (uint32_t)r;
     }
-    plan_node *join = m_join(&w->arena, &w->next_id, below(w, 2) ? PLAN_JOIN_LEFT : PLAN_JOIN_INNER,
-                             left, right, nequi, lk, rk, NULL);
-    if (below(w, 2)) join->predicate = gen_bool(w, join, 1);
+    plan_join_kind kind = (plan_join_kind)below(w, PLAN_JOIN_MARK + 1);
+    plan_node *join = m_join(&w->arena, &w->next_id, kind, left, right, nequi, lk, rk, NULL);
+    // Conditions are about pairs of rows, whatever the join gives of them.
+    uint32_t unused = 0;
+    const plan_node *pair =
+        m_join(&w->arena, &unused, PLAN_JOIN_INNER, left, right, 0, lk, rk, NULL);
+    if (below(w, 2)) join->predicate = gen_bool(w, pair, 1);
+    if (kind == PLAN_JOIN_MARK && below(w, 2)) join->mark = gen_bool(w, pair, 1);
+    if (below(w, 2)) {
+        bool *null_safe = base_arena_array(&w->arena, bool, nequi + 1);
+        for (uint32_t k = 0; k < nequi; k++) null_safe[k] = below(w, 2) != 0;
+        join->null_safe = null_safe;
+    }
     return join;
 }
 

@@ -278,7 +278,7 @@ static bool append_only(bool stored, const plan_node *node) {
         if (stored && (node->limit >= 0 || node->offset > 0)) return false;
         break;
     case PLAN_NODE_JOIN:
-        if (stored && node->join != PLAN_JOIN_INNER) return false;
+        if (stored && node->join != PLAN_JOIN_INNER && node->join != PLAN_JOIN_SEMI) return false;
         break;
     default:
         break;

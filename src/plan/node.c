@@ -118,19 +118,42 @@ static void print_aggregate(const plan_node *node, base_buf *buf) {
     free(names);
 }
 
-static void print_join(const plan_node *node, base_buf *buf) {
+// Names of what a join's conditions are about: the left columns, then the right ones.
+static const char **pair_names(const plan_node *node) {
     const plan_node *left = node->inputs[0], *right = node->inputs[1];
-    base_buf_add_cstr(buf, node->join == PLAN_JOIN_LEFT ? " left" : " inner");
+    const char **names = malloc((left->ncolumns + right->ncolumns + 1) * sizeof *names);
+    must(names != NULL);
+    for (uint32_t i = 0; i < left->ncolumns + right->ncolumns; i++) {
+        const char *name =
+            i < left->ncolumns ? left->columns[i].name : right->columns[i - left->ncolumns].name;
+        if (i < node->ncolumns && node->join <= PLAN_JOIN_FULL) name = node->columns[i].name;
+        names[i] = name == NULL ? "?" : name;
+    }
+    return names;
+}
+
+static void print_join(const plan_node *node, base_buf *buf) {
+    static const char *const kinds[] = {
+        [PLAN_JOIN_INNER] = "inner", [PLAN_JOIN_LEFT] = "left", [PLAN_JOIN_RIGHT] = "right",
+        [PLAN_JOIN_FULL] = "full",   [PLAN_JOIN_SEMI] = "semi", [PLAN_JOIN_ANTI] = "anti",
+        [PLAN_JOIN_MARK] = "mark"};
+    const plan_node *left = node->inputs[0], *right = node->inputs[1];
+    base_buf_printf(buf, " %s", kinds[node->join]);
     for (uint32_t i = 0; i < node->nequi; i++)
-        base_buf_printf(buf, "%s%s = %s", i > 0 ? ", " : " on ",
+        base_buf_printf(buf, "%s%s %s %s", i > 0 ? ", " : " on ",
                         left->columns[node->left_keys[i]].name,
+                        node->null_safe != NULL && node->null_safe[i] ? "is" : "=",
                         right->columns[node->right_keys[i]].name);
+    const char **names = pair_names(node);
     if (node->predicate != NULL) {
-        const char **names = column_names(node);
         base_buf_add_cstr(buf, " where ");
         plan_expr_print(node->predicate, names, buf);
-        free(names);
     }
+    if (node->mark != NULL) {
+        base_buf_add_cstr(buf, " of ");
+        plan_expr_print(node->mark, names, buf);
+    }
+    free(names);
 }
 
 static void print_limit(const char *word, int64_t value, const plan_expr *param, base_buf *buf) {
@@ -214,6 +237,7 @@ const plan_node *plan_node_bind_params(base_arena *arena, const plan_node *node,
         copy->inputs[i] = plan_node_bind_params(arena, node->inputs[i], values);
     if (node->predicate != NULL)
         copy->predicate = plan_expr_bind_params(arena, node->predicate, values);
+    if (node->mark != NULL) copy->mark = plan_expr_bind_params(arena, node->mark, values);
     copy->exprs = base_arena_array(arena, const plan_expr *, node->nexprs);
     for (uint32_t i = 0; i < node->nexprs; i++)
         copy->exprs[i] = plan_expr_bind_params(arena, node->exprs[i], values);

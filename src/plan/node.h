@@ -12,13 +12,24 @@ typedef enum plan_node_kind {
     PLAN_NODE_PROJECT,   // exprs
     PLAN_NODE_WINDOW,    // input columns, then window_start, window_end and window_time
     PLAN_NODE_AGGREGATE, // group expressions first, then aggregates
-    PLAN_NODE_JOIN,      // left columns, then right columns
+    PLAN_NODE_JOIN,      // two inputs; output by plan_join_kind
     PLAN_NODE_DISTINCT,
     PLAN_NODE_UNION_ALL,
     PLAN_NODE_SORT, // keys; limit -1: none. In a view: a top-N; ad hoc: an order
 } plan_node_kind;
 
-typedef enum plan_join_kind { PLAN_JOIN_INNER, PLAN_JOIN_LEFT } plan_join_kind;
+// A pair of rows matches if its keys are equal and the predicate is true.
+typedef enum plan_join_kind {
+    PLAN_JOIN_INNER, // left columns, then right columns: the pairs that match
+    PLAN_JOIN_LEFT,  // ... and left rows without a match, the right columns null
+    PLAN_JOIN_RIGHT, // ... or right rows without a match, the left columns null
+    PLAN_JOIN_FULL,  // ... or both
+    PLAN_JOIN_SEMI,  // left columns: left rows with a match
+    PLAN_JOIN_ANTI,  // left columns: left rows without one
+    PLAN_JOIN_MARK, // left columns and a boolean, for each left row: whether it has a match. With a
+                    // `mark` expression, of the matches: true if it is true for one, else null if
+                    // it is null for one, else false. EXISTS: no mark; x IN (SELECT y): mark x = y
+} plan_join_kind;
 
 // The catalogue of aggregates is agg.h: name, argument kind, result kind, id.
 typedef struct plan_agg {
@@ -61,6 +72,8 @@ struct plan_node {
     uint32_t nequi;            // JOIN: pairs of equal keys; 0: cross product
     const uint32_t *left_keys; // JOIN: columns of the left input
     const uint32_t *right_keys;
+    const bool *null_safe; // JOIN, by key: nulls are equal (IS NOT DISTINCT FROM); NULL: of none
+    const plan_expr *mark; // JOIN MARK: over left+right columns, or NULL
 
     uint32_t nsort; // SORT
     const plan_sort_key *sort;

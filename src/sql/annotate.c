@@ -20,7 +20,7 @@ static void set_key(sql_ctx *ctx, plan_node *node, uint32_t n, const uint32_t *c
     node->key = key;
 }
 
-static bool never_null(const plan_expr *expr, const plan_node *input) {
+bool sql_never_null(const plan_expr *expr, const plan_node *input) {
     switch (expr->kind) {
     case PLAN_EXPR_COLUMN:
         return input->columns[expr->index].not_null;
@@ -63,7 +63,7 @@ static void annotate_values(sql_ctx *ctx, plan_node *node) {
     for (uint32_t i = 0; i < node->ncolumns; i++) {
         bool not_null = true;
         for (uint32_t k = i; k < node->nexprs; k += node->ncolumns)
-            not_null &= never_null(node->exprs[k], node);
+            not_null &= sql_never_null(node->exprs[k], node);
         inherit(&sql_columns(node)[i], &(plan_column){.not_null = not_null});
     }
     set_key(ctx, node, 0, NULL);
@@ -81,7 +81,7 @@ static void annotate_project(sql_ctx *ctx, plan_node *node) {
     uint32_t found = 0, *key = base_arena_array(ctx->arena, uint32_t, input->nkey);
     for (uint32_t i = 0; i < node->ncolumns; i++) {
         const plan_expr *expr = node->exprs[i];
-        plan_column computed = {.not_null = never_null(expr, input)};
+        plan_column computed = {.not_null = sql_never_null(expr, input)};
         inherit(&sql_columns(node)[i],
                 expr->kind == PLAN_EXPR_COLUMN ? &input->columns[expr->index] : &computed);
     }
@@ -121,7 +121,7 @@ static void annotate_aggregate(sql_ctx *ctx, plan_node *node) {
     uint32_t *key = base_arena_array(ctx->arena, uint32_t, node->nexprs);
     for (uint32_t i = 0; i < node->nexprs; i++) {
         const plan_expr *expr = node->exprs[i];
-        plan_column computed = {.not_null = never_null(expr, input)};
+        plan_column computed = {.not_null = sql_never_null(expr, input)};
         inherit(&sql_columns(node)[i],
                 expr->kind == PLAN_EXPR_COLUMN ? &input->columns[expr->index] : &computed);
         key[i] = i;
@@ -144,27 +144,45 @@ static bool contains_all(uint32_t n, const uint32_t *columns, uint32_t nkey, con
     return true;
 }
 
+static bool key_has_value(const plan_node *node) {
+    for (uint32_t i = 0; i < node->nkey; i++)
+        if (node->columns[node->key[i]].not_null) return true;
+    return false;
+}
+
 static void annotate_join(sql_ctx *ctx, plan_node *node) {
     const plan_node *left = node->inputs[0], *right = node->inputs[1];
-    bool inner = node->join == PLAN_JOIN_INNER;
-    for (uint32_t i = 0; i < left->ncolumns; i++) inherit(&sql_columns(node)[i], &left->columns[i]);
-    for (uint32_t i = 0; i < right->ncolumns; i++) {
-        plan_column *column = &sql_columns(node)[left->ncolumns + i];
-        inherit(column, &right->columns[i]);
-        if (!inner) inherit(column, &(plan_column){.not_null = false});
+    bool pairs = node->join <= PLAN_JOIN_FULL;
+    bool left_nulls = node->join == PLAN_JOIN_RIGHT || node->join == PLAN_JOIN_FULL;
+    bool right_nulls = node->join == PLAN_JOIN_LEFT || node->join == PLAN_JOIN_FULL;
+    for (uint32_t i = 0; i < left->ncolumns; i++)
+        inherit(&sql_columns(node)[i],
+                left_nulls ? &(plan_column){.not_null = false} : &left->columns[i]);
+    for (uint32_t i = 0; pairs && i < right->ncolumns; i++)
+        inherit(&sql_columns(node)[left->ncolumns + i],
+                right_nulls ? &(plan_column){.not_null = false} : &right->columns[i]);
+    if (!pairs) {
+        if (node->join == PLAN_JOIN_MARK)
+            inherit(&sql_columns(node)[left->ncolumns],
+                    &(plan_column){.not_null = node->mark == NULL});
+        set_key(ctx, node, left->nkey, left->key);
+        return;
     }
     uint32_t n = 0, *key = base_arena_array(ctx->arena, uint32_t, left->nkey + right->nkey);
     // At most one match a left row: the left key stays unique; likewise the other way.
     bool one_right = contains_all(node->nequi, node->right_keys, right->nkey, right->key);
     bool one_left = contains_all(node->nequi, node->left_keys, left->nkey, left->key);
-    if (left->nkey == 0 || (right->nkey == 0 && !one_right)) {
-        set_key(ctx, node, 0, NULL);
-        return;
+    // Rows without a match have nulls for the other side's key, which do not tell them apart.
+    bool left_alone = one_right && !left_nulls, right_alone = one_left && !right_nulls;
+    bool both = left->nkey > 0 && right->nkey > 0;
+    // FULL: a left and a right row without a match must not both have nothing but nulls.
+    if (left_nulls && right_nulls) both &= key_has_value(left) || key_has_value(right);
+    if ((left_alone && left->nkey > 0) || (both && !right_alone)) {
+        for (uint32_t i = 0; i < left->nkey; i++) key[n++] = left->key[i];
     }
-    bool only_right = inner && one_left && !one_right;
-    for (uint32_t i = 0; i < left->nkey && !only_right; i++) key[n++] = left->key[i];
-    for (uint32_t i = 0; i < right->nkey && !one_right; i++)
-        key[n++] = left->ncolumns + right->key[i];
+    if ((right_alone && n == 0 && right->nkey > 0) || (both && !left_alone)) {
+        for (uint32_t i = 0; i < right->nkey; i++) key[n++] = left->ncolumns + right->key[i];
+    }
     set_key(ctx, node, n, key);
 }
 

@@ -159,12 +159,8 @@ static base_rc bind_range_function(sql_binder *binder, const sql_tree *body, pie
 
 // ---- joins -----------------------------------------------------------------------------------
 
-// left's names, then right's, over a join of both nodes; swapped: the node has right's columns
-// first.
-static base_rc join_scopes(sql_ctx *ctx, const piece *left, const piece *right, bool swapped,
-                           sql_scope *out) {
-    uint32_t left_shift = swapped ? right->node->ncolumns : 0;
-    uint32_t right_shift = swapped ? 0 : left->node->ncolumns;
+// left's names, then right's, over a join of both nodes.
+static base_rc join_scopes(sql_ctx *ctx, const piece *left, const piece *right, sql_scope *out) {
     *out = (sql_scope){0};
     for (uint32_t i = 0; i < left->scope.nrels; i++)
         sql_scope_add_rel(ctx, out, left->scope.rels[i]);
@@ -174,20 +170,19 @@ static base_rc join_scopes(sql_ctx *ctx, const piece *left, const piece *right, 
             const sql_rel *other = &left->scope.rels[k];
             bool schemas_differ = rel->schema != NULL && other->schema != NULL &&
                                   strcmp(rel->schema, other->schema) != 0;
-            if (strcmp(other->name, rel->name) == 0 && !schemas_differ)
+            bool named = rel->name[0] != 0; // not merged columns alone
+            if (named && strcmp(other->name, rel->name) == 0 && !schemas_differ)
                 return sql_fail(ctx, rel->position, BASE_E_INVALID, "42712",
                                 "table name \"%s\" specified more than once", rel->name);
         }
         sql_scope_add_rel(ctx, out, *rel);
     }
     for (uint32_t i = 0; i < left->scope.ncolumns; i++) {
-        sql_scope_column column = left->scope.columns[i];
-        column.index += left_shift;
-        sql_scope_add(ctx, out, column);
+        sql_scope_add(ctx, out, left->scope.columns[i]);
     }
     for (uint32_t i = 0; i < right->scope.ncolumns; i++) {
         sql_scope_column column = right->scope.columns[i];
-        column.index += right_shift;
+        column.index += left->node->ncolumns;
         column.rel += left->scope.nrels;
         sql_scope_add(ctx, out, column);
     }
@@ -203,46 +198,44 @@ static sql_scope_column *unique_column(sql_scope *scope, uint32_t first, uint32_
     *several = false;
     for (uint32_t i = first; i < end; i++) {
         sql_scope_column *column = &scope->columns[i];
-        if (column->merged_away || strcmp(column->name, name) != 0) continue;
+        if (column->merged_away || column->hidden || strcmp(column->name, name) != 0) continue;
         *several |= found != NULL;
         found = column;
     }
     return found;
 }
 
-// USING (names): conditions, the right columns hidden, the merged ones moved to the front.
-static base_rc bind_using(sql_binder *inner, const sql_tree *names, uint32_t nleft, bool right_kept,
-                          const plan_expr **condition) {
-    sql_ctx *ctx = inner->ctx;
-    sql_scope *scope = &inner->scope;
-    uint32_t front = 0;
-    *condition = NULL;
+// A column that USING or NATURAL makes of two.
+typedef struct merged {
+    const char *name;
+    sql_scope_column *left, *right;
+} merged;
+
+static base_rc using_column(sql_ctx *ctx, sql_scope *scope, uint32_t nleft, const char *name,
+                            merged *m) {
+    bool several_left, several_right;
+    *m = (merged){name, unique_column(scope, 0, nleft, name, &several_left),
+                  unique_column(scope, nleft, scope->ncolumns, name, &several_right)};
+    if (m->left == NULL || m->right == NULL)
+        return sql_fail(ctx, 0, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_COLUMN,
+                        "column \"%s\" specified in USING clause does not exist in %s table", name,
+                        m->left == NULL ? "left" : "right");
+    if (several_left || several_right)
+        return sql_fail(ctx, 0, BASE_E_INVALID, BASE_SQLSTATE_AMBIGUOUS_COLUMN,
+                        "common column name \"%s\" appears more than once in %s table", name,
+                        several_left ? "left" : "right");
+    return BASE_OK;
+}
+
+static base_rc list_using(sql_ctx *ctx, const sql_tree *names, sql_scope *scope, uint32_t nleft,
+                          merged *list, uint32_t *n) {
     for (const sql_tree *item = names->child; item != NULL; item = item->next) {
         const char *name = sql_string(item);
-        bool several_left, several_right;
-        sql_scope_column *left = unique_column(scope, 0, nleft, name, &several_left);
-        sql_scope_column *right =
-            unique_column(scope, nleft, scope->ncolumns, name, &several_right);
-        if (left == NULL || right == NULL)
-            return sql_fail(ctx, 0, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_COLUMN,
-                            "column \"%s\" specified in USING clause does not exist in %s table",
-                            name, left == NULL ? "left" : "right");
-        if (several_left || several_right)
-            return sql_fail(ctx, 0, BASE_E_INVALID, BASE_SQLSTATE_AMBIGUOUS_COLUMN,
-                            "common column name \"%s\" appears more than once in %s table", name,
-                            several_left ? "left" : "right");
-        const plan_expr *equal,
-            *a = plan_expr_column(ctx->arena, left->index, left->column->type),
-            *b = plan_expr_column(ctx->arena, right->index, right->column->type);
-        SQL_TRY(sql_operator(ctx, "=", a, b, 0, &equal));
-        *condition = sql_and(ctx, *condition, equal);
-        sql_scope_column merged = right_kept ? *right : *left;
-        (right_kept ? left : right)->merged_away = true;
-        uint32_t at = (uint32_t)((right_kept ? right : left) - scope->columns);
-        memmove(&scope->columns[front + 1], &scope->columns[front],
-                (at - front) * sizeof *scope->columns);
-        scope->columns[front++] = merged;
-        if (right_kept) nleft++; // one moved from the right part to the front
+        for (uint32_t i = 0; i < *n; i++)
+            if (strcmp(list[i].name, name) == 0)
+                return sql_fail(ctx, 0, BASE_E_INVALID, BASE_SQLSTATE_AMBIGUOUS_COLUMN,
+                                "column name \"%s\" appears more than once in USING clause", name);
+        SQL_TRY(using_column(ctx, scope, nleft, name, &list[(*n)++]));
     }
     return BASE_OK;
 }
@@ -265,53 +258,197 @@ static base_rc bind_right(sql_binder *binder, const piece *left, const sql_tree 
     return BASE_OK;
 }
 
-static base_rc bind_natural(sql_ctx *ctx, const sql_tree *body) {
-    (void)body;
-    return sql_unsupported(ctx, 0, "NATURAL JOIN is not supported; name the columns with USING");
+// NATURAL: the names that both sides show, in the left side's order.
+static base_rc list_natural(sql_ctx *ctx, sql_scope *scope, uint32_t nleft, merged *list,
+                            uint32_t *n) {
+    for (uint32_t i = 0; i < nleft; i++) {
+        sql_scope_column *left = &scope->columns[i];
+        if (left->merged_away || left->hidden) continue;
+        bool several, common = false;
+        for (uint32_t k = nleft; k < scope->ncolumns && !common; k++) {
+            const sql_scope_column *right = &scope->columns[k];
+            common = !right->merged_away && !right->hidden && strcmp(left->name, right->name) == 0;
+        }
+        if (!common) continue;
+        sql_scope_column *first = unique_column(scope, 0, nleft, left->name, &several);
+        if (first != left) continue; // a name twice on the left: its first place says so
+        SQL_TRY(using_column(ctx, scope, nleft, left->name, &list[(*n)++]));
+    }
+    return BASE_OK;
+}
+
+static base_rc equate(sql_ctx *ctx, const merged *list, uint32_t n, const plan_expr **condition) {
+    for (uint32_t i = 0; i < n; i++) {
+        const plan_expr *equal,
+            *a = plan_expr_column(ctx->arena, list[i].left->index, list[i].left->column->type),
+            *b = plan_expr_column(ctx->arena, list[i].right->index, list[i].right->column->type);
+        SQL_TRY(sql_operator(ctx, "=", a, b, 0, &equal));
+        *condition = sql_and(ctx, *condition, equal);
+    }
+    return BASE_OK;
+}
+
+// The value of a merged column over the join: the side's that is there in every row, of FULL the
+// first that is not null, in the type that both have in common. *plain: it is that column as it is.
+static base_rc merged_value(sql_ctx *ctx, plan_join_kind kind, const merged *m,
+                            const plan_expr **out, const sql_scope_column **plain) {
+    const plan_expr *pair[2] = {
+        plan_expr_column(ctx->arena, m->left->index, m->left->column->type),
+        plan_expr_column(ctx->arena, m->right->index, m->right->column->type)};
+    uint32_t side = kind == PLAN_JOIN_RIGHT ? 1 : 0;
+    const plan_expr *column = pair[side];
+    col_type type;
+    SQL_TRY(sql_common_type(ctx, "JOIN/USING", 2, pair, &type));
+    if (kind == PLAN_JOIN_FULL) {
+        plan_expr *value = sql_expr(ctx, PLAN_EXPR_COALESCE, type, 2, 0);
+        value->args[0] = pair[0];
+        value->args[1] = pair[1];
+        *out = value;
+        return BASE_OK;
+    }
+    *out = pair[side];
+    if (pair[side] == column) *plain = side == 1 ? m->right : m->left;
+    return BASE_OK;
+}
+
+// Puts the merged columns in front of the names; those that have to be computed are added to the
+// join's columns.
+static base_rc merge_columns(sql_ctx *ctx, plan_join_kind kind, merged *list, uint32_t n,
+                             const char *alias, piece *out) {
+    if (n == 0 && alias == NULL) return BASE_OK;
+    sql_exprs all = {0};
+    const plan_node *join = out->node;
+    const char **names = base_arena_array(ctx->arena, const char *, join->ncolumns + n);
+    sql_scope_column *front = base_arena_array(ctx->arena, sql_scope_column, n);
+    for (uint32_t i = 0; i < join->ncolumns; i++)
+        sql_exprs_add(ctx, &all, sql_column_of(ctx, join, i));
+    // What the alias names are the merged columns only; without one no table's name reaches them.
+    uint32_t rel =
+        sql_scope_add_rel(ctx, &out->scope, (sql_rel){.name = alias == NULL ? "" : alias});
+    for (uint32_t i = 0; i < n; i++) {
+        const plan_expr *value;
+        const sql_scope_column *plain = NULL;
+        SQL_TRY(merged_value(ctx, kind, &list[i], &value, &plain));
+        front[i] = (sql_scope_column){.rel = rel, .name = list[i].name, .index = all.n};
+        if (plain != NULL) {
+            front[i].index = plain->index;
+            front[i].column = plain->column;
+        } else {
+            names[all.n] = list[i].name;
+            sql_exprs_add(ctx, &all, value);
+        }
+        list[i].left->merged_away = list[i].right->merged_away = true;
+    }
+    if (all.n > join->ncolumns) out->node = sql_node_project(ctx, join, all.n, all.items, names);
+    for (uint32_t i = 0; i < n; i++) {
+        if (front[i].column == NULL) front[i].column = &out->node->columns[front[i].index];
+        sql_scope_add(ctx, &out->scope, front[i]); // room for one more
+    }
+    sql_scope *scope = &out->scope;
+    memmove(scope->columns + n, scope->columns, (scope->ncolumns - n) * sizeof *scope->columns);
+    if (n > 0) memcpy(scope->columns, front, n * sizeof *front);
+    return BASE_OK;
+}
+
+// (a JOIN b ...) AS j: the tables' names are no more to be seen, the columns are j's.
+static base_rc alias_join(sql_ctx *ctx, const sql_tree *alias, piece *out) {
+    sql_scope inner = out->scope;
+    const sql_tree *renames = sql_get(alias, "colnames");
+    const sql_tree *rename = renames == NULL ? NULL : renames->child;
+    out->scope = (sql_scope){0};
+    uint32_t rel =
+        sql_scope_add_rel(ctx, &out->scope, (sql_rel){.name = sql_get_text(alias, "aliasname")});
+    for (uint32_t i = 0; i < inner.ncolumns; i++) {
+        sql_scope_column column = inner.columns[i];
+        if (column.merged_away || column.hidden) continue;
+        column.rel = rel;
+        if (rename != NULL) {
+            column.name = sql_string(rename);
+            rename = rename->next;
+        }
+        sql_scope_add(ctx, &out->scope, column);
+    }
+    if (rename != NULL)
+        return sql_fail(ctx, 0, BASE_E_INVALID, "42P10",
+                        "join \"%s\" has %u columns available but %u columns specified",
+                        out->scope.rels[0].name, out->scope.ncolumns, sql_tree_count(renames));
+    return BASE_OK;
+}
+
+static plan_join_kind join_kind(const sql_tree *body) {
+    const char *type = sql_get_text(body, "jointype");
+    if (type == NULL || strcmp(type, "JOIN_INNER") == 0) return PLAN_JOIN_INNER;
+    return strcmp(type, "JOIN_LEFT") == 0    ? PLAN_JOIN_LEFT
+           : strcmp(type, "JOIN_RIGHT") == 0 ? PLAN_JOIN_RIGHT
+                                             : PLAN_JOIN_FULL;
+}
+
+// a RIGHT JOIN b ON a condition with sub-queries: b LEFT JOIN a, the columns put back in order.
+static base_rc bind_right_on(sql_binder *binder, const sql_tree *body, const piece *left,
+                             const piece *right, plan_node **out) {
+    sql_ctx *ctx = binder->ctx;
+    uint32_t nleft = left->node->ncolumns, nright = right->node->ncolumns;
+    sql_binder names = {
+        .ctx = ctx, .outer = binder->outer, .ctes = binder->ctes, .id = ++ctx->nqueries};
+    const plan_expr *condition;
+    SQL_TRY(join_scopes(ctx, right, left, &names.scope));
+    SQL_TRY(sql_bind_condition(&names, sql_get(body, "quals"), "JOIN/ON", &condition));
+    plan_node *join;
+    SQL_TRY(sql_join_on_subqueries(&names, right->node, left->node, condition, &join));
+    sql_exprs all = {0};
+    for (uint32_t i = 0; i < nleft; i++)
+        sql_exprs_add(ctx, &all, sql_column_of(ctx, join, nright + i));
+    for (uint32_t i = 0; i < nright; i++) sql_exprs_add(ctx, &all, sql_column_of(ctx, join, i));
+    *out = sql_node_project(ctx, join, all.n, all.items, NULL);
+    return BASE_OK;
 }
 
 static base_rc bind_join(sql_binder *binder, const sql_tree *body, piece *out) {
     sql_ctx *ctx = binder->ctx;
-    const char *type = sql_get_text(body, "jointype");
-    bool inner = type == NULL || strcmp(type, "JOIN_INNER") == 0;
-    bool right_outer = type != NULL && strcmp(type, "JOIN_RIGHT") == 0;
-    if (!inner && !right_outer && strcmp(type, "JOIN_LEFT") != 0)
-        return sql_unsupported(ctx, 0, "FULL JOIN is not supported");
-    if (sql_get_bool(body, "isNatural")) return bind_natural(ctx, body);
-    if (sql_get(body, "alias") != NULL)
-        return sql_unsupported(ctx, 0, "an alias of a join is not supported");
+    plan_join_kind kind = join_kind(body);
     piece left = {0}, right = {0};
     SQL_TRY(bind_item(binder, sql_get(body, "larg"), &left));
     uint32_t number;
     bool lateral;
     SQL_TRY(bind_right(binder, &left, sql_get(body, "rarg"), &right, &number, &lateral));
-    if (lateral && right_outer)
+    if (lateral && kind != PLAN_JOIN_INNER && kind != PLAN_JOIN_LEFT)
         return sql_fail(ctx, 0, BASE_E_INVALID, "42P10",
                         "the combining JOIN type must be INNER or LEFT for a LATERAL reference");
     sql_binder names = {
         .ctx = ctx, .outer = binder->outer, .ctes = binder->ctes, .id = ++ctx->nqueries};
-    SQL_TRY(join_scopes(ctx, &left, &right, right_outer, &names.scope));
+    SQL_TRY(join_scopes(ctx, &left, &right, &names.scope));
     const plan_expr *condition = NULL;
-    if (sql_get(body, "usingClause") != NULL) {
-        SQL_TRY(bind_using(&names, sql_get(body, "usingClause"), left.scope.ncolumns, right_outer,
-                           &condition));
+    const sql_tree *using = sql_get(body, "usingClause");
+    uint32_t nmerged = 0, nleft = left.scope.ncolumns;
+    merged *list = base_arena_array(ctx->arena, merged, nleft + sql_tree_count(using));
+    if (sql_get_bool(body, "isNatural")) {
+        SQL_TRY(list_natural(ctx, &names.scope, nleft, list, &nmerged));
+    } else if (using != NULL) {
+        SQL_TRY(list_using(ctx, using, &names.scope, nleft, list, &nmerged));
     } else if (sql_get(body, "quals") != NULL) {
         SQL_TRY(sql_bind_condition(&names, sql_get(body, "quals"), "JOIN/ON", &condition));
     }
-    out->scope = names.scope;
-    if (lateral)
-        return sql_lateral_join(ctx, inner ? PLAN_JOIN_INNER : PLAN_JOIN_LEFT, left.node,
-                                right.node, number, condition, &out->node);
-    const plan_node *a = right_outer ? right.node : left.node;
-    const plan_node *b = right_outer ? left.node : right.node;
-    if (inner) {
-        out->node = sql_node_join(ctx, PLAN_JOIN_INNER, a, b, NULL);
+    SQL_TRY(equate(ctx, list, nmerged, &condition));
+    bool late = condition != NULL && sql_has_subquery(condition);
+    if (lateral) {
+        SQL_TRY(sql_lateral_join(ctx, kind, left.node, right.node, number, condition, &out->node));
+    } else if (kind == PLAN_JOIN_INNER) {
+        out->node = sql_node_join(ctx, kind, left.node, right.node, NULL);
         if (condition != NULL) SQL_TRY(sql_place_filter(ctx, &out->node, condition));
-    } else if (condition != NULL && sql_has_subquery(condition)) {
-        SQL_TRY(sql_join_on_subqueries(&names, a, b, condition, &out->node));
+    } else if (!late) {
+        out->node = sql_node_join(ctx, kind, left.node, right.node, condition);
+    } else if (kind == PLAN_JOIN_LEFT) {
+        SQL_TRY(sql_join_on_subqueries(&names, left.node, right.node, condition, &out->node));
+    } else if (kind == PLAN_JOIN_RIGHT) {
+        SQL_TRY(bind_right_on(binder, body, &left, &right, &out->node));
     } else {
-        out->node = sql_node_join(ctx, PLAN_JOIN_LEFT, a, b, condition);
+        return sql_unsupported(ctx, 0,
+                               "a sub-query in the condition of a FULL JOIN is not supported");
     }
+    out->scope = names.scope;
+    const char *using_alias = sql_get_text(sql_get(body, "join_using_alias"), "aliasname");
+    SQL_TRY(merge_columns(ctx, kind, list, nmerged, using_alias, out));
+    if (sql_get(body, "alias") != NULL) return alias_join(ctx, sql_get(body, "alias"), out);
     return BASE_OK;
 }
 
@@ -358,7 +495,7 @@ base_rc sql_bind_from(sql_binder *binder, const sql_tree *from_clause) {
         }
         SQL_TRY(bind_right(binder, &all, item, &next, &number, &lateral));
         sql_scope scope;
-        SQL_TRY(join_scopes(ctx, &all, &next, false, &scope));
+        SQL_TRY(join_scopes(ctx, &all, &next, &scope));
         if (lateral) {
             SQL_TRY(sql_lateral_join(ctx, PLAN_JOIN_INNER, all.node, next.node, number, NULL,
                                      &all.node));

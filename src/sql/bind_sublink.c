@@ -7,6 +7,23 @@
 
 #include "base/must.h"
 
+static bool never_rows(const plan_node *node);
+
+static bool join_never_rows(const plan_node *node) {
+    bool left = never_rows(node->inputs[0]), right = never_rows(node->inputs[1]);
+    switch (node->join) {
+    case PLAN_JOIN_INNER:
+    case PLAN_JOIN_SEMI:
+        return left || right;
+    case PLAN_JOIN_RIGHT:
+        return right;
+    case PLAN_JOIN_FULL:
+        return left && right;
+    default:
+        return left;
+    }
+}
+
 // A node that can have no row whatever the data: an inner join with an empty system view.
 static bool never_rows(const plan_node *node) {
     switch (node->kind) {
@@ -15,8 +32,7 @@ static bool never_rows(const plan_node *node) {
     case PLAN_NODE_VALUES:
         return false;
     case PLAN_NODE_JOIN:
-        return never_rows(node->inputs[0]) ||
-               (node->join == PLAN_JOIN_INNER && never_rows(node->inputs[1]));
+        return join_never_rows(node);
     case PLAN_NODE_UNION_ALL:
         return never_rows(node->inputs[0]) && never_rows(node->inputs[1]);
     case PLAN_NODE_AGGREGATE:

@@ -77,13 +77,29 @@ plan_node *sql_node_project(sql_ctx *ctx, const plan_node *input, uint32_t n,
 
 plan_node *sql_node_join(sql_ctx *ctx, plan_join_kind kind, const plan_node *left,
                          const plan_node *right, const plan_expr *predicate) {
-    plan_node *node =
-        sql_node(ctx, PLAN_NODE_JOIN, left->ncolumns + right->ncolumns, 2, left, right);
+    bool pairs = kind <= PLAN_JOIN_FULL, mark = kind == PLAN_JOIN_MARK;
+    uint32_t more = pairs ? right->ncolumns : mark;
+    plan_node *node = sql_node(ctx, PLAN_NODE_JOIN, left->ncolumns + more, 2, left, right);
     copy_columns(node, 0, left);
-    copy_columns(node, left->ncolumns, right);
+    if (pairs) copy_columns(node, left->ncolumns, right);
+    if (mark)
+        sql_columns(node)[left->ncolumns] =
+            (plan_column){.name = "matched", .type = col_type_of(COL_BOOL)};
     node->join = kind;
     node->predicate = predicate;
     return node;
+}
+
+plan_node *sql_node_copy(sql_ctx *ctx, const plan_node *node) {
+    plan_node *copy = sql_node(ctx, node->kind, node->ncolumns, node->ninputs, NULL, NULL);
+    const plan_node **inputs = copy->inputs;
+    plan_column *columns = sql_columns(copy);
+    *copy = *node;
+    copy->inputs = inputs;
+    copy->columns = columns;
+    if (node->ncolumns > 0) memcpy(columns, node->columns, node->ncolumns * sizeof *columns);
+    for (uint32_t i = 0; i < node->ninputs; i++) inputs[i] = node->inputs[i];
+    return copy;
 }
 
 plan_node *sql_node_one_row(sql_ctx *ctx) {

@@ -173,10 +173,36 @@ static pruned prune_aggregate(sql_ctx *ctx, const plan_node *node, const bool *u
     return out;
 }
 
+// Pairs of left and right columns, before and after.
+static const plan_expr *remap_pairs(sql_ctx *ctx, const plan_expr *expr, const plan_node *node,
+                                    const pruned *sides) {
+    uint32_t nleft = node->inputs[0]->ncolumns, n = nleft + node->inputs[1]->ncolumns;
+    if (expr == NULL) return NULL;
+    const plan_expr **map = base_arena_array(ctx->arena, const plan_expr *, n);
+    for (uint32_t i = 0; i < n; i++) {
+        const pruned *side = &sides[i >= nleft];
+        uint32_t to = side->map[i < nleft ? i : i - nleft];
+        if (to == UINT32_MAX) continue;
+        map[i] = plan_expr_column(ctx->arena, i < nleft ? to : to + sides[0].node->ncolumns,
+                                  side->node->columns[to].type);
+    }
+    return plan_expr_substitute(ctx->arena, expr, map);
+}
+
 static pruned prune_join(sql_ctx *ctx, const plan_node *node, const bool *used) {
     uint32_t n = node->ncolumns, nleft = node->inputs[0]->ncolumns;
-    bool *below = copy_used(ctx, node, used);
+    if (node->join == PLAN_JOIN_MARK && !used[nleft]) { // each left row once, whatever it matches
+        pruned left = prune(ctx, node->inputs[0], used);
+        pruned out = {left.node, base_arena_array(ctx->arena, uint32_t, n)};
+        memcpy(out.map, left.map, nleft * sizeof *out.map);
+        out.map[nleft] = UINT32_MAX;
+        return out;
+    }
+    bool pairs = node->join <= PLAN_JOIN_FULL;
+    bool *below = no_columns(ctx, nleft + node->inputs[1]->ncolumns);
+    memcpy(below, used, (pairs ? n : nleft) * sizeof *below);
     if (node->predicate != NULL) plan_expr_columns(node->predicate, below);
+    if (node->mark != NULL) plan_expr_columns(node->mark, below);
     for (uint32_t i = 0; i < node->nequi; i++) {
         below[node->left_keys[i]] = true;
         below[nleft + node->right_keys[i]] = true;
@@ -186,7 +212,7 @@ static pruned prune_join(sql_ctx *ctx, const plan_node *node, const bool *used) 
     pruned out = {sql_node_join(ctx, node->join, sides[0].node, sides[1].node, NULL),
                   base_arena_array(ctx->arena, uint32_t, n)};
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t to = i < nleft ? sides[0].map[i] : sides[1].map[i - nleft];
+        uint32_t to = i < nleft ? sides[0].map[i] : pairs ? sides[1].map[i - nleft] : 0;
         out.map[i] = to == UINT32_MAX ? to : i < nleft ? to : to + sides[0].node->ncolumns;
         if (to != UINT32_MAX) sql_columns(out.node)[out.map[i]].name = node->columns[i].name;
     }
@@ -199,7 +225,9 @@ static pruned prune_join(sql_ctx *ctx, const plan_node *node, const bool *used) 
     out.node->nequi = node->nequi;
     out.node->left_keys = left_keys;
     out.node->right_keys = right_keys;
-    out.node->predicate = remap(ctx, node->predicate, &out, n);
+    out.node->null_safe = node->null_safe;
+    out.node->predicate = remap_pairs(ctx, node->predicate, node, sides);
+    out.node->mark = remap_pairs(ctx, node->mark, node, sides);
     return out;
 }
 

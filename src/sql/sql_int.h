@@ -207,6 +207,7 @@ plan_node *sql_node_project(sql_ctx *ctx, const plan_node *input, uint32_t n,
                             const plan_expr *const *exprs, const char *const *names);
 plan_node *sql_node_join(sql_ctx *ctx, plan_join_kind kind, const plan_node *left,
                          const plan_node *right, const plan_expr *predicate);
+plan_node *sql_node_copy(sql_ctx *ctx, const plan_node *node);
 plan_node *sql_node_one_row(sql_ctx *ctx); // one row, one column nobody needs
 const plan_expr *sql_column_of(sql_ctx *ctx, const plan_node *node, uint32_t index);
 // NULL and NULL gives NULL.
@@ -225,7 +226,7 @@ typedef struct sql_scope_column {
     const plan_column *column;
     const char *name;
     bool hidden;
-    bool merged_away; // the right side of USING: only by its table's name
+    bool merged_away; // merged by USING or NATURAL: only by its table's name
 } sql_scope_column;
 
 typedef struct sql_rel {
@@ -435,14 +436,20 @@ BASE_MUST_USE base_rc sql_bind_plain_view(sql_ctx *ctx, const plan_object *view,
 BASE_MUST_USE base_rc sql_bind_relation(sql_ctx *ctx, const char *schema, const char *name,
                                         int32_t position, const plan_object **out);
 
-// ---- optimise.c, keys.c ------------------------------------------------------------------------
+// ---- optimise.c, push_join.c, prune.c, annotate.c ----------------------------------------------
 
 // Pushes filters down, prunes columns, merges projections, numbers nodes, finds keys and time
 // roles.
 BASE_MUST_USE base_rc sql_optimise(sql_ctx *ctx, const plan_node *node, const plan_node **out);
 plan_node *sql_annotate(sql_ctx *ctx, const plan_node *node);
-// Equi-join keys and sides of a join's conditions.
+// Whether expr is never null over rows of an annotated node.
+bool sql_never_null(const plan_expr *expr, const plan_node *annotated);
+// Puts conditions over node's columns on it, as far down as they may go.
 plan_node *sql_push_filters(sql_ctx *ctx, const plan_node *node, sql_exprs *conjuncts);
+plan_node *sql_push_join(sql_ctx *ctx, const plan_node *join, sql_exprs *conditions);
+plan_node *sql_with_filter(sql_ctx *ctx, plan_node *node, const sql_exprs *conditions);
+bool sql_within(const plan_expr *expr, uint32_t begin, uint32_t end); // no other columns
+bool sql_uses_columns(const plan_expr *expr);
 plan_node *sql_prune(sql_ctx *ctx, const plan_node *node);
 
 // ---- statements --------------------------------------------------------------------------------

@@ -56,3 +56,10 @@ SELECT (SELECT count(*) FROM sales.region r GROUP BY s.store_id + 1) FROM sales.
 SELECT (SELECT sum(o.qty + s.store_id) FROM sales.order_placed o) FROM sales.store s;
 SELECT (SELECT count(*) FROM sales.order_placed o WHERE o.store_id = s.store_id) FROM sales.store s;
 SELECT (SELECT o.qty FROM sales.order_placed o WHERE o.store_id = s.store_id) FROM sales.store s;
+SELECT region, s.opened, r.manager FROM sales.store s FULL JOIN sales.region r USING (region);
+SELECT s.opened, r.manager FROM sales.store s FULL JOIN sales.region r USING (region) WHERE r.manager LIKE 'A%';
+SELECT s.opened, r.manager FROM sales.store s FULL JOIN sales.region r USING (region) WHERE r.manager LIKE 'A%' OR s.opened IS NULL;
+SELECT * FROM sales.store NATURAL LEFT JOIN sales.region;
+SELECT s.opened FROM sales.store s JOIN sales.region r ON s.region IS NOT DISTINCT FROM r.region AND upper(s.region) = lower(r.manager);
+SELECT s.opened, r.manager FROM sales.store s RIGHT JOIN sales.region r ON s.region = r.region AND s.store_id > 5 AND r.manager > 'B';
+SELECT s.opened, r.manager FROM sales.store s LEFT JOIN sales.region r ON false;
