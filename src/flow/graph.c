@@ -273,6 +273,7 @@ static bool append_only(bool stored, const plan_node *node) {
     case PLAN_NODE_VALUES:
         return true;
     case PLAN_NODE_AGGREGATE:
+    case PLAN_NODE_MATCH:
         return !stored;
     case PLAN_NODE_SORT:
         if (stored && (node->limit >= 0 || node->offset > 0)) return false;
@@ -318,6 +319,8 @@ static base_rc make_op(flow_graph *graph, uint32_t view_id, const plan_node *nod
         return flow_distinct_create(graph, view_id, node, out, err);
     case PLAN_NODE_UNION_ALL:
         return flow_union_create(graph, node, out, err);
+    case PLAN_NODE_MATCH:
+        return flow_match_create(graph, view_id, node, out, err);
     case PLAN_NODE_SORT:
         return flow_sort_create(graph, view_id, node, out, err);
     }

@@ -1,6 +1,6 @@
 // node.c - the printer of plans and walks over them. One table says what each kind of node is
 // called and how its particulars print. Entry points: the functions of node.h.
-#include "plan/node.h"
+#include "plan/match.h"
 
 #include "base/must.h"
 #include "col/codec.h"
@@ -196,6 +196,7 @@ static const struct {
     [PLAN_NODE_JOIN] = {"Join", print_join},
     [PLAN_NODE_DISTINCT] = {"Distinct", print_nothing},
     [PLAN_NODE_UNION_ALL] = {"Union all", print_nothing},
+    [PLAN_NODE_MATCH] = {"Match", plan_match_print},
     [PLAN_NODE_SORT] = {"Sort", print_sort},
 };
 

@@ -15,7 +15,8 @@ typedef enum plan_node_kind {
     PLAN_NODE_JOIN,      // two inputs; output by plan_join_kind
     PLAN_NODE_DISTINCT,
     PLAN_NODE_UNION_ALL,
-    PLAN_NODE_SORT, // keys; limit -1: none. In a view: a top-N; ad hoc: an order
+    PLAN_NODE_MATCH, // MATCH_RECOGNIZE: match
+    PLAN_NODE_SORT,  // keys; limit -1: none. In a view: a top-N; ad hoc: an order
 } plan_node_kind;
 
 // A pair of rows matches if its keys are equal and the predicate is true.
@@ -81,6 +82,8 @@ struct plan_node {
     // SORT: LIMIT $n and OFFSET $n, of type INT8, until plan_node_bind_params sets limit and offset
     // from them (null: no limit; negative: 0). NULL: limit and offset stand.
     const plan_expr *limit_param, *offset_param;
+
+    const struct plan_match *match; // MATCH
 
     uint32_t nkey; // columns that are unique in the output; 0: unknown
     const uint32_t *key;

@@ -1,6 +1,7 @@
 // annotate.c - what is known of a plan's output once its shape stands: ids in preorder, which
 // columns are never null, what they mean to time, and which columns are unique. Entry point:
 // sql_annotate.
+#include "plan/match.h"
 #include "sql/sql_int.h"
 
 #include "base/must.h"
@@ -207,12 +208,25 @@ static void annotate_union(sql_ctx *ctx, plan_node *node) {
     set_key(ctx, node, 0, NULL);
 }
 
+static void annotate_match(sql_ctx *ctx, plan_node *node) {
+    const plan_match *match = node->match;
+    for (uint32_t i = 0; i < node->ncolumns; i++) {
+        const plan_expr *expr = match->outputs[i];
+        plan_column column = {0};
+        if (expr->kind == PLAN_EXPR_COLUMN && match->slots[expr->index].kind == PLAN_MATCH_ROW)
+            column.not_null = node->inputs[0]->columns[match->slots[expr->index].column].not_null;
+        inherit(&sql_columns(node)[i], &column);
+    }
+    set_key(ctx, node, 0, NULL);
+}
+
 static void (*const annotators[])(sql_ctx *, plan_node *) = {
     [PLAN_NODE_SCAN] = annotate_scan,       [PLAN_NODE_VALUES] = annotate_values,
     [PLAN_NODE_FILTER] = annotate_same,     [PLAN_NODE_PROJECT] = annotate_project,
     [PLAN_NODE_WINDOW] = annotate_window,   [PLAN_NODE_AGGREGATE] = annotate_aggregate,
     [PLAN_NODE_JOIN] = annotate_join,       [PLAN_NODE_DISTINCT] = annotate_distinct,
     [PLAN_NODE_UNION_ALL] = annotate_union, [PLAN_NODE_SORT] = annotate_same,
+    [PLAN_NODE_MATCH] = annotate_match,
 };
 
 static plan_node *annotate(sql_ctx *ctx, const plan_node *node, uint32_t *next_id) {

@@ -38,6 +38,7 @@ static base_rc readable(sql_ctx *ctx, const plan_object *object, int32_t positio
 // Adds the columns of piece->node as those of one range-table entry; alias columns rename.
 static base_rc add_columns(sql_ctx *ctx, piece *p, sql_rel rel, const sql_tree *alias) {
     const char *alias_name = sql_get_text(alias, "aliasname");
+    if (sql_is_match_alias(alias_name)) alias_name = NULL;
     const sql_tree *renames = sql_get(alias, "colnames");
     const sql_tree *rename = renames == NULL ? NULL : renames->child;
     if (alias_name != NULL) {
@@ -464,12 +465,24 @@ static const struct {
     {"RangeFunction", bind_range_function},
 };
 
+// MATCH_RECOGNIZE stands where the table's alias would.
+static base_rc bind_match(sql_ctx *ctx, const sql_tree *body, piece *out) {
+    struct sql_match_clause *clause =
+        sql_match_of(ctx, sql_get_text(sql_get(body, "alias"), "aliasname"));
+    if (clause == NULL) return BASE_OK;
+    plan_node *node;
+    SQL_TRY(sql_bind_match(ctx, clause, out->node, &node));
+    *out = (piece){.node = node};
+    return add_columns(ctx, out, (sql_rel){.name = sql_match_name(clause)}, NULL);
+}
+
 static base_rc bind_item(sql_binder *binder, const sql_tree *wrapper, piece *out) {
     const char *type = sql_type_of(wrapper);
     for (size_t i = 0; i < sizeof from_types / sizeof from_types[0]; i++) {
         if (strcmp(type, from_types[i].type) != 0) continue;
         SQL_TRY(sql_enter(binder->ctx, 0));
         SQL_TRY(from_types[i].bind(binder, sql_body(wrapper), out));
+        SQL_TRY(bind_match(binder->ctx, sql_body(wrapper), out));
         sql_leave(binder->ctx);
         return BASE_OK;
     }

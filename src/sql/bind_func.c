@@ -432,6 +432,11 @@ base_rc sql_bind_func_call(sql_binder *binder, const sql_tree *body, const plan_
         last = last->next;
     }
     const char *name = sql_string(last);
+    if (binder->matching != NULL) {
+        bool is_call;
+        SQL_TRY(sql_match_call(binder, schema, name, body, &is_call, out));
+        if (is_call) return BASE_OK;
+    }
     if (schema != NULL && strcmp(schema, "pg_catalog") != 0)
         return sql_fail(ctx, position, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_FUNCTION,
                         "function %s.%s does not exist", schema, name);

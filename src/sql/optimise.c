@@ -2,6 +2,7 @@
 // about (push_join.c: through joins, where equalities become keys), scans read only columns in use,
 // neighbouring projections become one. All are by rule, so the same text gives the same plan. Entry
 // point: sql_optimise.
+#include "plan/match.h"
 #include "sql/sql_int.h"
 
 #include "base/must.h"
@@ -109,12 +110,30 @@ static plan_node *push_leaf(sql_ctx *ctx, const plan_node *node, sql_exprs *cond
     return sql_with_filter(ctx, sql_node_copy(ctx, node), conditions);
 }
 
+// What is asked of whole partitions, their matches need not be found for others.
+static plan_node *push_match(sql_ctx *ctx, const plan_node *node, sql_exprs *conditions) {
+    uint32_t n = 0;
+    const plan_match *match = node->match;
+    const plan_expr **columns = base_arena_array(ctx->arena, const plan_expr *, node->ncolumns);
+    for (; n < node->ncolumns && n < match->npartition; n++) {
+        const plan_expr *output = match->outputs[n];
+        if (output->kind != PLAN_EXPR_COLUMN) break;
+        const plan_match_slot *slot = &match->slots[output->index];
+        bool key = false;
+        for (uint32_t k = 0; k < match->npartition; k++) key |= match->partition[k] == slot->column;
+        if (slot->kind != PLAN_MATCH_ROW || !key) break;
+        columns[n] = sql_column_of(ctx, node->inputs[0], slot->column);
+    }
+    return push_some(ctx, node, conditions, n, columns);
+}
+
 static plan_node *(*const pushers[])(sql_ctx *, const plan_node *, sql_exprs *) = {
     [PLAN_NODE_SCAN] = push_leaf,       [PLAN_NODE_VALUES] = push_leaf,
     [PLAN_NODE_FILTER] = push_filter,   [PLAN_NODE_PROJECT] = push_project,
     [PLAN_NODE_WINDOW] = push_window,   [PLAN_NODE_AGGREGATE] = push_aggregate,
     [PLAN_NODE_JOIN] = sql_push_join,   [PLAN_NODE_DISTINCT] = push_distinct,
     [PLAN_NODE_UNION_ALL] = push_union, [PLAN_NODE_SORT] = push_sort,
+    [PLAN_NODE_MATCH] = push_match,
 };
 
 plan_node *sql_push_filters(sql_ctx *ctx, const plan_node *node, sql_exprs *conjuncts) {

@@ -1,5 +1,6 @@
 // prune.c - each node keeps only the columns that something above it uses, down to the scans. Entry
 // point: sql_prune.
+#include "plan/match.h"
 #include "sql/sql_int.h"
 
 #include "base/must.h"
@@ -272,12 +273,82 @@ static pruned prune_sort(sql_ctx *ctx, const plan_node *node, const bool *used) 
     return out;
 }
 
+static void mark_slots(const plan_match *match, const plan_expr *expr, bool *slots, bool *below) {
+    if (expr == NULL) return;
+    plan_expr_columns(expr, slots);
+    for (uint32_t i = 0; i < match->nslots; i++) {
+        const plan_match_slot *slot = &match->slots[i];
+        if (!slots[i]) continue;
+        if (slot->kind == PLAN_MATCH_ROW || slot->kind == PLAN_MATCH_COLUMN)
+            below[slot->column] = true;
+        if (slot->kind != PLAN_MATCH_AGGREGATE) continue;
+        if (slot->agg->arg != NULL) plan_expr_columns(slot->agg->arg, below);
+        if (slot->agg->filter != NULL) plan_expr_columns(slot->agg->filter, below);
+    }
+}
+
+// Slots over the columns that are left; those that nothing uses any more lose their meaning.
+static const plan_match_slot *remap_slots(sql_ctx *ctx, const plan_match *match, const bool *slots,
+                                          const pruned *input, uint32_t nold) {
+    plan_match_slot *copy = base_arena_array(ctx->arena, plan_match_slot, match->nslots + 1u);
+    for (uint32_t i = 0; i < match->nslots; i++) {
+        copy[i] = match->slots[i];
+        if (!slots[i]) {
+            copy[i] = (plan_match_slot){.kind = PLAN_MATCH_NUMBER, .type = copy[i].type};
+        } else if (copy[i].kind == PLAN_MATCH_ROW || copy[i].kind == PLAN_MATCH_COLUMN) {
+            copy[i].column = input->map[copy[i].column];
+        } else if (copy[i].kind == PLAN_MATCH_AGGREGATE) {
+            plan_agg *agg = base_arena_new(ctx->arena, plan_agg);
+            *agg = *copy[i].agg;
+            agg->arg = remap(ctx, agg->arg, input, nold);
+            agg->filter = remap(ctx, agg->filter, input, nold);
+            copy[i].agg = agg;
+        }
+    }
+    return copy;
+}
+
+static pruned prune_match(sql_ctx *ctx, const plan_node *node, const bool *used) {
+    pruned out = start(ctx, node, used, 1);
+    const plan_node *old = node->inputs[0];
+    plan_match *match = base_arena_new(ctx->arena, plan_match);
+    *match = *node->match;
+    bool *below = no_columns(ctx, old->ncolumns), *slots = no_columns(ctx, match->nslots + 1u);
+    const plan_expr **outputs =
+        base_arena_array(ctx->arena, const plan_expr *, out.node->ncolumns + 1u);
+    for (uint32_t i = 0; i < node->ncolumns; i++) {
+        if (out.map[i] == UINT32_MAX) continue;
+        outputs[out.map[i]] = match->outputs[i];
+        mark_slots(match, match->outputs[i], slots, below);
+    }
+    for (uint32_t v = 0; v < match->nvariables; v++)
+        mark_slots(match, match->define[v], slots, below);
+    for (uint32_t i = 0; i < match->npartition; i++) below[match->partition[i]] = true;
+    for (uint32_t i = 0; i < match->norder; i++) below[match->order[i].column] = true;
+    pruned input = prune(ctx, old, below);
+    out.node->inputs[0] = input.node;
+    uint32_t *partition = base_arena_array(ctx->arena, uint32_t, match->npartition + 1u);
+    for (uint32_t i = 0; i < match->npartition; i++) partition[i] = input.map[match->partition[i]];
+    plan_sort_key *order = base_arena_array(ctx->arena, plan_sort_key, match->norder + 1u);
+    for (uint32_t i = 0; i < match->norder; i++) {
+        order[i] = match->order[i];
+        order[i].column = input.map[order[i].column];
+    }
+    match->slots = remap_slots(ctx, match, slots, &input, old->ncolumns);
+    match->partition = partition;
+    match->order = order;
+    match->outputs = outputs;
+    out.node->match = match;
+    return out;
+}
+
 static pruned (*const pruners[])(sql_ctx *, const plan_node *, const bool *) = {
     [PLAN_NODE_SCAN] = prune_scan,       [PLAN_NODE_VALUES] = prune_values,
     [PLAN_NODE_FILTER] = prune_filter,   [PLAN_NODE_PROJECT] = prune_project,
     [PLAN_NODE_WINDOW] = prune_window,   [PLAN_NODE_AGGREGATE] = prune_aggregate,
     [PLAN_NODE_JOIN] = prune_join,       [PLAN_NODE_DISTINCT] = prune_all,
     [PLAN_NODE_UNION_ALL] = prune_union, [PLAN_NODE_SORT] = prune_sort,
+    [PLAN_NODE_MATCH] = prune_match,
 };
 
 static pruned prune(sql_ctx *ctx, const plan_node *node, const bool *used) {

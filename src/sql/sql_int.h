@@ -71,6 +71,8 @@ typedef struct sql_ctx {
     uint32_t nsubqueries, subqueries_cap, nouters, outers_cap;
     sql_subquery **subqueries;
     sql_outer *outers;
+    uint32_t nmatches, matches_cap; // MATCH_RECOGNIZE cut out of the text (match_clause.c)
+    struct sql_match_clause **matches;
 } sql_ctx;
 
 int32_t sql_position(const sql_ctx *ctx, int64_t fragment_offset); // 0 if unknown (negative)
@@ -274,6 +276,7 @@ typedef struct sql_binder {
     bool has_aggregate;
     uint32_t naggs, aggs_cap;
     sql_query_agg *aggs;
+    struct sql_matching *matching; // in an expression of MATCH_RECOGNIZE; else NULL
 } sql_binder;
 
 BASE_MUST_USE base_rc sql_bind_expr(sql_binder *binder, const sql_tree *wrapper,
@@ -435,6 +438,20 @@ BASE_MUST_USE base_rc sql_bind_plain_view(sql_ctx *ctx, const plan_object *view,
                                           plan_node **out);
 BASE_MUST_USE base_rc sql_bind_relation(sql_ctx *ctx, const char *schema, const char *name,
                                         int32_t position, const plan_object **out);
+
+// ---- match_clause.c, bind_match.c --------------------------------------------------------------
+
+// Replaces each MATCH_RECOGNIZE (...) in copy, which holds text, by an alias of the table before
+// it.
+BASE_MUST_USE base_rc sql_cut_matches(sql_ctx *ctx, char *copy, base_str text, int64_t delta);
+bool sql_is_match_alias(const char *alias);
+struct sql_match_clause *sql_match_of(const sql_ctx *ctx, const char *alias); // NULL: none
+const char *sql_match_name(const struct sql_match_clause *clause);            // of its columns
+BASE_MUST_USE base_rc sql_bind_match(sql_ctx *ctx, struct sql_match_clause *clause,
+                                     const plan_node *input, plan_node **out);
+// A call in an expression of MATCH_RECOGNIZE; *is_call false: it is an ordinary function.
+BASE_MUST_USE base_rc sql_match_call(sql_binder *binder, const char *schema, const char *name,
+                                     const sql_tree *body, bool *is_call, const plan_expr **out);
 
 // ---- optimise.c, push_join.c, prune.c, annotate.c ----------------------------------------------
 

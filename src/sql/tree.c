@@ -257,6 +257,7 @@ base_rc sql_parse(sql_ctx *ctx, base_str text, int64_t delta, const sql_tree **s
     SQL_TRY(check_nesting(ctx, text, delta));
     char *copy = base_arena_memdup(ctx->arena, text.p, text.n);
     sql_unwrap_windows(copy, text);
+    SQL_TRY(sql_cut_matches(ctx, copy, text, delta));
     PgQueryParseResult result = pg_query_parse(copy);
     if (result.error != NULL) {
         base_rc rc = parse_failed(ctx, result.error, text);
