@@ -19,7 +19,7 @@ static const func_table *const tables[] = {
     &func_arith_table,  &func_compare_table,    &func_math_table,          &func_text_table,
     &func_match_table,  &func_time_table,       &func_field_table,         &func_json_table,
     &func_encode_table, &func_format_table,     &func_format_number_table, &func_system_table,
-    &func_array_table,  &func_array_make_table,
+    &func_array_table,  &func_array_make_table, &func_regex_table,
 };
 
 static pthread_once_t index_once = PTHREAD_ONCE_INIT;

@@ -17,6 +17,7 @@ extern const func_table func_compare_table;
 extern const func_table func_math_table;
 extern const func_table func_text_table;
 extern const func_table func_match_table;
+extern const func_table func_regex_table;
 extern const func_table func_encode_table;
 extern const func_table func_format_table;
 extern const func_table func_format_number_table;

@@ -601,6 +601,7 @@ static const struct {
     {"AEXPR_IN", bind_in},
     {"AEXPR_LIKE", bind_op}, // named ~~ and !~~
     {"AEXPR_ILIKE", bind_op},
+    {"AEXPR_SIMILAR", bind_op}, // named ~ and !~, of similar_to_escape
     {"AEXPR_BETWEEN", bind_between},
     {"AEXPR_NOT_BETWEEN", bind_not_between},
     {"AEXPR_BETWEEN_SYM", bind_between_sym},
@@ -627,8 +628,7 @@ static base_rc bind_a_expr(sql_binder *binder, const sql_tree *body, const plan_
                                  out);
     for (size_t i = 0; i < sizeof op_forms / sizeof op_forms[0]; i++)
         if (strcmp(kind, op_forms[i].kind) == 0) return op_forms[i].bind(&form, out);
-    return sql_unsupported(binder->ctx, form.position, "%s is not supported",
-                           strcmp(kind, "AEXPR_SIMILAR") == 0 ? "SIMILAR TO" : kind);
+    return sql_unsupported(binder->ctx, form.position, "%s is not supported", kind);
 }
 
 // ---- dispatch --------------------------------------------------------------------------------

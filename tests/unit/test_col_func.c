@@ -458,10 +458,7 @@ TEST(limits) {
     memset(deep, '(', sizeof deep - 1);
     deep[sizeof deep - 1] = '\0';
     EXPECT_EQ_STR(HOST("~", {"text", "a"}, {"text", deep}), "54000");
-    EXPECT_EQ_STR(HOST("~", {"text", "a"}, {"text", "((a{200}){200}){200}"}), "54000");
-    EXPECT_EQ_STR(HOST("~", {"text", "a"}, {"text", "(a)\\1"}), "0A000");
-    EXPECT_EQ_STR(HOST("~", {"text", "a"}, {"text", "a(?=b)"}), "0A000");
-    EXPECT_EQ_STR(HOST("~", {"text", "a"}, {"text", "a+?"}), "0A000");
+    EXPECT_EQ_STR(HOST("~", {"text", "a"}, {"text", "((a{200}){200}){200}"}), "2201B");
     EXPECT_EQ_STR(HOST("repeat", {"text", "abc"}, {"int4", "2000000000"}), "54000");
     EXPECT_EQ_STR(HOST("cast:numeric", {"float8", "NaN"}), "0A000");
     base_arena_deinit(&arena);
