@@ -576,7 +576,8 @@ static base_rc bind_not_distinct(const op_form *form, const plan_expr **out) {
     return distinct(form, true, out);
 }
 
-// NULLIF(a, b) is CASE WHEN a = b THEN NULL ELSE a END, of a's type.
+// NULLIF(a, b) is CASE WHEN a = b THEN NULL ELSE a END, of the type that a has as an operand of
+// that =: numeric if b is numeric, text for a varchar.
 static base_rc bind_nullif(const op_form *form, const plan_expr **out) {
     sql_ctx *ctx = form->binder->ctx;
     const plan_expr *left, *right;
@@ -586,6 +587,12 @@ static base_rc bind_nullif(const op_form *form, const plan_expr **out) {
     plan_expr *expr = sql_expr(ctx, PLAN_EXPR_CASE, left->type, 3, form->position);
     SQL_TRY(sql_operator(ctx, "=", left, right, form->position, &expr->args[0]));
     SQL_TRY(sql_settle(ctx, &left));
+    const plan_expr *equal = expr->args[0];
+    if (equal->kind == PLAN_EXPR_CALL && equal->nargs == 2 &&
+        equal->args[0]->type.kind != left->type.kind)
+        left = equal->args[0];
+    if (left->type.kind == COL_VARCHAR)
+        SQL_TRY(sql_coerce(ctx, left, col_type_of(COL_TEXT), COL_CAST_IMPLICIT, &left));
     expr->type = left->type;
     expr->args[1] = plan_expr_null(ctx->arena, left->type);
     expr->args[2] = left;

@@ -5,7 +5,7 @@
 
 Each world has a schema, a history of changes and --per-world queries, all from its seed; the k-th world's seed is N + k. A
 difference is cut down to little and written as a candidate .slt into DIR. --world W runs that seed alone, --only Q its
-query Q. The grammar is in differential/catalogue.py and query.py, what it leaves out in features.py, what may differ in
+query Q. The grammar is in differential/catalogue.py, expressions.py, sources.py and query.py, what it leaves out in features.py, what may differ in
 differential/departures.py."""
 import argparse
 import pathlib
@@ -15,7 +15,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import weirtest  # noqa: E402
-from differential import catalogue, features, query, shrink, world  # noqa: E402
+from differential import catalogue, expressions, features, shrink, world  # noqa: E402
 from differential.report import Report  # noqa: E402
 from postgres import Postgres  # noqa: E402
 
@@ -55,7 +55,7 @@ def main():
     with Postgres() as postgres, weirtest.Pg(postgres.dir, 5432, database="postgres") as pg:
         with weirtest.Server() as server, server.pg() as weir:
             probed = features.probe(weir, pg, catalogue.productions())
-        grammar = query.Grammar(probed.productions, probed.structure)
+        grammar = expressions.Grammar(probed.productions, probed.structure)
         print(f"{len(probed.productions)} productions, {len(probed.structure)} features of structure; "
               f"not supported {len(probed.unsupported)}", flush=True)
         seed = options.world if options.world is not None else options.seed

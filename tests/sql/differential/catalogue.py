@@ -353,25 +353,53 @@ bool     jsonb_path_exists({jsonb}, {'$.a'|'$[*]'})
 jsonb    jsonb_path_query_first({jsonb}, {'$.a'|'$[0]'})
 bool     {jsonb} @? {'$.a'|'$[1]'}
 # arrays
-int4     (ARRAY[{int4}, {int4}])[{1|2|3}]
-text     (ARRAY[{text}, {text}])[{1|2}]
-int4     array_length(ARRAY[{int4}, {int4}], {1|2})
-int4     cardinality(ARRAY[{text}, {text}])
-text     array_to_string(ARRAY[{int4}, {int4}], {','|'-'})
-text     array_to_string(ARRAY[{text}, {text}], ',', '*')
-int4     array_position(ARRAY[{int4}, {int4}], {int4})
-bool     ARRAY[{int4}, {int4}] @> ARRAY[{int4}]
-bool     ARRAY[{int4}] <@ ARRAY[{int4}, {int4}]
-bool     ARRAY[{text}, {text}] && ARRAY[{text}]
-bool     ARRAY[{int4}, {int4}] = ARRAY[{int4}, {int4}]
-bool     ARRAY[{int4}, {int4}] < ARRAY[{int4}, {int4}]
+int4[]   ARRAY[{int4}, {int4}]
+text[]   ARRAY[{text}, {text}]
+int4     ({int4[]})[{1|2|3}]
+text     ({text[]})[{1|2|0}]
+int4[]   ({int4[]})[{1|2}:{2|3}]
+int4     array_length({int4[]}, {1|2})
+int4     array_upper({int4[]}, {1|2})
+int4     array_lower({text[]}, {1|2})
+int4     array_ndims({int4[]})
+int4     cardinality({text[]})
+int4     cardinality({int4[]})
+text     array_to_string({int4[]}, {','|'-'})
+text     array_to_string({text[]}, ',', '*')
+int4     array_position({int4[]}, {int4})
+int4     array_position({text[]}, {text})
+int4[]   array_positions({int4[]}, {int4})
+bool     {int4} = ANY ({int4[]})
+bool     {text} = ANY ({text[]})
+bool     {int4} < ALL ({int4[]})
+bool     {text} <> ALL ({text[]})
+bool     {int4[]} @> {int4[]}
+bool     {int4[]} <@ {int4[]}
+bool     {text[]} && {text[]}
+bool     {int4[]} = {int4[]}
+bool     {text[]} <> {text[]}
+bool     {int4[]} < {int4[]}
+bool     {int4[]} IS NULL
+bool     {text[]} IS NOT DISTINCT FROM {text[]}
 text     ARRAY[{=}, {=}]::text
-text     (ARRAY[{int4}] || {int4})::text
-text     array_cat(ARRAY[{int4}], ARRAY[{int4}, {int4}])::text
-text     array_remove(ARRAY[{int4}, {int4}], {int4})::text
-text     array_replace(ARRAY[{int4}, {int4}], {int4}, {int4})::text
-text     string_to_array({text}, {'b'|' '|''})::text
-text     (ARRAY[{int4}, {int4}, {int4}])[{1|2}:{2|3}]::text
+text     {int4[]}::text
+text     {text[]}::text
+int4[]   {int4[]} || {int4}
+int4[]   {int4} || {int4[]}
+text[]   {text[]} || {text[]}
+int4[]   array_append({int4[]}, {int4})
+text[]   array_prepend({text}, {text[]})
+int4[]   array_cat({int4[]}, {int4[]})
+int4[]   array_remove({int4[]}, {int4})
+text[]   array_replace({text[]}, {text}, {text})
+text[]   string_to_array({text}, {'b'|' '|''})
+int4[]   trim_array({int4[]}, {0|1})
+text[]   regexp_split_to_array({text}, {'b+'|' '})
+text[]   regexp_match({text}, {'(a)(b)?'|'[a-z]+'})
+jsonb    to_jsonb({int4[]})
+text[]   coalesce({text[]}, {text[]})
+int4[]   CASE WHEN {bool} THEN {int4[]} ELSE {int4[]} END
+text[]   {int4[]}::text[]
 # rows and others
 text     pg_typeof({int4})::text
 text     pg_typeof({numeric})::text
@@ -420,9 +448,14 @@ float8   regr_avgx({float8}, {float8})
 int8     regr_count({float8}, {float8})
 text     string_agg({text}, {','|''} ORDER BY {text})
 text     string_agg(DISTINCT {text}, {','|'-'})
-text     array_agg({int4} ORDER BY {int4})::text
-text     array_agg({text} ORDER BY {text} DESC NULLS LAST)::text
-text     array_agg(DISTINCT {int4})::text
+int4[]   array_agg({int4} ORDER BY {int4})
+text[]   array_agg({text} ORDER BY {text} DESC NULLS LAST)
+int4[]   array_agg(DISTINCT {int4})
+text     array_agg({=} ORDER BY {int4}, {=})::text
+int8     count(DISTINCT {int4[]})
+int8     count(DISTINCT ({int8}, {int4}))
+jsonb    jsonb_object_agg({text}, {int4} ORDER BY {text}, {int4}) FILTER (WHERE {text} IS NOT NULL)
+bool     bool_and({int4} > 0)
 text     array_to_string(array_agg({int4} ORDER BY {int4} DESC), '-')
 jsonb    jsonb_agg({int4} ORDER BY {int4})
 jsonb    jsonb_agg({text} ORDER BY {text} NULLS FIRST)
@@ -469,7 +502,7 @@ PLACE = re.compile(r"\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}")
 ANY_TYPES = ["int4", "int8", "numeric", "text", "bool", "date", "timestamp", "timestamptz", "interval", "time", "uuid",
              "float8", "int2", "float4"]
 GREATEST_TYPES = [t for t in ANY_TYPES if t not in ("bool", "uuid")]
-KNOWN = set(ANY_TYPES) | {"jsonb", "=", "<", "total", "ties", "frame", "any"}
+KNOWN = set(ANY_TYPES) | {"jsonb", "int4[]", "text[]", "=", "<", "total", "ties", "frame", "any"}
 
 
 class Production:

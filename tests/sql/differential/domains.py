@@ -2,7 +2,7 @@
 
 A value is its text, as PostgreSQL prints it, or None. Columns draw from small domains that tables share,
 so that joins meet, groups have several rows and ties happen. Floats are sums of few powers of two: their sums
-are exact in any order."""
+are exact in any order. No two values are equal and written differently (departures.py: equal-spelling)."""
 import json
 
 
@@ -27,8 +27,8 @@ TYPES = {
                     ["0", "1", "2.5", "-1"], ["0", "1", "10", "100", "-3", "2.5", "-7.5", "0.1", "19.9", "99.5"],
                     ["9999", "-9999", "0.5", "-0.5"], False),
     "float8": Type(701, ["DOUBLE PRECISION"], ["0", "1", "-1", "0.5"], ["0", "1", "2.5", "-0.25", "100", "1024.125", "-3.5"],
-                   ["1e+10", "-0.0078125", "Infinity", "NaN", "-0"], False),
-    "float4": Type(700, ["REAL"], ["0", "1", "-1", "0.5"], ["0", "1", "2.5", "-0.25", "100", "-3.5"], ["1e+10", "-0"], False),
+                   ["1e+10", "-0.0078125", "Infinity", "NaN"], False),
+    "float4": Type(700, ["REAL"], ["0", "1", "-1", "0.5"], ["0", "1", "2.5", "-0.25", "100", "-3.5"], ["1e+10", "0.0078125"], False),
     "text": Type(25, ["TEXT"], ["a", "b", "c"],
                  ["a", "b", "ab", "abc", "A", "Bc", "x y", "zebra", "10", "-3", "hello world", "aaa"],
                  ["", " ", "it's", "Ünïcode", "日本", "a%b_c", "\\", " padded ", "Z\tz"]),
@@ -43,7 +43,7 @@ TYPES = {
     "timestamptz": Type(1184, ["TIMESTAMPTZ"], [s + "+00" for s in _STAMPS[1:5]], [s + "+00" for s in _STAMPS],
                         [s + "+00" for s in _EDGE_STAMPS]),
     "interval": Type(1186, ["INTERVAL"], ["00:00:00", "01:00:00", "1 day"],
-                     ["00:00:00", "01:00:00", "1 day", "24:00:00", "1 mon", "30 days", "-00:30:00", "1 year 2 mons 3 days 04:05:06"],
+                     ["00:00:00", "01:00:00", "1 day", "25:00:00", "1 mon", "31 days", "-00:30:00", "1 year 2 mons 3 days 04:05:06"],
                      ["-1 days +02:03:00", "00:00:00.000001"]),
     "uuid": Type(2950, ["UUID"], ["00000000-0000-0000-0000-000000000000", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"],
                  ["00000000-0000-0000-0000-000000000001", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "ffffffff-ffff-ffff-ffff-ffffffffffff"],
@@ -51,6 +51,8 @@ TYPES = {
     "jsonb": Type(3802, ["JSONB"], ['{"a": 1}', '[1, 2]', '"a"'],
                   ['{"a": 1, "b": "x"}', '{"a": null}', '[1, 2, 3]', '{"b": {"a": 2}}', '1', '"a"', 'true', '[]', '{}'],
                   ['false', '1.5', '{"a": [1, {"b": 2}]}']),
+    "int4[]": Type(1007, ["INT[]"], ["{1,2}", "{}", "{3}"], ["{1,2}", "{2,1}", "{}", "{NULL}", "{1,NULL,3}", "{3,3,3}"], ["{2147483647}"]),
+    "text[]": Type(1009, ["TEXT[]"], ["{a,b}", "{}", "{c}"], ["{a,b}", "{b}", "{}", "{NULL,a}", "{zebra,ab,a}"], ['{"x y",""}']),
 }
 SQL_NAMES = {"int2": "smallint", "int4": "int", "int8": "bigint", "float8": "double precision", "float4": "real",
              "bool": "boolean", "varchar": "text"}
@@ -72,18 +74,17 @@ def scaled(text, declared):
     return whole + ("." + fraction.ljust(scale, "0") if scale else "")
 
 
-def draw_domain(rng, type, declared):
-    """The values that a column takes."""
+def draw_domain(rng, type):
+    """Values that a column may take."""
     kind = TYPES[type]
     values = list(kind.small) if rng.random() < 0.5 else rng.sample(kind.wide, min(len(kind.wide), rng.randint(3, 12)))
     if rng.random() < 0.15:
         values += rng.sample(kind.edge, min(len(kind.edge), 2))
-    seen = []
-    for value in values:
-        value = scaled(value, declared)
-        if value not in seen:
-            seen.append(value)
-    return seen
+    return values
+
+
+def as_declared(values, declared):
+    return list(dict.fromkeys(scaled(value, declared) for value in values))
 
 
 def literal(type, value):
@@ -121,6 +122,9 @@ def as_json(type, value):
         return "true" if value == "t" else "false"
     if type == "jsonb":
         return value
+    if type.endswith("[]"):
+        words = [w.strip('"') for w in value[1:-1].split(",")] if value != "{}" else []
+        return "[" + ",".join(as_json(type[:-2], None if w == "NULL" else w) for w in words) + "]"
     if not TYPES[type].quoted and value.lstrip("-").replace(".", "").replace("e", "").replace("+", "").replace("-", "").isdigit():
         return value
     return json.dumps(value, ensure_ascii=False)

@@ -8,7 +8,7 @@ import weirtest
 from . import domains
 
 PROBE_TYPES = ["int2", "int4", "int8", "numeric", "float8", "float4", "text", "bool", "date", "time", "timestamp", "timestamptz",
-               "interval", "uuid", "jsonb"]
+               "interval", "uuid", "jsonb", "int4[]", "text[]"]
 
 # A query over p (and p2, which has the same columns) for each; None: as PostgreSQL has no such thing.
 STRUCTURE = {
@@ -25,6 +25,14 @@ STRUCTURE = {
     "order.offset": "SELECT c_int4 AS x FROM p ORDER BY 1 OFFSET 1",
     "literal.null": "SELECT NULL::int AS x FROM p",
     "from.subselect": "SELECT s.x FROM (SELECT c_int4 AS x FROM p) AS s",
+    "from.values": "SELECT v.a FROM (VALUES (1, 'a'), (2, NULL)) AS v (a, b)",
+    "from.series": "SELECT g.n FROM generate_series(1, 3) AS g (n) JOIN p ON p.c_int4 = g.n",
+    "from.unnest": "SELECT g.n FROM unnest(ARRAY[1, 2]) AS g (n) JOIN p ON p.c_int4 = g.n",
+    "from.ordinality": "SELECT g.n, g.o FROM generate_series(1, 3) WITH ORDINALITY AS g (n, o)",
+    "join.nested": "SELECT p.c_int4 AS x FROM p LEFT JOIN (p2 JOIN p AS p3 ON p3.c_int4 = p2.c_int4) ON p.c_int4 = p2.c_int4",
+    "join.natural": "SELECT p.c_int4 AS x FROM p NATURAL JOIN p2",
+    "over.top": "SELECT s.x FROM (SELECT c_int4 AS x, row_number() OVER (PARTITION BY c_text ORDER BY c_int4) AS r FROM p) AS s WHERE s.r <= 2",
+    "select.distinct-on": "SELECT DISTINCT ON (c_int4) c_int4 AS x, c_text AS y FROM p ORDER BY c_int4, c_text",
     "from.lateral": "SELECT p.c_int4, s.x FROM p, LATERAL (SELECT p2.c_int4 AS x FROM p2 WHERE p2.c_int8 = p.c_int8) AS s",
     "query.with": "WITH w AS (SELECT c_int4 AS x FROM p) SELECT x FROM w",
     "join.inner": "SELECT p.c_int4 AS x FROM p JOIN p2 ON p.c_int4 = p2.c_int4",
@@ -67,6 +75,10 @@ OWN_FORMS = {
 }
 
 
+def of(type):
+    return type.replace("[]", "_array")
+
+
 def probe_of(production):
     """A query that uses the production once for each of its choices' first."""
     parts = []
@@ -77,7 +89,7 @@ def probe_of(production):
             parts.append(place[1][0])
         else:
             parts.append({"=": "c_int4", "<": "c_int4", "any": "(PARTITION BY c_int4)", "frame": "(ORDER BY c_int4, c_int8 ROWS 1 PRECEDING)"}.get(
-                place[1], "(ORDER BY c_int4)" if place[1] in ("total", "ties") else f"c_{place[1]}"))
+                place[1], "(ORDER BY c_int4)" if place[1] in ("total", "ties") else f"c_{of(place[1])}"))
     return f"SELECT {''.join(parts)} AS x FROM p"
 
 
@@ -89,7 +101,7 @@ class Probed:
 
 def probe(weir, pg, productions):
     found = Probed()
-    columns = ", ".join(f"c_{t} {domains.TYPES[t].declared[0].split('(')[0]}" for t in PROBE_TYPES)
+    columns = ", ".join(f"c_{of(t)} {domains.TYPES[t].declared[0].split('(')[0]}" for t in PROBE_TYPES)
     values = ", ".join(domains.in_values(t, domains.TYPES[t].small[1]) for t in PROBE_TYPES)
     for name in ("p", "p2"):
         for system in (weir, pg):

@@ -79,8 +79,19 @@ class Model:
         return list(rows.values()) if isinstance(rows, dict) else rows
 
 
+def wide_key(rng, column):
+    """A key of one column must give more than a handful of rows."""
+    if column.type in ("text", "varchar"):
+        more = [f"{c}{n}" for c in "abc" for n in range(10)]
+    elif column.type == "date":
+        more = [f"2024-02-{n:02}" for n in range(1, 30)]
+    else:
+        more = [str(n) for n in range(60)]
+    return list(dict.fromkeys(column.domain + more[:rng.choice([8, 30, 60])]))
+
+
 COMMON = ["int4", "int4", "int8", "numeric", "numeric", "text", "text", "bool", "timestamp", "timestamptz", "date"]
-RARE = ["int2", "float8", "float4", "varchar", "interval", "time", "uuid", "jsonb"]
+RARE = ["int2", "float8", "float4", "varchar", "interval", "time", "uuid", "jsonb", "int4[]", "text[]"]
 KEYS = ["int4", "int8", "text", "date", "varchar", "int2"]
 
 
@@ -88,10 +99,10 @@ def random_schema(rng):
     shared = {}
 
     def domain(type, declared):
-        """Mostly the same domain for all columns declared so."""
-        if (type, declared) not in shared or rng.random() < 0.25:
-            shared[type, declared] = domains.draw_domain(rng, type, declared)
-        return shared[type, declared]
+        """Mostly the same domain for all columns of a type."""
+        if type not in shared or rng.random() < 0.2:
+            shared[type] = domains.draw_domain(rng, type)
+        return domains.as_declared(shared[type], declared)
 
     def column(name, type, nullable):
         declared = rng.choice(domains.TYPES[type].declared)
@@ -107,9 +118,8 @@ def random_schema(rng):
             for k in range(1 if rng.random() < 0.75 else 2):
                 columns.append(column(f"k{k}", rng.choice(KEYS if is_table else KEYS[:3]), False))
                 key.append(k)
-            # A key of one column must give more than a handful of rows.
-            if len(key) == 1 and columns[0].type in ("int4", "int8"):
-                columns[0].domain = [str(n) for n in range(rng.choice([8, 30, 60]))]
+            if len(key) == 1:
+                columns[0].domain = wide_key(rng, columns[0])
         types = [t for t in common if rng.random() < 0.85]
         types += [rng.choice(COMMON if rng.random() < 0.75 else RARE) for _ in range(rng.randint(1, 5))]
         for n, type in enumerate(types):
@@ -144,7 +154,7 @@ def random_history(rng, relations, phases):
         for relation in relations:
             if phase > 0 and rng.random() < 0.25:
                 continue
-            rows = [random_row(rng, relation) for _ in range(rng.choice([3, 10, 20, 35] if phase == 0 else [1, 4, 12, 20]))]
+            rows = [random_row(rng, relation) for _ in range(rng.choice([6, 15, 25, 40] if phase == 0 else [2, 6, 15, 25]))]
             lump = rng.choice([1, 3, 10, 100])
             while rows:
                 n = rng.randint(1, lump)
@@ -170,7 +180,7 @@ def with_deletes(rng, model, commits):
         result.append(commit)
         model.apply(commit)
         relation = model.relations[commit[1]]
-        if not relation.is_table or rng.random() > 0.35:
+        if not relation.is_table or rng.random() > 0.2:
             continue
         ops = []
         for _ in range(rng.choice([1, 1, 3, 8])):
@@ -181,7 +191,7 @@ def with_deletes(rng, model, commits):
                 ops.append(("delete", relation.key_of(random_row(rng, relation))))
             if rng.random() < 0.2:
                 ops.append(("put", random_row(rng, relation)))
-        if rng.random() < 0.04:  # all that it has
+        if rng.random() < 0.03:  # all that it has
             ops += [("delete", key) for key in list(model.rows[relation.name])]
         change = ("ingest", relation.name, ops)
         model.apply(change)

@@ -5,7 +5,7 @@ Cuts are tried greedily, large ones first, until none helps or the time is over.
 import time
 
 from . import world as worlds
-from .query import constant
+from .expressions import constant
 from .report import Report
 from .schema import Relation
 from .tree import simpler, size, text

@@ -18,11 +18,12 @@ class Both:
 
 
 class Node:
-    __slots__ = ("kind", "parts", "type", "separator", "least", "features")
+    __slots__ = ("kind", "parts", "type", "separator", "least", "features", "domain")
 
     def __init__(self, kind, parts, type=None, separator="", least=0, features=()):
         self.kind, self.parts, self.type = kind, tuple(parts), type
         self.separator, self.least, self.features = separator, least, tuple(features)
+        self.domain = None  # of a column: the values it takes, if they are known
 
     def with_parts(self, parts):
         return Node(self.kind, parts, self.type, self.separator, self.least, self.features)
@@ -45,6 +46,12 @@ def optional(*parts, features=()):
 
 def expr(type, *parts, features=()):
     return Node("expr", parts, type, features=features)
+
+
+def column(type, name, domain):
+    made = Node("expr", [name], type)
+    made.domain = domain
+    return made
 
 
 def text(part, dialect):
