@@ -621,11 +621,36 @@ static void ref_window(base_arena *a, const plan_node *node, const ref_cell *row
     }
 }
 
+static bool ref_rows_equal(const ref_cell *x, const ref_cell *y, uint32_t n) {
+    for (uint32_t c = 0; c < n; c++) {
+        if (ref_cmp(&x[c], &y[c]) != 0) return false;
+    }
+    return true;
+}
+
+static void ref_setop(base_arena *a, const plan_node *node, const ref_rows *in, ref_rows *out) {
+    bool except = node->set_op == PLAN_SET_EXCEPT;
+    for (uint32_t i = 0; i < in[0].n; i++) {
+        const ref_cell *row = in[0].rows[i].cells;
+        uint32_t before = 0, there = 0;
+        for (uint32_t k = 0; k < i; k++) {
+            before += ref_rows_equal(row, in[0].rows[k].cells, in[0].ncols);
+        }
+        for (uint32_t k = 0; k < in[1].n; k++) {
+            there += ref_rows_equal(row, in[1].rows[k].cells, in[0].ncols);
+        }
+        bool in_right = node->set_all ? before < there : there > 0;
+        if (!node->set_all && before > 0) continue;
+        if (in_right != except) ref_add(a, out, in[0].rows[i].cells);
+    }
+}
+
 static void ref_node(base_arena *a, const plan_node *node, const bool *needed,
                      const ref_rows *(*input)(const plan_object *object), ref_rows *out) {
     ref_rows in[2];
     for (uint32_t i = 0; i < node->ninputs; i++) {
-        bool *needs = i == 1 && node->kind == PLAN_NODE_JOIN ? NULL : ref_needs(a, node, needed);
+        bool two = node->kind == PLAN_NODE_JOIN || node->kind == PLAN_NODE_SETOP;
+        bool *needs = i == 1 && two ? NULL : ref_needs(a, node, needed);
         if (needs == NULL) {
             needs = base_arena_array(a, bool, node->inputs[i]->ncolumns + 1u);
             memset(needs, 1, node->inputs[i]->ncolumns);
@@ -690,6 +715,9 @@ static void ref_node(base_arena *a, const plan_node *node, const bool *needed,
             for (uint32_t k = 0; k < i && !seen; k++) seen = ref_same_row(&in[0], i, k);
             if (!seen) ref_add(a, out, in[0].rows[i].cells);
         }
+        return;
+    case PLAN_NODE_SETOP:
+        ref_setop(a, node, in, out);
         return;
     case PLAN_NODE_UNION_ALL:
         for (uint32_t k = 0; k < 2; k++) {

@@ -207,9 +207,28 @@ static const plan_node *gen_sort(world *w, const plan_node *input) {
     return sort;
 }
 
+// Both sides are made to have columns of the same types.
+static const plan_node *gen_setop(world *w, int depth) {
+    static const col_kind kinds[] = {COL_INT4, COL_TEXT, COL_NUMERIC};
+    uint32_t n = 1 + below(w, 2), first = below(w, 3);
+    const plan_node *sides[2];
+    for (uint32_t s = 0; s < 2; s++) {
+        const plan_node *input = gen_plan(w, depth - 1);
+        const plan_expr **exprs = base_arena_array(&w->arena, const plan_expr *, n);
+        for (uint32_t i = 0; i < n; i++) exprs[i] = gen_expr(w, input, kinds[(first + i) % 3], 1);
+        sides[s] = m_project(&w->arena, &w->next_id, input, n, exprs);
+    }
+    plan_node *node = m_same(&w->arena, PLAN_NODE_SETOP, &w->next_id, 2, sides);
+    node->set_op = below(w, 2) ? PLAN_SET_EXCEPT : PLAN_SET_INTERSECT;
+    node->set_all = below(w, 2);
+    return node;
+}
+
 static const plan_node *gen_plan(world *w, int depth) {
     if (depth == 0) return gen_scan(w);
-    switch (below(w, 9)) {
+    switch (below(w, 10)) {
+    case 8:
+        return gen_setop(w, depth);
     case 0: {
         const plan_node *input = gen_plan(w, depth - 1);
         return m_filter(&w->arena, &w->next_id, input, gen_bool(w, input, 2));

@@ -89,6 +89,8 @@ BASE_MUST_USE base_rc flow_union_create(flow_graph *graph, const plan_node *node
                                         base_error *err);
 BASE_MUST_USE base_rc flow_agg_create(flow_graph *graph, uint32_t view_id, const plan_node *node,
                                       bool append_only, flow_op **out, base_error *err);
+BASE_MUST_USE base_rc flow_setop_create(flow_graph *graph, uint32_t view_id, const plan_node *node,
+                                        flow_op **out, base_error *err);
 BASE_MUST_USE base_rc flow_distinct_create(flow_graph *graph, uint32_t view_id,
                                            const plan_node *node, flow_op **out, base_error *err);
 BASE_MUST_USE base_rc flow_join_create(flow_graph *graph, uint32_t view_id, const plan_node *node,
@@ -115,6 +117,8 @@ BASE_MUST_USE base_rc flow_table_open(flow_graph *graph, bool source, uint32_t v
 #define FLOW_KEY_INLINE 200
 void flow_keys_encode(base_arena *arena, const col_batch *batch, uint32_t nkeys,
                       const uint32_t *keys, base_str *out);
+// Whether equal values of the type are the same in every respect: not so 1.0 and 1.00.
+bool flow_one_spelling(const col_type *type);
 // A permutation that puts byte strings in memcmp order.
 uint32_t *flow_keys_sort(base_arena *arena, size_t n, const base_str *keys);
 

@@ -178,6 +178,11 @@ static void print_sort(const plan_node *node, base_buf *buf) {
     print_limit("offset", node->offset, node->offset_param, buf);
 }
 
+static void print_setop(const plan_node *node, base_buf *buf) {
+    base_buf_printf(buf, " %s%s", node->set_op == PLAN_SET_EXCEPT ? "except" : "intersect",
+                    node->set_all ? " all" : "");
+}
+
 static void print_nothing(const plan_node *node, base_buf *buf) {
     (void)node;
     (void)buf;
@@ -197,6 +202,7 @@ static const struct {
     [PLAN_NODE_DISTINCT] = {"Distinct", print_nothing},
     [PLAN_NODE_UNION_ALL] = {"Union all", print_nothing},
     [PLAN_NODE_MATCH] = {"Match", plan_match_print},
+    [PLAN_NODE_SETOP] = {"Set", print_setop},
     [PLAN_NODE_SORT] = {"Sort", print_sort},
 };
 

@@ -16,6 +16,7 @@ typedef enum plan_node_kind {
     PLAN_NODE_DISTINCT,
     PLAN_NODE_UNION_ALL,
     PLAN_NODE_MATCH, // MATCH_RECOGNIZE: match
+    PLAN_NODE_SETOP, // INTERSECT, EXCEPT of two inputs, by set_op and set_all
     PLAN_NODE_SORT,  // keys; limit -1: none. In a view: a top-N; ad hoc: an order
 } plan_node_kind;
 
@@ -31,6 +32,8 @@ typedef enum plan_join_kind {
                     // `mark` expression, of the matches: true if it is true for one, else null if
                     // it is null for one, else false. EXISTS: no mark; x IN (SELECT y): mark x = y
 } plan_join_kind;
+
+typedef enum plan_set_op { PLAN_SET_INTERSECT, PLAN_SET_EXCEPT } plan_set_op;
 
 // The catalogue of aggregates is agg.h: name, argument kind, result kind, id.
 typedef struct plan_agg {
@@ -75,6 +78,9 @@ struct plan_node {
     const uint32_t *right_keys;
     const bool *null_safe; // JOIN, by key: nulls are equal (IS NOT DISTINCT FROM); NULL: of none
     const plan_expr *mark; // JOIN MARK: over left+right columns, or NULL
+
+    plan_set_op set_op; // SETOP
+    bool set_all;       // SETOP: a row counts as often as it is there
 
     uint32_t nsort; // SORT
     const plan_sort_key *sort;

@@ -220,13 +220,29 @@ static void annotate_match(sql_ctx *ctx, plan_node *node) {
     set_key(ctx, node, 0, NULL);
 }
 
+// Rows are the left side's.
+static void annotate_setop(sql_ctx *ctx, plan_node *node) {
+    const plan_node *left = node->inputs[0], *right = node->inputs[1];
+    bool both = node->set_op == PLAN_SET_INTERSECT;
+    for (uint32_t i = 0; i < node->ncolumns; i++) {
+        inherit(&sql_columns(node)[i], &left->columns[i]);
+        if (both && right->columns[i].not_null) sql_columns(node)[i].not_null = true;
+    }
+    const plan_node *keyed = left->nkey == 0 && both ? right : left;
+    set_key(ctx, node, keyed->nkey, keyed->key);
+    if (keyed->nkey > 0 || node->set_all) return;
+    uint32_t *key = base_arena_array(ctx->arena, uint32_t, node->ncolumns);
+    for (uint32_t i = 0; i < node->ncolumns; i++) key[i] = i;
+    set_key(ctx, node, node->ncolumns, key);
+}
+
 static void (*const annotators[])(sql_ctx *, plan_node *) = {
     [PLAN_NODE_SCAN] = annotate_scan,       [PLAN_NODE_VALUES] = annotate_values,
     [PLAN_NODE_FILTER] = annotate_same,     [PLAN_NODE_PROJECT] = annotate_project,
     [PLAN_NODE_WINDOW] = annotate_window,   [PLAN_NODE_AGGREGATE] = annotate_aggregate,
     [PLAN_NODE_JOIN] = annotate_join,       [PLAN_NODE_DISTINCT] = annotate_distinct,
     [PLAN_NODE_UNION_ALL] = annotate_union, [PLAN_NODE_SORT] = annotate_same,
-    [PLAN_NODE_MATCH] = annotate_match,
+    [PLAN_NODE_MATCH] = annotate_match,     [PLAN_NODE_SETOP] = annotate_setop,
 };
 
 static plan_node *annotate(sql_ctx *ctx, const plan_node *node, uint32_t *next_id) {

@@ -1,7 +1,7 @@
-// bind_select.c - SELECT, VALUES and UNION to a plan. Order of work for a plain SELECT: FROM,
-// WHERE, the select list, GROUP BY, HAVING, ORDER BY are bound over FROM's columns; then aggregate,
-// having, projection, distinct, sort, and a last projection that drops columns only ORDER BY
-// needed. Entry point: sql_bind_query.
+// bind_select.c - SELECT and VALUES to a plan (set operations: bind_setop.c). Order of work for a
+// plain SELECT: FROM, WHERE, the select list, GROUP BY, HAVING, ORDER BY are bound over FROM's
+// columns; then aggregate, having, projection, distinct, sort, and a last projection that drops
+// columns only ORDER BY needed. Entry point: sql_bind_query.
 #include "sql/subquery.h"
 
 #include <stdlib.h>
@@ -464,85 +464,7 @@ static base_rc bind_values(query *s, plan_node **out) {
     return queries ? values_of_queries(ctx, node, out) : BASE_OK;
 }
 
-// ---- UNION -----------------------------------------------------------------------------------
-
-// Projects *node to the types given, if it differs.
-static base_rc cast_columns(sql_ctx *ctx, plan_node **node, const col_type *types,
-                            const plan_column *names) {
-    uint32_t n = (*node)->ncolumns;
-    const plan_expr **exprs = base_arena_array(ctx->arena, const plan_expr *, n);
-    const char **column_names = base_arena_array(ctx->arena, const char *, n);
-    bool same = true;
-    for (uint32_t i = 0; i < n; i++) {
-        const plan_expr *column = sql_column_of(ctx, *node, i);
-        column_names[i] = names[i].name;
-        if (types[i].kind == column->type.kind) {
-            exprs[i] = column;
-            continue;
-        }
-        same = false;
-        SQL_TRY(sql_coerce(ctx, column, types[i], COL_CAST_IMPLICIT, &exprs[i]));
-    }
-    if (!same) *node = sql_node_project(ctx, *node, n, exprs, column_names);
-    return BASE_OK;
-}
-
-// A column whose values are all untyped literals takes the other side's type, as PostgreSQL does.
-static const plan_expr *side_expr(sql_ctx *ctx, const plan_node *node, uint32_t i) {
-    if (node->kind == PLAN_NODE_PROJECT && node->exprs[i]->kind == PLAN_EXPR_CONST &&
-        node->exprs[i]->type.kind == COL_TEXT && sql_const_is_null(node->exprs[i]))
-        return sql_text_const(ctx, NULL, COL_UNKNOWN, node->exprs[i]->position);
-    plan_expr *column = base_arena_new(ctx->arena, plan_expr);
-    *column = *sql_column_of(ctx, node, i);
-    if (node->kind == PLAN_NODE_PROJECT) column->position = node->exprs[i]->position;
-    return column;
-}
-
-static void retype_nulls(sql_ctx *ctx, plan_node *node, const col_type *types) {
-    if (node->kind != PLAN_NODE_PROJECT) return;
-    for (uint32_t i = 0; i < node->ncolumns; i++) {
-        if (!sql_const_is_null(node->exprs[i])) continue;
-        node->exprs[i] = plan_expr_null(ctx->arena, types[i]);
-        sql_columns(node)[i].type = types[i];
-    }
-}
-
-static base_rc bind_union(query *s, plan_node **out) {
-    sql_ctx *ctx = s->binder.ctx;
-    const char *op = sql_get_text(s->body, "op");
-    if (strcmp(op, "SETOP_UNION") != 0)
-        return sql_unsupported(ctx, 0, "%s is not supported",
-                               strcmp(op, "SETOP_EXCEPT") == 0 ? "EXCEPT" : "INTERSECT");
-    plan_node *sides[2];
-    for (int side = 0; side < 2; side++)
-        SQL_TRY(sql_bind_query(ctx, sql_get(s->body, side == 0 ? "larg" : "rarg"), s->binder.outer,
-                               s->binder.ctes, &sides[side]));
-    uint32_t n = sides[0]->ncolumns;
-    if (sides[1]->ncolumns != n)
-        return SQL_SYNTAX(ctx, side_expr(ctx, sides[1], 0)->position,
-                          "each UNION query must have the same number of columns");
-    col_type *types = base_arena_array(ctx->arena, col_type, n);
-    for (uint32_t i = 0; i < n; i++) {
-        const plan_expr *pair[2] = {side_expr(ctx, sides[0], i), side_expr(ctx, sides[1], i)};
-        SQL_TRY(sql_common_type_find(ctx, "UNION", 2, pair, &types[i]));
-    }
-    plan_node *node = sql_node(ctx, PLAN_NODE_UNION_ALL, n, 2, NULL, NULL);
-    for (int side = 0; side < 2; side++) {
-        retype_nulls(ctx, sides[side], types);
-        SQL_TRY(cast_columns(ctx, &sides[side], types, sides[0]->columns));
-        node->inputs[side] = sides[side];
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        sql_columns(node)[i] = (plan_column){.name = sides[0]->columns[i].name, .type = types[i]};
-    }
-    if (!sql_get_bool(s->body, "all")) {
-        plan_node *distinct = sql_node(ctx, PLAN_NODE_DISTINCT, n, 1, node, NULL);
-        memcpy(sql_columns(distinct), node->columns, n * sizeof(plan_column));
-        node = distinct;
-    }
-    *out = node;
-    return BASE_OK;
-}
+// ---- ORDER BY over a VALUES or a set operation ------------------------------------------------
 
 // ORDER BY and LIMIT over a VALUES or UNION: by output names and places only.
 static base_rc order_output(query *s, plan_node **node) {
@@ -614,7 +536,7 @@ base_rc sql_bind_query(sql_ctx *ctx, const sql_tree *body, sql_binder *outer, co
                .body = body};
     const char *op = sql_get_text(body, "op");
     if (op != NULL && strcmp(op, "SETOP_NONE") != 0) {
-        SQL_TRY(bind_union(&s, out));
+        SQL_TRY(sql_bind_setop(ctx, body, outer, ctes, out));
         SQL_TRY(order_output(&s, out));
     } else if (sql_get(body, "valuesLists") != NULL) {
         SQL_TRY(bind_values(&s, out));

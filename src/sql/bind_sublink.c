@@ -33,6 +33,9 @@ static bool never_rows(const plan_node *node) {
         return false;
     case PLAN_NODE_JOIN:
         return join_never_rows(node);
+    case PLAN_NODE_SETOP:
+        return never_rows(node->inputs[0]) ||
+               (node->set_op == PLAN_SET_INTERSECT && never_rows(node->inputs[1]));
     case PLAN_NODE_UNION_ALL:
         return never_rows(node->inputs[0]) && never_rows(node->inputs[1]);
     case PLAN_NODE_AGGREGATE:

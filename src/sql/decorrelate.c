@@ -702,7 +702,7 @@ static base_rc (*const rules[])(sql_dependent *, const plan_node *, sql_unnested
     [PLAN_NODE_PROJECT] = unnest_project, [PLAN_NODE_WINDOW] = unnest_adding,
     [PLAN_NODE_JOIN] = unnest_join,       [PLAN_NODE_AGGREGATE] = unnest_aggregate,
     [PLAN_NODE_SORT] = unnest_sort,       [PLAN_NODE_DISTINCT] = unnest_distinct,
-    [PLAN_NODE_UNION_ALL] = unnest_set,
+    [PLAN_NODE_UNION_ALL] = unnest_set,   [PLAN_NODE_SETOP] = unnest_set,
 };
 
 base_rc sql_unnest(sql_dependent *d, const plan_node *query, sql_unnested *out) {

@@ -133,7 +133,7 @@ static plan_node *(*const pushers[])(sql_ctx *, const plan_node *, sql_exprs *) 
     [PLAN_NODE_WINDOW] = push_window,   [PLAN_NODE_AGGREGATE] = push_aggregate,
     [PLAN_NODE_JOIN] = sql_push_join,   [PLAN_NODE_DISTINCT] = push_distinct,
     [PLAN_NODE_UNION_ALL] = push_union, [PLAN_NODE_SORT] = push_sort,
-    [PLAN_NODE_MATCH] = push_match,
+    [PLAN_NODE_MATCH] = push_match,     [PLAN_NODE_SETOP] = push_union,
 };
 
 plan_node *sql_push_filters(sql_ctx *ctx, const plan_node *node, sql_exprs *conjuncts) {

@@ -260,6 +260,13 @@ static pruned prune_union(sql_ctx *ctx, const plan_node *node, const bool *used)
     return out;
 }
 
+static pruned prune_setop(sql_ctx *ctx, const plan_node *node, const bool *used) {
+    (void)used; // every column is part of what a row is
+    bool *below = no_columns(ctx, node->ncolumns);
+    memset(below, true, node->ncolumns);
+    return prune_union(ctx, node, below);
+}
+
 static pruned prune_sort(sql_ctx *ctx, const plan_node *node, const bool *used) {
     bool *below = copy_used(ctx, node, used);
     for (uint32_t i = 0; i < node->nsort; i++) below[node->sort[i].column] = true;
@@ -348,7 +355,7 @@ static pruned (*const pruners[])(sql_ctx *, const plan_node *, const bool *) = {
     [PLAN_NODE_WINDOW] = prune_window,   [PLAN_NODE_AGGREGATE] = prune_aggregate,
     [PLAN_NODE_JOIN] = prune_join,       [PLAN_NODE_DISTINCT] = prune_all,
     [PLAN_NODE_UNION_ALL] = prune_union, [PLAN_NODE_SORT] = prune_sort,
-    [PLAN_NODE_MATCH] = prune_match,
+    [PLAN_NODE_MATCH] = prune_match,     [PLAN_NODE_SETOP] = prune_setop,
 };
 
 static pruned prune(sql_ctx *ctx, const plan_node *node, const bool *used) {

@@ -431,6 +431,9 @@ BASE_MUST_USE base_rc sql_bind_row_query(sql_binder *binder, const sql_tree *sub
 
 // ---- bind_select.c -----------------------------------------------------------------------------
 
+// UNION, INTERSECT, EXCEPT, without ORDER BY and LIMIT over them.
+BASE_MUST_USE base_rc sql_bind_setop(sql_ctx *ctx, const sql_tree *body, struct sql_binder *outer,
+                                     const sql_cte *ctes, plan_node **out);
 BASE_MUST_USE base_rc sql_aggregate(sql_binder *binder, sql_exprs *group, sql_exprs *targets,
                                     const plan_expr **having, plan_node **node);
 // A plain view in FROM: its query, as it was bound when it was made (ddl_plain_view.c).
