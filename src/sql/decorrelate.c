@@ -39,6 +39,7 @@ typedef bool (*expr_test)(const plan_expr *expr, void *arg);
 // Whether an expression of the node itself satisfies.
 static bool node_any(const plan_node *node, expr_test test, void *arg) {
     if (plan_expr_any(node->predicate, test, arg)) return true;
+    if (plan_expr_any(node->mark, test, arg)) return true;
     for (uint32_t i = 0; i < node->nexprs; i++)
         if (plan_expr_any(node->exprs[i], test, arg)) return true;
     for (uint32_t i = 0; i < node->naggs; i++)
@@ -583,15 +584,17 @@ typedef struct join_sides {
     uint32_t nleft; // columns of the unnested left node
 } join_sides;
 
-// expr over the join's columns as they were -> as they are.
+// expr over the pairs of both sides' columns as they were -> as they are.
 static const plan_expr *shifted(sql_dependent *d, const join_sides *s, const plan_expr *expr) {
     sql_ctx *ctx = d->ctx;
-    uint32_t n = s->node->ncolumns, nleft = s->node->inputs[0]->ncolumns;
+    const plan_node *left = s->node->inputs[0], *right = s->node->inputs[1];
+    uint32_t nleft = left->ncolumns, n = nleft + right->ncolumns;
     if (expr == NULL) return NULL;
     const plan_expr **map = base_arena_array(ctx->arena, const plan_expr *, n);
     for (uint32_t i = 0; i < n; i++)
-        map[i] = plan_expr_column(ctx->arena, i < nleft ? i : i - nleft + s->nleft,
-                                  s->node->columns[i].type);
+        map[i] = i < nleft ? sql_column_of(ctx, left, i)
+                           : plan_expr_column(ctx->arena, i - nleft + s->nleft,
+                                              right->columns[i - nleft].type);
     return mapped(ctx, expr, map, NULL);
 }
 
@@ -633,6 +636,7 @@ static plan_node *rejoin(sql_dependent *d, const join_sides *s, const plan_expr 
     join->nequi = s->node->nequi;
     join->left_keys = s->node->left_keys;
     join->right_keys = s->node->right_keys;
+    join->null_safe = s->node->null_safe;
     return join;
 }
 
@@ -669,7 +673,7 @@ static base_rc unnest_inner(sql_dependent *d, join_sides *s, sql_unnested *u) {
 // Joins that keep the left side's rows: those must know all that the right side depends on.
 static base_rc unnest_left(sql_dependent *d, join_sides *s, sql_unnested *u) {
     sql_ctx *ctx = d->ctx;
-    bool all = resolves(d, &s->left, s->node->predicate);
+    bool all = resolves(d, &s->left, s->node->predicate) && resolves(d, &s->left, s->node->mark);
     for (uint32_t i = 0; i < s->right.nbindings && all; i++)
         all = resolves(d, &s->left, s->right.bindings[i].outer);
     if (!all) SQL_TRY(sql_unnest_fully(d, &s->left));
@@ -679,20 +683,72 @@ static base_rc unnest_left(sql_dependent *d, join_sides *s, sql_unnested *u) {
     SQL_TRY(meet(d, s, u, &condition));
     must(u->nbindings == s->left.nbindings);
     must(resolve(d, &s->left, shifted(d, s, s->node->predicate), &predicate));
-    const plan_node *join = rejoin(d, s, sql_and(ctx, predicate, condition));
+    plan_node *join = rejoin(d, s, sql_and(ctx, predicate, condition));
+    must(resolve(d, &s->left, shifted(d, s, s->node->mark), &join->mark));
     shape_join(d, s, u, join);
     return BASE_OK;
 }
 
+// Both sides' rows are kept, so both must know all; a row has the parameters of the side it is of.
+static base_rc unnest_full(sql_dependent *d, join_sides *s, sql_unnested *u) {
+    sql_ctx *ctx = d->ctx;
+    SQL_TRY(sql_unnest_fully(d, &s->left));
+    SQL_TRY(sql_unnest_fully(d, &s->right));
+    s->nleft = s->left.node->ncolumns;
+    *u = s->left;
+    const plan_expr *condition, *predicate;
+    SQL_TRY(meet(d, s, u, &condition));
+    must(resolve(d, &s->left, shifted(d, s, s->node->predicate), &predicate));
+    const plan_node *join = rejoin(d, s, sql_and(ctx, predicate, condition));
+    uint32_t n = join->ncolumns, nb = u->nbindings;
+    const plan_expr **exprs = base_arena_array(ctx->arena, const plan_expr *, n + nb);
+    const char **names = base_arena_array(ctx->arena, const char *, n + nb);
+    for (uint32_t i = 0; i < n; i++) {
+        exprs[i] = sql_column_of(ctx, join, i);
+        names[i] = join->columns[i].name;
+    }
+    for (uint32_t i = 0; i < nb; i++) {
+        uint32_t at[2] = {s->left.bindings[i].column, s->nleft + s->right.bindings[i].column};
+        plan_expr *either = sql_expr(ctx, PLAN_EXPR_COALESCE, join->columns[at[0]].type, 2, 0);
+        for (int side = 0; side < 2; side++)
+            either->args[side] = sql_column_of(ctx, join, at[side]);
+        exprs[n + i] = either;
+        names[n + i] = join->columns[at[0]].name;
+        u->bindings[i].column = n + i;
+    }
+    shape_join(d, s, u, sql_node_project(ctx, join, n + nb, exprs, names));
+    return BASE_OK;
+}
+
+// a RIGHT JOIN b as b LEFT JOIN a, under the same columns.
+static const plan_node *mirrored(sql_ctx *ctx, const plan_node *node) {
+    const plan_node *left = node->inputs[0], *right = node->inputs[1];
+    uint32_t nleft = left->ncolumns, n = node->ncolumns;
+    const plan_expr **map = base_arena_array(ctx->arena, const plan_expr *, n);
+    const char **names = base_arena_array(ctx->arena, const char *, n);
+    for (uint32_t i = 0; i < n; i++) {
+        map[i] = plan_expr_column(ctx->arena, i < nleft ? i + right->ncolumns : i - nleft,
+                                  node->columns[i].type);
+        names[i] = node->columns[i].name;
+    }
+    plan_node *join =
+        sql_node_join(ctx, PLAN_JOIN_LEFT, right, left, mapped(ctx, node->predicate, map, NULL));
+    join->nequi = node->nequi;
+    join->left_keys = node->right_keys;
+    join->right_keys = node->left_keys;
+    join->null_safe = node->null_safe;
+    return sql_node_project(ctx, join, n, map, names);
+}
+
 static base_rc unnest_join(sql_dependent *d, const plan_node *node, sql_unnested *u) {
     join_sides s = {.node = node};
+    if (node->join == PLAN_JOIN_RIGHT) return sql_unnest(d, mirrored(d->ctx, node), u);
     SQL_TRY(unnest_input(d, node, 0, &s.left));
     SQL_TRY(unnest_input(d, node, 1, &s.right));
     if (s.left.defaults != NULL) SQL_TRY(sql_unnest_fully(d, &s.left));
     if (s.right.defaults != NULL) SQL_TRY(sql_unnest_fully(d, &s.right));
     if (node->join == PLAN_JOIN_INNER) return unnest_inner(d, &s, u);
-    if (node->join == PLAN_JOIN_LEFT) return unnest_left(d, &s, u);
-    return sql_unsupported(d->ctx, 0, "this join in a correlated sub-query is not supported");
+    return node->join == PLAN_JOIN_FULL ? unnest_full(d, &s, u) : unnest_left(d, &s, u);
 }
 
 // ---- dispatch --------------------------------------------------------------------------------
@@ -786,6 +842,15 @@ static bool flatten(sql_dependent *d, const plan_node *query, sql_flat *out) {
     }
 }
 
+bool sql_flat_by_keys(sql_dependent *d, const sql_flat *flat) {
+    const plan_expr *outer, *inner;
+    for (uint32_t i = 0; i < flat->conditions.n; i++)
+        if (expr_depends(d, flat->conditions.items[i]) &&
+            !is_binding(d, flat->conditions.items[i], &outer, &inner))
+            return false;
+    return true;
+}
+
 bool sql_flatten(sql_dependent *d, const plan_node *query, sql_flat *out) {
     return flatten(d, query, out);
 }
@@ -807,7 +872,8 @@ static bool one_row(const plan_node *node) {
     case PLAN_NODE_DISTINCT:
         return one_row(node->inputs[0]);
     case PLAN_NODE_JOIN:
-        return one_row(node->inputs[0]) && one_row(node->inputs[1]);
+        return one_row(node->inputs[0]) && node->join != PLAN_JOIN_FULL &&
+               (node->join > PLAN_JOIN_FULL || one_row(node->inputs[1]));
     default:
         return false;
     }

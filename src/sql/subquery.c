@@ -140,7 +140,7 @@ static base_rc depend(sql_ctx *ctx, const sql_subquery *sub, const plan_expr *co
     const plan_expr **over = base_arena_array(ctx->arena, const plan_expr *, ctx->nouters);
     const bool *used = params_used(ctx, sub);
     for (uint32_t k = 0; k < ctx->nouters; k++) {
-        if (!used[k]) continue;
+        if (!used[k] || (ctx->outers[k].test && args == NULL)) continue;
         over[k] = ctx->outers[k].test ? args[ctx->outers[k].column] : column_used(ctx, sub, k);
     }
     return sql_dependent_init(d, ctx, sub->number, left, over);
@@ -217,6 +217,21 @@ static void count_rows(sql_ctx *ctx, sql_unnested *u) {
     u->ncolumns = n + 2;
 }
 
+// A flat query's columns behind those of the node; its conditions over both.
+static const plan_expr **flat_columns(sql_dependent *d, const sql_flat *flat, uint32_t first,
+                                      const plan_expr **condition) {
+    sql_ctx *ctx = d->ctx;
+    uint32_t n = flat->node->ncolumns;
+    const plan_expr **map = base_arena_array(ctx->arena, const plan_expr *, n);
+    for (uint32_t i = 0; i < n; i++)
+        map[i] = plan_expr_column(ctx->arena, first + i, flat->node->columns[i].type);
+    *condition = NULL;
+    for (uint32_t i = 0; i < flat->conditions.n; i++)
+        *condition =
+            sql_and(ctx, *condition, sql_dependent_expr(d, flat->conditions.items[i], map));
+    return map;
+}
+
 static base_rc flat_value(sql_dependent *d, const sql_flat *flat, plan_node **node,
                           const plan_expr **out) {
     sql_ctx *ctx = d->ctx;
@@ -226,12 +241,7 @@ static base_rc flat_value(sql_dependent *d, const sql_flat *flat, plan_node **no
         *out = sql_dependent_expr(d, flat->exprs[0], NULL);
         return BASE_OK;
     }
-    const plan_expr **map = base_arena_array(ctx->arena, const plan_expr *, n);
-    for (uint32_t i = 0; i < n; i++)
-        map[i] = plan_expr_column(ctx->arena, first + i, flat->node->columns[i].type);
-    const plan_expr *condition = NULL;
-    for (uint32_t i = 0; i < flat->conditions.n; i++)
-        condition = sql_and(ctx, condition, sql_dependent_expr(d, flat->conditions.items[i], map));
+    const plan_expr *condition, **map = flat_columns(d, flat, first, &condition);
     sql_unnested plain = {.node = (plan_node *)(uintptr_t)flat->node, .ncolumns = n};
     SQL_TRY(join_left(d, &plain, node, &first));
     (*node)->predicate = condition;
@@ -290,26 +300,45 @@ static void distinct_bindings(sql_ctx *ctx, sql_unnested *u) {
         u->bindings[i].column = i;
     }
     plan_node *project = sql_node_project(ctx, u->node, columns, exprs, NULL);
+    u->node = project;
+    u->ncolumns = columns;
+    if (sql_annotate(ctx, project)->nkey > 0) return; // they are distinct
     plan_node *distinct = sql_node(ctx, PLAN_NODE_DISTINCT, columns, 1, project, NULL);
     memcpy(sql_columns(distinct), project->columns, columns * sizeof(plan_column));
     u->node = distinct;
-    u->ncolumns = columns;
 }
 
+// MARK JOIN of *node with `right`; *out is the mark.
+static void join_mark(sql_ctx *ctx, plan_node **node, const plan_node *right,
+                      const plan_expr *condition, const plan_expr *mark, const plan_expr **out) {
+    plan_node *join = sql_node_join(ctx, PLAN_JOIN_MARK, *node, right, condition);
+    join->mark = mark;
+    *node = join;
+    *out = sql_column_of(ctx, join, join->ncolumns - 1);
+}
+
+// Equalities are met by the distinct keys of the sub-query, so that a row more or less of a key
+// that is there changes nothing behind them; other conditions by its rows.
 static base_rc place_exists(sql_ctx *ctx, const sql_subquery *sub, const plan_node *query,
                             const plan_expr *const *args, plan_node **node, const plan_expr **out) {
     sql_dependent d;
     sql_unnested u;
-    uint32_t first;
+    sql_flat flat;
+    const plan_expr *condition;
     SQL_TRY(depend(ctx, sub, args, *node, &d));
+    if (sql_depends(&d, query) && sql_flatten(&d, query, &flat) && !sql_flat_by_keys(&d, &flat)) {
+        flat_columns(&d, &flat, (*node)->ncolumns, &condition);
+        join_mark(ctx, node, flat.node, condition, NULL, out);
+        return BASE_OK;
+    }
     SQL_TRY(sql_unnest(&d, query, &u));
     if (u.defaults != NULL) { // an aggregate always has a row
         *out = sql_bool_const(ctx, true);
         return BASE_OK;
     }
     distinct_bindings(ctx, &u);
-    SQL_TRY(join_left(&d, &u, node, &first));
-    *out = found_in(ctx, *node);
+    SQL_TRY(sql_unnested_condition(&d, &u, (*node)->ncolumns, &condition));
+    join_mark(ctx, node, u.node, condition, NULL, out);
     return BASE_OK;
 }
 
@@ -445,22 +474,39 @@ static base_rc any_ordered(const comparison *c, const plan_agg_def *min, const p
     return BASE_OK;
 }
 
-// Every row that does not compare as false.
-static base_rc any_general(const comparison *c, const plan_expr **out) {
+// Compares with every row that belongs to the node's.
+static base_rc any_marked(const comparison *c, const plan_expr **out) {
     sql_ctx *ctx = c->ctx;
-    const plan_expr *found[2], *some;
-    const plan_expr *is_false =
-        unary(ctx, PLAN_EXPR_IS_TRUE, unary(ctx, PLAN_EXPR_NOT, c->compare));
-    const plan_node *query =
-        sql_node_filter(ctx, c->sub->node, unary(ctx, PLAN_EXPR_NOT, is_false));
-    plan_agg *aggs = base_arena_array(ctx->arena, plan_agg, 2);
-    aggs[0] = (plan_agg){.def = &count_rows_def, .type = col_type_of(COL_INT8)};
-    aggs[1] = (plan_agg){
-        .def = agg_for("bool_or", COL_BOOL), .arg = c->compare, .type = col_type_of(COL_BOOL)};
-    SQL_TRY(join_aggs(c, query, 2, aggs, found));
-    SQL_TRY(sql_operator(ctx, ">", found[0], sql_i64_const(ctx, 0, COL_INT8, 0), 0, &some));
-    *out = three_valued(ctx, found[1], some);
+    sql_dependent d, own;
+    sql_flat flat;
+    uint32_t first = (*c->node)->ncolumns, n = c->sub->node->ncolumns;
+    const plan_expr *condition, **columns = base_arena_array(ctx->arena, const plan_expr *, n);
+    const plan_node *right;
+    SQL_TRY(depend(ctx, c->sub, c->marker->args, *c->node, &d));
+    SQL_TRY(depend(ctx, c->sub, NULL, *c->node, &own));
+    if (sql_flatten(&own, c->sub->node, &flat)) {
+        const plan_expr **map = flat_columns(&own, &flat, first, &condition);
+        for (uint32_t i = 0; i < n; i++) columns[i] = sql_dependent_expr(&own, flat.exprs[i], map);
+        right = flat.node;
+    } else {
+        sql_unnested u;
+        SQL_TRY(sql_unnest(&own, c->sub->node, &u));
+        if (u.defaults != NULL) SQL_TRY(sql_unnest_fully(&own, &u));
+        SQL_TRY(sql_unnested_condition(&own, &u, first, &condition));
+        for (uint32_t i = 0; i < n; i++)
+            columns[i] = plan_expr_column(ctx->arena, first + i, u.node->columns[i].type);
+        right = u.node;
+    }
+    join_mark(ctx, c->node, right, condition, sql_dependent_expr(&d, c->compare, columns), out);
     return BASE_OK;
+}
+
+static bool is_correlated(const comparison *c) {
+    bool *used = base_arena_array(c->ctx->arena, bool, c->ctx->nouters);
+    sql_params_used(c->sub->node, used);
+    for (uint32_t k = 0; k < c->ctx->nouters; k++)
+        if (used[k] && c->ctx->outers[k].subquery == c->sub->number) return true;
+    return false;
 }
 
 static base_rc any_value(const comparison *c, const plan_expr **out) {
@@ -474,7 +520,7 @@ static base_rc any_value(const comparison *c, const plan_expr **out) {
     if (c->sub->filtering || !may_be_null(c))
         return place_exists(c->ctx, c->sub, sql_node_filter(c->ctx, c->sub->node, c->compare),
                             c->marker->args, c->node, out);
-    return c->op != NULL && !ordered ? any_equal(c, out) : any_general(c, out);
+    return c->op != NULL && !ordered && !is_correlated(c) ? any_equal(c, out) : any_marked(c, out);
 }
 
 static const char *negation_of(const char *op) {

@@ -102,6 +102,8 @@ typedef struct sql_flat {
     sql_exprs conditions;
 } sql_flat;
 bool sql_flatten(sql_dependent *d, const plan_node *query, sql_flat *out);
+// Whether equalities alone tie it to the other side.
+bool sql_flat_by_keys(sql_dependent *d, const sql_flat *flat);
 // Whether its conditions leave at most one row of it for each row of the other side.
 bool sql_flat_single(sql_dependent *d, const sql_flat *flat);
 // Whether at most one row of node has the same values in `fixed` columns.
