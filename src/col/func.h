@@ -75,6 +75,9 @@ typedef enum col_cast_context {
 // COL_UNKNOWN (literals) parse text. NULL: there is none. The kernel takes the target from
 // out->type.
 const col_func *col_cast_find(col_kind from, col_kind to, col_cast_context context);
+// interval * factor, or interval / factor: 22008, 22012.
+BASE_MUST_USE base_rc col_interval_scale(base_interval v, double factor, bool divide,
+                                         base_interval *to, base_error *err);
 // PostgreSQL's preferred and category rules for resolution.
 char col_kind_category(col_kind kind); // 'N', 'S', 'D', 'T', 'B', 'U', ...
 bool col_kind_preferred(col_kind kind);

@@ -269,8 +269,8 @@ static double to_microseconds(double seconds) {
 }
 
 // Parts of months become days and parts of days become time, never upwards.
-static base_rc interval_scale(base_interval v, double factor, bool divide, base_interval *to,
-                              base_error *err) {
+base_rc col_interval_scale(base_interval v, double factor, bool divide, base_interval *to,
+                           base_error *err) {
     if (divide && factor == 0) {
         return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_DIVISION_BY_ZERO, "division by zero");
     }
@@ -318,9 +318,9 @@ static base_rc interval_scale(base_interval v, double factor, bool divide, base_
         FUNC_UNUSED;                                                                               \
         base_error e;                                                                              \
         FUNC_EACH(i)                                                                               \
-        FUNC_ROW_CALL(interval_scale(col_interval(args[interval_at])[i],                           \
-                                     col_f64(args[factor_at])[i], divide, &col_interval(out)[i],   \
-                                     &e));                                                         \
+        FUNC_ROW_CALL(col_interval_scale(col_interval(args[interval_at])[i],                       \
+                                         col_f64(args[factor_at])[i], divide,                      \
+                                         &col_interval(out)[i], &e));                              \
         return BASE_OK;                                                                            \
     }
 INTERVAL_TWO(interval_plus_interval, interval_sum)

@@ -12,76 +12,162 @@
 #include <stddef.h>
 
 #include "base/must.h"
+#include "col/func.h"
 #include "col/kernel.h"
+#include "flow/acc_int.h"
 
 // ------------------------------------------------------------------------------------ specs
 
 static bool is_integer(col_kind kind) {
     return kind == COL_INT2 || kind == COL_INT4 || kind == COL_INT8;
 }
+static bool is_float(col_kind kind) {
+    return kind == COL_FLOAT4 || kind == COL_FLOAT8;
+}
 
-static base_rc sum_kind(acc_spec *spec, bool append_only, base_error *err) {
+bool acc_type_inexact(const col_type *type) {
+    if (col_kind_is_array(type->kind)) {
+        col_type element = col_type_element(type);
+        return acc_type_inexact(&element);
+    }
+    switch (type->kind) {
+    case COL_NUMERIC:
+        return type->precision == 0;
+    case COL_INTERVAL:
+    case COL_FLOAT4: // -0 and 0
+    case COL_FLOAT8:
+        return true;
+    case COL_STRUCT:
+        for (uint32_t i = 0; i < type->nfields; i++) {
+            if (acc_type_inexact(&type->fields[i].type)) return true;
+        }
+        return false;
+    default:
+        return false;
+    }
+}
+
+static base_rc unsupported(const plan_agg *agg, base_error *err) {
+    return base_fail(err, BASE_E_UNSUPPORTED, NULL, "aggregate %s(%s) is not supported",
+                     agg->def->name, agg->arg == NULL ? "*" : col_kind_name(agg->arg->type.kind));
+}
+
+static base_rc sum_kind(acc_spec *spec, const plan_agg *agg, bool append_only, base_error *err) {
     col_kind arg = spec->arg.kind;
     if (is_integer(arg)) {
         spec->kind = ACC_INT;
         spec->size = sizeof(acc_int);
-        return BASE_OK;
-    }
-    if (arg == COL_NUMERIC) {
+    } else if (arg == COL_NUMERIC) {
         spec->kind = ACC_DEC;
         spec->scales = !append_only && spec->arg.precision == 0;
         spec->size = spec->scales ? sizeof(acc_dec) : ACC_DEC_SHORT;
-        return BASE_OK;
-    }
-    if (arg == COL_FLOAT4 || arg == COL_FLOAT8) {
+    } else if (is_float(arg)) {
         spec->kind = ACC_FLOAT;
         spec->size = sizeof(acc_float);
-        return BASE_OK;
+    } else if (arg == COL_INTERVAL) {
+        spec->kind = ACC_INTERVAL;
+        spec->size = sizeof(acc_interval);
+    } else {
+        return unsupported(agg, err);
     }
-    return base_fail(err, BASE_E_UNSUPPORTED, NULL, "%s of %s is not supported",
-                     spec->id == PLAN_AGG_SUM ? "sum" : "avg", col_kind_name(arg));
+    return BASE_OK;
 }
 
-base_rc acc_spec_init(acc_spec *spec, const plan_agg *agg, bool append_only, base_error *err) {
-    *spec = (acc_spec){.id = agg->def->id, .type = agg->type};
-    if (agg->arg != NULL) spec->arg = agg->arg->type;
-    bool extreme = false;
-    base_rc rc = BASE_OK;
+static base_rc spread_kind(acc_spec *spec, const plan_agg *agg, bool append_only, base_error *err) {
+    col_kind arg = spec->arg.kind;
+    if (arg == COL_INT2 || arg == COL_INT4) {
+        spec->kind = ACC_SPREAD_INT;
+        spec->size = sizeof(acc_spread_int);
+    } else if (arg == COL_INT8 || arg == COL_NUMERIC) {
+        spec->kind = ACC_SPREAD_DEC;
+        spec->scales = !append_only && arg == COL_NUMERIC && spec->arg.precision == 0;
+        spec->size = spec->scales ? sizeof(acc_spread_dec) : ACC_SPREAD_DEC_SHORT;
+    } else if (is_float(arg)) {
+        spec->kind = ACC_SPREAD_FLOAT;
+        spec->size = sizeof(acc_spread_float);
+    } else {
+        return unsupported(agg, err);
+    }
+    return BASE_OK;
+}
+
+static void bits_kind(acc_spec *spec, bool append_only) {
+    bool counts = !append_only && spec->id != PLAN_AGG_BIT_XOR;
+    spec->kind = counts ? ACC_BIT_COUNTS : ACC_BITS;
+    spec->size = sizeof(acc_bits);
+    if (!counts) return;
+    uint32_t bits = 8u * (uint32_t)col_kind_width(spec->arg.kind);
+    spec->size = (uint32_t)(sizeof(acc_bit_counts) + sizeof(int64_t) * bits);
+}
+
+static void held_kind(acc_spec *spec) {
+    spec->kind = ACC_HELD;
+    spec->feed = ACC_FEED_WHOLE;
+    spec->size = sizeof(acc_extreme);
+    spec->string = col_kind_is_string(spec->type.kind);
+}
+
+static base_rc kind_of(acc_spec *spec, const plan_agg *agg, bool append_only, base_error *err) {
     switch (spec->id) {
     case PLAN_AGG_COUNT_STAR:
         spec->kind = agg->filter == NULL ? ACC_WEIGHT : ACC_COUNT;
         spec->size = agg->filter == NULL ? 0 : sizeof(int64_t);
-        break;
+        return BASE_OK;
     case PLAN_AGG_COUNT:
         spec->kind = ACC_COUNT;
         spec->size = sizeof(int64_t);
-        break;
+        return BASE_OK;
     case PLAN_AGG_SUM:
     case PLAN_AGG_AVG:
-        rc = sum_kind(spec, append_only, err);
-        break;
+        return sum_kind(spec, agg, append_only, err);
     case PLAN_AGG_BOOL_AND:
     case PLAN_AGG_BOOL_OR:
         spec->kind = ACC_BOOL;
         spec->size = sizeof(acc_bool);
-        break;
+        return BASE_OK;
+    case PLAN_AGG_BIT_AND:
+    case PLAN_AGG_BIT_OR:
+    case PLAN_AGG_BIT_XOR:
+        bits_kind(spec, append_only);
+        return BASE_OK;
+    case PLAN_AGG_VAR_POP:
+    case PLAN_AGG_VAR_SAMP:
+    case PLAN_AGG_STDDEV_POP:
+    case PLAN_AGG_STDDEV_SAMP:
+        return spread_kind(spec, agg, append_only, err);
     case PLAN_AGG_MIN:
     case PLAN_AGG_MAX:
-        extreme = true;
         spec->kind = ACC_EXTREME;
         spec->size = sizeof(acc_extreme);
         spec->string = col_kind_is_string(spec->arg.kind);
-        if (spec->arg.kind == COL_STRUCT) {
-            rc = base_fail(err, BASE_E_UNSUPPORTED, NULL, "min and max of a record");
-        }
-        break;
+        return spec->arg.kind == COL_STRUCT ? unsupported(agg, err) : BASE_OK;
     default:
-        rc = base_fail(err, BASE_E_UNSUPPORTED, NULL, "aggregate \"%s\" is not supported",
-                       agg->def->name);
+        break;
     }
-    // DISTINCT changes nothing for an extreme.
-    spec->values = extreme ? !append_only : agg->distinct && agg->arg != NULL;
-    return rc;
+    if (spec->id >= PLAN_AGG_REGR_COUNT && spec->id <= PLAN_AGG_CORR) {
+        spec->kind = ACC_PAIRS;
+        spec->size = sizeof(acc_pairs);
+        spec->nargs = 2;
+        return BASE_OK;
+    }
+    held_kind(spec);
+    return spec->type.kind == COL_STRUCT ? unsupported(agg, err) : BASE_OK;
+}
+
+base_rc acc_spec_init(acc_spec *spec, const plan_agg *agg, bool append_only, base_error *err) {
+    *spec = (acc_spec){.id = agg->def->id, .type = agg->type, .nargs = 1};
+    if (agg->arg != NULL) spec->arg = agg->arg->type;
+    base_rc rc = kind_of(spec, agg, append_only, err);
+    if (rc != BASE_OK || spec->kind == ACC_HELD) return rc;
+    if (spec->kind == ACC_EXTREME) {
+        spec->feed = append_only ? ACC_FEED_ROWS : ACC_FEED_EXTREME;
+    } else if (agg->distinct && agg->arg != NULL && !plan_agg_ignores_repeats(spec->id)) {
+        spec->feed = ACC_FEED_DISTINCT;
+        // Of equal values that look different one is shown; which one is known of all of them only.
+        bool shown = spec->id != PLAN_AGG_COUNT && spec->id != PLAN_AGG_REGR_COUNT;
+        if (!append_only && shown && acc_type_inexact(&spec->arg)) held_kind(spec);
+    }
+    return BASE_OK;
 }
 
 // ------------------------------------------------------------------------------------ decimals
@@ -133,7 +219,7 @@ static void dec_count_scale(acc_dec *acc, int32_t scale, int64_t weight) {
     }
 }
 
-static void dec_take(const acc_spec *spec, acc_dec *acc, base_decimal v, int64_t weight) {
+void acc_dec_take(const acc_spec *spec, acc_dec *acc, base_decimal v, int64_t weight) {
     acc_i128 product;
     base_i128 wide;
     if (__builtin_mul_overflow(base_decimal_unscaled(v), (base_i128)weight, &wide)) {
@@ -159,7 +245,7 @@ static void dec_take_all(const acc_spec *spec, char *at, size_t stride, const ui
                 in[i].scale != acc->scale || acc->overflowed ||
                     __builtin_add_overflow((base_i128)acc->sum, base_decimal_unscaled(in[i]), &sum),
                 0)) {
-            dec_take(spec, acc, in[i], 1);
+            acc_dec_take(spec, acc, in[i], 1);
             continue;
         }
         acc->n++;
@@ -168,7 +254,7 @@ static void dec_take_all(const acc_spec *spec, char *at, size_t stride, const ui
 }
 
 // The scale to show: the greatest among the values that are there.
-static int32_t dec_scale(const acc_spec *spec, const acc_dec *acc) {
+int32_t acc_dec_scale(const acc_spec *spec, const acc_dec *acc) {
     if (!spec->scales || acc->sticky) return acc->scale;
     int32_t most = 0;
     for (int i = 0; i < ACC_SCALES; i++) {
@@ -186,7 +272,7 @@ static base_rc dec_sum(const acc_spec *spec, const acc_dec *acc, base_decimal *o
         return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_NUMERIC_RANGE,
                          "value overflows numeric format");
     }
-    int32_t scale = dec_scale(spec, acc), cut = acc->scale - scale;
+    int32_t scale = acc_dec_scale(spec, acc), cut = acc->scale - scale;
     for (; cut > 0 && sum % 10 == 0; cut--) sum /= 10; // those digits are zeros
     *out = base_decimal_make(sum, scale + cut);
     return BASE_OK;
@@ -194,7 +280,7 @@ static base_rc dec_sum(const acc_spec *spec, const acc_dec *acc, base_decimal *o
 
 // ------------------------------------------------------------------------------------ floats
 
-static void float_add(acc_float *acc, double x, double error) {
+void acc_two_add(acc_two *acc, double x, double error) {
     double sum = acc->hi + x, part = sum - acc->hi;
     double lost = (acc->hi - (sum - part)) + (x - part);
     double low = acc->lo + lost + error;
@@ -202,7 +288,14 @@ static void float_add(acc_float *acc, double x, double error) {
     acc->lo = low - (acc->hi - sum);
 }
 
-static void float_take(acc_float *acc, double x, int64_t weight) {
+static void float_add(acc_float *acc, double x, double error) {
+    acc_two sum = {acc->hi, acc->lo};
+    acc_two_add(&sum, x, error);
+    acc->hi = sum.hi;
+    acc->lo = sum.lo;
+}
+
+void acc_float_take(acc_float *acc, double x, int64_t weight) {
     acc->n += weight;
     if (isnan(x)) {
         acc->nan += weight;
@@ -214,7 +307,16 @@ static void float_take(acc_float *acc, double x, int64_t weight) {
     }
 }
 
-static double float_sum(const acc_float *acc) {
+void acc_float_merge(acc_float *into, const acc_float *from) {
+    into->n += from->n;
+    into->nan += from->nan;
+    into->plus += from->plus;
+    into->minus += from->minus;
+    float_add(into, from->hi, from->lo);
+    if (into->n == 0) into->hi = into->lo = 0; // rounding must not outlive the values
+}
+
+double acc_float_sum(const acc_float *acc) {
     if (acc->nan > 0 || (acc->plus > 0 && acc->minus > 0)) return NAN;
     if (acc->plus > 0) return INFINITY;
     if (acc->minus > 0) return -INFINITY;
@@ -230,10 +332,34 @@ static bool better(const acc_spec *spec, int order) {
 void acc_set_extreme(const acc_spec *spec, char *block, const col_vec *value, uint32_t row) {
     acc_extreme *acc = (acc_extreme *)(void *)(block + spec->offset);
     memset(acc, 0, sizeof *acc);
-    if (value == NULL) return;
-    size_t width = col_kind_width(spec->arg.kind);
+    if (value == NULL || col_is_null(value, row)) return;
+    size_t width = col_kind_width(value->type.kind);
+    must(width <= sizeof acc->cell);
     memcpy(acc->cell, (const char *)value->data + width * row, width);
     acc->has = 1;
+}
+
+void acc_set_failed(const acc_spec *spec, char *block, const char *sqlstate) {
+    acc_extreme *acc = (acc_extreme *)(void *)(block + spec->offset);
+    memset(acc, 0, sizeof *acc);
+    memcpy(acc->cell, sqlstate, 5);
+    acc->has = 2;
+}
+
+static base_rc held_failure(const acc_extreme *acc, base_error *err) {
+    static const struct {
+        const char *sqlstate, *message;
+    } causes[] = {{BASE_SQLSTATE_NUMERIC_RANGE, "value overflows numeric format"},
+                  {BASE_SQLSTATE_DATETIME_OVERFLOW, "interval out of range"},
+                  {ACC_SQLSTATE_NULL_KEY, "field name must not be null"},
+                  {BASE_SQLSTATE_LIMIT, "the result of an aggregate is too long"}};
+    for (size_t i = 0; i < sizeof causes / sizeof causes[0]; i++) {
+        if (memcmp(acc->cell, causes[i].sqlstate, 5) != 0) continue;
+        return base_fail(err, BASE_E_INVALID, causes[i].sqlstate, "%s", causes[i].message);
+    }
+    char sqlstate[6] = {0};
+    memcpy(sqlstate, acc->cell, 5);
+    return base_fail(err, BASE_E_INVALID, sqlstate, "an aggregate of the group failed");
 }
 
 static void extreme_take(const acc_spec *spec, char *block, const col_vec *value, uint32_t row,
@@ -334,18 +460,44 @@ void acc_update_weights(char *blocks, size_t stride, const uint32_t *group_of, u
     for (uint32_t i = 0; i < n; i++) *acc_weight(blocks + stride * group_of[i]) += weights[i];
 }
 
-#define FOR_VALUES(acc_type, body)                                                                 \
-    for (uint32_t i = 0; i < n; i++) {                                                             \
-        if (nulls != NULL && nulls[i]) continue;                                                   \
-        int64_t w = weights == NULL ? 1 : weights[i];                                              \
-        acc_type *acc = (acc_type *)(void *)(at + stride * group_of[i]);                           \
-        body;                                                                                      \
+static uint64_t bits_at(const col_vec *values, uint32_t row) {
+    switch (values->type.kind) {
+    case COL_INT2:
+        return (uint16_t)col_i16(values)[row];
+    case COL_INT4:
+        return (uint32_t)col_i32(values)[row];
+    default:
+        return (uint64_t)col_i64(values)[row];
     }
+}
+
+static void bits_take(const acc_spec *spec, acc_bits *acc, uint64_t bits, int64_t weight) {
+    if (spec->id == PLAN_AGG_BIT_XOR) {
+        acc->bits ^= weight % 2 == 0 ? 0 : bits;
+    } else if (spec->id == PLAN_AGG_BIT_OR) {
+        acc->bits |= bits;
+    } else {
+        acc->bits |= ~bits; // the complement is kept, so that zeros are the empty group
+    }
+    acc->n += weight;
+}
+
+static void bit_counts_take(acc_bit_counts *acc, uint64_t bits, int64_t weight) {
+    acc->n += weight;
+    for (; bits != 0; bits &= bits - 1) acc->ones[__builtin_ctzll(bits)] += weight;
+}
+
+static void interval_take(acc_interval *acc, base_interval v, int64_t weight) {
+    acc->n += weight;
+    acc->us += (base_i128)v.us * weight;
+    acc->days += v.days * weight;
+    acc->months += v.months * weight;
+}
 
 #define INT_LOOP(cell_type)                                                                        \
     do {                                                                                           \
         const cell_type *in = values->data;                                                        \
-        FOR_VALUES(acc_int, acc->n += w; acc->sum += (base_i128)w * in[i])                         \
+        ACC_FOR_VALUES(acc_int, acc->n += w; acc->sum += (base_i128)w * in[i])                     \
     } while (0)
 
 base_rc acc_update(const acc_spec *spec, char *blocks, size_t stride, const uint32_t *group_of,
@@ -358,7 +510,10 @@ base_rc acc_update(const acc_spec *spec, char *blocks, size_t stride, const uint
     case ACC_WEIGHT:
         break;
     case ACC_COUNT:
-        FOR_VALUES(int64_t, *acc += w)
+        for (uint32_t i = 0; i < n; i++) { // no branch: filters are hard to foretell
+            int64_t w = weights == NULL ? 1 : weights[i];
+            *(int64_t *)(void *)(at + stride * group_of[i]) += nulls != NULL && nulls[i] ? 0 : w;
+        }
         break;
     case ACC_INT:
         if (values->type.kind == COL_INT4) {
@@ -374,28 +529,45 @@ base_rc acc_update(const acc_spec *spec, char *blocks, size_t stride, const uint
         if (weights == NULL && !spec->scales) {
             dec_take_all(spec, at, stride, group_of, values);
         } else {
-            FOR_VALUES(acc_dec, dec_take(spec, acc, col_dec(values)[i], w))
+            ACC_FOR_VALUES(acc_dec, acc_dec_take(spec, acc, col_dec(values)[i], w))
         }
         break;
     case ACC_FLOAT:
         if (values->type.kind == COL_FLOAT4) {
-            FOR_VALUES(acc_float, float_take(acc, (double)col_f32(values)[i], w))
+            ACC_FOR_VALUES(acc_float, acc_float_take(acc, (double)col_f32(values)[i], w))
         } else {
-            FOR_VALUES(acc_float, float_take(acc, col_f64(values)[i], w))
+            ACC_FOR_VALUES(acc_float, acc_float_take(acc, col_f64(values)[i], w))
         }
         break;
     case ACC_BOOL:
-        FOR_VALUES(acc_bool, acc->n += w; acc->yes += col_u8(values)[i] ? w : 0)
+        ACC_FOR_VALUES(acc_bool, acc->n += w; acc->yes += col_u8(values)[i] ? w : 0)
+        break;
+    case ACC_INTERVAL:
+        ACC_FOR_VALUES(acc_interval, interval_take(acc, col_interval(values)[i], w))
+        break;
+    case ACC_BITS:
+        ACC_FOR_VALUES(acc_bits, bits_take(spec, acc, bits_at(values, i), w))
+        break;
+    case ACC_BIT_COUNTS:
+        ACC_FOR_VALUES(acc_bit_counts, bit_counts_take(acc, bits_at(values, i), w))
+        break;
+    case ACC_SPREAD_INT:
+    case ACC_SPREAD_DEC:
+    case ACC_SPREAD_FLOAT:
+    case ACC_PAIRS:
+        acc_spread_update(spec, at, stride, group_of, values, weights);
         break;
     case ACC_EXTREME:
         return update_extreme(spec, blocks, stride, group_of, values, weights, strings, err);
+    case ACC_HELD:
+        must(false); // is set, not fed
     }
     return BASE_OK;
 }
 
 // ------------------------------------------------------------------------------------ merge
 
-static void merge_dec(const acc_spec *spec, acc_dec *into, const acc_dec *from) {
+void acc_dec_merge(const acc_spec *spec, acc_dec *into, const acc_dec *from) {
     into->n += from->n;
     into->overflowed |= from->overflowed;
     if (from->n != 0 || from->sum != 0 || from->scale != 0) dec_add(into, from->sum, from->scale);
@@ -427,19 +599,43 @@ bool acc_merge(const acc_spec *spec, char *into, const char *from) {
         return false;
     }
     case ACC_DEC:
-        merge_dec(spec, to, more);
+        acc_dec_merge(spec, to, more);
         return false;
-    case ACC_FLOAT: {
-        acc_float *a = to;
-        const acc_float *b = more;
+    case ACC_FLOAT:
+        acc_float_merge(to, more);
+        return false;
+    case ACC_INTERVAL: {
+        acc_interval *a = to;
+        const acc_interval *b = more;
         a->n += b->n;
-        a->nan += b->nan;
-        a->plus += b->plus;
-        a->minus += b->minus;
-        float_add(a, b->hi, b->lo);
-        if (a->n == 0) a->hi = a->lo = 0; // rounding must not outlive the values
+        a->us += b->us;
+        a->days += b->days;
+        a->months += b->months;
         return false;
     }
+    case ACC_BITS: {
+        acc_bits *a = to;
+        const acc_bits *b = more;
+        a->n += b->n;
+        a->bits = spec->id == PLAN_AGG_BIT_XOR ? a->bits ^ b->bits : a->bits | b->bits;
+        return false;
+    }
+    case ACC_BIT_COUNTS: {
+        acc_bit_counts *a = to;
+        const acc_bit_counts *b = more;
+        a->n += b->n;
+        size_t bits = 8 * col_kind_width(spec->arg.kind);
+        for (size_t i = 0; i < bits; i++) a->ones[i] += b->ones[i];
+        return false;
+    }
+    case ACC_SPREAD_INT:
+    case ACC_SPREAD_DEC:
+    case ACC_SPREAD_FLOAT:
+    case ACC_PAIRS:
+        acc_spread_merge(spec, to, more);
+        return false;
+    case ACC_HELD:
+        return false; // what is held is worked out anew
     case ACC_BOOL: {
         acc_bool *a = to;
         const acc_bool *b = more;
@@ -500,7 +696,7 @@ static base_rc dec_result(const acc_spec *spec, const acc_dec *acc, col_vec *out
 
 static base_rc float_result(const acc_spec *spec, const acc_float *acc, col_vec *out, uint32_t row,
                             base_error *err) {
-    double v = float_sum(acc);
+    double v = acc_float_sum(acc);
     bool special = acc->nan > 0 || acc->plus > 0 || acc->minus > 0;
     if (spec->id == PLAN_AGG_AVG) v /= (double)acc->n;
     bool narrow = out->type.kind == COL_FLOAT4;
@@ -516,13 +712,55 @@ static base_rc float_result(const acc_spec *spec, const acc_float *acc, col_vec 
     return BASE_OK;
 }
 
+static void bits_result(const acc_spec *spec, const void *at, col_vec *out, uint32_t row) {
+    uint64_t bits = 0;
+    if (spec->kind == ACC_BITS) {
+        bits = ((const acc_bits *)at)->bits;
+        if (spec->id == PLAN_AGG_BIT_AND) bits = ~bits;
+    } else {
+        const acc_bit_counts *acc = at;
+        size_t n = 8 * col_kind_width(spec->arg.kind);
+        for (size_t i = 0; i < n; i++) {
+            bool one = spec->id == PLAN_AGG_BIT_AND ? acc->ones[i] >= acc->n : acc->ones[i] > 0;
+            bits |= (uint64_t)one << i;
+        }
+    }
+    if (out->type.kind == COL_INT2) {
+        col_i16(out)[row] = (int16_t)(uint16_t)bits;
+    } else if (out->type.kind == COL_INT4) {
+        col_i32(out)[row] = (int32_t)(uint32_t)bits;
+    } else {
+        col_i64(out)[row] = (int64_t)bits;
+    }
+}
+
+static base_rc interval_result(const acc_spec *spec, const acc_interval *acc, col_vec *out,
+                               uint32_t row, base_error *err) {
+    if (acc->us > INT64_MAX || acc->us < INT64_MIN || acc->days > INT32_MAX ||
+        acc->days < INT32_MIN || acc->months > INT32_MAX || acc->months < INT32_MIN) {
+        return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_DATETIME_OVERFLOW,
+                         "interval out of range");
+    }
+    base_interval sum = {(int64_t)acc->us, (int32_t)acc->days, (int32_t)acc->months};
+    if (spec->id == PLAN_AGG_AVG) {
+        return col_interval_scale(sum, (double)acc->n, true, &col_interval(out)[row], err);
+    }
+    col_interval(out)[row] = sum;
+    return BASE_OK;
+}
+
 // How many values are in; 0 or less gives null for all but counts.
 static int64_t values_in(const acc_spec *spec, const void *at) {
     switch (spec->kind) {
     case ACC_WEIGHT:
     case ACC_COUNT:
+    case ACC_SPREAD_INT: // these see to it themselves
+    case ACC_SPREAD_DEC:
+    case ACC_SPREAD_FLOAT:
+    case ACC_PAIRS:
         return 1;
     case ACC_EXTREME:
+    case ACC_HELD:
         return ((const acc_extreme *)at)->has != 0;
     default:
         return *(const int64_t *)at; // n is the first member of all the others
@@ -554,9 +792,22 @@ base_rc acc_result(const acc_spec *spec, const char *block, col_vec *out, uint32
         col_u8(out)[row] = spec->id == PLAN_AGG_BOOL_AND ? acc->yes >= acc->n : acc->yes > 0;
         return BASE_OK;
     }
-    case ACC_EXTREME: {
-        size_t width = col_kind_width(spec->arg.kind);
-        must(col_kind_width(out->type.kind) == width);
+    case ACC_INTERVAL:
+        return interval_result(spec, at, out, row, err);
+    case ACC_BITS:
+    case ACC_BIT_COUNTS:
+        bits_result(spec, at, out, row);
+        return BASE_OK;
+    case ACC_SPREAD_INT:
+    case ACC_SPREAD_DEC:
+    case ACC_SPREAD_FLOAT:
+    case ACC_PAIRS:
+        return acc_spread_result(spec, at, out, row, arena, err);
+    case ACC_EXTREME:
+    case ACC_HELD: {
+        if (((const acc_extreme *)at)->has == 2) return held_failure(at, err);
+        size_t width = col_kind_width(out->type.kind);
+        must(width <= sizeof((const acc_extreme *)at)->cell);
         memcpy((char *)out->data + width * row, ((const acc_extreme *)at)->cell, width);
         return BASE_OK;
     }

@@ -5,56 +5,23 @@
 // stored block once: out = -row(old) + row(new), for groups whose row changed.
 //  - A group is there while its weight (rows, with sign) is positive. Without GROUP BY there is one
 //    group, which is always there, from the first flush on.
-//  - DISTINCT, and MIN and MAX of an input that may retract, stand on a table of distinct values
-//  with
-//    their counts: a value that comes (count 0 to positive) or goes feeds the accumulator; when an
-//    extreme's value went, the next one is read from the table, which is in order.
+//  - What a sum cannot keep stands on sets of values with their counts (agg_set.h). DISTINCT: a
+//  value
+//    that comes (count 0 to positive) or goes feeds the accumulator. MIN and MAX of an input that
+//    may retract: likewise, but when a value went the next one is read from the set, which is in
+//    order. Ordered aggregates: the block holds the present result, and a group whose values
+//    changed is read as a whole and worked out anew (agg_whole.c).
 //
-// State: "v<view>.<node>.groups": group key -> visible, block (see cache.h);
-// "v<view>.<node>.values": group key ++ aggregate number ++ value key -> count, the value's cell.
+// State: "v<view>.<node>.groups": group key -> visible, block (see cache.h); ".values": the sets.
 // The cache in front persists across steps and is bounded; save writes what is dirty, sorted.
 // Entry point: flow_agg_create.
 #include <stdlib.h>
 
 #include "base/hash.h"
-#include "flow/cache.h"
-#include "flow/flow_int.h"
+#include "flow/agg_int.h"
 
 #define CHUNK_GROUPS 65536u
 #define RUN_ROWS     256u // blocks of so many rows stay in the innermost cache
-
-// The step's distinct values of one aggregate: (group number, value) -> weight.
-typedef struct value_set {
-    flow_groups pairs;
-    int64_t *weights;
-    uint32_t cap;
-    uint8_t *recheck; // a group each, in the step's arena: an extreme's value went; or NULL
-} value_set;
-
-typedef struct agg_op {
-    flow_op op;
-    uint32_t nkeys, nspecs;
-    bool global;             // no GROUP BY
-    const plan_expr **exprs; // keys, then arguments (with filters folded in; NULL where none)
-    bool *skip;
-    acc_spec *specs;
-    value_set *sets; // parallel to specs; used where specs[i].values
-    size_t stride;   // of a block
-
-    flow_groups groups; // of the step
-    char *partials;     // groups.n blocks (one if global)
-    uint32_t partials_n, partials_cap;
-    bool touched; // rows came in this step
-
-    uint32_t *scratch_groups; // of a batch
-    uint64_t *scratch_hashes;
-    uint32_t scratch_cap;
-
-    flow_cache cache;
-    state_table table, values;
-    bool global_known; // the global group's record has been looked for
-    uint64_t cache_counted, step_counted;
-} agg_op;
 
 static void *grow(void *p, size_t bytes) {
     void *q = realloc(p, bytes);
@@ -96,54 +63,9 @@ static void reserve_partials(agg_op *agg, uint32_t n) {
 
 static void count_step_memory(agg_op *agg) {
     uint64_t bytes = flow_groups_bytes(&agg->groups) + agg->stride * agg->partials_cap;
-    for (uint32_t i = 0; i < agg->nspecs; i++) {
-        if (!agg->specs[i].values) continue;
-        bytes += flow_groups_bytes(&agg->sets[i].pairs) + sizeof(int64_t) * agg->sets[i].cap;
-    }
+    for (uint32_t i = 0; i < agg->nsets; i++) bytes += agg_set_bytes(&agg->sets[i]);
     flow_heap_add(&agg->op, (int64_t)(bytes - agg->step_counted));
     agg->step_counted = agg->op.step_bytes = bytes;
-}
-
-// Adds a batch's values to a set: (group, value) pairs with their weights. Nulls are no values.
-static void add_values(flow_ctx *ctx, value_set *set, const uint32_t *group_of,
-                       const col_vec *values, const int64_t *weights) {
-    base_arena *arena = ctx->arena;
-    uint32_t n = values->n;
-    if (values->nulls != NULL) {
-        uint32_t *sel = base_arena_alloc(arena, sizeof(uint32_t) * (n + 1u)), kept = 0;
-        for (uint32_t i = 0; i < n; i++) {
-            sel[kept] = i;
-            kept += !values->nulls[i];
-        }
-        uint32_t *groups = base_arena_alloc(arena, sizeof(uint32_t) * (kept + 1u));
-        int64_t *own = base_arena_alloc(arena, sizeof(int64_t) * (kept + 1u));
-        for (uint32_t i = 0; i < kept; i++) {
-            groups[i] = group_of[sel[i]];
-            own[i] = weights == NULL ? 1 : weights[sel[i]];
-        }
-        values = col_vec_gather(arena, values, sel, kept);
-        group_of = groups;
-        weights = own;
-        n = kept;
-    }
-    if (n == 0) return;
-    col_vec cols[2] = {{.type = col_type_of(COL_INT8), .n = n}, *values};
-    cols[0].data = base_arena_alloc(arena, sizeof(int64_t) * n);
-    cols[1].nulls = NULL;
-    for (uint32_t i = 0; i < n; i++) col_i64(&cols[0])[i] = group_of[i];
-    col_batch pairs = {2, n, cols, NULL};
-    const uint32_t both[2] = {0, 1};
-    uint64_t *hashes = base_arena_alloc(arena, sizeof(uint64_t) * n);
-    uint32_t *pair_of = base_arena_alloc(arena, sizeof(uint32_t) * n);
-    col_hash(&pairs, 2, both, hashes);
-    uint32_t before = set->pairs.n;
-    flow_groups_find(&set->pairs, arena, flow_step_arena(ctx), &pairs, hashes, pair_of);
-    if (set->pairs.cap > set->cap) {
-        set->weights = grow(set->weights, sizeof(int64_t) * set->pairs.cap);
-        set->cap = set->pairs.cap;
-    }
-    memset(set->weights + before, 0, sizeof(int64_t) * (set->pairs.n - before));
-    for (uint32_t i = 0; i < n; i++) set->weights[pair_of[i]] += weights == NULL ? 1 : weights[i];
 }
 
 static void group_rows(agg_op *agg, flow_ctx *ctx, const col_vec *const *keys, uint32_t n) {
@@ -165,9 +87,49 @@ static void group_rows(agg_op *agg, flow_ctx *ctx, const col_vec *const *keys, u
     reserve_partials(agg, agg->groups.n);
 }
 
+// A byte a row: 1 where the filter is true.
+static const uint8_t *mask_bytes(base_arena *arena, const col_vec *filter) {
+    if (filter->nulls == NULL) return col_u8(filter);
+    uint8_t *mask = base_arena_alloc(arena, filter->n + 1u);
+    const uint8_t *yes = col_u8(filter);
+    for (uint32_t i = 0; i < filter->n; i++) mask[i] = yes[i] & !filter->nulls[i];
+    return mask;
+}
+
+// The nulls of a view: where an argument is null or the filter is not true.
+static uint8_t *view_nulls(base_arena *arena, const agg_view *view, uint32_t n,
+                           const col_vec *const *slots, const uint8_t *const *masks) {
+    const uint8_t *mask = view->mask == AGG_NONE ? NULL : masks[view->mask];
+    const uint8_t *first = view->nargs > 0 ? slots[view->slots[0]]->nulls : NULL;
+    const uint8_t *second = view->nargs > 1 ? slots[view->slots[1]]->nulls : NULL;
+    if (mask == NULL && second == NULL) return (uint8_t *)(uintptr_t)first;
+    uint8_t *nulls = base_arena_zalloc(arena, n + 1u);
+    for (uint32_t i = 0; mask != NULL && i < n; i++) nulls[i] = !mask[i];
+    for (uint32_t i = 0; first != NULL && i < n; i++) nulls[i] |= first[i];
+    for (uint32_t i = 0; second != NULL && i < n; i++) nulls[i] |= second[i];
+    return nulls;
+}
+
+typedef struct view_vecs {
+    col_vec args[AGG_ARGS_MAX];
+} view_vecs;
+
+static view_vecs *make_views(agg_op *agg, base_arena *arena, uint32_t n,
+                             const col_vec *const *slots, const uint8_t *const *masks) {
+    view_vecs *out = base_arena_array(arena, view_vecs, agg->nviews + 1u);
+    for (uint32_t v = 0; v < agg->nviews; v++) {
+        const agg_view *view = &agg->views[v];
+        uint8_t *nulls = view_nulls(arena, view, n, slots, masks);
+        if (view->nargs == 0) out[v].args[0] = (col_vec){.type = col_type_of(COL_BOOL), .n = n};
+        for (uint32_t i = 0; i < view->nargs; i++) out[v].args[i] = *slots[view->slots[i]];
+        for (uint32_t i = 0; i < AGG_ARGS_MAX; i++) out[v].args[i].nulls = nulls;
+    }
+    return out;
+}
+
 // Rows [begin, begin + n) into their blocks: a short run, so that a block that one aggregate has
 // touched is still in cache for the next.
-static base_rc update_run(agg_op *agg, flow_ctx *ctx, const col_vec *const *values,
+static base_rc update_run(agg_op *agg, flow_ctx *ctx, const view_vecs *views,
                           const int64_t *weights, uint32_t begin, uint32_t n, base_error *err) {
     const uint32_t *group_of = agg->scratch_groups + begin;
     if (weights != NULL) weights += begin;
@@ -175,14 +137,17 @@ static base_rc update_run(agg_op *agg, flow_ctx *ctx, const col_vec *const *valu
     base_rc rc = BASE_OK;
     for (uint32_t i = 0; i < agg->nspecs && rc == BASE_OK; i++) {
         const acc_spec *spec = &agg->specs[i];
-        if (spec->values || spec->kind == ACC_WEIGHT) continue;
-        col_vec run = *values[i]; // its children, if any, are not looked at
-        run.n = n;
-        if (run.data != NULL) {
-            run.data = (char *)run.data + col_kind_width(run.type.kind) * begin;
+        if (agg->view_of[i] == AGG_NONE) continue;
+        col_vec run[AGG_ARGS_MAX];
+        for (uint32_t k = 0; k < spec->nargs; k++) {
+            run[k] = views[agg->view_of[i]].args[k]; // its children, if any, are not looked at
+            run[k].n = n;
+            if (run[k].data != NULL) {
+                run[k].data = (char *)run[k].data + col_kind_width(run[k].type.kind) * begin;
+            }
+            if (run[k].nulls != NULL) run[k].nulls += begin;
         }
-        if (run.nulls != NULL) run.nulls += begin;
-        rc = acc_update(spec, agg->partials, agg->stride, group_of, &run, weights,
+        rc = acc_update(spec, agg->partials, agg->stride, group_of, run, weights,
                         flow_step_arena(ctx), err);
     }
     return rc;
@@ -193,163 +158,190 @@ static base_rc agg_push(flow_op *op, flow_ctx *ctx, uint32_t port, const col_bat
     (void)port, (void)out;
     agg_op *agg = (agg_op *)op;
     op->stats.rows_in += batch->nrows;
-    uint32_t nexprs = agg->nkeys + agg->nspecs;
+    uint32_t nexprs = agg->nkeys + agg->nslots;
     const col_vec **values = base_arena_array(ctx->arena, const col_vec *, nexprs + 1u);
     const col_batch *rows;
-    base_rc rc = flow_eval(op, ctx, batch, nexprs, agg->exprs, agg->skip, &rows, values, err);
+    base_rc rc = flow_eval(op, ctx, batch, nexprs, agg->exprs, NULL, &rows, values, err);
     if (rc != BASE_OK || rows->nrows == 0) return rc;
     uint32_t n = rows->nrows;
     agg->touched = true;
     group_rows(agg, ctx, values, n);
+    const col_vec *const *slots = values + agg->nkeys;
+    const uint8_t **masks = base_arena_array(ctx->arena, const uint8_t *, agg->nslots + 1u);
+    for (uint32_t s = 0; s < agg->nslots; s++) {
+        if (agg->is_mask[s]) masks[s] = mask_bytes(ctx->arena, slots[s]);
+    }
+    const view_vecs *views = make_views(agg, ctx->arena, n, slots, masks);
     for (uint32_t begin = 0; begin < n && rc == BASE_OK; begin += RUN_ROWS) {
         uint32_t m = n - begin < RUN_ROWS ? n - begin : RUN_ROWS;
-        rc = update_run(agg, ctx, values + agg->nkeys, rows->weights, begin, m, err);
+        rc = update_run(agg, ctx, views, rows->weights, begin, m, err);
     }
-    for (uint32_t i = 0; i < agg->nspecs && rc == BASE_OK; i++) {
-        if (!agg->specs[i].values) continue;
-        add_values(ctx, &agg->sets[i], agg->scratch_groups, values[agg->nkeys + i], rows->weights);
+    for (uint32_t i = 0; i < agg->nsets && rc == BASE_OK; i++) {
+        agg_set_add(&agg->sets[i], ctx, agg->scratch_groups, n, slots, masks, rows->weights);
     }
     count_step_memory(agg);
     return rc == BASE_OK ? flow_poll(op->graph, ctx, err) : rc;
 }
 
-// ------------------------------------------------------------------------------------ values
+// ------------------------------------------------------------------------------------ sets
 
-// The state key of a pair: group key ++ aggregate number ++ value. Values of a DISTINCT need only
-// be found again, so long ones are hashed; those of an extreme keep their order.
-static base_str value_key(base_arena *arena, const acc_spec *spec, uint32_t number,
-                          base_str group_key, const col_vec *values, uint32_t row, base_buf *buf) {
-    base_buf_clear(buf);
-    base_buf_add_str(buf, group_key);
-    base_buf_add_byte(buf, (uint8_t)number);
-    size_t begin = buf->n;
-    col_key_encode(buf, values, row);
-    if (spec->kind != ACC_EXTREME && buf->n - begin > FLOW_KEY_INLINE) {
-        uint8_t hash[16];
-        base_hash128(buf->p + begin, buf->n - begin, hash);
-        buf->n = begin;
-        base_buf_add_byte(buf, 0xff); // no encoding begins so
-        base_buf_add(buf, hash, sizeof hash);
+// Argument i of an aggregate for the pairs given.
+static col_vec moved_argument(const agg_use *use, const agg_set *set, base_arena *arena, uint32_t i,
+                              const uint32_t *pairs, uint32_t n) {
+    if (use->args[i] != AGG_NONE) {
+        col_vec column = *agg_set_column(set, use->args[i]);
+        column.n = set->pairs.n;
+        return *col_vec_gather(arena, &column, pairs, n);
     }
-    return (base_str){base_arena_memdup(arena, buf->p, buf->n), buf->n};
+    uint32_t *zeros = base_arena_array(arena, uint32_t, n + 1u);
+    return *col_vec_gather(arena, use->constants[i], zeros, n);
 }
 
-// One value comes (+1) or goes (-1).
-static base_rc value_changed(agg_op *agg, base_arena *arena, uint32_t number, uint32_t group,
-                             const col_vec *value, uint32_t row, int64_t sign, base_error *err) {
-    const acc_spec *spec = &agg->specs[number];
-    value_set *set = &agg->sets[number];
-    if (spec->kind == ACC_EXTREME && sign < 0) {
-        set->recheck[group] = 1;
-        return BASE_OK;
-    }
-    col_vec one = *value;
-    size_t width = col_kind_width(value->type.kind);
-    one.n = 1;
-    one.data = (char *)value->data + width * row;
-    one.nulls = NULL;
-    const uint32_t zero = 0;
-    return acc_update(spec, agg->partials + agg->stride * group, agg->stride, &zero, &one, &sign,
-                      arena, err);
-}
-
-typedef struct count_cell { // head of a value's row in the store
-    int64_t count;
-} count_cell;
-
-static base_rc merge_values(agg_op *agg, flow_ctx *ctx, uint32_t number, const base_str *group_keys,
-                            base_error *err) {
+// Values that came and went, into the partials of an aggregate that stands on them. An extreme
+// takes those that came.
+static base_rc feed_moves(agg_op *agg, flow_ctx *ctx, uint32_t s, const agg_moves *moves,
+                          base_error *err) {
     base_arena *arena = ctx->arena;
-    const acc_spec *spec = &agg->specs[number];
-    value_set *set = &agg->sets[number];
-    uint32_t n = 0, npairs = set->pairs.n;
-    uint32_t *pairs = base_arena_alloc(arena, sizeof(uint32_t) * (npairs + 1u));
-    base_str *keys = base_arena_alloc(arena, sizeof(base_str) * (npairs + 1u));
-    const int64_t *group_of = col_i64(&set->pairs.keys[0]);
-    const col_vec *values = &set->pairs.keys[1];
-    base_buf buf = {0};
-    for (uint32_t i = 0; i < npairs; i++) {
-        if (set->weights[i] == 0) continue;
-        keys[n] = value_key(arena, spec, number, group_keys[group_of[i]], values, i, &buf);
-        pairs[n++] = i;
-    }
-    const uint32_t *order = flow_keys_sort(arena, n, keys);
-    base_str *in_order = base_arena_alloc(arena, sizeof(base_str) * (n + 1u));
-    base_str *stored = base_arena_array(arena, base_str, n + 1u);
-    for (uint32_t i = 0; i < n; i++) in_order[i] = keys[order[i]];
-    base_rc rc = state_get_batch(ctx->txn, agg->values, n, in_order, stored, err);
-    for (uint32_t i = 0; i < n && rc == BASE_OK; i++) {
-        uint32_t pair = pairs[order[i]];
-        count_cell before = {0};
-        if (stored[i].p != NULL) {
-            if (stored[i].n < sizeof before) {
-                rc = base_fail(err, BASE_E_CORRUPT, NULL, "a counted value has %zu bytes",
-                               stored[i].n);
-                break;
-            }
-            memcpy(&before, stored[i].p, sizeof before);
+    const acc_spec *spec = &agg->specs[s];
+    const agg_use *use = &agg->uses[s];
+    const agg_set *set = &agg->sets[use->set];
+    const agg_moves *fed = moves;
+    agg_moves came = {0};
+    if (spec->feed == ACC_FEED_EXTREME) {
+        came.pairs = base_arena_alloc(arena, sizeof(uint32_t) * (moves->n + 1u));
+        came.groups = base_arena_alloc(arena, sizeof(uint32_t) * (moves->n + 1u));
+        for (uint32_t i = 0; i < moves->n; i++) {
+            came.pairs[came.n] = moves->pairs[i];
+            came.groups[came.n] = moves->groups[i];
+            came.n += moves->signs[i] > 0;
         }
-        count_cell after = {before.count + set->weights[pair]};
-        int64_t sign = (after.count > 0) - (before.count > 0);
-        if (sign != 0) {
-            rc = value_changed(agg, arena, number, (uint32_t)group_of[pair], values, pair, sign,
-                               err);
-        }
-        base_buf_clear(&buf);
-        base_buf_add(&buf, &after, sizeof after);
-        if (spec->kind == ACC_EXTREME) col_cell_encode(&buf, values, pair);
-        stored[i] = after.count == 0 ? (base_str){NULL, 0}
-                                     : (base_str){base_arena_memdup(arena, buf.p, buf.n), buf.n};
+        fed = &came;
     }
-    base_buf_deinit(&buf);
-    return rc == BASE_OK ? state_put_batch(ctx->txn, agg->values, n, in_order, stored, err) : rc;
+    if (fed->n == 0) return BASE_OK;
+    col_vec values[AGG_ARGS_MAX] = {{.type = spec->arg, .n = fed->n}};
+    for (uint32_t i = 0; spec->kind != ACC_COUNT && i < spec->nargs; i++) {
+        values[i] = moved_argument(use, set, arena, i, fed->pairs, fed->n);
+    }
+    return acc_update(spec, agg->partials, agg->stride, fed->groups, values, fed->signs, arena,
+                      err);
 }
 
-// Without a store the set is all there is.
-static base_rc take_values(agg_op *agg, base_arena *arena, uint32_t number, base_error *err) {
-    value_set *set = &agg->sets[number];
+static base_rc feed_sets(agg_op *agg, flow_ctx *ctx, uint32_t set, const agg_moves *moves,
+                         base_error *err) {
     base_rc rc = BASE_OK;
-    for (uint32_t i = 0; i < set->pairs.n && rc == BASE_OK; i++) {
-        if (set->weights[i] <= 0) continue;
-        rc = value_changed(agg, arena, number, (uint32_t)col_i64(&set->pairs.keys[0])[i],
-                           &set->pairs.keys[1], i, 1, err);
+    for (uint32_t s = 0; s < agg->nspecs && rc == BASE_OK; s++) {
+        if (agg->uses[s].set != set || agg->specs[s].feed == ACC_FEED_WHOLE) continue;
+        rc = feed_moves(agg, ctx, s, &moves[agg->uses[s].filter], err);
     }
     return rc;
 }
 
-// Reads the first (or last) value with a positive count of a group.
-static base_rc read_extreme(agg_op *agg, flow_ctx *ctx, uint32_t number, base_str group_key,
-                            state_cursor *cursor, flow_record *record, base_error *err) {
-    const acc_spec *spec = &agg->specs[number];
-    bool max = spec->id == PLAN_AGG_MAX;
-    base_buf prefix = {0};
-    base_buf_add_str(&prefix, group_key);
-    base_buf_add_byte(&prefix, (uint8_t)(number + (max ? 1 : 0)));
-    base_str key, value, own = {prefix.p, group_key.n + 1};
-    bool end;
-    base_rc rc = state_cursor_seek(cursor, base_buf_str(&prefix), &key, &value, &end, err);
-    if (rc == BASE_OK && max) {
-        rc = end ? state_cursor_last(cursor, &key, &value, &end, err)
-                 : state_cursor_prev(cursor, &key, &value, &end, err);
+// Puts a value, or null, or a failure into a block; a record owns its strings.
+static void set_held(agg_op *agg, uint32_t s, char *block, flow_record *record,
+                     const col_vec *value, const char *failed) {
+    const acc_spec *spec = &agg->specs[s];
+    base_str before = {NULL, 0};
+    if (spec->string && acc_has(spec, block)) before = *acc_string(spec, block);
+    if (failed != NULL) {
+        acc_set_failed(spec, block, failed);
+    } else {
+        acc_set_extreme(spec, block, value, 0);
     }
-    prefix.p[prefix.n - 1] = (char)number;
-    acc_set_extreme(spec, flow_record_block(record), NULL, 0);
-    while (rc == BASE_OK && !end && base_str_starts(key, own)) {
-        count_cell count = {0};
-        if (value.n >= sizeof count) memcpy(&count, value.p, sizeof count);
-        if (count.count > 0) {
-            col_vec *cell = base_arena_new(ctx->arena, col_vec);
-            col_vec_init(cell, ctx->arena, spec->arg, 1);
-            base_str bytes = {base_arena_memdup(ctx->arena, value.p, value.n), value.n};
-            size_t at = sizeof count;
-            rc = col_cell_decode(bytes, &at, cell, 0, ctx->arena, err);
-            if (rc == BASE_OK) acc_set_extreme(spec, flow_record_block(record), cell, 0);
-            break;
+    if (spec->string && record != NULL) flow_cache_own_string(&agg->cache, spec, record, before);
+}
+
+static base_rc work_out(agg_op *agg, uint32_t s, base_arena *arena, const agg_rows *rows,
+                        char *block, flow_record *record, base_error *err) {
+    const acc_spec *spec = &agg->specs[s];
+    col_vec value;
+    const char *failed;
+    col_vec_init(&value, arena, spec->type, 1);
+    base_rc rc = agg_whole(&agg->uses[s], spec, rows, arena, &value, &failed, err);
+    if (rc == BASE_OK) set_held(agg, s, block, record, &value, failed);
+    return rc;
+}
+
+// What must be read anew of a group after a step: 0, or AGG_SET_WENT, AGG_SET_CHANGED.
+static bool is_stale(const agg_op *agg, uint32_t s, uint32_t group, bool fresh) {
+    const agg_use *use = &agg->uses[s];
+    const agg_set *set = &agg->sets[use->set];
+    uint8_t changed = set->changed[(size_t)group * set->nfilters + use->filter];
+    if (agg->specs[s].feed == ACC_FEED_EXTREME) return (changed & AGG_SET_WENT) != 0;
+    if (agg->specs[s].feed != ACC_FEED_WHOLE) return false;
+    return changed != 0 || (fresh && agg_whole_of_nothing(agg->specs[s].id));
+}
+
+static base_rc refresh_group(agg_op *agg, const agg_set *set, state_cursor *cursor,
+                             base_str group_key, uint32_t group, flow_record *record,
+                             base_error *err) {
+    char *block = flow_record_block(record);
+    agg_rows rows;
+    bool have_rows = false;
+    base_rc rc = BASE_OK;
+    base_arena_reset(&agg->whole);
+    for (uint32_t s = 0; s < agg->nspecs && rc == BASE_OK; s++) {
+        if (agg->uses[s].set != set->number || !is_stale(agg, s, group, !record->visible)) continue;
+        if (agg->specs[s].feed == ACC_FEED_EXTREME) {
+            const col_vec *value = NULL;
+            rc = agg_set_extreme(set, &agg->whole, cursor, group_key,
+                                 agg->specs[s].id == PLAN_AGG_MAX, &value, err);
+            if (rc == BASE_OK) set_held(agg, s, block, record, value, NULL);
+            continue;
         }
-        rc = max ? state_cursor_prev(cursor, &key, &value, &end, err)
-                 : state_cursor_next(cursor, &key, &value, &end, err);
+        if (!have_rows) rc = agg_set_read(set, &agg->whole, cursor, group_key, &rows, err);
+        have_rows = true;
+        if (rc == BASE_OK) rc = work_out(agg, s, &agg->whole, &rows, block, record, err);
     }
-    base_buf_deinit(&prefix);
+    return rc;
+}
+
+static bool stands_on(const agg_op *agg, uint32_t set) {
+    for (uint32_t s = 0; s < agg->nspecs; s++) {
+        if (agg->uses[s].set == set && agg->specs[s].feed != ACC_FEED_DISTINCT) return true;
+    }
+    return false;
+}
+
+// Reads anew what the step's changes of values leave unknown in n groups.
+static base_rc refresh(agg_op *agg, flow_ctx *ctx, const base_str *keys, const uint32_t *groups,
+                       uint32_t n, flow_record **records, base_error *err) {
+    base_rc rc = BASE_OK;
+    for (uint32_t i = 0; i < agg->nsets && rc == BASE_OK; i++) {
+        if (!stands_on(agg, i)) continue;
+        state_cursor *cursor;
+        rc = state_cursor_open(ctx->txn, agg->values, &cursor, err);
+        if (rc != BASE_OK) break;
+        for (uint32_t g = 0; g < n && rc == BASE_OK; g++) {
+            rc = refresh_group(agg, &agg->sets[i], cursor, keys[groups[g]], groups[g], records[g],
+                               err);
+            if (rc == BASE_OK && g % 256 == 255) rc = flow_poll(agg->op.graph, ctx, err);
+        }
+        state_cursor_close(cursor);
+    }
+    return rc;
+}
+
+// Without a store: the values of the step are all there are.
+static base_rc work_out_memory(agg_op *agg, flow_ctx *ctx, uint32_t i, uint32_t n,
+                               base_error *err) {
+    agg_set *set = &agg->sets[i];
+    agg_rows rows;
+    uint32_t *starts;
+    if (!stands_on(agg, i)) return BASE_OK;
+    agg_set_sort(set, ctx, n, &rows, &starts);
+    base_rc rc = BASE_OK;
+    for (uint32_t g = 0; g < n && rc == BASE_OK; g++) {
+        rows.begin = starts[g];
+        rows.n = starts[g + 1] - starts[g];
+        char *block = agg->partials + agg->stride * g;
+        for (uint32_t s = 0; s < agg->nspecs && rc == BASE_OK; s++) {
+            if (agg->uses[s].set != i || agg->specs[s].feed != ACC_FEED_WHOLE) continue;
+            if (is_stale(agg, s, g, true)) {
+                rc = work_out(agg, s, ctx->arena, &rows, block, NULL, err);
+            }
+        }
+        if (rc == BASE_OK && g % 256 == 255) rc = flow_poll(agg->op.graph, ctx, err);
+    }
     return rc;
 }
 
@@ -400,31 +392,6 @@ static void merge_record(agg_op *agg, flow_record *record, const char *partial) 
         }
     }
     flow_cache_mark(&agg->cache, record);
-}
-
-static base_rc recheck_extremes(agg_op *agg, flow_ctx *ctx, const base_str *keys,
-                                const uint32_t *groups, uint32_t n, flow_record **records,
-                                base_error *err) {
-    base_rc rc = BASE_OK;
-    for (uint32_t s = 0; s < agg->nspecs && rc == BASE_OK; s++) {
-        const acc_spec *spec = &agg->specs[s];
-        if (!spec->values || spec->kind != ACC_EXTREME) continue;
-        state_cursor *cursor = NULL;
-        for (uint32_t i = 0; i < n && rc == BASE_OK; i++) {
-            if (!agg->sets[s].recheck[groups[i]]) continue;
-            if (cursor == NULL) rc = state_cursor_open(ctx->txn, agg->values, &cursor, err);
-            if (rc != BASE_OK) break;
-            char *block = flow_record_block(records[i]);
-            base_str before = {NULL, 0};
-            if (spec->string && acc_has(spec, block)) before = *acc_string(spec, block);
-            // The record's own string is let go first, whatever comes of the read.
-            acc_set_extreme(spec, block, NULL, 0);
-            rc = read_extreme(agg, ctx, s, keys[groups[i]], cursor, records[i], err);
-            if (spec->string) flow_cache_own_string(&agg->cache, spec, records[i], before);
-        }
-        if (cursor != NULL) state_cursor_close(cursor);
-    }
-    return rc;
 }
 
 // ------------------------------------------------------------------------------------ flush
@@ -543,7 +510,7 @@ static base_rc flush_chunk(agg_op *agg, flow_ctx *ctx, flow_out *out, const base
     for (uint32_t i = 0; i < m; i++) {
         merge_record(agg, records[i], agg->partials + agg->stride * groups[i]);
     }
-    rc = recheck_extremes(agg, ctx, keys, groups, m, records, err);
+    rc = refresh(agg, ctx, keys, groups, m, records, err);
     if (rc != BASE_OK) return rc;
     for (uint32_t i = 0; i < m; i++) {
         shown[m + i] = agg->global || *acc_weight(blocks[i]) > 0;
@@ -568,10 +535,10 @@ static base_rc flush_store(agg_op *agg, flow_ctx *ctx, flow_out *out, uint32_t n
                          keys);
     }
     base_rc rc = BASE_OK;
-    for (uint32_t s = 0; s < agg->nspecs && rc == BASE_OK; s++) {
-        if (!agg->specs[s].values) continue;
-        agg->sets[s].recheck = base_arena_array(arena, uint8_t, n);
-        rc = merge_values(agg, ctx, s, keys, err);
+    for (uint32_t i = 0; i < agg->nsets && rc == BASE_OK; i++) {
+        agg_moves moves[AGG_SET_FILTERS];
+        rc = agg_set_merge(&agg->sets[i], ctx, agg->values, keys, n, moves, err);
+        if (rc == BASE_OK) rc = feed_sets(agg, ctx, i, moves, err);
     }
     // One sort serves the reads, the order of what is given downstream, and the writes of save.
     const uint32_t *order = flow_keys_sort(arena, n, keys);
@@ -588,8 +555,11 @@ static base_rc flush_memory(agg_op *agg, flow_ctx *ctx, flow_out *out, uint32_t 
                             base_error *err) {
     base_arena *arena = ctx->arena;
     base_rc rc = BASE_OK;
-    for (uint32_t s = 0; s < agg->nspecs && rc == BASE_OK; s++) {
-        if (agg->specs[s].values) rc = take_values(agg, arena, s, err);
+    for (uint32_t i = 0; i < agg->nsets && rc == BASE_OK; i++) {
+        agg_moves moves[AGG_SET_FILTERS];
+        agg_set_take(&agg->sets[i], ctx, n, moves);
+        rc = feed_sets(agg, ctx, i, moves, err);
+        if (rc == BASE_OK) rc = work_out_memory(agg, ctx, i, n, err);
     }
     for (uint32_t begin = 0; begin < n && rc == BASE_OK; begin += CHUNK_GROUPS) {
         uint32_t m = n - begin < CHUNK_GROUPS ? n - begin : CHUNK_GROUPS;
@@ -611,9 +581,7 @@ static base_rc flush_memory(agg_op *agg, flow_ctx *ctx, flow_out *out, uint32_t 
 
 static void clear_step(agg_op *agg) {
     flow_groups_clear(&agg->groups);
-    for (uint32_t s = 0; s < agg->nspecs; s++) {
-        if (agg->specs[s].values) flow_groups_clear(&agg->sets[s].pairs);
-    }
+    for (uint32_t i = 0; i < agg->nsets; i++) agg_set_clear(&agg->sets[i]);
     // After a step of very many groups the room is given back.
     if (agg->partials_cap > 65536 && agg->partials_n < agg->partials_cap / 16) {
         free(agg->partials);
@@ -729,11 +697,8 @@ static void agg_stats(flow_op *op, flow_op_stats *stats) {
 static void agg_close(flow_op *op) {
     agg_op *agg = (agg_op *)op;
     flow_groups_deinit(&agg->groups);
-    for (uint32_t s = 0; agg->sets != NULL && s < agg->nspecs; s++) {
-        if (!agg->specs[s].values) continue;
-        flow_groups_deinit(&agg->sets[s].pairs);
-        free(agg->sets[s].weights);
-    }
+    for (uint32_t i = 0; i < agg->nsets; i++) agg_set_deinit(&agg->sets[i]);
+    base_arena_deinit(&agg->whole);
     flow_cache_deinit(&agg->cache);
     free(agg->partials);
     free(agg->scratch_groups);
@@ -741,56 +706,6 @@ static void agg_close(flow_op *op) {
 }
 
 // ------------------------------------------------------------------------------------ making
-
-// An aggregate's argument with its filter folded in: every aggregate passes nulls over, so
-// agg(x) FILTER (WHERE f) = agg(CASE WHEN f THEN x ELSE NULL END), and x is evaluated only where f
-// holds. count(*) counts true in place of x.
-static const plan_expr *filtered_argument(base_arena *arena, const plan_agg *agg) {
-    if (agg->filter == NULL) return agg->arg;
-    const plan_expr *value = agg->arg;
-    if (value == NULL) {
-        col_vec *yes = base_arena_new(arena, col_vec);
-        col_vec_init(yes, arena, col_type_of(COL_BOOL), 1);
-        col_u8(yes)[0] = 1;
-        plan_expr *constant = base_arena_new(arena, plan_expr);
-        *constant = (plan_expr){.kind = PLAN_EXPR_CONST, .type = yes->type, .constant = yes};
-        value = constant;
-    }
-    col_vec *null = base_arena_new(arena, col_vec);
-    col_vec_init(null, arena, value->type, 1);
-    col_vec_set_null(null, arena, 0);
-    plan_expr *otherwise = base_arena_new(arena, plan_expr);
-    *otherwise = (plan_expr){.kind = PLAN_EXPR_CONST, .type = value->type, .constant = null};
-    plan_expr *choice = base_arena_new(arena, plan_expr);
-    *choice = (plan_expr){.kind = PLAN_EXPR_CASE,
-                          .type = value->type,
-                          .nargs = 3,
-                          .args = base_arena_array(arena, const plan_expr *, 3),
-                          .position = agg->filter->position};
-    choice->args[0] = agg->filter;
-    choice->args[1] = value;
-    choice->args[2] = otherwise;
-    return choice;
-}
-
-static base_rc init_specs(agg_op *agg, const plan_node *node, bool append_only, base_error *err) {
-    base_arena *arena = &agg->op.graph->arena;
-    size_t stride = sizeof(int64_t);
-    for (uint32_t s = 0; s < agg->nspecs; s++) {
-        base_rc rc = acc_spec_init(&agg->specs[s], &node->aggs[s], append_only, err);
-        if (rc != BASE_OK) return rc;
-        agg->specs[s].offset = (uint32_t)stride;
-        stride += agg->specs[s].size;
-        const plan_expr *argument = filtered_argument(arena, &node->aggs[s]);
-        agg->exprs[agg->nkeys + s] = argument;
-        agg->skip[agg->nkeys + s] = argument == NULL;
-        if (!agg->specs[s].values) continue;
-        const col_type types[2] = {col_type_of(COL_INT8), argument->type};
-        flow_groups_init(&agg->sets[s].pairs, arena, 2, types);
-    }
-    agg->stride = (stride + 7) & ~(size_t)7;
-    return BASE_OK;
-}
 
 base_rc flow_agg_create(flow_graph *graph, uint32_t view_id, const plan_node *node,
                         bool append_only, flow_op **out, base_error *err) {
@@ -813,26 +728,18 @@ base_rc flow_agg_create(flow_graph *graph, uint32_t view_id, const plan_node *no
     agg->nkeys = node->nexprs;
     agg->nspecs = node->naggs;
     agg->global = node->nexprs == 0;
-    agg->exprs = base_arena_array(arena, const plan_expr *, agg->nkeys + agg->nspecs + 1u);
-    agg->skip = base_arena_array(arena, bool, agg->nkeys + agg->nspecs + 1u);
-    agg->specs = base_arena_array(arena, acc_spec, agg->nspecs + 1u);
-    agg->sets = base_arena_array(arena, value_set, agg->nspecs + 1u);
+    base_arena_init(&agg->whole, 4096);
     col_type *types = base_arena_array(arena, col_type, agg->nkeys + 1u);
-    for (uint32_t k = 0; k < agg->nkeys; k++) {
-        agg->exprs[k] = node->exprs[k];
-        types[k] = node->exprs[k]->type;
-    }
+    for (uint32_t k = 0; k < agg->nkeys; k++) types[k] = node->exprs[k]->type;
     *out = &agg->op;
-    base_rc rc = init_specs(agg, node, append_only, err);
+    base_rc rc = agg_plan(agg, node, append_only, err);
     if (rc != BASE_OK) return rc;
     flow_groups_init(&agg->groups, arena, agg->nkeys, types);
     flow_cache_init(&agg->cache, agg->specs, agg->nspecs, agg->stride);
     graph->ncaches++;
     if (graph->store == NULL) return BASE_OK;
     rc = flow_table_open(graph, false, view_id, node->id, "groups", &agg->table, err);
-    bool values = false;
-    for (uint32_t s = 0; s < agg->nspecs; s++) values |= agg->specs[s].values;
-    if (rc == BASE_OK && values) {
+    if (rc == BASE_OK && agg->nsets > 0) {
         rc = flow_table_open(graph, false, view_id, node->id, "values", &agg->values, err);
     }
     return rc;

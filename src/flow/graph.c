@@ -231,6 +231,10 @@ static base_rc build_scan(flow_graph *graph, const plan_node *node, flow_op **ou
     return BASE_OK;
 }
 
+static void mark_read(void *used, const plan_expr *expr) {
+    flow_mark_columns(expr, used);
+}
+
 // Which columns of input i a node reads, given which of its own are read.
 static bool *child_needs(flow_graph *graph, const plan_node *node, uint32_t i, const bool *needed) {
     const plan_node *child = node->inputs[i];
@@ -251,10 +255,7 @@ static bool *child_needs(flow_graph *graph, const plan_node *node, uint32_t i, c
         return needs;
     case PLAN_NODE_AGGREGATE:
         for (uint32_t c = 0; c < node->nexprs; c++) flow_mark_columns(node->exprs[c], needs);
-        for (uint32_t c = 0; c < node->naggs; c++) {
-            if (node->aggs[c].arg != NULL) flow_mark_columns(node->aggs[c].arg, needs);
-            if (node->aggs[c].filter != NULL) flow_mark_columns(node->aggs[c].filter, needs);
-        }
+        for (uint32_t c = 0; c < node->naggs; c++) plan_agg_each(&node->aggs[c], mark_read, needs);
         return needs;
     case PLAN_NODE_UNION_ALL:
         memcpy(needs, needed, sizeof(bool) * child->ncolumns);

@@ -47,7 +47,7 @@ base_rc match_plan_create(flow_op *op, const plan_node *node, match_plan **out, 
         // A match only grows while it is looked for.
         base_rc rc = acc_spec_init(&plan->accs[s], slot->agg, true, err);
         if (rc != BASE_OK) return rc;
-        if (plan->accs[s].values)
+        if (plan->accs[s].feed != ACC_FEED_ROWS || plan->accs[s].nargs > 1)
             return base_fail(err, BASE_E_UNSUPPORTED, BASE_SQLSTATE_UNSUPPORTED,
                              "aggregate \"%s\" in MATCH_RECOGNIZE is not supported",
                              slot->agg->def->name);

@@ -94,25 +94,46 @@ static void print_window(const plan_node *node, base_buf *buf) {
     }
 }
 
+static void print_agg_sort(const plan_agg *agg, const char *const *names, base_buf *buf) {
+    for (uint32_t i = 0; i < agg->nsort; i++) {
+        const plan_agg_sort *key = &agg->sort[i];
+        base_buf_add_cstr(buf, i > 0 ? ", " : "");
+        plan_expr_print(key->expr == 0 ? agg->arg : agg->more[key->expr - 1], names, buf);
+        base_buf_printf(buf, "%s%s", key->descending ? " desc" : "",
+                        key->nulls_first == key->descending ? ""
+                        : key->nulls_first                  ? " nulls first"
+                                                            : " nulls last");
+    }
+}
+
+static void print_agg(const plan_agg *agg, const char *const *names, base_buf *buf) {
+    bool within = agg->def->form == PLAN_AGG_ORDERED_SET || agg->def->form == PLAN_AGG_HYPOTHETICAL;
+    base_buf_printf(buf, "%s(%s", agg->def->name, agg->distinct ? "DISTINCT " : "");
+    if (!within && agg->arg == NULL) base_buf_add_byte(buf, '*');
+    if (!within && agg->arg != NULL) plan_expr_print(agg->arg, names, buf);
+    uint32_t nargs = agg->def->form == PLAN_AGG_HYPOTHETICAL ? agg->nsort + 1u : agg->def->nargs;
+    for (uint32_t i = 0; i + 1 < nargs; i++) {
+        if (i > 0 || !within) base_buf_add_cstr(buf, ", ");
+        plan_expr_print(agg->more[i], names, buf);
+    }
+    if (agg->nsort > 0) {
+        base_buf_add_cstr(buf, within ? ") WITHIN GROUP (ORDER BY " : " ORDER BY ");
+        print_agg_sort(agg, names, buf);
+    }
+    base_buf_add_byte(buf, ')');
+    if (agg->filter == NULL) return;
+    base_buf_add_cstr(buf, " FILTER ");
+    plan_expr_print(agg->filter, names, buf);
+}
+
 static void print_aggregate(const plan_node *node, base_buf *buf) {
     const char **names = column_names(node->inputs[0]);
     base_buf_add_cstr(buf, " by (");
     print_list(node, node->exprs, 0, node->nexprs, names, buf);
     base_buf_add_cstr(buf, "): ");
     for (uint32_t i = 0; i < node->naggs; i++) {
-        const plan_agg *agg = &node->aggs[i];
-        base_buf_printf(buf, "%s%s(%s", i > 0 ? ", " : "", agg->def->name,
-                        agg->distinct ? "DISTINCT " : "");
-        if (agg->arg == NULL) {
-            base_buf_add_byte(buf, '*');
-        } else {
-            plan_expr_print(agg->arg, names, buf);
-        }
-        base_buf_add_byte(buf, ')');
-        if (agg->filter != NULL) {
-            base_buf_add_cstr(buf, " FILTER ");
-            plan_expr_print(agg->filter, names, buf);
-        }
+        base_buf_add_cstr(buf, i > 0 ? ", " : "");
+        print_agg(&node->aggs[i], names, buf);
         base_buf_printf(buf, " AS %s", node->columns[node->nexprs + i].name);
     }
     free(names);
@@ -235,6 +256,16 @@ static int64_t param_i64(const plan_expr *param, const col_batch *values, int64_
     return value < 0 ? 0 : value;
 }
 
+typedef struct param_values {
+    base_arena *arena;
+    const col_batch *values;
+} param_values;
+
+static const plan_expr *bind_param(void *self, const plan_expr *expr) {
+    const param_values *params = self;
+    return plan_expr_bind_params(params->arena, expr, params->values);
+}
+
 const plan_node *plan_node_bind_params(base_arena *arena, const plan_node *node,
                                        const col_batch *values) {
     plan_node *copy = base_arena_new(arena, plan_node);
@@ -251,9 +282,7 @@ const plan_node *plan_node_bind_params(base_arena *arena, const plan_node *node,
     plan_agg *aggs = base_arena_array(arena, plan_agg, node->naggs);
     for (uint32_t i = 0; i < node->naggs; i++) {
         aggs[i] = node->aggs[i];
-        if (aggs[i].arg != NULL) aggs[i].arg = plan_expr_bind_params(arena, aggs[i].arg, values);
-        if (aggs[i].filter != NULL)
-            aggs[i].filter = plan_expr_bind_params(arena, aggs[i].filter, values);
+        plan_agg_map(arena, &aggs[i], bind_param, &(param_values){arena, values});
     }
     copy->aggs = aggs;
     if (node->limit_param != NULL) copy->limit = param_i64(node->limit_param, values, -1);

@@ -35,13 +35,25 @@ typedef enum plan_join_kind {
 
 typedef enum plan_set_op { PLAN_SET_INTERSECT, PLAN_SET_EXCEPT } plan_set_op;
 
-// The catalogue of aggregates is agg.h: name, argument kind, result kind, id.
+typedef struct plan_agg_sort {
+    uint32_t expr; // 0: arg; i: more[i - 1]
+    bool descending;
+    bool nulls_first;
+} plan_agg_sort;
+
+// The catalogue of aggregates is agg.h: name, argument kinds, result kind, id. ORDER BY stands here
+// only where it matters to the result.
 typedef struct plan_agg {
     const struct plan_agg_def *def;
-    const plan_expr *arg;    // over the input; NULL for count(*)
+    const plan_expr *arg;    // over the input; NULL for count(*); of an ordered-set one: the value
     const plan_expr *filter; // FILTER (WHERE ...), or NULL
     bool distinct;
-    col_type type; // of the result
+    col_type type;  // of the result
+    uint32_t nmore; // arguments after the first (of an ordered-set aggregate: the direct ones,
+                    // which are constants), then what else ORDER BY names
+    const plan_expr **more;
+    uint32_t nsort;
+    const plan_agg_sort *sort; // ORDER BY or WITHIN GROUP
 } plan_agg;
 
 typedef struct plan_sort_key {
@@ -97,6 +109,14 @@ struct plan_node {
 // WINDOW: a row comes once for each of its windows; window_time is the last millisecond of the
 // window, as Flink has it.
 #define PLAN_WINDOW_COLUMNS 3
+
+// Every expression of an aggregate: visited, replaced, tested (NULL is none).
+void plan_agg_each(const plan_agg *agg, void (*visit)(void *self, const plan_expr *expr),
+                   void *self);
+void plan_agg_map(base_arena *arena, plan_agg *agg,
+                  const plan_expr *(*map)(void *self, const plan_expr *expr), void *self);
+bool plan_agg_any(const plan_agg *agg, bool (*test)(const plan_expr *expr, void *arg), void *arg);
+bool plan_agg_equal(const plan_agg *a, const plan_agg *b);
 
 // Text of a plan, one node a line, indented, for EXPLAIN and golden files.
 void plan_node_print(const plan_node *node, base_buf *buf);

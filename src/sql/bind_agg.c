@@ -9,44 +9,8 @@
 
 bool sql_agg_exists(const char *name) {
     const plan_agg_def *defs;
-    return plan_agg_find(base_str_of(name), &defs) > 0;
-}
-
-static const plan_agg_def *def_at(const sql_candidates *list, size_t candidate) {
-    return &((const plan_agg_def *)list->self)[candidate];
-}
-static col_kind agg_arg(const sql_candidates *list, size_t candidate, uint32_t i) {
-    (void)i;
-    return def_at(list, candidate)->arg;
-}
-static bool agg_takes(const sql_candidates *list, size_t candidate, uint32_t nargs) {
-    return def_at(list, candidate)->nargs == nargs;
-}
-static bool agg_polymorphic(const sql_candidates *list, size_t candidate) {
-    return def_at(list, candidate)->nargs > 0 && def_at(list, candidate)->arg == COL_UNKNOWN;
-}
-
-static base_rc resolve_agg(sql_ctx *ctx, const char *name, uint32_t nargs, const plan_expr **args,
-                           int32_t position, const plan_agg_def **out) {
-    const plan_agg_def *defs = NULL;
-    size_t chosen;
-    sql_candidates list = {.n = plan_agg_find(base_str_of(name), &defs),
-                           .self = defs,
-                           .arg = agg_arg,
-                           .takes = agg_takes,
-                           .polymorphic = agg_polymorphic};
-    list.self = defs;
-    sql_resolution result = sql_resolve(&list, nargs, args, false, &chosen);
-    if (result == SQL_RESOLVED) {
-        *out = &defs[chosen];
-        return BASE_OK;
-    }
-    if (nargs == 1 && args[0]->type.kind == COL_INTERVAL) {
-        sql_unsupported(ctx, position, "%s(interval) is not supported", name);
-        base_error_hint(ctx->err, "Aggregate seconds: %s(extract(epoch FROM ...)).", name);
-        return ctx->err->code;
-    }
-    return sql_func_failed(ctx, name, nargs, args, position, result == SQL_AMBIGUOUS);
+    size_t n = plan_agg_find(base_str_of(name), &defs);
+    return n > 0 && defs[0].form != PLAN_AGG_HYPOTHETICAL; // those are window functions otherwise
 }
 
 static base_rc check_place(sql_binder *binder, int32_t position) {
@@ -74,13 +38,10 @@ static bool uses_outer(const plan_expr *expr, void *arg) {
 
 // The query that an aggregate is of: the innermost one whose columns its arguments use.
 static sql_binder *agg_owner(sql_binder *binder, const plan_agg *agg) {
-    if (plan_expr_any(agg->arg, uses_input, NULL) || plan_expr_any(agg->filter, uses_input, NULL))
-        return binder;
+    if (plan_agg_any(agg, uses_input, NULL)) return binder;
     for (sql_binder *at = binder->outer; at != NULL; at = at->outer) {
         outer_use use = {binder->ctx, at->inner};
-        if (plan_expr_any(agg->arg, uses_outer, &use) ||
-            plan_expr_any(agg->filter, uses_outer, &use))
-            return at;
+        if (plan_agg_any(agg, uses_outer, &use)) return at;
     }
     return binder;
 }
@@ -97,13 +58,16 @@ static const plan_expr *owned_leaf(base_arena *arena, const plan_expr *leaf, con
     return column;
 }
 
+static const plan_expr *owned_expr(void *self, const plan_expr *expr) {
+    const outer_use *use = self;
+    return plan_expr_rewrite(use->ctx->arena, expr, owned_leaf, use);
+}
+
 // The number of an equal aggregate, or of a new one.
 static uint32_t add_agg(sql_binder *binder, plan_agg agg, int32_t position) {
     for (uint32_t i = 0; i < binder->naggs; i++) {
         const plan_agg *have = &binder->aggs[i].agg;
-        if (have->def == agg.def && have->distinct == agg.distinct &&
-            plan_expr_equal(have->arg, agg.arg) && plan_expr_equal(have->filter, agg.filter))
-            return i;
+        if (plan_agg_equal(have, &agg)) return i;
     }
     if (binder->naggs == binder->aggs_cap) {
         uint32_t cap = binder->aggs_cap == 0 ? 8 : binder->aggs_cap * 2;
@@ -123,47 +87,12 @@ base_rc sql_bind_agg_call(sql_binder *binder, const char *name, const sql_tree *
     if (binder->in_agg)
         return sql_fail(ctx, position, BASE_E_INVALID, BASE_SQLSTATE_GROUPING,
                         "aggregate function calls cannot be nested");
-    if (sql_get(body, "agg_order") != NULL)
-        return sql_unsupported(ctx, position, "ORDER BY in an aggregate is not supported");
-    plan_agg agg = {.distinct = sql_get_bool(body, "agg_distinct")};
-    const sql_tree *arg_list = sql_get(body, "args");
-    uint32_t nargs = sql_tree_count(arg_list);
-    const plan_expr *args[4] = {NULL};
-    if (nargs > 4 || (nargs == 0 && !sql_get_bool(body, "agg_star")))
-        return sql_fail(ctx, position, BASE_E_NOT_FOUND,
-                        nargs == 0 && strcmp(name, "count") == 0 ? "42809"
-                                                                 : BASE_SQLSTATE_UNDEFINED_FUNCTION,
-                        nargs == 0 && strcmp(name, "count") == 0
-                            ? "%s(*) must be used to call a parameterless aggregate function"
-                            : "function %s(...) does not exist",
-                        name);
-    const char *place = binder->place;
-    binder->in_agg = true;
-    uint32_t i = 0;
-    for (const sql_tree *arg = arg_list == NULL ? NULL : arg_list->child; arg != NULL;
-         arg = arg->next)
-        SQL_TRY(sql_bind_expr(binder, arg, &args[i++]));
-    if (sql_get(body, "agg_filter") != NULL)
-        SQL_TRY(sql_bind_condition(binder, sql_get(body, "agg_filter"), "FILTER", &agg.filter));
-    binder->in_agg = false;
-    binder->place = place;
-    SQL_TRY(resolve_agg(ctx, name, nargs, args, position, &agg.def));
-    if (nargs == 1) {
-        agg.arg = args[0];
-        if (agg.def->arg == COL_UNKNOWN) {
-            SQL_TRY(sql_settle(ctx, &agg.arg));
-        } else {
-            SQL_TRY(
-                sql_coerce(ctx, agg.arg, col_type_of(agg.def->arg), COL_CAST_IMPLICIT, &agg.arg));
-        }
-    }
-    agg.type = agg.def->ret == COL_UNKNOWN ? agg.arg->type : col_type_of(agg.def->ret);
+    plan_agg agg;
+    SQL_TRY(sql_agg_arguments(binder, name, body, position, &agg));
     sql_binder *owner = agg_owner(binder, &agg);
     SQL_TRY(check_place(owner, position));
     if (owner != binder) {
-        outer_use use = {ctx, owner->inner};
-        agg.arg = plan_expr_rewrite(ctx->arena, agg.arg, owned_leaf, &use);
-        agg.filter = plan_expr_rewrite(ctx->arena, agg.filter, owned_leaf, &use);
+        plan_agg_map(ctx->arena, &agg, owned_expr, &(outer_use){ctx, owner->inner});
         *out = sql_outer_column(owner, SQL_AGG_BASE + add_agg(owner, agg, position), agg.type,
                                 position);
         return BASE_OK;
@@ -247,6 +176,18 @@ static const plan_expr *placed(sql_ctx *ctx, sql_exprs *columns, const plan_expr
     return column;
 }
 
+typedef struct placing {
+    sql_ctx *ctx;
+    sql_exprs *columns;
+} placing;
+
+// Constants stay where they are: some arguments must be known before any row is.
+static const plan_expr *place(void *self, const plan_expr *expr) {
+    const placing *p = self;
+    if (expr->kind == PLAN_EXPR_CONST || expr->kind == PLAN_EXPR_PARAM) return expr;
+    return placed(p->ctx, p->columns, expr);
+}
+
 // Whether the key of the column's stream or table is grouped by, so that a group has one value of
 // it.
 static bool key_is_grouped(const grouping *g, const sql_scope_column *column) {
@@ -314,8 +255,8 @@ base_rc sql_aggregate(sql_binder *binder, sql_exprs *group, sql_exprs *targets,
     plan_agg *aggs = base_arena_array(ctx->arena, plan_agg, binder->naggs);
     for (uint32_t i = 0; i < binder->naggs; i++) {
         aggs[i] = binder->aggs[i].agg;
-        if (aggs[i].arg != NULL) aggs[i].arg = placed(ctx, &columns, aggs[i].arg);
-        if (aggs[i].filter != NULL) aggs[i].filter = placed(ctx, &columns, aggs[i].filter);
+        sql_agg_guard(ctx, &aggs[i]);
+        plan_agg_map(ctx->arena, &aggs[i], place, &(placing){ctx, &columns});
     }
     aggregate->naggs = binder->naggs;
     aggregate->aggs = aggs;

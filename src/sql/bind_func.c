@@ -198,10 +198,8 @@ static const char *arg_types(sql_ctx *ctx, uint32_t nargs, const plan_expr *cons
 // Functions of PostgreSQL that people look for and that are not here: their names are no mistake.
 static bool is_missing(const char *name) {
     static const char names[] =
-        " string_agg array_agg json_agg jsonb_agg json_object_agg jsonb_object_agg stddev "
-        "stddev_pop"
-        " stddev_samp variance var_pop var_samp corr covar_pop covar_samp regr_slope regr_intercept"
-        " regr_r2 percentile_cont percentile_disc mode bit_and bit_or bit_xor row_number rank"
+        " json_agg json_object_agg "
+        "row_number rank"
         " dense_rank ntile lag lead first_value last_value nth_value generate_series"
         " generate_subscripts unnest string_to_table regexp_matches"
         " regexp_split_to_array regexp_split_to_table random setseed gen_random_uuid pg_sleep "
@@ -442,7 +440,8 @@ base_rc sql_bind_func_call(sql_binder *binder, const sql_tree *body, const plan_
                         "function %s.%s does not exist", schema, name);
     if (sql_get(body, "over") != NULL)
         return sql_unsupported(ctx, position, "window functions are not supported");
-    if (sql_agg_exists(name)) return sql_bind_agg_call(binder, name, body, out);
+    if (sql_agg_exists(name) || sql_get_bool(body, "agg_within_group"))
+        return sql_bind_agg_call(binder, name, body, out);
     if (sql_get(body, "agg_filter") != NULL || sql_get_bool(body, "agg_distinct"))
         return sql_fail(ctx, position, BASE_E_INVALID, "42809",
                         "%s specified, but %s is not an aggregate function",

@@ -105,6 +105,7 @@ static bool calls_aggregate(const sql_tree *tree) {
             const sql_tree *names = sql_get(tree, "funcname"), *last = names->child;
             while (last->next != NULL) last = last->next;
             if (sql_string(last) != NULL && sql_agg_exists(sql_string(last))) return true;
+            if (sql_get_bool(tree, "agg_within_group")) return true;
         }
         if (calls_aggregate(tree->child)) return true;
     }
@@ -229,16 +230,21 @@ static base_rc bind_group(query *s) {
 }
 
 // The directions of SortBy. PostgreSQL: nulls are last ascending, first descending.
-static base_rc sort_directions(sql_ctx *ctx, const sql_tree *sort_by, sort_item *item) {
+base_rc sql_sort_directions(sql_ctx *ctx, const sql_tree *sort_by, bool *descending,
+                            bool *nulls_first) {
     const char *dir = sql_get_text(sort_by, "sortby_dir");
     const char *nulls = sql_get_text(sort_by, "sortby_nulls");
     if (dir != NULL && strcmp(dir, "SORTBY_USING") == 0)
         return sql_unsupported(ctx, 0, "ORDER BY USING is not supported");
-    item->descending = dir != NULL && strcmp(dir, "SORTBY_DESC") == 0;
-    item->nulls_first = item->descending;
-    if (nulls != NULL && strcmp(nulls, "SORTBY_NULLS_FIRST") == 0) item->nulls_first = true;
-    if (nulls != NULL && strcmp(nulls, "SORTBY_NULLS_LAST") == 0) item->nulls_first = false;
+    *descending = dir != NULL && strcmp(dir, "SORTBY_DESC") == 0;
+    *nulls_first = *descending;
+    if (nulls != NULL && strcmp(nulls, "SORTBY_NULLS_FIRST") == 0) *nulls_first = true;
+    if (nulls != NULL && strcmp(nulls, "SORTBY_NULLS_LAST") == 0) *nulls_first = false;
     return BASE_OK;
+}
+
+static base_rc sort_directions(sql_ctx *ctx, const sql_tree *sort_by, sort_item *item) {
+    return sql_sort_directions(ctx, sort_by, &item->descending, &item->nulls_first);
 }
 
 static base_rc bind_sort_item(query *s, const sql_tree *sort_by, sort_item *item) {

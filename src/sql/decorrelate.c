@@ -43,9 +43,7 @@ static bool node_any(const plan_node *node, expr_test test, void *arg) {
     for (uint32_t i = 0; i < node->nexprs; i++)
         if (plan_expr_any(node->exprs[i], test, arg)) return true;
     for (uint32_t i = 0; i < node->naggs; i++)
-        if (plan_expr_any(node->aggs[i].arg, test, arg) ||
-            plan_expr_any(node->aggs[i].filter, test, arg))
-            return true;
+        if (plan_agg_any(&node->aggs[i], test, arg)) return true;
     return plan_expr_any(node->limit_param, test, arg) ||
            plan_expr_any(node->offset_param, test, arg);
 }
@@ -419,9 +417,39 @@ static base_rc unnest_project(sql_dependent *d, const plan_node *node, sql_unnes
 
 // What an aggregate of no rows is.
 static const plan_expr *agg_of_nothing(sql_ctx *ctx, const plan_agg *agg) {
-    if (agg->def->id == PLAN_AGG_COUNT || agg->def->id == PLAN_AGG_COUNT_STAR)
-        return sql_i64_const(ctx, 0, COL_INT8, 0);
-    return plan_expr_null(ctx->arena, agg->type);
+    col_vec *vec = base_arena_new(ctx->arena, col_vec);
+    col_vec_init(vec, ctx->arena, agg->type, 1);
+    switch (agg->def->id) {
+    case PLAN_AGG_COUNT:
+    case PLAN_AGG_COUNT_STAR:
+    case PLAN_AGG_REGR_COUNT:
+    case PLAN_AGG_PERCENT_RANK:
+        return plan_expr_const(ctx->arena, vec);
+    case PLAN_AGG_RANK:
+    case PLAN_AGG_DENSE_RANK:
+        col_i64(vec)[0] = 1;
+        return plan_expr_const(ctx->arena, vec);
+    case PLAN_AGG_CUME_DIST:
+        col_f64(vec)[0] = 1;
+        return plan_expr_const(ctx->arena, vec);
+    default:
+        return plan_expr_null(ctx->arena, agg->type);
+    }
+}
+
+typedef struct expr_walk {
+    const plan_expr **exprs;
+    uint32_t at;
+} expr_walk;
+
+static const plan_expr *next_expr(void *self, const plan_expr *expr) {
+    expr_walk *walk = self;
+    (void)expr;
+    return walk->exprs[walk->at++];
+}
+static void take_expr(void *self, const plan_expr *expr) {
+    expr_walk *walk = self;
+    walk->exprs[walk->at++] = expr;
 }
 
 // Grouped by the bindings, too.
@@ -430,13 +458,14 @@ static base_rc unnest_aggregate(sql_dependent *d, const plan_node *node, sql_unn
     uint32_t ngroup = node->nexprs, naggs = node->naggs, n = 0;
     SQL_TRY(unnest_input(d, node, 0, u));
     if (u->defaults != NULL) SQL_TRY(sql_unnest_fully(d, u));
-    const plan_expr **exprs = base_arena_array(ctx->arena, const plan_expr *, ngroup + 2 * naggs);
+    uint32_t most = ngroup + 2 * naggs;
+    for (uint32_t i = 0; i < naggs; i++) most += node->aggs[i].nmore;
+    const plan_expr **exprs = base_arena_array(ctx->arena, const plan_expr *, most);
     for (uint32_t i = 0; i < ngroup; i++) exprs[n++] = node->exprs[i];
-    for (uint32_t i = 0; i < naggs; i++) {
-        exprs[n++] = node->aggs[i].arg;
-        exprs[n++] = node->aggs[i].filter;
-    }
-    SQL_TRY(resolve_all(d, u, n, exprs, exprs));
+    expr_walk walk = {exprs, n};
+    for (uint32_t i = 0; i < naggs; i++) plan_agg_each(&node->aggs[i], take_expr, &walk);
+    SQL_TRY(resolve_all(d, u, walk.at, exprs, exprs));
+    walk.at = ngroup;
     uint32_t nb = u->nbindings;
     plan_node *agg = sql_node(ctx, PLAN_NODE_AGGREGATE, ngroup + nb + naggs, 1, u->node, NULL);
     agg->nexprs = ngroup + nb;
@@ -454,8 +483,7 @@ static base_rc unnest_aggregate(sql_dependent *d, const plan_node *node, sql_unn
     const plan_expr **shown = base_arena_array(ctx->arena, const plan_expr *, ngroup + naggs);
     for (uint32_t i = 0; i < naggs; i++) {
         aggs[i] = node->aggs[i];
-        aggs[i].arg = exprs[ngroup + 2 * i];
-        aggs[i].filter = exprs[ngroup + 2 * i + 1];
+        plan_agg_map(ctx->arena, &aggs[i], next_expr, &walk);
         sql_columns(agg)[ngroup + nb + i] = node->columns[ngroup + i];
     }
     agg->naggs = naggs;

@@ -196,6 +196,16 @@ static plan_node *merge_project(sql_ctx *ctx, plan_node *node) {
     }
 }
 
+typedef struct substitution {
+    base_arena *arena;
+    const plan_expr *const *by;
+} substitution;
+
+static const plan_expr *substitute(void *self, const plan_expr *expr) {
+    const substitution *s = self;
+    return plan_expr_substitute(s->arena, expr, s->by);
+}
+
 // An aggregate over a projection that only picks columns picks them itself.
 static plan_node *merge_aggregate(sql_ctx *ctx, plan_node *node) {
     const plan_node *input = node->inputs[0];
@@ -208,8 +218,7 @@ static plan_node *merge_aggregate(sql_ctx *ctx, plan_node *node) {
     plan_agg *aggs = base_arena_array(ctx->arena, plan_agg, node->naggs);
     for (uint32_t i = 0; i < node->naggs; i++) {
         aggs[i] = node->aggs[i];
-        aggs[i].arg = plan_expr_substitute(ctx->arena, aggs[i].arg, input->exprs);
-        aggs[i].filter = plan_expr_substitute(ctx->arena, aggs[i].filter, input->exprs);
+        plan_agg_map(ctx->arena, &aggs[i], substitute, &(substitution){ctx->arena, input->exprs});
     }
     node->exprs = exprs;
     node->aggs = aggs;
@@ -244,9 +253,7 @@ static bool is_sound(const plan_node *node) {
     for (uint32_t i = 0; i < node->nexprs; i++)
         if (plan_expr_any(node->exprs[i], beyond, &n)) return false;
     for (uint32_t i = 0; i < node->naggs; i++)
-        if (plan_expr_any(node->aggs[i].arg, beyond, &n) ||
-            plan_expr_any(node->aggs[i].filter, beyond, &n))
-            return false;
+        if (plan_agg_any(&node->aggs[i], beyond, &n)) return false;
     return true;
 }
 

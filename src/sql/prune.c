@@ -141,6 +141,21 @@ static pruned prune_window(sql_ctx *ctx, const plan_node *node, const bool *used
     return out;
 }
 
+static void mark_columns(void *used, const plan_expr *expr) {
+    plan_expr_columns(expr, used);
+}
+
+typedef struct agg_remap {
+    sql_ctx *ctx;
+    const pruned *input;
+    uint32_t ncolumns;
+} agg_remap;
+
+static const plan_expr *remap_agg(void *self, const plan_expr *expr) {
+    const agg_remap *moved = self;
+    return remap(moved->ctx, expr, moved->input, moved->ncolumns);
+}
+
 static pruned prune_aggregate(sql_ctx *ctx, const plan_node *node, const bool *used) {
     const plan_node *old = node->inputs[0];
     bool *kept = copy_used(ctx, node, used), *below = no_columns(ctx, old->ncolumns);
@@ -157,18 +172,15 @@ static pruned prune_aggregate(sql_ctx *ctx, const plan_node *node, const bool *u
     for (uint32_t i = 0; i < node->naggs; i++) {
         if (!kept[node->nexprs + i]) continue;
         aggs[naggs++] = node->aggs[i];
-        if (node->aggs[i].arg != NULL) plan_expr_columns(node->aggs[i].arg, below);
-        if (node->aggs[i].filter != NULL) plan_expr_columns(node->aggs[i].filter, below);
+        plan_agg_each(&node->aggs[i], mark_columns, below);
     }
     pruned input = prune(ctx, old, below);
     out.node->inputs[0] = input.node;
     out.node->exprs = base_arena_array(ctx->arena, const plan_expr *, node->nexprs);
     for (uint32_t i = 0; i < node->nexprs; i++) out.node->exprs[i] = node->exprs[i];
     remap_list(ctx, out.node->exprs, node->nexprs, &input, old->ncolumns);
-    for (uint32_t i = 0; i < naggs; i++) {
-        aggs[i].arg = remap(ctx, aggs[i].arg, &input, old->ncolumns);
-        aggs[i].filter = remap(ctx, aggs[i].filter, &input, old->ncolumns);
-    }
+    agg_remap moved = {ctx, &input, old->ncolumns};
+    for (uint32_t i = 0; i < naggs; i++) plan_agg_map(ctx->arena, &aggs[i], remap_agg, &moved);
     out.node->naggs = naggs;
     out.node->aggs = aggs;
     return out;

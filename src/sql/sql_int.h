@@ -369,7 +369,16 @@ sql_resolution sql_resolve(const sql_candidates *list, uint32_t nargs, const pla
 
 BASE_MUST_USE base_rc sql_bind_agg_call(sql_binder *binder, const char *name, const sql_tree *body,
                                         const plan_expr **out);
+// Whether it is an aggregate without WITHIN GROUP.
 bool sql_agg_exists(const char *name);
+// Everything of a call but where it may stand: arguments, DISTINCT, ORDER BY, FILTER, definition.
+BASE_MUST_USE base_rc sql_agg_arguments(sql_binder *binder, const char *name, const sql_tree *body,
+                                        int32_t position, plan_agg *agg);
+// Arguments that may fail become null where the filter does not hold.
+void sql_agg_guard(sql_ctx *ctx, plan_agg *agg);
+// The directions of SortBy.
+BASE_MUST_USE base_rc sql_sort_directions(sql_ctx *ctx, const sql_tree *sort_by, bool *descending,
+                                          bool *nulls_first);
 BASE_MUST_USE base_rc sql_bind_from(sql_binder *binder, const sql_tree *from_clause);
 // A {"relname", "schemaname", ...} as FROM would bind it: a table, a view or a WITH query.
 BASE_MUST_USE base_rc sql_bind_named_table(sql_binder *binder, const sql_tree *range_var,

@@ -1,0 +1,51 @@
+// agg_int.h - the aggregate operator's parts: agg.c runs it, agg_plan.c makes it. Internal to both.
+#ifndef WEIR_FLOW_AGG_INT_H
+#define WEIR_FLOW_AGG_INT_H
+
+#include "flow/agg_whole.h"
+#include "flow/cache.h"
+
+// What an aggregate is fed with: its arguments, null where one of them is or its filter is not
+// true.
+typedef struct agg_view {
+    uint32_t nargs; // 0: count(*) with a filter
+    uint32_t slots[AGG_ARGS_MAX];
+    uint32_t mask; // slot of the filter, or AGG_NONE
+} agg_view;
+
+typedef struct agg_op {
+    flow_op op;
+    uint32_t nkeys, nspecs, nslots;
+    bool global;             // no GROUP BY
+    const plan_expr **exprs; // keys, then what the aggregates and their filters need, once each
+    acc_spec *specs;
+    agg_use *uses;     // parallel to specs
+    uint32_t *view_of; // likewise; AGG_NONE: fed by a set, or by nothing
+    uint32_t nviews;
+    agg_view *views;
+    uint32_t nsets;
+    agg_set *sets;
+    bool *is_mask; // a slot each
+    size_t stride; // of a block
+
+    flow_groups groups; // of the step
+    char *partials;     // groups.n blocks (one if global)
+    uint32_t partials_n, partials_cap;
+    bool touched; // rows came in this step
+
+    uint32_t *scratch_groups; // of a batch
+    uint64_t *scratch_hashes;
+    uint32_t scratch_cap;
+
+    flow_cache cache;
+    state_table table, values;
+    base_arena whole;  // of one group's values
+    bool global_known; // the global group's record has been looked for
+    uint64_t cache_counted, step_counted;
+} agg_op;
+
+// Fills exprs, specs, uses, views, sets and stride of an operator whose nkeys and nspecs are set.
+BASE_MUST_USE base_rc agg_plan(agg_op *agg, const plan_node *node, bool append_only,
+                               base_error *err);
+
+#endif

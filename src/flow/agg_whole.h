@@ -1,0 +1,34 @@
+// agg_whole.h - aggregates that are worked out from all values of a group, in order: string_agg,
+// jsonb_agg, mode, percentiles, hypothetical ranks. Internal to src/flow.
+#ifndef WEIR_FLOW_AGG_WHOLE_H
+#define WEIR_FLOW_AGG_WHOLE_H
+
+#include "flow/agg_set.h"
+
+#define AGG_ARGS_MAX 2u
+
+// How an aggregate uses a set of values.
+typedef struct agg_use {
+    const plan_agg *agg;
+    uint32_t set, filter; // numbers; set AGG_NONE: it takes rows
+    bool distinct;
+    uint32_t nargs;
+    uint32_t args[AGG_ARGS_MAX];            // columns of the set; AGG_NONE: constant
+    const col_vec *constants[AGG_ARGS_MAX]; // of arguments that are
+    const col_vec **direct;                 // direct arguments, one row each
+    acc_spec linear;                        // of a linear aggregate over all distinct values
+} agg_use;
+
+// Fills use->linear, direct and constants; checks direct arguments. 22003 for a fraction that is
+// none; 0A000 for a direct argument that is not constant.
+BASE_MUST_USE base_rc agg_whole_init(agg_use *use, const acc_spec *spec, base_arena *arena,
+                                     base_error *err);
+// The result into out, a vector of one row. *failed: the SQLSTATE of what kept it from being one,
+// else NULL. What out refers to lives in the arena or is the rows'.
+BASE_MUST_USE base_rc agg_whole(const agg_use *use, const acc_spec *spec, const agg_rows *rows,
+                                base_arena *arena, col_vec *out, const char **failed,
+                                base_error *err);
+// Whether there is a result, not null, of no values.
+bool agg_whole_of_nothing(plan_agg_id id);
+
+#endif

@@ -1,0 +1,44 @@
+-- Aggregates of every kind over rows that are replaced.
+\ir rows/measures.sql
+
+SELECT g, sum(i2) AS c2, sum(i4) AS c3, sum(i8) AS c4, sum(n) AS c5, sum(p) AS c6, avg(i2) AS c7, avg(i4) AS c8, avg(i8) AS c9, avg(n) AS c10, avg(p) AS c11 FROM m GROUP BY g;
+SELECT g, min(i2) AS c2, max(i4) AS c3, min(i8) AS c4, max(n) AS c5, min(p) AS c6, max(f8) AS c7, min(f4) AS c8, max(t) AS c9, min(d) AS c10, max(at) AS c11, min(iv) AS c12, max(iv) AS c13 FROM m GROUP BY g;
+SELECT sum(iv) AS c1, avg(iv) AS c2, sum(DISTINCT iv) FILTER (WHERE ok) AS c3, count(DISTINCT iv) AS c4 FROM m;
+SELECT g, sum(iv) AS c2, avg(iv) AS c3 FROM m GROUP BY g;
+SELECT g, variance(i2) AS c2, var_samp(i4) AS c3, var_pop(i8) AS c4, var_pop(n) AS c5, var_samp(p) AS c6 FROM m GROUP BY g;
+SELECT g, stddev(i2) AS c2, stddev_samp(i4) AS c3, stddev_pop(i8) AS c4, stddev_pop(n) AS c5, stddev(p) AS c6 FROM m GROUP BY g;
+SELECT variance(i2) AS c1, stddev(i4) AS c2, stddev(i8) AS c3, variance(n) AS c4, stddev_pop(p) AS c5 FROM s;
+SELECT t, variance(n) AS c2, stddev(n) AS c3, var_pop(n) AS c4, stddev_pop(n) AS c5, variance(i2) AS c6, stddev(p) AS c7 FROM m GROUP BY t;
+SELECT stddev(DISTINCT i2) AS c1, var_pop(DISTINCT n) AS c2, variance(DISTINCT p) FILTER (WHERE ok) AS c3 FROM m;
+SELECT g, bit_and(i2) AS c2, bit_or(i4) AS c3, bit_xor(i8) AS c4, bit_xor(i2) AS c5, bit_and(i8) AS c6, bit_or(i2) FILTER (WHERE ok) AS c7 FROM m GROUP BY g;
+SELECT g, bit_and(i2) AS c2, bit_or(i4) AS c3, bit_xor(i8) AS c4, bit_xor(DISTINCT i2) AS c5, bool_and(ok) AS c6, every(NOT ok) AS c7, bool_or(DISTINCT ok) AS c8 FROM s GROUP BY g;
+SELECT g, round(variance(f8)::numeric, 6) AS c2, round(stddev(f4)::numeric, 6) AS c3, round(var_pop(f8)::numeric, 6) AS c4, round(stddev_pop(f8)::numeric, 6) AS c5 FROM m GROUP BY g;
+SELECT g, regr_count(f8, i2) AS c2, round(regr_sxx(f8, i2)::numeric, 4) AS c3, round(regr_syy(f8, i2)::numeric, 4) AS c4, round(regr_sxy(f8, i2)::numeric, 4) AS c5, round(regr_avgx(f8, i2)::numeric, 6) AS c6, round(regr_avgy(f8, i2)::numeric, 6) AS c7 FROM m GROUP BY g;
+SELECT g, round(regr_r2(f8, i2)::numeric, 6) AS c2, round(regr_slope(f8, i2)::numeric, 8) AS c3, round(regr_intercept(f8, i2)::numeric, 6) AS c4, round(corr(f8, i2)::numeric, 6) AS c5, round(covar_pop(f8, i2)::numeric, 4) AS c6, round(covar_samp(f8, i2)::numeric, 4) AS c7 FROM m GROUP BY g;
+SELECT t, covar_samp(f8, f4) AS c2, regr_count(f8, f4) AS c3, regr_r2(f4, f4) AS c4 FROM m WHERE id < 4 GROUP BY t;
+SELECT g, count(DISTINCT i4) AS c2, count(DISTINCT n) AS c3, sum(DISTINCT i2) AS c4, sum(DISTINCT p) AS c5, avg(DISTINCT i2) AS c6, count(DISTINCT t) AS c7, count(DISTINCT t) FILTER (WHERE ok) AS c8, count(DISTINCT t) FILTER (WHERE NOT ok) AS c9, min(DISTINCT t) AS c10 FROM m GROUP BY g;
+SELECT g, count(DISTINCT t) AS c2, count(DISTINCT t) FILTER (WHERE i2 > 0) AS c3, count(DISTINCT t) FILTER (WHERE i2 <= 0) AS c4, count(*) FILTER (WHERE ok) AS c5, count(*) FILTER (WHERE i2 > 10) AS c6 FROM s GROUP BY g;
+SELECT g, string_agg(t, ',' ORDER BY id) AS c2, string_agg(t, ',' ORDER BY t DESC, id) AS c3, string_agg(DISTINCT t, '; ' ORDER BY t DESC) AS c4 FROM m GROUP BY g;
+SELECT g, string_agg(t, g ORDER BY at NULLS FIRST, id) AS c2, string_agg(t, NULL ORDER BY id) FILTER (WHERE ok) AS c3 FROM m GROUP BY g;
+SELECT string_agg(t || '!', '-' ORDER BY i2 DESC NULLS LAST, id DESC) AS c1 FROM s;
+SELECT g, string_agg(t, ',' ORDER BY t) AS c2 FROM m GROUP BY g;
+SELECT g, array_agg(i2 ORDER BY id) AS c2, array_agg(t ORDER BY t, id) AS c3, array_agg(DISTINCT i2 ORDER BY i2 DESC) AS c4, array_agg(n ORDER BY id) AS c5 FROM m GROUP BY g;
+SELECT g, array_agg(d ORDER BY id DESC) FILTER (WHERE ok) AS c2, array_agg(iv ORDER BY id) AS c3, array_agg(f8 ORDER BY f8, id) AS c4, array_agg(i4 ORDER BY at DESC, id) AS c5 FROM s GROUP BY g;
+SELECT g, jsonb_agg(i2 ORDER BY id) AS c2, jsonb_agg(t ORDER BY t DESC, id) AS c3, jsonb_agg(n ORDER BY id) AS c4 FROM m GROUP BY g;
+SELECT jsonb_agg(DISTINCT i2 ORDER BY i2) AS c1, jsonb_agg(DISTINCT i2) AS c2, jsonb_agg(DISTINCT ok) AS c3, jsonb_agg(p ORDER BY id) FILTER (WHERE ok) AS c4 FROM m;
+SELECT g, jsonb_object_agg(id, t) AS c2, jsonb_object_agg(t, id ORDER BY id) FILTER (WHERE t IS NOT NULL) AS c3 FROM m WHERE id IS NOT NULL GROUP BY g;
+SELECT g, mode() WITHIN GROUP (ORDER BY i2) AS c2, mode() WITHIN GROUP (ORDER BY t) AS c3, mode() WITHIN GROUP (ORDER BY f8 DESC) AS c4, mode() WITHIN GROUP (ORDER BY ok) FILTER (WHERE i2 > 0) AS c5 FROM m GROUP BY g;
+SELECT g, percentile_cont(0.5) WITHIN GROUP (ORDER BY f8) AS c2, percentile_cont(0.25) WITHIN GROUP (ORDER BY i2) AS c3, percentile_cont(1) WITHIN GROUP (ORDER BY i2 DESC) AS c4, extract(epoch FROM percentile_cont(0.3) WITHIN GROUP (ORDER BY iv)) AS c5 FROM m GROUP BY g;
+SELECT g, percentile_disc(0.5) WITHIN GROUP (ORDER BY i2) AS c2, percentile_disc(0.9) WITHIN GROUP (ORDER BY t) AS c3, percentile_disc(0) WITHIN GROUP (ORDER BY d DESC) AS c4, percentile_disc(0.4) WITHIN GROUP (ORDER BY p) AS c5, percentile_disc(NULL::float8) WITHIN GROUP (ORDER BY p) AS c6 FROM m GROUP BY g;
+SELECT g, percentile_disc(ARRAY[0, 0.1, 0.5, NULL, 1]) WITHIN GROUP (ORDER BY i2) AS c2, percentile_cont(ARRAY[0.25, 0.5, 0.75]) WITHIN GROUP (ORDER BY i2) AS c3 FROM m GROUP BY g;
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY i4) AS c1, percentile_disc(0.5) WITHIN GROUP (ORDER BY at) AS c2 FROM s;
+SELECT g, rank(10) WITHIN GROUP (ORDER BY i2) AS c2, dense_rank(10) WITHIN GROUP (ORDER BY i2 DESC) AS c3, percent_rank(0) WITHIN GROUP (ORDER BY i2) AS c4, cume_dist(0) WITHIN GROUP (ORDER BY i2 NULLS FIRST) AS c5 FROM m GROUP BY g;
+SELECT rank('ink', 3) WITHIN GROUP (ORDER BY t, i2) AS c1, dense_rank('pen', NULL) WITHIN GROUP (ORDER BY t DESC, i2) AS c2, cume_dist('ink', 0) WITHIN GROUP (ORDER BY t, i2) FILTER (WHERE ok) AS c3 FROM m;
+SELECT rank(1) WITHIN GROUP (ORDER BY i2) AS c1, dense_rank(1) WITHIN GROUP (ORDER BY i2) AS c2, percent_rank(1) WITHIN GROUP (ORDER BY i2) AS c3, cume_dist(1) WITHIN GROUP (ORDER BY i2) AS c4, regr_count(f8, f4) AS c5, count(*) AS c6, sum(i2) AS c7, string_agg(t, ',') AS c8, array_agg(t) AS c9, mode() WITHIN GROUP (ORDER BY t) AS c10, var_pop(n) AS c11 FROM m WHERE id < 0;
+SELECT count(*) AS c FROM m HAVING count(*) > 3;
+SELECT count(*) AS c FROM m HAVING count(*) > 3000;
+SELECT 1 AS one FROM m HAVING stddev(i2) > 0;
+SELECT g FROM m GROUP BY g ORDER BY stddev(i2), g;
+SELECT g, sum(1000 / i2) FILTER (WHERE i2 <> 0) AS c2, string_agg((100 / i2)::text, ',' ORDER BY 100 / i2, id) FILTER (WHERE i2 <> 0) AS c3 FROM m GROUP BY g;
+SELECT g, max(a) AS c2, min(a) AS c3 FROM (SELECT g, ARRAY[i2, i4] AS a FROM m) AS x GROUP BY g;
+SELECT a.g, (SELECT string_agg(b.t, ',' ORDER BY b.id) FROM m AS b WHERE b.i2 > a.m) AS above FROM (SELECT g, max(i2) - 50 AS m FROM m GROUP BY g) AS a;
