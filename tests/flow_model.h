@@ -700,6 +700,8 @@ static void ref_node(base_arena *a, const plan_node *node, const bool *needed,
             if (ok) ref_add(a, out, cells);
         }
         return;
+    case PLAN_NODE_RECURSIVE: // of queries that run once
+        must(false);
     case PLAN_NODE_WINDOW:
         for (uint32_t i = 0; i < in[0].n; i++) ref_window(a, node, in[0].rows[i].cells, out);
         return;

@@ -329,6 +329,8 @@ static base_rc make_op(flow_graph *graph, uint32_t view_id, const plan_node *nod
         return flow_match_create(graph, view_id, node, out, err);
     case PLAN_NODE_SORT:
         return flow_sort_create(graph, view_id, node, out, err);
+    case PLAN_NODE_RECURSIVE:
+        return flow_recursive_create(graph, node, out, err);
     }
     return base_fail(err, BASE_E_UNSUPPORTED, NULL, "a plan node of kind %d cannot be run",
                      (int)node->kind);

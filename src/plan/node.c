@@ -204,6 +204,11 @@ static void print_setop(const plan_node *node, base_buf *buf) {
                     node->set_all ? " all" : "");
 }
 
+static void print_recursive(const plan_node *node, base_buf *buf) {
+    base_buf_printf(buf, " %s: %s", node->step_tables[0]->name,
+                    node->distinct ? "union" : "union all");
+}
+
 static void print_nothing(const plan_node *node, base_buf *buf) {
     (void)node;
     (void)buf;
@@ -225,6 +230,7 @@ static const struct {
     [PLAN_NODE_MATCH] = {"Match", plan_match_print},
     [PLAN_NODE_SETOP] = {"Set", print_setop},
     [PLAN_NODE_SORT] = {"Sort", print_sort},
+    [PLAN_NODE_RECURSIVE] = {"Recursive", print_recursive},
 };
 
 static void print_node(const plan_node *node, int depth, base_buf *buf) {
@@ -232,7 +238,10 @@ static void print_node(const plan_node *node, int depth, base_buf *buf) {
     base_buf_add_cstr(buf, node_kinds[node->kind].name);
     node_kinds[node->kind].print(node, buf);
     base_buf_add_byte(buf, '\n');
-    for (uint32_t i = 0; i < node->ninputs; i++) print_node(node->inputs[i], depth + 1, buf);
+    for (uint32_t i = 0; i < node->ninputs; i++) {
+        print_node(node->inputs[i], depth + 1, buf);
+        if (i == 0 && node->step != NULL) print_node(node->step, depth + 1, buf);
+    }
 }
 
 void plan_node_print(const plan_node *node, base_buf *buf) {
@@ -273,6 +282,7 @@ const plan_node *plan_node_bind_params(base_arena *arena, const plan_node *node,
     copy->inputs = base_arena_array(arena, const plan_node *, node->ninputs);
     for (uint32_t i = 0; i < node->ninputs; i++)
         copy->inputs[i] = plan_node_bind_params(arena, node->inputs[i], values);
+    if (node->step != NULL) copy->step = plan_node_bind_params(arena, node->step, values);
     if (node->predicate != NULL)
         copy->predicate = plan_expr_bind_params(arena, node->predicate, values);
     if (node->mark != NULL) copy->mark = plan_expr_bind_params(arena, node->mark, values);

@@ -15,9 +15,10 @@ typedef enum plan_node_kind {
     PLAN_NODE_JOIN,      // two inputs; output by plan_join_kind
     PLAN_NODE_DISTINCT,
     PLAN_NODE_UNION_ALL,
-    PLAN_NODE_MATCH, // MATCH_RECOGNIZE: match
-    PLAN_NODE_SETOP, // INTERSECT, EXCEPT of two inputs, by set_op and set_all
-    PLAN_NODE_SORT,  // keys; limit -1: none. In a view: a top-N; ad hoc: an order
+    PLAN_NODE_MATCH,     // MATCH_RECOGNIZE: match
+    PLAN_NODE_SETOP,     // INTERSECT, EXCEPT of two inputs, by set_op and set_all
+    PLAN_NODE_SORT,      // keys; limit -1: none. In a view: a top-N; ad hoc: an order
+    PLAN_NODE_RECURSIVE, // rows of input 0, then what `step` makes of them, and of those, ...
 } plan_node_kind;
 
 // A pair of rows matches if its keys are equal and the predicate is true.
@@ -96,12 +97,18 @@ struct plan_node {
 
     uint32_t nsort; // SORT
     const plan_sort_key *sort;
-    int64_t limit, offset; // SORT: limit -1 none
+    int64_t limit, offset; // SORT: limit -1 none. RECURSIVE: that many rows are enough
     // SORT: LIMIT $n and OFFSET $n, of type INT8, until plan_node_bind_params sets limit and offset
     // from them (null: no limit; negative: 0). NULL: limit and offset stand.
     const plan_expr *limit_param, *offset_param;
 
     const struct plan_match *match; // MATCH
+
+    // RECURSIVE: the step's plan scans step_tables; [0] stands for the rows of the turn before, the
+    // others for the other inputs. distinct: a row that was there before is not taken again.
+    const plan_node *step;
+    const plan_object *const *step_tables;
+    bool distinct;
 
     uint32_t nkey; // columns that are unique in the output; 0: unknown
     const uint32_t *key;

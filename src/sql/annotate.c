@@ -237,13 +237,20 @@ static void annotate_setop(sql_ctx *ctx, plan_node *node) {
     set_key(ctx, node, node->ncolumns, key);
 }
 
+static void annotate_recursive(sql_ctx *ctx, plan_node *node) {
+    for (uint32_t i = 0; i < node->ncolumns; i++)
+        inherit(&sql_columns(node)[i], &(plan_column){.not_null = false});
+    set_key(ctx, node, 0, NULL);
+}
+
 static void (*const annotators[])(sql_ctx *, plan_node *) = {
-    [PLAN_NODE_SCAN] = annotate_scan,       [PLAN_NODE_VALUES] = annotate_values,
-    [PLAN_NODE_FILTER] = annotate_same,     [PLAN_NODE_PROJECT] = annotate_project,
-    [PLAN_NODE_WINDOW] = annotate_window,   [PLAN_NODE_AGGREGATE] = annotate_aggregate,
-    [PLAN_NODE_JOIN] = annotate_join,       [PLAN_NODE_DISTINCT] = annotate_distinct,
-    [PLAN_NODE_UNION_ALL] = annotate_union, [PLAN_NODE_SORT] = annotate_same,
-    [PLAN_NODE_MATCH] = annotate_match,     [PLAN_NODE_SETOP] = annotate_setop,
+    [PLAN_NODE_SCAN] = annotate_scan,           [PLAN_NODE_VALUES] = annotate_values,
+    [PLAN_NODE_FILTER] = annotate_same,         [PLAN_NODE_PROJECT] = annotate_project,
+    [PLAN_NODE_WINDOW] = annotate_window,       [PLAN_NODE_AGGREGATE] = annotate_aggregate,
+    [PLAN_NODE_JOIN] = annotate_join,           [PLAN_NODE_DISTINCT] = annotate_distinct,
+    [PLAN_NODE_UNION_ALL] = annotate_union,     [PLAN_NODE_SORT] = annotate_same,
+    [PLAN_NODE_MATCH] = annotate_match,         [PLAN_NODE_SETOP] = annotate_setop,
+    [PLAN_NODE_RECURSIVE] = annotate_recursive,
 };
 
 static plan_node *annotate(sql_ctx *ctx, const plan_node *node, uint32_t *next_id) {

@@ -77,7 +77,15 @@ static base_rc bind_cte(sql_binder *binder, const sql_cte *cte, const sql_tree *
         return sql_fail(ctx, position, BASE_E_LIMIT, "54001",
                         "statement is too complex: WITH queries are used more than %u times",
                         SQL_CTE_USES_MAX);
-    SQL_TRY(sql_bind_query(ctx, cte->query, cte->around, cte->outer, &out->node));
+    if (cte->working != NULL) {
+        out->node = sql_node_scan(ctx, cte->working);
+        return add_columns(ctx, out, (sql_rel){.name = cte->name, .position = position}, alias);
+    }
+    if (cte->recursive) {
+        SQL_TRY(sql_bind_recursive(ctx, cte, cte->outer, position, &out->node));
+    } else {
+        SQL_TRY(sql_bind_query(ctx, cte->query, cte->around, cte->outer, &out->node));
+    }
     const sql_tree *name = cte->aliases == NULL ? NULL : cte->aliases->child;
     for (uint32_t i = 0; name != NULL; name = name->next, i++) {
         if (i == out->node->ncolumns)

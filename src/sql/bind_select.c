@@ -508,9 +508,6 @@ static base_rc order_output(query *s, plan_node **node) {
 static base_rc bind_with(sql_ctx *ctx, const sql_tree *with, sql_binder *around,
                          const sql_cte **ctes) {
     if (with == NULL) return BASE_OK;
-    if (sql_get_bool(with, "recursive"))
-        return sql_unsupported(ctx, sql_tree_position(ctx, with),
-                               "WITH RECURSIVE is not supported");
     const sql_tree *list = sql_get(with, "ctes");
     for (const sql_tree *item = list->child; item != NULL; item = item->next) {
         const sql_tree *body = sql_body(item), *query = sql_get(body, "ctequery");
@@ -523,12 +520,18 @@ static base_rc bind_with(sql_ctx *ctx, const sql_tree *with, sql_binder *around,
                 return sql_fail(ctx, sql_tree_position(ctx, body), BASE_E_INVALID, "42712",
                                 "WITH query name \"%s\" specified more than once",
                                 sql_get_text(body, "ctename"));
+        if (sql_get(body, "search_clause") != NULL || sql_get(body, "cycle_clause") != NULL)
+            return sql_unsupported(ctx, sql_tree_position(ctx, body),
+                                   "SEARCH and CYCLE of WITH RECURSIVE are not supported");
+        const char *name = sql_get_text(body, "ctename");
         sql_cte *cte = base_arena_new(ctx->arena, sql_cte);
-        *cte = (sql_cte){.name = sql_get_text(body, "ctename"),
+        *cte = (sql_cte){.name = name,
                          .query = sql_body(query),
                          .aliases = sql_get(body, "aliascolnames"),
                          .outer = *ctes,
-                         .around = around};
+                         .around = around,
+                         .recursive = sql_get_bool(with, "recursive") &&
+                                      sql_is_recursive(sql_body(query), name)};
         *ctes = cte;
     }
     return BASE_OK;

@@ -99,6 +99,12 @@ static void note_system(void *arg, const plan_node *scan) {
     if (scan->object->kind == PLAN_OBJECT_SYSTEM) *(const plan_object **)arg = scan->object;
 }
 
+static bool recurs(const plan_node *node) {
+    bool found = node->kind == PLAN_NODE_RECURSIVE;
+    for (uint32_t i = 0; i < node->ninputs && !found; i++) found = recurs(node->inputs[i]);
+    return found;
+}
+
 static void note_use(sql_ctx *ctx, uint32_t id) {
     for (uint32_t i = 0; i < ctx->nuses; i++)
         if (ctx->uses[i] == id) return;
@@ -131,6 +137,10 @@ base_rc sql_bind_plain_view(sql_ctx *ctx, const plan_object *view, int32_t posit
         const plan_object *system = NULL;
         const col_func *func = unrepeatable(view->plan);
         plan_node_scans(view->plan, note_system, &system);
+        if (recurs(view->plan))
+            return sql_unsupported(ctx, position,
+                                   "WITH RECURSIVE of view \"%s\" is not supported in a %s",
+                                   view->name, ctx->view_word);
         if (func != NULL)
             return sql_unsupported(ctx, position,
                                    "function %s() of view \"%s\" is not allowed in a %s",

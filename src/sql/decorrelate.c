@@ -49,7 +49,8 @@ static bool node_any(const plan_node *node, expr_test test, void *arg) {
 }
 
 static bool tree_any(const plan_node *node, expr_test test, void *arg) {
-    if (node_any(node, test, arg)) return true;
+    if (node_any(node, test, arg) || (node->step != NULL && tree_any(node->step, test, arg)))
+        return true;
     for (uint32_t i = 0; i < node->ninputs; i++)
         if (tree_any(node->inputs[i], test, arg)) return true;
     return false;

@@ -90,10 +90,21 @@ static plan_node *push_aggregate(sql_ctx *ctx, const plan_node *node, sql_exprs 
 static plan_node *push_distinct(sql_ctx *ctx, const plan_node *node, sql_exprs *conditions) {
     return push_some(ctx, node, conditions, node->ncolumns, NULL);
 }
+// LIMIT without an order ends a recursion that would go on.
+static void limit_recursion(const plan_node *input, int64_t rows) {
+    while (input->kind == PLAN_NODE_PROJECT) input = input->inputs[0];
+    if (input->kind == PLAN_NODE_RECURSIVE) ((plan_node *)(uintptr_t)input)->limit = rows;
+}
+
 static plan_node *push_sort(sql_ctx *ctx, const plan_node *node, sql_exprs *conditions) {
     bool limited = node->limit >= 0 || node->offset > 0 || node->limit_param != NULL ||
                    node->offset_param != NULL;
-    return push_some(ctx, node, conditions, limited ? 0 : node->ncolumns, NULL);
+    plan_node *pushed = push_some(ctx, node, conditions, limited ? 0 : node->ncolumns, NULL);
+    const plan_node *sort = pushed->kind == PLAN_NODE_FILTER ? pushed->inputs[0] : pushed;
+    bool known = node->limit_param == NULL && node->offset_param == NULL;
+    if (node->nsort == 0 && node->limit >= 0 && node->limit < INT32_MAX && known)
+        limit_recursion(sort->inputs[0], node->limit + node->offset);
+    return pushed;
 }
 
 static plan_node *push_union(sql_ctx *ctx, const plan_node *node, sql_exprs *conditions) {
@@ -127,13 +138,23 @@ static plan_node *push_match(sql_ctx *ctx, const plan_node *node, sql_exprs *con
     return push_some(ctx, node, conditions, n, columns);
 }
 
+static plan_node *push_recursive(sql_ctx *ctx, const plan_node *node, sql_exprs *conditions) {
+    plan_node *copy = sql_node_copy(ctx, node);
+    for (uint32_t i = 0; i < node->ninputs; i++) {
+        sql_exprs none = {0};
+        copy->inputs[i] = sql_push_filters(ctx, node->inputs[i], &none);
+    }
+    return sql_with_filter(ctx, copy, conditions);
+}
+
 static plan_node *(*const pushers[])(sql_ctx *, const plan_node *, sql_exprs *) = {
-    [PLAN_NODE_SCAN] = push_leaf,       [PLAN_NODE_VALUES] = push_leaf,
-    [PLAN_NODE_FILTER] = push_filter,   [PLAN_NODE_PROJECT] = push_project,
-    [PLAN_NODE_WINDOW] = push_window,   [PLAN_NODE_AGGREGATE] = push_aggregate,
-    [PLAN_NODE_JOIN] = sql_push_join,   [PLAN_NODE_DISTINCT] = push_distinct,
-    [PLAN_NODE_UNION_ALL] = push_union, [PLAN_NODE_SORT] = push_sort,
-    [PLAN_NODE_MATCH] = push_match,     [PLAN_NODE_SETOP] = push_union,
+    [PLAN_NODE_SCAN] = push_leaf,           [PLAN_NODE_VALUES] = push_leaf,
+    [PLAN_NODE_FILTER] = push_filter,       [PLAN_NODE_PROJECT] = push_project,
+    [PLAN_NODE_WINDOW] = push_window,       [PLAN_NODE_AGGREGATE] = push_aggregate,
+    [PLAN_NODE_JOIN] = sql_push_join,       [PLAN_NODE_DISTINCT] = push_distinct,
+    [PLAN_NODE_UNION_ALL] = push_union,     [PLAN_NODE_SORT] = push_sort,
+    [PLAN_NODE_MATCH] = push_match,         [PLAN_NODE_SETOP] = push_union,
+    [PLAN_NODE_RECURSIVE] = push_recursive,
 };
 
 plan_node *sql_push_filters(sql_ctx *ctx, const plan_node *node, sql_exprs *conjuncts) {

@@ -361,13 +361,29 @@ static pruned prune_match(sql_ctx *ctx, const plan_node *node, const bool *used)
     return out;
 }
 
+// The step has been planned for these columns.
+static pruned prune_recursive(sql_ctx *ctx, const plan_node *node, const bool *used) {
+    (void)used;
+    bool *all = no_columns(ctx, node->ncolumns);
+    memset(all, true, node->ncolumns);
+    pruned out = start(ctx, node, all, 1);
+    for (uint32_t i = 0; i < node->ninputs; i++) {
+        uint32_t n = node->inputs[i]->ncolumns;
+        bool *whole = no_columns(ctx, n);
+        memset(whole, true, n);
+        out.node->inputs[i] = prune(ctx, node->inputs[i], whole).node;
+    }
+    return out;
+}
+
 static pruned (*const pruners[])(sql_ctx *, const plan_node *, const bool *) = {
-    [PLAN_NODE_SCAN] = prune_scan,       [PLAN_NODE_VALUES] = prune_values,
-    [PLAN_NODE_FILTER] = prune_filter,   [PLAN_NODE_PROJECT] = prune_project,
-    [PLAN_NODE_WINDOW] = prune_window,   [PLAN_NODE_AGGREGATE] = prune_aggregate,
-    [PLAN_NODE_JOIN] = prune_join,       [PLAN_NODE_DISTINCT] = prune_all,
-    [PLAN_NODE_UNION_ALL] = prune_union, [PLAN_NODE_SORT] = prune_sort,
-    [PLAN_NODE_MATCH] = prune_match,     [PLAN_NODE_SETOP] = prune_setop,
+    [PLAN_NODE_SCAN] = prune_scan,           [PLAN_NODE_VALUES] = prune_values,
+    [PLAN_NODE_FILTER] = prune_filter,       [PLAN_NODE_PROJECT] = prune_project,
+    [PLAN_NODE_WINDOW] = prune_window,       [PLAN_NODE_AGGREGATE] = prune_aggregate,
+    [PLAN_NODE_JOIN] = prune_join,           [PLAN_NODE_DISTINCT] = prune_all,
+    [PLAN_NODE_UNION_ALL] = prune_union,     [PLAN_NODE_SORT] = prune_sort,
+    [PLAN_NODE_MATCH] = prune_match,         [PLAN_NODE_SETOP] = prune_setop,
+    [PLAN_NODE_RECURSIVE] = prune_recursive,
 };
 
 static pruned prune(sql_ctx *ctx, const plan_node *node, const bool *used) {

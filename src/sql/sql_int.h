@@ -67,6 +67,7 @@ typedef struct sql_ctx {
     uint32_t view_nodes;      // of plain views put in their places
     uint32_t nuses, uses_cap; // plain views named so far, by id
     uint32_t *uses;
+    uint32_t nworking; // tables of recursive queries
     uint32_t nqueries; // that have an id
     uint32_t nsubqueries, subqueries_cap, nouters, outers_cap;
     sql_subquery **subqueries;
@@ -252,6 +253,8 @@ typedef struct sql_cte {
     const sql_tree *aliases;
     const struct sql_cte *outer; // those that its query may name
     struct sql_binder *around;   // whose columns its query may name
+    bool recursive;              // names itself
+    const plan_object *working;  // its name within itself: a table of the rows of the last turn
 } sql_cte;
 
 typedef struct sql_query_agg {
@@ -418,6 +421,14 @@ bool sql_rows_none(const sql_binder *binder);
 // outer: the query whose sub-query outer->inner this is, or what stands in its FROM; or NULL.
 BASE_MUST_USE base_rc sql_bind_query(sql_ctx *ctx, const sql_tree *select_body, sql_binder *outer,
                                      const sql_cte *ctes, plan_node **out);
+// ---- recursive.c -------------------------------------------------------------------------------
+
+// Whether a WITH query refers to its own name.
+bool sql_is_recursive(const sql_tree *query, const char *name);
+// visible: the WITH queries that it may name beside itself.
+BASE_MUST_USE base_rc sql_bind_recursive(sql_ctx *ctx, const sql_cte *cte, const sql_cte *visible,
+                                         int32_t position, plan_node **out);
+
 // ---- bind_row.c --------------------------------------------------------------------------------
 
 // The items of a row, or the one value that wrapper is.
