@@ -292,7 +292,8 @@ static base_rc build_parts(engine_flow *flow, uint32_t n, const plan_object *con
     flow_graph_config config = {.store = flow->store,
                                 .cache_bytes = e->config.cache_bytes,
                                 .dedup_off = e->config.dedup_off,
-                                .batch_rows = e->config.batch_rows};
+                                .batch_rows = e->config.batch_rows,
+                                .clock = e->plat};
     base_rc rc = flow_graph_create(&config, &flow->graph, err);
     if (rc != BASE_OK) return rc;
     flow->views = base_arena_array(&flow->graph_arena, engine_view, n + 1);

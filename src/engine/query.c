@@ -259,12 +259,19 @@ static base_rc finish_rows(const col_batch *output, base_arena *arena, const col
 
 base_rc engine_query(engine_session *session, const plan_node *plan, base_arena *arena,
                      const col_batch **rows, engine_standing *standing, base_error *err) {
+    return engine_query_timed(session, plan, arena, rows, standing, NULL, err);
+}
+
+base_rc engine_query_timed(engine_session *session, const plan_node *plan, base_arena *arena,
+                           const col_batch **rows, engine_standing *standing,
+                           engine_operators *figures, base_error *err) {
     engine *e = session->engine;
     query q = {.session = session, .engine = e};
     q.memory_limit = e->config.query_memory_bytes > 0 ? e->config.query_memory_bytes : 1ull << 30;
     base_arena_init(&q.scratch, 1 << 16);
     base_arena_init(&q.push, 1 << 16);
-    flow_graph_config config = {.memory_limit_bytes = q.memory_limit};
+    flow_graph_config config = {.memory_limit_bytes = q.memory_limit,
+                                .clock = figures != NULL ? e->plat : NULL};
     base_rc rc = flow_graph_create(&config, &q.graph, err);
     if (rc == BASE_OK) rc = flow_graph_add(q.graph, NULL, plan, err);
     if (rc == BASE_OK) {
@@ -294,6 +301,7 @@ base_rc engine_query(engine_session *session, const plan_node *plan, base_arena 
         }
     }
     *standing = q.standing;
+    if (rc == BASE_OK && figures != NULL) flow_graph_stats(q.graph, engine_operators_note, figures);
     flow_graph_destroy(q.graph);
     for (size_t i = 0; i < q.nreaders; i++) log_reader_close(q.readers[i]);
     for (size_t i = 0; i < q.ncontracts; i++) engine_contract_destroy(q.contracts[i]);

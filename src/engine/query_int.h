@@ -6,6 +6,35 @@
 #include "engine/engine_int.h"
 
 // Runs a plan without parameters left; rows and their strings are in arena, weights all +1.
+// What the operators of a plan have done (explain.c), by node.
+#define ENGINE_OPERATORS_MAX 4096u
+typedef struct engine_operator {
+    uint32_t node_id;
+    const char *op;
+    flow_op_stats stats;
+    bool has_state;
+    uint64_t state_rows, state_bytes; // about
+} engine_operator;
+typedef struct engine_operators {
+    uint32_t view_id; // 0: of a query
+    uint32_t nnodes;  // node ids are below
+    uint32_t n;
+    engine_operator *items; // ENGINE_OPERATORS_MAX
+} engine_operators;
+// A visitor for flow_graph_stats; arg is an engine_operators.
+void engine_operators_note(void *arg, uint32_t view_id, uint32_t node_id, const char *op,
+                           const flow_op_stats *stats);
+// Of a view that is kept, since its flow's graph was made. Waits for a step in progress.
+BASE_MUST_USE base_rc engine_operators_of(engine *e, const plan_object *view, base_arena *arena,
+                                          engine_operators *out, base_error *err);
+BASE_MUST_USE base_rc engine_explain(engine_session *session, const sql_statement *statement,
+                                     base_arena *arena, engine_standing *standing, base_buf *buf,
+                                     base_error *err);
+// As engine_query, and the operators are timed.
+BASE_MUST_USE base_rc engine_query_timed(engine_session *session, const plan_node *plan,
+                                         base_arena *arena, const col_batch **rows,
+                                         engine_standing *standing, engine_operators *figures,
+                                         base_error *err);
 BASE_MUST_USE base_rc engine_query(engine_session *session, const plan_node *plan,
                                    base_arena *arena, const col_batch **rows,
                                    engine_standing *standing, base_error *err);

@@ -246,25 +246,9 @@ static base_rc text_rows(execution *x, base_str text) {
 
 static base_rc do_explain(execution *x) {
     base_buf text = {0};
-    const plan_node *plan = x->statement->plan;
-    if (plan == NULL && x->statement->object != NULL) plan = x->statement->object->plan;
-    if (plan == NULL) {
-        base_buf_add_cstr(&text, "Utility statement\n");
-    } else {
-        plan_node_print(plan, &text);
-        if (x->statement->analyze) {
-            uint64_t begin = plat_monotonic_ns(x->session->engine->plat);
-            const col_batch *rows;
-            base_rc rc = engine_query(x->session, plan, x->arena, &rows, &x->out->standing, x->err);
-            if (rc != BASE_OK) {
-                base_buf_deinit(&text);
-                return rc;
-            }
-            base_buf_printf(&text, "Rows: %u\nExecution Time: %.3f ms\n", rows->nrows,
-                            (double)(plat_monotonic_ns(x->session->engine->plat) - begin) / 1e6);
-        }
-    }
-    base_rc rc = text_rows(x, base_buf_str(&text));
+    base_rc rc =
+        engine_explain(x->session, x->statement, x->arena, &x->out->standing, &text, x->err);
+    if (rc == BASE_OK) rc = text_rows(x, base_buf_str(&text));
     base_buf_deinit(&text);
     snprintf(x->out->tag, sizeof x->out->tag, "EXPLAIN");
     return rc;

@@ -45,6 +45,8 @@ void system_us(system_rows *r, const char *column, int64_t us); // an interval c
 // All objects that are not system ones, ascending by id, in the arena.
 const plan_object **system_objects(system_rows *r, uint32_t *n);
 
+base_rc system_fill_operators(system_rows *r, base_error *err); // explain.c
+
 extern const system_def system_weir_defs[];
 extern const size_t system_weir_def_count;
 extern const system_def system_pg_defs[];

@@ -754,6 +754,10 @@ const system_def system_weir_defs[] = {
      "rows_in bigint, steps bigint, step_p50 interval?, step_p99 interval?, commit_mean interval?, "
      "lag interval?, duplicates bigint, late bigint, faults bigint, failures bigint, error text?",
      fill_flows, "flows: views of one schema and one refresh"},
+    {15017, "weir", "operators",
+     "schema name, view name, node integer, operator text, rows_in bigint, rows_out bigint, "
+     "time interval?, state_rows bigint, state_bytes bigint, cache_bytes bigint",
+     system_fill_operators, "what the operators of each view have done since its flow was made"},
     {15006, "weir", "sinks",
      "schema name, name name, view text, connector text?, status text?, step bigint, "
      "view_step bigint?, behind_steps bigint?, behind_rows bigint?, behind_bytes bigint?, "

@@ -49,6 +49,8 @@ struct flow_graph {
     uint64_t memory_limit_bytes;
     uint64_t heap_bytes; // held by operators beside the arenas
     uint32_t ncaches;    // operators that share cache_bytes
+    plat *clock;         // or NULL
+    uint64_t inner_ns;   // of the timed call in progress: what calls within it took
 
     uint32_t nops, ops_cap;
     flow_op **ops; // in topological order

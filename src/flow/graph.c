@@ -35,6 +35,7 @@ base_rc flow_graph_create(const flow_graph_config *config, flow_graph **out, bas
     graph->batch_rows = config->batch_rows == 0 ? 65536 : config->batch_rows;
     graph->dedup_off = config->dedup_off;
     graph->memory_limit_bytes = config->memory_limit_bytes;
+    graph->clock = config->clock;
     *out = graph;
     return BASE_OK;
 }
@@ -97,6 +98,33 @@ base_rc flow_poll(flow_graph *graph, flow_ctx *ctx, base_error *err) {
     return BASE_OK;
 }
 
+// Time in an operator without that in the operators which it pushes to.
+typedef struct timing {
+    uint64_t begin_ns, outer_ns;
+} timing;
+
+static timing begin_timing(flow_graph *graph) {
+    if (graph->clock == NULL) return (timing){0};
+    timing t = {plat_monotonic_ns(graph->clock), graph->inner_ns};
+    graph->inner_ns = 0;
+    return t;
+}
+
+static void end_timing(flow_graph *graph, flow_op *op, timing t) {
+    if (graph->clock == NULL) return;
+    uint64_t took = plat_monotonic_ns(graph->clock) - t.begin_ns;
+    op->stats.time_ns += took > graph->inner_ns ? took - graph->inner_ns : 0;
+    graph->inner_ns = t.outer_ns + took;
+}
+
+static base_rc push_to(flow_op *op, flow_ctx *ctx, uint32_t port, const col_batch *batch,
+                       base_error *err) {
+    timing t = begin_timing(op->graph);
+    base_rc rc = op->class->push(op, ctx, port, batch, &op->out, err);
+    end_timing(op->graph, op, t);
+    return rc;
+}
+
 base_rc flow_emit(flow_out *out, flow_ctx *ctx, const col_batch *batch, base_error *err) {
     if (batch->nrows == 0) return BASE_OK;
     flow_op *owner = out->owner;
@@ -107,7 +135,7 @@ base_rc flow_emit(flow_out *out, flow_ctx *ctx, const col_batch *batch, base_err
     for (uint32_t i = 0; rc == BASE_OK && i < out->nedges; i++) {
         flow_op *to = out->edges[i].op;
         if (restricted && to->view_id != graph->only_view) continue;
-        rc = to->class->push(to, ctx, out->edges[i].port, batch, &to->out, err);
+        rc = push_to(to, ctx, out->edges[i].port, batch, err);
     }
     return rc;
 }
@@ -438,7 +466,10 @@ base_rc flow_graph_push(flow_graph *graph, size_t input, const col_batch *batch,
     }
     must(batch->ncols == graph->inputs[input].ncolumns);
     if (batch->nrows == 0) return BASE_OK;
-    return flow_source_push(graph->sources[input], graph->ctx, batch, origin, err);
+    timing t = begin_timing(graph);
+    base_rc rc = flow_source_push(graph->sources[input], graph->ctx, batch, origin, err);
+    end_timing(graph, graph->sources[input], t);
+    return rc;
 }
 
 static bool retains_from(const flow_op *op) {
@@ -486,7 +517,7 @@ base_rc flow_graph_push_view(flow_graph *graph, uint32_t from_view_id, uint32_t 
     for (uint32_t i = 0; i < out->nedges && batch->nrows > 0; i++) {
         flow_op *to = out->edges[i].op;
         if (to->view_id != to_view_id || to == view->collector) continue;
-        base_rc rc = to->class->push(to, graph->ctx, out->edges[i].port, batch, &to->out, err);
+        base_rc rc = push_to(to, graph->ctx, out->edges[i].port, batch, err);
         if (rc != BASE_OK) return rc;
     }
     return BASE_OK;
@@ -500,7 +531,9 @@ base_rc flow_graph_flush(flow_graph *graph, base_error *err) {
     base_rc rc = flow_poll(graph, graph->ctx, err);
     for (uint32_t i = 0; rc == BASE_OK && i < graph->nops; i++) {
         flow_op *op = graph->ops[i];
+        timing t = begin_timing(graph);
         rc = op->class->flush(op, graph->ctx, &op->out, err);
+        end_timing(graph, op, t);
     }
     return rc;
 }
@@ -530,7 +563,9 @@ const col_batch *flow_graph_output(flow_graph *graph, uint32_t view_id) {
 base_rc flow_graph_save(flow_graph *graph, base_error *err) {
     base_rc rc = BASE_OK;
     for (uint32_t i = 0; rc == BASE_OK && graph->store != NULL && i < graph->nops; i++) {
+        timing t = begin_timing(graph);
         rc = graph->ops[i]->class->save(graph->ops[i], graph->ctx, err);
+        end_timing(graph, graph->ops[i], t);
     }
     return rc;
 }

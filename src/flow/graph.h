@@ -19,6 +19,7 @@ typedef struct flow_graph_config {
     uint64_t cache_bytes; // all operators together; 0: 256 MiB
     bool dedup_off;       // sources do not deduplicate (bench only)
     uint32_t batch_rows;  // operators cut output at about so many rows; 0: 65,536 (tests use 1)
+    plat *clock;          // for statistics: operators are timed; NULL: they are not
     uint64_t memory_limit_bytes; // without a store: beyond it BASE_E_LIMIT 53200; 0: no limit
 } flow_graph_config;
 

@@ -55,6 +55,7 @@ typedef struct flow_op_stats {
     uint64_t state_rows;        // keys the operator knows of (may be an estimate)
     uint64_t cache_bytes;
     uint64_t duplicates; // sources
+    uint64_t time_ns;    // spent in the operator itself, where the graph has a clock
 } flow_op_stats;
 
 typedef struct flow_op_class {

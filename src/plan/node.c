@@ -233,19 +233,71 @@ static const struct {
     [PLAN_NODE_RECURSIVE] = {"Recursive", print_recursive},
 };
 
-static void print_node(const plan_node *node, int depth, base_buf *buf) {
+static void print_node(const plan_node *node, int depth, plan_note note, void *arg, base_buf *buf) {
     for (int i = 0; i < depth; i++) base_buf_add_cstr(buf, "  ");
     base_buf_add_cstr(buf, node_kinds[node->kind].name);
     node_kinds[node->kind].print(node, buf);
+    if (note != NULL) note(arg, node, buf);
     base_buf_add_byte(buf, '\n');
     for (uint32_t i = 0; i < node->ninputs; i++) {
-        print_node(node->inputs[i], depth + 1, buf);
-        if (i == 0 && node->step != NULL) print_node(node->step, depth + 1, buf);
+        print_node(node->inputs[i], depth + 1, note, arg, buf);
+        if (i == 0 && node->step != NULL) print_node(node->step, depth + 1, note, arg, buf);
     }
 }
 
 void plan_node_print(const plan_node *node, base_buf *buf) {
-    print_node(node, 0, buf);
+    print_node(node, 0, NULL, NULL, buf);
+}
+
+void plan_node_print_noted(const plan_node *node, plan_note note, void *arg, base_buf *buf) {
+    print_node(node, 0, note, arg, buf);
+}
+
+// A label, with what would end it escaped, in lines of about so many characters.
+static void add_label(base_str text, base_buf *buf) {
+    enum { LINE = 60 };
+    size_t column = 0;
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+        if (c == '\n' || (c == ' ' && column >= LINE)) {
+            base_buf_add_cstr(buf, "\\l");
+            column = 0;
+            continue;
+        }
+        if (c == '"' || c == '\\') base_buf_add_byte(buf, '\\');
+        base_buf_add_byte(buf, (uint8_t)c);
+        column++;
+    }
+    base_buf_add_cstr(buf, "\\l");
+}
+
+static uint32_t dot_node(const plan_node *node, uint32_t *next, plan_note note, void *arg,
+                         base_buf *buf) {
+    uint32_t id = (*next)++;
+    base_buf text = {0};
+    base_buf_add_cstr(&text, node_kinds[node->kind].name);
+    node_kinds[node->kind].print(node, &text);
+    if (note != NULL) {
+        base_buf_add_byte(&text, '\n');
+        note(arg, node, &text);
+    }
+    base_buf_printf(buf, "  n%u [label=\"", id);
+    add_label(base_buf_str(&text), buf);
+    base_buf_add_cstr(buf, "\"];\n");
+    base_buf_deinit(&text);
+    for (uint32_t i = 0; i < node->ninputs + (node->step != NULL); i++) {
+        const plan_node *below = i < node->ninputs ? node->inputs[i] : node->step;
+        uint32_t input = dot_node(below, next, note, arg, buf);
+        base_buf_printf(buf, "  n%u -> n%u;\n", input, id);
+    }
+    return id;
+}
+
+void plan_node_dot(const plan_node *node, plan_note note, void *arg, base_buf *buf) {
+    uint32_t next = 0;
+    base_buf_add_cstr(buf, "digraph plan {\n  node [shape=box, fontname=monospace];\n");
+    dot_node(node, &next, note, arg, buf);
+    base_buf_add_cstr(buf, "}\n");
 }
 
 void plan_node_scans(const plan_node *node, void (*visit)(void *arg, const plan_node *scan),

@@ -127,6 +127,11 @@ bool plan_agg_equal(const plan_agg *a, const plan_agg *b);
 
 // Text of a plan, one node a line, indented, for EXPLAIN and golden files.
 void plan_node_print(const plan_node *node, base_buf *buf);
+// The same with more behind each node's line; note may be NULL.
+typedef void (*plan_note)(void *arg, const plan_node *node, base_buf *buf);
+void plan_node_print_noted(const plan_node *node, plan_note note, void *arg, base_buf *buf);
+// As a graph in Graphviz's language, from the inputs to the output.
+void plan_node_dot(const plan_node *node, plan_note note, void *arg, base_buf *buf);
 // Visits scans, left to right.
 void plan_node_scans(const plan_node *node, void (*visit)(void *arg, const plan_node *scan),
                      void *arg);

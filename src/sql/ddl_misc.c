@@ -146,6 +146,23 @@ base_rc sql_ddl_rebuild_flow(sql_cursor *cursor, sql_statement *statement) {
     return sql_expect_end(cursor);
 }
 
+// One that is there: with ANALYZE, what its operators have done.
+static base_rc explain_view(sql_cursor *cursor, sql_statement *statement) {
+    sql_ctx *ctx = cursor->ctx;
+    int32_t position = sql_here(cursor);
+    SQL_TRY(sql_take_qualified(cursor, &statement->schema, &statement->name));
+    SQL_TRY(sql_expect_end(cursor));
+    const plan_object *object;
+    SQL_TRY(sql_bind_relation(ctx, statement->schema, statement->name, position, &object));
+    if (object->kind != PLAN_OBJECT_VIEW)
+        return sql_fail(ctx, position, BASE_E_INVALID, "42809", "\"%s\" is no materialized view",
+                        object->name);
+    statement->kind = SQL_EXPLAIN;
+    statement->target = object;
+    statement->plan = object->plan;
+    return BASE_OK;
+}
+
 base_rc sql_ddl_explain(sql_cursor *cursor, sql_statement *statement) {
     bool analyze = false;
     if (sql_take_symbol(cursor, "(")) { // options: ANALYZE counts, the rest is accepted
@@ -154,9 +171,12 @@ base_rc sql_ddl_explain(sql_cursor *cursor, sql_statement *statement) {
             SQL_TRY(sql_take_name(cursor, &name));
             bool off = sql_take_word(cursor, "OFF") || sql_take_word(cursor, "FALSE");
             if (strcmp(name, "analyze") == 0) analyze = !off;
-            if (strcmp(name, "format") == 0 && !sql_take_word(cursor, "TEXT"))
-                return sql_unsupported(cursor->ctx, sql_here(cursor),
-                                       "EXPLAIN gives FORMAT TEXT only");
+            if (strcmp(name, "format") == 0) {
+                statement->dot = sql_take_word(cursor, "DOT");
+                if (!statement->dot && !sql_take_word(cursor, "TEXT"))
+                    return sql_unsupported(cursor->ctx, sql_here(cursor),
+                                           "EXPLAIN gives FORMAT TEXT and FORMAT DOT only");
+            }
             if (!off && sql_peek(cursor)->kind == SQL_TOKEN_WORD) cursor->at++;
         } while (sql_take_symbol(cursor, ","));
         SQL_TRY(sql_expect_symbol(cursor, ")"));
@@ -165,6 +185,11 @@ base_rc sql_ddl_explain(sql_cursor *cursor, sql_statement *statement) {
         sql_take_word(cursor, "VERBOSE");
     }
     if (sql_is_word(cursor, "EXPLAIN")) return sql_syntax_error(cursor);
+    if (sql_take_word(cursor, "MATERIALIZED VIEW")) {
+        SQL_TRY(explain_view(cursor, statement));
+        statement->analyze = analyze;
+        return BASE_OK;
+    }
     SQL_TRY(sql_bind_statement(cursor, statement));
     if (statement->kind == SQL_CREATE_VIEW) statement->plan = statement->object->plan;
     if (statement->plan == NULL)

@@ -61,11 +61,12 @@ typedef struct sql_statement {
     const char *column; // COMMENT ON COLUMN
     const char *value;  // COMMENT, SET
     bool if_exists, if_not_exists, or_replace, cascade, analyze;
+    bool dot;      // EXPLAIN (FORMAT DOT)
     bool is_local; // SET LOCAL
     plan_object_kind drop_kind;
     plan_object *object; // CREATE ...; id not set
     const plan_node *plan;
-    const plan_object *target; // INSERT
+    const plan_object *target; // INSERT; EXPLAIN MATERIALIZED VIEW: the view
     uint32_t ntarget_columns;
     const uint32_t *target_columns; // INSERT: column of target for each output column of plan
     uint32_t nparams;

@@ -428,6 +428,16 @@ base_rc state_layer_count(state_txn *txn, const state_slot *slot, uint64_t *rows
     return rc;
 }
 
+base_rc state_layer_size(state_txn *txn, const state_slot *slot, uint64_t *rows, uint64_t *bytes,
+                         base_error *err) {
+    base_rc rc = state_lmdb_size(txn->base, slot, rows, bytes, err);
+    const state_tree *tree = rc == BASE_OK ? state_mem_tree(txn, slot) : NULL;
+    if (tree == NULL) return rc;
+    *rows += tree->rows;
+    *bytes += tree->bytes;
+    return BASE_OK;
+}
+
 // ------------------------------------------------------------------------------------ cursors
 
 enum { SIDE_LAYER, SIDE_BASE };

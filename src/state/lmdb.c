@@ -774,6 +774,17 @@ base_rc state_lmdb_count(state_txn *txn, const state_slot *slot, uint64_t *rows,
     return BASE_OK;
 }
 
+base_rc state_lmdb_size(state_txn *txn, const state_slot *slot, uint64_t *rows, uint64_t *bytes,
+                        base_error *err) {
+    MDB_stat stat;
+    int code = GUARDED(txn->store, mdb_stat(txn->mdb, slot->id, &stat));
+    if (code != 0) return fail(txn->store, code, "measure a table", err);
+    *rows = stat.ms_entries;
+    *bytes = (uint64_t)stat.ms_psize *
+             (stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages);
+    return BASE_OK;
+}
+
 #define MARK_KEY BASE_STR("journal")
 
 base_rc state_lmdb_mark_get(state_txn *txn, uint64_t *seq, base_error *err) {

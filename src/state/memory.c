@@ -505,6 +505,15 @@ base_rc state_mem_count(state_txn *txn, const state_slot *slot, uint64_t *rows, 
     return BASE_OK;
 }
 
+base_rc state_mem_size(state_txn *txn, const state_slot *slot, uint64_t *rows, uint64_t *bytes,
+                       base_error *err) {
+    (void)err;
+    const table *at = table_of(txn, slot);
+    *rows = at == NULL ? 0 : at->tree.rows;
+    *bytes = at == NULL ? 0 : at->tree.bytes;
+    return BASE_OK;
+}
+
 void state_mem_stats(state_store *store, state_stats *stats) {
     state_memory_db *db = store->db;
     plat_mutex_lock(&db->mutex);

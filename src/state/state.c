@@ -894,6 +894,16 @@ base_rc state_table_count(state_txn *txn, state_table table, uint64_t *rows, bas
     return BACKEND(txn, count)(txn, slot, rows, err);
 }
 
+base_rc state_table_size(state_txn *txn, state_table table, uint64_t *rows, uint64_t *bytes,
+                         base_error *err) {
+    const state_slot *slot;
+    *rows = *bytes = 0;
+    base_rc rc = ask(txn->store, "size", err);
+    if (rc == BASE_OK) rc = resolve(txn, table, &slot, err);
+    if (rc != BASE_OK || slot == NULL) return rc;
+    return BACKEND(txn, size)(txn, slot, rows, bytes, err);
+}
+
 void state_store_stats(state_store *store, state_stats *stats) {
     *stats = (state_stats){.commits = atomic_load(&store->commits)};
     if (!state_is_twin(store)) state_lmdb_stats(store, stats);

@@ -118,6 +118,10 @@ typedef struct state_stats {
 void state_store_stats(state_store *store, state_stats *stats);
 BASE_MUST_USE base_rc state_table_count(state_txn *txn, state_table table, uint64_t *rows,
                                         base_error *err);
+// Rows and bytes of a table, at once and about: what lies in memory over LMDB's pages counts in
+// full, also where it replaces a row.
+BASE_MUST_USE base_rc state_table_size(state_txn *txn, state_table table, uint64_t *rows,
+                                       uint64_t *bytes, base_error *err);
 // Reads every page reachable from the roots, checks key order, counts and each row's checksum;
 // BASE_E_CORRUPT names the table and the page. Open does the same for stores of up to 64 MiB; of
 // larger ones it reads the headers and the inner pages only.

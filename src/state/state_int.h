@@ -167,6 +167,8 @@ base_rc state_lmdb_cursor_get(state_cursor *cursor, base_str skey, state_row *ro
 base_rc state_lmdb_cursor_put(state_cursor *cursor, const state_put_row *put, bool append,
                               base_error *err);
 base_rc state_lmdb_cursor_delete(state_cursor *cursor, base_str skey, base_error *err);
+base_rc state_lmdb_size(state_txn *txn, const state_slot *slot, uint64_t *rows, uint64_t *bytes,
+                        base_error *err);
 base_rc state_lmdb_count(state_txn *txn, const state_slot *slot, uint64_t *rows, base_error *err);
 // The number of the last commit of the layer above that is in here; 0: none.
 base_rc state_lmdb_mark_get(state_txn *txn, uint64_t *seq, base_error *err);
@@ -228,6 +230,8 @@ base_rc state_mem_cursor_open(state_cursor *cursor, base_error *err);
 void state_mem_cursor_close(state_cursor *cursor);
 base_rc state_mem_cursor_move(state_cursor *cursor, state_move move, base_str skey, state_row *row,
                               bool *found, base_error *err);
+base_rc state_mem_size(state_txn *txn, const state_slot *slot, uint64_t *rows, uint64_t *bytes,
+                       base_error *err);
 base_rc state_mem_count(state_txn *txn, const state_slot *slot, uint64_t *rows, base_error *err);
 void state_mem_stats(state_store *store, state_stats *stats);
 base_rc state_mem_verify(state_txn *txn, base_error *err);
@@ -271,6 +275,8 @@ base_rc state_layer_cursor_open(state_cursor *cursor, base_error *err);
 void state_layer_cursor_close(state_cursor *cursor);
 base_rc state_layer_cursor_move(state_cursor *cursor, state_move move, base_str skey,
                                 state_row *row, bool *found, base_error *err);
+base_rc state_layer_size(state_txn *txn, const state_slot *slot, uint64_t *rows, uint64_t *bytes,
+                         base_error *err);
 base_rc state_layer_count(state_txn *txn, const state_slot *slot, uint64_t *rows, base_error *err);
 
 // --- checkpoint.c: the layer's rows go to LMDB

@@ -268,7 +268,35 @@ TEST(metrics) {
     rig_stop(&b);
 }
 
-TEST_MAIN(TEST_ENTRY(schema_weir), TEST_ENTRY(quarantined_bytes_are_shown), TEST_ENTRY(pg_catalog),
+// What the operators of a view and of a query have done.
+TEST(operators_tell_what_they_did) {
+    rig b;
+    if (!rig_start(&b)) return;
+    ask(&b, "CREATE SCHEMA x");
+    ask(&b, "CREATE STREAM x.e (k INT NOT NULL, v INT)");
+    ask(&b,
+        "CREATE MATERIALIZED VIEW x.v AS SELECT k, count(*) AS n FROM x.e WHERE v > 0 GROUP BY k");
+    ingest(&b, "x.e", "{\"k\":1,\"v\":1}\n{\"k\":1,\"v\":0}\n{\"k\":2,\"v\":5}\n{\"k\":2,\"v\":6}");
+    flush(&b);
+    EXPECT_EQ_STR(ask(&b,
+                      "SELECT operator, rows_in, rows_out, state_rows FROM weir.operators WHERE "
+                      "view = 'v' ORDER BY node"),
+                  "aggregate|3|2|2\nfilter|4|3|0\nscan|4|4|0");
+    const char *text = ask(&b, "EXPLAIN ANALYZE MATERIALIZED VIEW x.v");
+    EXPECT(strstr(text, "Aggregate by (k): count(*) AS n  (rows in=3 out=2, time=") != NULL);
+    EXPECT(strstr(text, "state=2 rows") != NULL);
+    text = ask(&b, "EXPLAIN ANALYZE SELECT k FROM x.e WHERE v > 5");
+    EXPECT(strstr(text, "Filter (v > 5)  (rows in=4 out=1, time=") != NULL);
+    EXPECT(strstr(text, "Rows: 1") != NULL);
+    text = ask(&b, "EXPLAIN (FORMAT DOT) MATERIALIZED VIEW x.v");
+    EXPECT(strncmp(text, "digraph plan {", 14) == 0 && strstr(text, "n2 -> n1;") != NULL);
+    EXPECT(strncmp(ask(&b, "EXPLAIN MATERIALIZED VIEW x.e"), "ERROR 42809", 11) == 0);
+    EXPECT(strncmp(ask(&b, "EXPLAIN MATERIALIZED VIEW x.no"), "ERROR 42P01", 11) == 0);
+    rig_stop(&b);
+}
+
+TEST_MAIN(TEST_ENTRY(operators_tell_what_they_did), TEST_ENTRY(schema_weir),
+          TEST_ENTRY(quarantined_bytes_are_shown), TEST_ENTRY(pg_catalog),
           TEST_ENTRY(every_system_relation_gives_rows), TEST_ENTRY(settings),
           TEST_ENTRY(retention_keeps_what_flows_need), TEST_ENTRY(sinks_have_cursors),
           TEST_ENTRY(changes_wait_for_their_readers), TEST_ENTRY(metrics))
