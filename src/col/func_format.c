@@ -367,14 +367,14 @@ static void add_date_part(base_buf *buf, const pattern_node *node, const time_pa
     case TP_DY:
         add_name(buf, node, day_names[t->weekday], 3, 3);
         return;
-    case TP_DDD:
-        add_number(buf, node, t->day_of_year, 3);
+    case TP_DDD: // of an interval's days below zero PostgreSQL counts the sign as a digit
+        add_number(buf, node, t->day_of_year, t->day_of_year < 0 ? 2 : 3);
         return;
     case TP_IDDD:
         add_number(buf, node, t->iso_day_of_year, 3);
         return;
     case TP_DD:
-        add_number(buf, node, c->day, 2);
+        add_number(buf, node, c->day, c->day < 0 ? 1 : 2);
         return;
     case TP_D:
         add_number(buf, node, t->weekday + 1, 1);

@@ -31,8 +31,8 @@ static base_rc cast_columns(sql_ctx *ctx, plan_node **node, const col_type *type
     return BASE_OK;
 }
 
-// The text of target i if it is a quoted literal without a cast, in a list without *.
-static const char *bare_literal(const sql_tree *select, uint32_t i) {
+// Target i if it is a constant without a cast, in a list without *.
+static const sql_tree *bare_const(const sql_tree *select, uint32_t i) {
     const sql_tree *list = sql_get(select, "targetList"), *at = NULL;
     const char *op = sql_get_text(select, "op");
     if (list == NULL || (op != NULL && strcmp(op, "SETOP_NONE") != 0)) return NULL;
@@ -44,8 +44,7 @@ static const char *bare_literal(const sql_tree *select, uint32_t i) {
             return NULL;
         if (n == i) at = value;
     }
-    if (!sql_is(at, "A_Const")) return NULL;
-    return sql_get_text(sql_get(sql_body(at), "sval"), "sval");
+    return sql_is(at, "A_Const") ? sql_body(at) : NULL;
 }
 
 // Column i for finding its type: untyped if its values are one literal without a type.
@@ -57,8 +56,10 @@ static const plan_expr *side_expr(sql_ctx *ctx, const setop_side *side, uint32_t
     const plan_expr *expr = node->exprs[i];
     column->position = expr->position;
     if (expr->kind != PLAN_EXPR_CONST || expr->type.kind != COL_TEXT) return column;
-    if (sql_const_is_null(expr)) return sql_text_const(ctx, NULL, COL_UNKNOWN, expr->position);
-    const char *literal = bare_literal(side->tree, i);
+    const sql_tree *bare = bare_const(side->tree, i);
+    if (bare == NULL) return column;
+    if (sql_get_bool(bare, "isnull")) return sql_text_const(ctx, NULL, COL_UNKNOWN, expr->position);
+    const char *literal = sql_get_text(sql_get(bare, "sval"), "sval");
     return literal == NULL ? column : sql_text_const(ctx, literal, COL_UNKNOWN, expr->position);
 }
 

@@ -1,7 +1,7 @@
 """The grammar's productions of expressions, as data: a type and a template a line.
 
 In a template {type} is an expression of that type, {=} one of any type, the same at each place, {<} one that has
-min and max, {a|b} a choice of texts. The name of a production's feature is its template. Before a run each is tried on both systems:
+min and max, {@1} what stands at the first of these places, {a|b} a choice of texts. The name of a production's feature is its template. Before a run each is tried on both systems:
 one that weir refuses as not supported, or does not know, is left out and reported by name.
 
 A line that begins with '!' may fail on some rows: it is drawn rarely, since a query that fails says little.
@@ -446,20 +446,20 @@ float8   regr_slope({float8}, {float8})
 float8   regr_intercept({float8}, {float8})
 float8   regr_avgx({float8}, {float8})
 int8     regr_count({float8}, {float8})
-text     string_agg({text}, {','|''} ORDER BY {text})
+text     string_agg({text}, {','|''} ORDER BY {@1})
 text     string_agg(DISTINCT {text}, {','|'-'})
-int4[]   array_agg({int4} ORDER BY {int4})
-text[]   array_agg({text} ORDER BY {text} DESC NULLS LAST)
+int4[]   array_agg({int4} ORDER BY {@1})
+text[]   array_agg({text} ORDER BY {@1} DESC NULLS LAST)
 int4[]   array_agg(DISTINCT {int4})
-text     array_agg({=} ORDER BY {int4}, {=})::text
+text     array_agg({=} ORDER BY {int4}, {@1})::text
 int8     count(DISTINCT {int4[]})
 int8     count(DISTINCT ({int8}, {int4}))
-jsonb    jsonb_object_agg({text}, {int4} ORDER BY {text}, {int4}) FILTER (WHERE {text} IS NOT NULL)
+jsonb    jsonb_object_agg({text}, {int4} ORDER BY {@1}, {@2}) FILTER (WHERE {@1} IS NOT NULL)
 bool     bool_and({int4} > 0)
-text     array_to_string(array_agg({int4} ORDER BY {int4} DESC), '-')
-jsonb    jsonb_agg({int4} ORDER BY {int4})
-jsonb    jsonb_agg({text} ORDER BY {text} NULLS FIRST)
-jsonb    jsonb_object_agg({int8}, {int4} ORDER BY {int4})
+text     array_to_string(array_agg({int4} ORDER BY {@1} DESC), '-')
+jsonb    jsonb_agg({int4} ORDER BY {@1})
+jsonb    jsonb_agg({text} ORDER BY {@1} NULLS FIRST)
+jsonb    jsonb_object_agg({int8}, {int4} ORDER BY {@1}, {@2}) FILTER (WHERE {@1} IS NOT NULL)
 float8   percentile_cont({0.5|0.25|0.9}) WITHIN GROUP (ORDER BY {float8})
 int4     percentile_disc({0.5|0.1|1}) WITHIN GROUP (ORDER BY {int4})
 text     percentile_disc({0.5|0.1}) WITHIN GROUP (ORDER BY {text})
@@ -502,7 +502,7 @@ PLACE = re.compile(r"\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}")
 ANY_TYPES = ["int4", "int8", "numeric", "text", "bool", "date", "timestamp", "timestamptz", "interval", "time", "uuid",
              "float8", "int2", "float4"]
 GREATEST_TYPES = [t for t in ANY_TYPES if t not in ("bool", "uuid")]
-KNOWN = set(ANY_TYPES) | {"jsonb", "int4[]", "text[]", "=", "<", "total", "ties", "frame", "any"}
+KNOWN = set(ANY_TYPES) | {"jsonb", "int4[]", "text[]", "=", "<", "total", "ties", "frame", "any", "@1", "@2"}
 
 
 class Production:

@@ -86,10 +86,12 @@ class Expressions:
 
     def produce(self, production, type, scope, depth, more=()):
         same = type if production.type == "=" else None
-        parts = []
+        parts, made = [], []
         for place in production.places:
             if isinstance(place, str):
                 parts.append(place)
+            elif place[1] in ("@1", "@2"):
+                parts.append(made[int(place[1][1]) - 1])
             elif place[0] == "choice":
                 parts.append(self.rng.choice(place[1]))
             elif place[1] in ("total", "ties", "frame", "any"):
@@ -101,7 +103,10 @@ class Expressions:
                     if wanted == "<" and same not in GREATEST_TYPES:
                         same = "int4"
                     wanted = same
-                parts.append(self.expression(wanted, scope, depth - 1))
+                made.append(self.expression(wanted, scope, depth - 1))
+                if wanted == "text" and production.group != "scalar" and not made[-1].features and "'" in made[-1].parts[0]:
+                    made[-1] = expr("text", made[-1], "::text")  # an aggregate of any type wants to know it
+                parts.append(made[-1])
         result = same if production.type == "=" else production.type
         bare = production.template[0].isalpha() and production.template.endswith(")") and production.template.count("(") == 1
         if not bare and production.group == "scalar":

@@ -81,15 +81,18 @@ def of(type):
 
 def probe_of(production):
     """A query that uses the production once for each of its choices' first."""
-    parts = []
+    parts, made = [], []
     for place in production.places:
         if isinstance(place, str):
             parts.append(place)
+        elif place[1] in ("@1", "@2"):
+            parts.append(made[int(place[1][1]) - 1])
         elif place[0] == "choice":
             parts.append(place[1][0])
         else:
             parts.append({"=": "c_int4", "<": "c_int4", "any": "(PARTITION BY c_int4)", "frame": "(ORDER BY c_int4, c_int8 ROWS 1 PRECEDING)"}.get(
                 place[1], "(ORDER BY c_int4)" if place[1] in ("total", "ties") else f"c_{of(place[1])}"))
+            made.append(parts[-1])
     return f"SELECT {''.join(parts)} AS x FROM p"
 
 

@@ -351,7 +351,7 @@ class Run:
         self.report.compared += 1
         if same_rows(theirs.oids, a, b):
             return
-        name = departures.of_rows(theirs.oids, ours.rows, theirs.rows)
+        name = departures.of_rows(theirs.oids, ours.rows, theirs.rows, features(query.node))
         if name is not None:
             self.report.departure(name, query)
             return
