@@ -726,6 +726,9 @@ static void ref_node(base_arena *a, const plan_node *node, const bool *needed,
             for (uint32_t i = 0; i < in[k].n; i++) ref_add(a, out, in[k].rows[i].cells);
         }
         return;
+    case PLAN_NODE_TEMPORAL:
+    case PLAN_NODE_EMIT: // not among the random plans: time_flow.h
+        return;
     case PLAN_NODE_SORT:
         ref_sort_node = node;
         if (in[0].n > 1) qsort(in[0].rows, in[0].n, sizeof(ref_row), ref_sort_cmp);

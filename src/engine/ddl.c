@@ -105,11 +105,6 @@ static base_rc create_object(engine *e, plan_object *object, engine_result *out,
     if (there != NULL) return if_not_exists ? skip(out, true) : exists_error(there, err);
     base_rc rc = check_target(e, object, err);
     if (rc != BASE_OK) return rc;
-    if (object->emit_on_close) {
-        base_fail(err, BASE_E_UNSUPPORTED, NULL, "EMIT ON WINDOW CLOSE is not supported yet");
-        base_error_hint(err, "Read the final rows with WHERE _status <> 'provisional'.");
-        return err->code;
-    }
     object->id = e->next_id++;
     bool has_log = object->kind == PLAN_OBJECT_STREAM || object->kind == PLAN_OBJECT_TABLE;
     if (has_log) rc = engine_stream_open(e, object, true, err);

@@ -241,6 +241,7 @@ struct engine_flow {
     bool in_pass;             // steps are being taken, or looked for
     int64_t pending_since_us; // processing time of the oldest unread record; 0: caught up
     int64_t next_due_us;      // monotonic
+    int64_t time_due_us;      // processing time at which time alone changes a view; own thread
     base_error error;         // of the last step, or of opening it; code BASE_OK: none
     uint64_t failures;
     int64_t reopen_due_us; // monotonic; of a failed flow
@@ -321,6 +322,9 @@ BASE_MUST_USE base_rc engine_step_with(engine_flow *flow,
                                        void *arg, bool *progressed, base_error *err);
 // One step; *progressed: something was committed. Takes flow->lock.
 BASE_MUST_USE base_rc engine_flow_step(engine_flow *flow, bool *progressed, base_error *err);
+// The processing time at which a view changes even without input; INT64_MAX: none does. flow->lock
+// held, or for the flow's own thread.
+int64_t engine_flow_due_us(engine_flow *flow);
 
 // input.c: flow->lock held.
 BASE_MUST_USE base_rc engine_inputs_build(engine_flow *flow,
@@ -335,6 +339,9 @@ BASE_MUST_USE base_rc engine_cursor_read(state_txn *txn, state_table t_cursor, u
                                          uint32_t partition, engine_cursor *out, bool *found,
                                          base_error *err);
 void engine_inputs_watermarks(engine_flow *flow); // each input's, and each view's
+// The watermark of a view for those that read it: rows that wait for a window to close come when
+// the view's own is past its end by the lateness.
+int64_t engine_shown_watermark(const plan_object *view, int64_t us);
 void engine_inputs_release(engine_flow *flow);
 // After a step, or when there was nothing to step for: says how far the flow is. Unpublish: it has
 // something to do first, whatever it has read. Both take flows_lock.

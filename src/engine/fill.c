@@ -33,7 +33,7 @@ typedef struct fill {
 // again.
 static base_rc fill_flush(fill *f) {
     engine_flow *flow = f->flow;
-    base_rc rc = flow_graph_flush(flow->graph, f->err);
+    base_rc rc = flow_graph_flush_view(flow->graph, f->view->object->id, f->err);
     if (rc == BASE_OK)
         rc = engine_view_apply(flow, f->view, flow_graph_output(flow->graph, f->view->object->id),
                                f->err);

@@ -273,6 +273,12 @@ static const engine_input *input_of(const engine_flow *flow, const plan_object *
     return NULL;
 }
 
+int64_t engine_shown_watermark(const plan_object *view, int64_t us) {
+    if (!view->emit_on_close || us == ENGINE_NO_WATERMARK || us == ENGINE_END_OF_TIME) return us;
+    int64_t shown;
+    return __builtin_sub_overflow(us, view->lateness_us, &shown) ? ENGINE_NO_WATERMARK : shown;
+}
+
 typedef struct least_watermark {
     engine_flow *flow;
     int64_t us;
@@ -286,7 +292,7 @@ static void visit_scan(void *arg, const plan_node *scan) {
     if (scan->object->kind == PLAN_OBJECT_VIEW)
         view = engine_flow_view(least->flow, scan->object->id);
     if (view != NULL) {
-        us = view->watermark_us;
+        us = engine_shown_watermark(view->object, view->watermark_us);
     } else {
         const engine_input *input = input_of(least->flow, scan->object);
         if (input == NULL || !has_watermark(input)) return;
@@ -340,7 +346,7 @@ static bool upstream_ready(engine_flow *flow, engine_input *input) {
     base_rc rc = engine_view_snapshot_open(flow->engine, input->object, &snapshot, &err);
     if (rc != BASE_OK) return rc != BASE_E_BUSY; // the step meets the error and reports it
     bool ready = !input->started || snapshot.changed_step > input->upstream_step ||
-                 snapshot.watermark_us > input->watermark_us;
+                 engine_shown_watermark(input->object, snapshot.watermark_us) > input->watermark_us;
     if (!ready) input->upstream_seen = snapshot.step;
     engine_view_snapshot_close(&snapshot);
     return ready;
@@ -603,7 +609,7 @@ static base_rc gather_snapshot(engine_flow *flow, engine_input *input,
     if (rc != BASE_OK) return rc;
     input->started = true;
     input->upstream_step = snapshot->step;
-    input->watermark_us = snapshot->watermark_us;
+    input->watermark_us = engine_shown_watermark(input->object, snapshot->watermark_us);
     *rows += push.rows + 1; // taking the snapshot is progress even if it is empty
     return BASE_OK;
 }
@@ -617,7 +623,7 @@ static base_rc gather_upstream(engine_flow *flow, engine_input *input, uint64_t 
     if (rc == BASE_E_BUSY) return BASE_OK; // it is being made: its commit wakes us
     if (rc != BASE_OK) return rc;
     uint64_t upto = snapshot.step;
-    int64_t watermark_us = snapshot.watermark_us;
+    int64_t watermark_us = engine_shown_watermark(input->object, snapshot.watermark_us);
     bool take = !input->started;
     if (take) rc = gather_snapshot(flow, input, &snapshot, rows, err);
     flow->retake = !take && snapshot.trimmed_step > input->upstream_step;

@@ -13,6 +13,7 @@
 #define RETRY_FIRST_US (100 * 1000ll)
 #define RETRY_LAST_US  (10 * BASE_US_PER_SECOND)
 #define TICK_US        BASE_US_PER_SECOND // idle partitions are looked at so often
+#define TIME_STEP_US   (100 * 1000ll)     // steps that only time asks for are so far apart at least
 
 static int64_t monotonic_us(engine *e) {
     return (int64_t)(plat_monotonic_ns(e->plat) / 1000);
@@ -59,6 +60,15 @@ static bool wait_until_due(engine_flow *flow, int64_t not_before_us) {
     }
 }
 
+// How long an immediate flow may wait for input: no longer than until time changes a view.
+static int64_t longest_wait_us(const engine_flow *flow) {
+    if (flow->refresh_us > 0) return flow->refresh_us;
+    if (flow->time_due_us == INT64_MAX) return TICK_US;
+    int64_t now_us = plat_wall_us(flow->engine->plat);
+    if (flow->time_due_us <= now_us + TIME_STEP_US) return TIME_STEP_US;
+    return flow->time_due_us < now_us + TICK_US ? flow->time_due_us - now_us : TICK_US;
+}
+
 static void *run_flow(void *arg) {
     engine_flow *flow = arg;
     engine *e = flow->engine;
@@ -86,8 +96,7 @@ static void *run_flow(void *arg) {
         not_before_us = rc == BASE_OK ? 0 : monotonic_us(e) + engine_retry_pause_us(flow->failures);
         // Refreshes keep their beat; a step that took longer than the interval skips beats. What
         // failed is tried again when its pause is over, not at the next beat.
-        int64_t interval = flow->refresh_us > 0 ? flow->refresh_us : TICK_US;
-        flow->next_due_us = rc == BASE_OK ? began + interval : not_before_us;
+        flow->next_due_us = rc == BASE_OK ? began + longest_wait_us(flow) : not_before_us;
     }
     flow->running = false;
     plat_cond_broadcast(&e->flow_passed);

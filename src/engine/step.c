@@ -168,6 +168,9 @@ static base_rc run_stages(engine_flow *flow, gather_stage gather, void *arg, uin
     if (rc == BASE_OK) {
         engine_inputs_watermarks(flow);
         flow->ctx.low_watermark_us = low_watermark(flow);
+        for (uint32_t i = 0; i < flow->nviews; i++)
+            flow_graph_set_watermark(flow->graph, flow->views[i].object->id,
+                                     flow->views[i].watermark_us);
         stage = 1;
         rc = flow_graph_flush(flow->graph, err);
     }
@@ -350,11 +353,23 @@ base_rc engine_flow_reload(engine_flow *flow, base_error *err) {
     return rc;
 }
 
+int64_t engine_flow_due_us(engine_flow *flow) {
+    bool steps = flow->graph != NULL && flow->nviews > 0;
+    return steps ? flow_graph_due_us(flow->graph) : INT64_MAX;
+}
+
+// Whether time alone changes a view. The clock that counts is the one that a step would fix.
+static bool is_due(engine_flow *flow) {
+    int64_t wall = plat_wall_us(flow->engine->plat);
+    return engine_flow_due_us(flow) <= (wall > flow->now_us ? wall : flow->now_us);
+}
+
 static base_rc step_once(engine_flow *flow, bool *progressed, base_error *err) {
     base_rc rc = BASE_OK;
     if ((flow->broken || flow->retake) && flow->nwanted > 0) rc = engine_flow_mend(flow, err);
     if (rc == BASE_OK && flow->reload) rc = engine_flow_reload(flow, err);
-    if (rc == BASE_OK && flow->graph != NULL && flow->nviews > 0 && engine_inputs_ready(flow))
+    if (rc == BASE_OK && flow->graph != NULL && flow->nviews > 0 &&
+        (engine_inputs_ready(flow) || is_due(flow)))
         rc = engine_step_with(flow, gather_inputs, NULL, progressed, err);
     return rc;
 }
@@ -370,6 +385,7 @@ base_rc engine_flow_step(engine_flow *flow, bool *progressed, base_error *err) {
     // interval would step on and on under load.
     flow->backlog = rc == BASE_OK && *progressed &&
                     (flow->refresh_us > 0 ? flow->cut_short : engine_inputs_ready(flow));
+    flow->time_due_us = engine_flow_due_us(flow);
     plat_mutex_unlock(&flow->lock);
     if (*progressed) engine_notify_commit(flow);
     return rc;

@@ -214,6 +214,21 @@ static void visit_cause(void *arg, const plan_node *scan) {
     }
 }
 
+static bool changes_by_time(const plan_node *node) {
+    bool found = node->kind == PLAN_NODE_TEMPORAL;
+    for (uint32_t i = 0; i < node->ninputs && !found; i++) found = changes_by_time(node->inputs[i]);
+    return found;
+}
+
+// Whether nothing but the time has changed the view in this step: rows that come and go so are what
+// the view says of its moment, not corrections of what it has said.
+static bool time_alone(engine_flow *flow, const plan_object *view) {
+    if (!changes_by_time(view->plan)) return false;
+    cause_search cause = {flow, false, false, false};
+    plan_node_scans(view->plan, visit_cause, &cause);
+    return !cause.event && !cause.table && !cause.upstream;
+}
+
 static void cause_text(engine_flow *flow, const plan_object *view, base_buf *buf) {
     cause_search cause = {flow, false, false, false};
     plan_node_scans(view->plan, visit_cause, &cause);
@@ -279,6 +294,7 @@ typedef struct apply {
     engine_view *view;
     const col_batch *delta;
     const uint32_t *columns; // 0, 1, 2, ...
+    bool time_alone;         // no input has changed
     base_buf values;         // encodings of new values
 } apply;
 
@@ -327,8 +343,8 @@ static base_rc write_outcome(apply *a, outcome *o, base_error *err) {
     if (o->old.p != NULL) memcpy(&old, o->old.p, sizeof old);
     uint32_t seen = o->put_row != UINT32_MAX ? o->put_row : o->gone_row;
     int64_t final_us = final_at(view->object, a->delta, seen);
-    bool was_final =
-        view->final_before_us != ENGINE_NO_WATERMARK && final_us <= view->final_before_us;
+    bool was_final = view->final_before_us != ENGINE_NO_WATERMARK &&
+                     final_us <= view->final_before_us && !a->time_alone;
     row_head head = {1, old.flags, 0, old.revision + 1, a->flow->now_us, o->weight};
     if (was_final) {
         head.flags |= ROW_CORRECTED;
@@ -417,7 +433,7 @@ base_rc engine_view_apply(engine_flow *flow, engine_view *view, const col_batch 
         sorted = sorted && (i == 0 || base_str_cmp(encoded[i - 1], encoded[i]) <= 0);
     }
     if (!sorted) qsort(order, delta->nrows, sizeof *order, by_key);
-    apply a = {flow, view, delta, columns, {0}};
+    apply a = {flow, view, delta, columns, time_alone(flow, object), {0}};
     base_rc rc = apply_keys(&a, order, err);
     if (rc == BASE_OK && !view->filling) rc = add_change(&a, err);
     base_buf_deinit(&a.values);

@@ -61,10 +61,14 @@ struct flow_graph {
     uint32_t nviews, views_cap;
     struct flow_view *views;
 
+    uint32_t ntimers, timers_cap;
+    int64_t *timers; // INT64_MIN: not known
+
     flow_ctx *ctx; // of the step
     bool stepped;  // without a store: the one step has begun
     base_error begin_error;
-    bool restricted; // push_to: sources feed only_view
+    bool restricted;  // push_to: sources feed only_view
+    bool one_flushes; // only only_view goes on in time
     uint32_t only_view;
 };
 
@@ -72,6 +76,13 @@ struct flow_graph {
 BASE_MUST_USE base_rc flow_emit(flow_out *out, flow_ctx *ctx, const col_batch *batch,
                                 base_error *err);
 BASE_MUST_USE base_rc flow_poll(flow_graph *graph, flow_ctx *ctx, base_error *err);
+// Timers of operators whose output changes as time passes: when each is due next.
+static inline bool flow_stands_still(const flow_op *op) {
+    return op->graph->one_flushes && op->view_id != op->graph->only_view;
+}
+uint32_t flow_timer_add(flow_graph *graph);
+void flow_timer_set(flow_graph *graph, uint32_t timer, int64_t due_us);
+int64_t flow_graph_watermark(const flow_graph *graph, uint32_t view_id); // INT64_MIN: none yet
 void flow_heap_add(flow_op *op, int64_t bytes); // heap memory that an operator holds
 
 // The constructors; each allocates in graph->arena. needed[i]: column i of the output is used.
@@ -99,6 +110,10 @@ BASE_MUST_USE base_rc flow_join_create(flow_graph *graph, uint32_t view_id, cons
                                        flow_op **out, base_error *err);
 BASE_MUST_USE base_rc flow_match_create(flow_graph *graph, uint32_t view_id, const plan_node *node,
                                         flow_op **out, base_error *err);
+BASE_MUST_USE base_rc flow_temporal_create(flow_graph *graph, uint32_t view_id,
+                                           const plan_node *node, flow_op **out, base_error *err);
+BASE_MUST_USE base_rc flow_emit_create(flow_graph *graph, uint32_t view_id, const plan_node *node,
+                                       flow_op **out, base_error *err);
 BASE_MUST_USE base_rc flow_sort_create(flow_graph *graph, uint32_t view_id, const plan_node *node,
                                        flow_op **out, base_error *err);
 BASE_MUST_USE base_rc flow_recursive_create(flow_graph *graph, const plan_node *node, flow_op **out,

@@ -21,6 +21,7 @@ typedef struct flow_view {
     bool output_made;
     bool distinct;   // no two rows of a step's output are equal, nor does one undo another
     bool only_grows; // no row is retracted
+    int64_t watermark_us;
 } flow_view;
 
 // ------------------------------------------------------------------------------------ life
@@ -47,6 +48,7 @@ void flow_graph_destroy(flow_graph *graph) {
     free(graph->inputs);
     free(graph->sources);
     free(graph->views);
+    free(graph->timers);
     base_arena_deinit(&graph->arena);
     free(graph);
 }
@@ -75,6 +77,24 @@ static void connect(flow_op *from, flow_op *to, uint32_t port) {
         out->cap = cap;
     }
     out->edges[out->nedges++] = (flow_edge){to, port};
+}
+
+uint32_t flow_timer_add(flow_graph *graph) {
+    GROW(graph->timers, graph->ntimers, graph->timers_cap);
+    graph->timers[graph->ntimers] = INT64_MIN;
+    return graph->ntimers++;
+}
+
+void flow_timer_set(flow_graph *graph, uint32_t timer, int64_t due_us) {
+    must(timer < graph->ntimers);
+    graph->timers[timer] = due_us;
+}
+
+int64_t flow_graph_due_us(const flow_graph *graph) {
+    int64_t due_us = INT64_MAX;
+    for (uint32_t i = 0; i < graph->ntimers; i++)
+        if (graph->timers[i] < due_us) due_us = graph->timers[i];
+    return due_us;
 }
 
 void flow_heap_add(flow_op *op, int64_t bytes) {
@@ -303,6 +323,7 @@ static bool append_only(bool stored, const plan_node *node) {
         return true;
     case PLAN_NODE_AGGREGATE:
     case PLAN_NODE_MATCH:
+    case PLAN_NODE_TEMPORAL: // rows leave
         return !stored;
     case PLAN_NODE_SORT:
         if (stored && (node->limit >= 0 || node->offset > 0)) return false;
@@ -342,6 +363,10 @@ static base_rc make_op(flow_graph *graph, uint32_t view_id, const plan_node *nod
         return flow_project_create(graph, node, needed, out, err);
     case PLAN_NODE_WINDOW:
         return flow_window_create(graph, node, needed, out, err);
+    case PLAN_NODE_TEMPORAL:
+        return flow_temporal_create(graph, view_id, node, out, err);
+    case PLAN_NODE_EMIT:
+        return flow_emit_create(graph, view_id, node, out, err);
     case PLAN_NODE_AGGREGATE:
         return flow_agg_create(graph, view_id, node,
                                append_only(graph->store != NULL, node->inputs[0]), out, err);
@@ -423,6 +448,7 @@ base_rc flow_graph_add(flow_graph *graph, const plan_object *view, const plan_no
                     .plan = plan,
                     .root = root,
                     .collector = &collector->op,
+                    .watermark_us = INT64_MIN,
                     .distinct = gives_distinct_rows(plan),
                     .only_grows = graph->store != NULL && flow_plan_only_grows(plan)};
     return BASE_OK;
@@ -523,6 +549,16 @@ base_rc flow_graph_push_view(flow_graph *graph, uint32_t from_view_id, uint32_t 
     return BASE_OK;
 }
 
+void flow_graph_set_watermark(flow_graph *graph, uint32_t view_id, int64_t watermark_us) {
+    flow_view *view = find_view(graph, view_id);
+    if (view != NULL) view->watermark_us = watermark_us;
+}
+
+int64_t flow_graph_watermark(const flow_graph *graph, uint32_t view_id) {
+    const flow_view *view = find_view(graph, view_id);
+    return view == NULL ? INT64_MIN : view->watermark_us;
+}
+
 base_rc flow_graph_flush(flow_graph *graph, base_error *err) {
     if (graph->begin_error.code != BASE_OK) {
         *err = graph->begin_error;
@@ -535,6 +571,14 @@ base_rc flow_graph_flush(flow_graph *graph, base_error *err) {
         rc = op->class->flush(op, graph->ctx, &op->out, err);
         end_timing(graph, op, t);
     }
+    return rc;
+}
+
+base_rc flow_graph_flush_view(flow_graph *graph, uint32_t view_id, base_error *err) {
+    graph->one_flushes = true;
+    graph->only_view = view_id;
+    base_rc rc = flow_graph_flush(graph, err);
+    graph->one_flushes = false;
     return rc;
 }
 

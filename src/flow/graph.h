@@ -83,7 +83,14 @@ BASE_MUST_USE base_rc flow_graph_fill(flow_graph *graph, size_t input, uint32_t 
 BASE_MUST_USE base_rc flow_graph_push_view(flow_graph *graph, uint32_t from_view_id,
                                            uint32_t to_view_id, const col_batch *batch,
                                            base_error *err);
+// The view's watermark, for operators that wait for it; before a flush.
+void flow_graph_set_watermark(flow_graph *graph, uint32_t view_id, int64_t watermark_us);
+// When the output may change without input: a step at or after this processing time is wanted.
+// INT64_MIN: not known before the next step; INT64_MAX: never.
+int64_t flow_graph_due_us(const flow_graph *graph);
 BASE_MUST_USE base_rc flow_graph_flush(flow_graph *graph, base_error *err);
+// While a view is filled: the others stand still, also those that change as time passes.
+BASE_MUST_USE base_rc flow_graph_flush_view(flow_graph *graph, uint32_t view_id, base_error *err);
 // The step's delta of a view (or id 0): consolidated, in the step's arena; columns as the plan's
 // output. An ad-hoc result is not consolidated (a row may be there more than once, or with a weight
 // above 1) and comes in the order that a SORT gave it. NULL: no change.

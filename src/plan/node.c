@@ -126,6 +126,35 @@ static void print_agg(const plan_agg *agg, const char *const *names, base_buf *b
     plan_expr_print(agg->filter, names, buf);
 }
 
+static void print_temporal(const plan_node *node, base_buf *buf) {
+    const char **names = column_names(node->inputs[0]);
+    static const char *const now[] = {"now()"};
+    for (uint32_t i = 0; i < node->nexprs; i++) {
+        const plan_bound *bound = &node->bounds[i];
+        base_buf_add_cstr(buf, i == 0 ? " " : ", ");
+        base_buf_add_cstr(buf, bound->until ? "until " : "from ");
+        if (bound->clock != NULL) {
+            plan_expr_print(bound->clock, now, buf);
+        } else {
+            base_buf_add_cstr(buf, "now()");
+            bool minus = bound->shift_us < 0;
+            if (bound->shift_us != 0) base_buf_add_cstr(buf, minus ? " - " : " + ");
+            if (bound->shift_us != 0) print_us(minus ? -bound->shift_us : bound->shift_us, buf);
+        }
+        base_buf_add_cstr(buf, bound->after ? " > " : " >= ");
+        plan_expr_print(node->exprs[i], names, buf);
+    }
+    free(names);
+}
+
+static void print_emit(const plan_node *node, base_buf *buf) {
+    base_buf_printf(buf, " when %s", node->columns[node->time_column].name);
+    if (node->lateness_us != 0) {
+        base_buf_add_cstr(buf, " has passed by ");
+        print_us(node->lateness_us, buf);
+    }
+}
+
 static void print_aggregate(const plan_node *node, base_buf *buf) {
     const char **names = column_names(node->inputs[0]);
     base_buf_add_cstr(buf, " by (");
@@ -222,6 +251,8 @@ static const struct {
     [PLAN_NODE_VALUES] = {"Values", print_values},
     [PLAN_NODE_FILTER] = {"Filter", print_filter},
     [PLAN_NODE_PROJECT] = {"Project", print_project},
+    [PLAN_NODE_TEMPORAL] = {"Temporal filter", print_temporal},
+    [PLAN_NODE_EMIT] = {"Emit on window close", print_emit},
     [PLAN_NODE_WINDOW] = {"Window", print_window},
     [PLAN_NODE_AGGREGATE] = {"Aggregate", print_aggregate},
     [PLAN_NODE_JOIN] = {"Join", print_join},

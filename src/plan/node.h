@@ -10,6 +10,8 @@ typedef enum plan_node_kind {
     PLAN_NODE_VALUES,    // rows of expressions without columns
     PLAN_NODE_FILTER,    // predicate
     PLAN_NODE_PROJECT,   // exprs
+    PLAN_NODE_TEMPORAL,  // rows while now() is within their bounds: exprs, bounds
+    PLAN_NODE_EMIT,      // rows when their window has closed: time_column, lateness_us
     PLAN_NODE_WINDOW,    // input columns, then window_start, window_end and window_time
     PLAN_NODE_AGGREGATE, // group expressions first, then aggregates
     PLAN_NODE_JOIN,      // two inputs; output by plan_join_kind
@@ -63,6 +65,15 @@ typedef struct plan_sort_key {
     bool nulls_first;
 } plan_sort_key;
 
+// TEMPORAL: a row is there from, or until, the moment that the clock reaches the row's value: the
+// first now at which clock(now) >= value, or, after, > value.
+typedef struct plan_bound {
+    bool until;
+    bool after;
+    int64_t shift_us;       // without clock: clock(now) = now + shift
+    const plan_expr *clock; // over one column, now; never falls as that rises; microseconds
+} plan_bound;
+
 struct plan_node {
     plan_node_kind kind;
     uint32_t id; // unique in its plan, stable for the same text: names its state tables
@@ -76,7 +87,8 @@ struct plan_node {
     bool system_columns; // SCAN of a view: _status, _revision, _updated_at are among the indexes
 
     const plan_expr *predicate; // FILTER; JOIN: residual condition over left+right columns, or NULL
-    uint32_t nexprs; // PROJECT: ncolumns; AGGREGATE: group expressions; VALUES: rows * ncolumns
+    uint32_t nexprs; // PROJECT: ncolumns; AGGREGATE: group expressions; VALUES: rows * ncolumns;
+                     // TEMPORAL: bounds
     const plan_expr **exprs;
     uint32_t naggs; // AGGREGATE
     const plan_agg *aggs;
@@ -84,6 +96,8 @@ struct plan_node {
     uint32_t
         time_column; // WINDOW: of the input (TIMESTAMP or TIMESTAMPTZ); types the columns added
     const plan_window *window; // WINDOW
+    const plan_bound *bounds;  // TEMPORAL: one for each of exprs, which are of microseconds
+    int64_t lateness_us;       // EMIT: time_column says when a row's window ends
 
     plan_join_kind join;       // JOIN
     uint32_t nequi;            // JOIN: pairs of equal keys; 0: cross product

@@ -250,7 +250,8 @@ static void (*const annotators[])(sql_ctx *, plan_node *) = {
     [PLAN_NODE_JOIN] = annotate_join,           [PLAN_NODE_DISTINCT] = annotate_distinct,
     [PLAN_NODE_UNION_ALL] = annotate_union,     [PLAN_NODE_SORT] = annotate_same,
     [PLAN_NODE_MATCH] = annotate_match,         [PLAN_NODE_SETOP] = annotate_setop,
-    [PLAN_NODE_RECURSIVE] = annotate_recursive,
+    [PLAN_NODE_RECURSIVE] = annotate_recursive, [PLAN_NODE_TEMPORAL] = annotate_same,
+    [PLAN_NODE_EMIT] = annotate_same,
 };
 
 static plan_node *annotate(sql_ctx *ctx, const plan_node *node, uint32_t *next_id) {

@@ -344,7 +344,9 @@ static base_rc make_call(sql_ctx *ctx, const col_func *func, uint32_t nargs, con
     } else if (func->ret == COL_ARRAY) {
         call->type = col_type_array_of(&any);
     }
-    if (ctx->in_view && !sql_is_repeatable(func)) {
+    bool clock = ctx->clock_allowed && sql_is_clock(func);
+    ctx->uses_clock |= clock;
+    if (ctx->in_view && !clock && !sql_is_repeatable(func)) {
         sql_unsupported(ctx, position, "function %s() is not allowed in a %s", func->name,
                         ctx->view_word);
         base_error_hint(ctx->err, "What it gives depends on when, where or by whom it is asked; "

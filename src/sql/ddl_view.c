@@ -91,6 +91,15 @@ base_rc sql_take_view_query(sql_cursor *cursor, base_str *text, size_t *offset,
     return sql_expect_end(cursor);
 }
 
+// EMIT ON WINDOW CLOSE is the last thing that happens to the view's rows.
+static const plan_node *emitted(sql_ctx *ctx, const plan_object *object, const plan_node *input) {
+    if (!object->emit_on_close) return input;
+    plan_node *node = sql_node(ctx, PLAN_NODE_EMIT, input->ncolumns, 1, input, NULL);
+    memcpy(sql_columns(node), input->columns, input->ncolumns * sizeof *input->columns);
+    node->lateness_us = object->lateness_us;
+    return node;
+}
+
 static base_rc analyse(sql_cursor *cursor, plan_object *object, const plan_node *plan) {
     sql_ctx *ctx = cursor->ctx;
     object->plan = plan;
@@ -103,6 +112,8 @@ static base_rc analyse(sql_cursor *cursor, plan_object *object, const plan_node 
         base_error_hint(ctx->err, "Group by the window of TUMBLE(...) and select window_start.");
         return ctx->err->code;
     }
+    if (object->emit_on_close)
+        ((plan_node *)(uintptr_t)plan)->time_column = (uint32_t)object->window_column;
     object->ncolumns = plan->ncolumns;
     object->columns =
         sql_add_system_columns(ctx, plan->columns, &object->ncolumns, PLAN_OBJECT_VIEW);
@@ -139,6 +150,7 @@ base_rc sql_ddl_create_view(sql_cursor *cursor, sql_statement *statement) {
 
     ctx->in_view = true;
     ctx->view_word = "materialized view";
+    ctx->clock_allowed = true;
     const sql_tree *tree;
     plan_node *node;
     SQL_TRY(sql_parse(ctx, text, (int64_t)offset, &tree));
@@ -146,7 +158,7 @@ base_rc sql_ddl_create_view(sql_cursor *cursor, sql_statement *statement) {
         return SQL_SYNTAX(ctx, position, "a materialized view is made of a SELECT");
     SQL_TRY(sql_bind_query(ctx, sql_body(tree), NULL, NULL, &node));
     const plan_node *plan;
-    SQL_TRY(sql_optimise(ctx, without_sorts(ctx, node), &plan));
+    SQL_TRY(sql_optimise(ctx, emitted(ctx, object, without_sorts(ctx, node)), &plan));
     SQL_TRY(sql_rename_view_columns(ctx, (plan_node *)(uintptr_t)plan, nnames, names));
     SQL_TRY(check_columns(ctx, plan, position));
     SQL_TRY(analyse(cursor, object, plan));

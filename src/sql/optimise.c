@@ -96,6 +96,10 @@ static void limit_recursion(const plan_node *input, int64_t rows) {
     if (input->kind == PLAN_NODE_RECURSIVE) ((plan_node *)(uintptr_t)input)->limit = rows;
 }
 
+// What a view shows of closed windows is not known of its rows: nothing goes below.
+static plan_node *push_emit(sql_ctx *ctx, const plan_node *node, sql_exprs *conditions) {
+    return push_some(ctx, node, conditions, 0, NULL);
+}
 static plan_node *push_sort(sql_ctx *ctx, const plan_node *node, sql_exprs *conditions) {
     bool limited = node->limit >= 0 || node->offset > 0 || node->limit_param != NULL ||
                    node->offset_param != NULL;
@@ -154,7 +158,8 @@ static plan_node *(*const pushers[])(sql_ctx *, const plan_node *, sql_exprs *) 
     [PLAN_NODE_JOIN] = sql_push_join,       [PLAN_NODE_DISTINCT] = push_distinct,
     [PLAN_NODE_UNION_ALL] = push_union,     [PLAN_NODE_SORT] = push_sort,
     [PLAN_NODE_MATCH] = push_match,         [PLAN_NODE_SETOP] = push_union,
-    [PLAN_NODE_RECURSIVE] = push_recursive,
+    [PLAN_NODE_RECURSIVE] = push_recursive, [PLAN_NODE_TEMPORAL] = push_distinct,
+    [PLAN_NODE_EMIT] = push_emit,
 };
 
 plan_node *sql_push_filters(sql_ctx *ctx, const plan_node *node, sql_exprs *conjuncts) {
@@ -284,6 +289,7 @@ base_rc sql_optimise(sql_ctx *ctx, const plan_node *node, const plan_node **out)
         return sql_fail(ctx, 0, BASE_E_INTERNAL, BASE_SQLSTATE_INTERNAL,
                         "a column was bound outside its input");
     plan_node *plan = sql_push_filters(ctx, node, &none);
+    if (ctx->in_view && ctx->uses_clock) SQL_TRY(sql_temporal(ctx, plan, &plan));
     plan = merge(ctx, plan);
     plan = sql_prune(ctx, plan);
     plan = merge(ctx, plan);

@@ -108,6 +108,17 @@ static pruned prune_filter(sql_ctx *ctx, const plan_node *node, const bool *used
     return out;
 }
 
+static pruned prune_temporal(sql_ctx *ctx, const plan_node *node, const bool *used) {
+    bool *below = copy_used(ctx, node, used);
+    for (uint32_t i = 0; i < node->nexprs; i++) plan_expr_columns(node->exprs[i], below);
+    pruned out = passing(ctx, node, prune(ctx, node->inputs[0], below));
+    out.node->exprs = base_arena_array(ctx->arena, const plan_expr *, node->nexprs);
+    for (uint32_t i = 0; i < node->nexprs; i++) out.node->exprs[i] = node->exprs[i];
+    pruned input = {(plan_node *)(uintptr_t)out.node->inputs[0], out.map};
+    remap_list(ctx, out.node->exprs, node->nexprs, &input, node->ncolumns);
+    return out;
+}
+
 static pruned prune_project(sql_ctx *ctx, const plan_node *node, const bool *used) {
     pruned out = start(ctx, node, used, 1);
     const plan_node *old = node->inputs[0];
@@ -377,13 +388,21 @@ static pruned prune_recursive(sql_ctx *ctx, const plan_node *node, const bool *u
 }
 
 static pruned (*const pruners[])(sql_ctx *, const plan_node *, const bool *) = {
-    [PLAN_NODE_SCAN] = prune_scan,           [PLAN_NODE_VALUES] = prune_values,
-    [PLAN_NODE_FILTER] = prune_filter,       [PLAN_NODE_PROJECT] = prune_project,
-    [PLAN_NODE_WINDOW] = prune_window,       [PLAN_NODE_AGGREGATE] = prune_aggregate,
-    [PLAN_NODE_JOIN] = prune_join,           [PLAN_NODE_DISTINCT] = prune_all,
-    [PLAN_NODE_UNION_ALL] = prune_union,     [PLAN_NODE_SORT] = prune_sort,
-    [PLAN_NODE_MATCH] = prune_match,         [PLAN_NODE_SETOP] = prune_setop,
+    [PLAN_NODE_SCAN] = prune_scan,
+    [PLAN_NODE_VALUES] = prune_values,
+    [PLAN_NODE_FILTER] = prune_filter,
+    [PLAN_NODE_PROJECT] = prune_project,
+    [PLAN_NODE_WINDOW] = prune_window,
+    [PLAN_NODE_AGGREGATE] = prune_aggregate,
+    [PLAN_NODE_JOIN] = prune_join,
+    [PLAN_NODE_DISTINCT] = prune_all,
+    [PLAN_NODE_UNION_ALL] = prune_union,
+    [PLAN_NODE_SORT] = prune_sort,
+    [PLAN_NODE_MATCH] = prune_match,
+    [PLAN_NODE_SETOP] = prune_setop,
     [PLAN_NODE_RECURSIVE] = prune_recursive,
+    [PLAN_NODE_TEMPORAL] = prune_temporal,
+    [PLAN_NODE_EMIT] = prune_all,
 };
 
 static pruned prune(sql_ctx *ctx, const plan_node *node, const bool *used) {

@@ -61,6 +61,8 @@ typedef struct sql_ctx {
     col_type *params;
     bool in_view; // functions of time, session and host are refused
     const char *view_word;
+    bool clock_allowed; // in a view, now() may be bound: sql_temporal sees to where it stands
+    bool uses_clock;
     uint32_t copied;   // expression nodes that stand in a plan a second time: see sql_spend
     uint32_t cte_uses; // WITH queries put in their places
     // Sub-queries and parameters of the statement, by number: see subquery.h.
@@ -480,6 +482,9 @@ BASE_MUST_USE base_rc sql_match_call(sql_binder *binder, const char *schema, con
 
 // Pushes filters down, prunes columns, merges projections, numbers nodes, finds keys and time
 // roles.
+// temporal.c: now() in a view's conditions.
+bool sql_is_clock(const col_func *func);
+BASE_MUST_USE base_rc sql_temporal(sql_ctx *ctx, const plan_node *node, plan_node **out);
 BASE_MUST_USE base_rc sql_optimise(sql_ctx *ctx, const plan_node *node, const plan_node **out);
 plan_node *sql_annotate(sql_ctx *ctx, const plan_node *node);
 // Whether expr is never null over rows of an annotated node.
