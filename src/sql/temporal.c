@@ -6,6 +6,7 @@
 // constant intervals added or taken, casts between dates and times, date_trunc and date_bin. Where
 // it is now() plus a constant, the moment is computed from the row's value; else it is searched
 // for. now() anywhere else is refused, with its position. Entry point: sql_temporal.
+#include "plan/match.h"
 #include "sql/sql_int.h"
 
 #include "base/must.h"
