@@ -163,6 +163,44 @@ FUNC_KERNEL(nullif_any) {
     return BASE_OK;
 }
 
+// One of the two ends of a period as they were given: the earlier, and the later if both are known.
+typedef struct period {
+    const col_vec *start, *end; // NULL: null
+} period;
+
+static period period_of(const col_vec *a, const col_vec *b, uint32_t i) {
+    if (col_is_null(a, i) || col_is_null(b, i))
+        return (period){!col_is_null(a, i) ? a : !col_is_null(b, i) ? b : NULL, NULL};
+    return col_cells_compare(a, i, b, i) > 0 ? (period){b, a} : (period){a, b};
+}
+
+// Whether the period that begins first ends after the other one begins: 1, 0, -1 unknown. Two that
+// begin together overlap, also where one of them is a moment.
+static int periods_overlap(period a, period b, uint32_t i) {
+    if (a.start == NULL || b.start == NULL) return -1;
+    int order = col_cells_compare(a.start, i, b.start, i);
+    if (order == 0) return a.end == NULL || b.end == NULL ? -1 : 1;
+    const period *first = order < 0 ? &a : &b, *second = order < 0 ? &b : &a;
+    if (first->end == NULL) return -1;
+    if (col_cells_compare(second->start, i, first->end, i) < 0) return 1;
+    return second->end == NULL ? -1 : 0;
+}
+
+// (start, end) OVERLAPS (start, end).
+FUNC_KERNEL(overlaps) {
+    FUNC_UNUSED;
+    for (uint32_t i = 0; i < n; i++) {
+        int answer =
+            periods_overlap(period_of(args[0], args[1], i), period_of(args[2], args[3], i), i);
+        if (answer < 0) {
+            col_vec_set_null(out, ctx->arena, i);
+        } else {
+            col_u8(out)[i] = (uint8_t)answer;
+        }
+    }
+    return BASE_OK;
+}
+
 // The value of a scalar sub-query, and how many rows it had; null if it was none.
 FUNC_KERNEL(single_row) {
     FUNC_UNUSED;
@@ -237,6 +275,11 @@ static const col_func rows[] = {
      COL_FUNC_ANY_SAME,
      is_not_distinct,
      NULL},
+#define OVERLAPS(kind)                                                                             \
+    { "overlaps", 4, {kind, kind, kind, kind}, COL_BOOL, 0, overlaps, NULL }
+    OVERLAPS(COL_TIMESTAMPTZ),
+    OVERLAPS(COL_TIMESTAMP),
+    OVERLAPS(COL_TIME),
     // A name that nobody can write: what the binder puts around a sub-query's value.
     {"single row", 2, {COL_UNKNOWN, COL_INT8}, COL_UNKNOWN, COL_FUNC_ANY_SAME, single_row, NULL},
     {"nullif", 2, {COL_UNKNOWN, COL_UNKNOWN}, COL_UNKNOWN, COL_FUNC_ANY_SAME, nullif_any, NULL},

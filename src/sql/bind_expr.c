@@ -194,6 +194,8 @@ static base_rc bind_null_test(sql_binder *binder, const sql_tree *body, const pl
     SQL_TRY(sql_bind_expr(binder, sql_get(body, "arg"), &expr->args[0]));
     SQL_TRY(sql_settle(binder->ctx, &expr->args[0]));
     *out = expr;
+    if (expr->args[0]->type.kind == COL_STRUCT)
+        return sql_null_test_fields(binder->ctx, expr->kind, expr->args[0], out);
     return BASE_OK;
 }
 

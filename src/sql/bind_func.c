@@ -203,7 +203,7 @@ static bool is_missing(const char *name) {
         " dense_rank ntile lag lead first_value last_value nth_value generate_series"
         " generate_subscripts unnest string_to_table regexp_matches"
         " regexp_split_to_array regexp_split_to_table random setseed gen_random_uuid pg_sleep "
-        "overlay overlaps to_number"
+        "overlay to_number"
         " width_bucket num_nulls num_nonnulls normalize json_build_array row_to_json to_json"
         " jsonb_set jsonb_insert jsonb_each jsonb_each_text jsonb_array_elements"
         " jsonb_array_elements_text jsonb_object_keys jsonb_path_query jsonb_path_exists nextval"
@@ -457,5 +457,6 @@ base_rc sql_bind_func_call(sql_binder *binder, const sql_tree *body, const plan_
             return sql_unsupported(ctx, position, "named arguments are not supported");
         SQL_TRY(sql_bind_expr(binder, arg, &args[i++]));
     }
+    if (strcmp(name, "overlaps") == 0 && nargs == 4) SQL_TRY(sql_period_ends(ctx, args, position));
     return sql_call(ctx, name, nargs, args, position, out);
 }

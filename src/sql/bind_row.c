@@ -216,3 +216,29 @@ base_rc sql_bind_row_null_test(sql_binder *binder, const sql_tree *row, bool is_
     if (*out == NULL) *out = sql_bool_const(ctx, true);
     return BASE_OK;
 }
+
+base_rc sql_null_test_fields(sql_ctx *ctx, plan_expr_kind kind, const plan_expr *row,
+                             const plan_expr **out) {
+    *out = NULL;
+    SQL_TRY(sql_spend(ctx, row, row->type.nfields, row->position));
+    for (uint32_t i = 0; i < row->type.nfields; i++) {
+        plan_expr *field =
+            sql_expr(ctx, PLAN_EXPR_FIELD, row->type.fields[i].type, 1, row->position);
+        plan_expr *test = sql_expr(ctx, kind, boolean(), 1, row->position);
+        field->index = i;
+        field->args[0] = row;
+        test->args[0] = field;
+        *out = sql_and(ctx, *out, test);
+    }
+    if (*out == NULL) *out = sql_bool_const(ctx, true);
+    return BASE_OK;
+}
+
+base_rc sql_period_ends(sql_ctx *ctx, const plan_expr **args, int32_t position) {
+    for (uint32_t i = 0; i < 4; i += 2) {
+        if (args[i + 1]->type.kind != COL_INTERVAL) continue;
+        SQL_TRY(sql_spend(ctx, args[i], 1, position));
+        SQL_TRY(sql_operator(ctx, "+", args[i], args[i + 1], position, &args[i + 1]));
+    }
+    return BASE_OK;
+}

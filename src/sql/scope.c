@@ -202,18 +202,53 @@ static base_rc missing(sql_binder *binder, const ref *r) {
                     "missing FROM-clause entry for table \"%s\"", rel);
 }
 
+// A row of a table as one value, by the table's name: null where an outer join made all of it null.
+static base_rc whole_row(sql_binder *owner, const char *rel, uint32_t levels, int32_t position,
+                         const plan_expr **out) {
+    sql_ctx *ctx = owner->ctx;
+    const sql_scope *scope = &owner->scope;
+    sql_exprs items = {0};
+    col_field *fields = base_arena_array(ctx->arena, col_field, scope->ncolumns);
+    plan_expr *choice = NULL;
+    const plan_expr *any = NULL;
+    for (uint32_t i = 0; i < scope->ncolumns; i++) {
+        const sql_scope_column *column = &scope->columns[i];
+        if (column->hidden || strcmp(scope->rels[column->rel].name, rel) != 0) continue;
+        fields[items.n] = (col_field){column->name, column->column->type};
+        sql_exprs_add(ctx, &items, column_expr(owner, column, levels, position));
+    }
+    col_type type = {COL_STRUCT, 0, 0, (uint16_t)items.n, fields};
+    plan_expr *row = sql_expr(ctx, PLAN_EXPR_ROW, type, items.n, position);
+    plan_expr *some = sql_expr(ctx, PLAN_EXPR_OR, col_type_of(COL_BOOL), items.n, position);
+    for (uint32_t i = 0; i < items.n; i++) {
+        plan_expr *there = sql_expr(ctx, PLAN_EXPR_IS_NOT_NULL, col_type_of(COL_BOOL), 1, position);
+        there->args[0] = row->args[i] = items.items[i];
+        some->args[i] = any = there;
+    }
+    choice = sql_expr(ctx, PLAN_EXPR_CASE, type, 3, position);
+    choice->args[0] = items.n == 1 ? any : some;
+    choice->args[1] = row;
+    choice->args[2] = plan_expr_null(ctx->arena, type);
+    *out = items.n == 0 ? row : choice;
+    return BASE_OK;
+}
+
 base_rc sql_bind_column_ref(sql_binder *binder, const sql_tree *body, const plan_expr **out) {
     ref r = {.position = sql_tree_position(binder->ctx, body)};
+    bool star = false;
     for (const sql_tree *part = sql_get(body, "fields")->child; part != NULL; part = part->next) {
         if (r.n == REF_PARTS_MAX)
             return SQL_SYNTAX(binder->ctx, r.position, "improper qualified name");
         r.parts[r.n] = sql_string(part);
+        star = r.parts[r.n] == NULL && part->next == NULL && r.n > 0; // t.*
+        if (star) break;
         if (r.parts[r.n++] == NULL)
-            return sql_unsupported(binder->ctx, r.position,
-                                   "a whole row as one value is not supported");
+            return SQL_SYNTAX(binder->ctx, r.position,
+                              "row expansion via \"*\" is not supported "
+                              "here");
     }
     uint32_t levels = 0;
-    for (sql_binder *at = binder; at != NULL; at = at->outer, levels++) {
+    for (sql_binder *at = binder; at != NULL && !star; at = at->outer, levels++) {
         const sql_scope_column *column;
         uint32_t used;
         SQL_TRY(match(at, &r, &column, &used));
@@ -221,5 +256,9 @@ base_rc sql_bind_column_ref(sql_binder *binder, const sql_tree *body, const plan
         const plan_expr *expr = column_expr(at, column, levels, r.position);
         return sql_bind_fields(binder->ctx, expr, r.n - used, r.parts + used, r.position, out);
     }
+    levels = 0;
+    for (sql_binder *at = binder; at != NULL && r.n == 1; at = at->outer, levels++)
+        if (find_rel(&at->scope, NULL, r.parts[0]) >= 0)
+            return whole_row(at, r.parts[0], levels, r.position, out);
     return missing(binder, &r);
 }

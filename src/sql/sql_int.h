@@ -440,6 +440,11 @@ BASE_MUST_USE base_rc sql_bind_row_items(sql_binder *binder, const sql_tree *wra
 BASE_MUST_USE base_rc sql_compare_rows(sql_ctx *ctx, const char *op, uint32_t n,
                                        const plan_expr *const *left, const plan_expr *const *right,
                                        int32_t position, const plan_expr **out);
+// IS [NOT] NULL of a row: of all its fields.
+BASE_MUST_USE base_rc sql_null_test_fields(sql_ctx *ctx, plan_expr_kind kind, const plan_expr *row,
+                                           const plan_expr **out);
+// The ends of OVERLAPS' periods, which may be given by their lengths.
+BASE_MUST_USE base_rc sql_period_ends(sql_ctx *ctx, const plan_expr **args, int32_t position);
 // An A_Expr of rows: which it is, and binding it.
 bool sql_is_row_form(const sql_tree *left, const sql_tree *right, const char *kind);
 BASE_MUST_USE base_rc sql_bind_row_form(sql_binder *binder, const char *kind, const char *op,
