@@ -259,6 +259,9 @@ M_FN ref_cell ref_read(const col_vec *vec, uint32_t row) {
     case COL_TEXT:
         c.s = col_str(vec)[row];
         break;
+    case COL_FLOAT8: // shares: nine digits tell them apart
+        c.i = (int64_t)(col_f64(vec)[row] * 1e9 + 0.5);
+        break;
     default:
         abort();
     }
@@ -582,6 +585,8 @@ static int ref_sort_cmp(const void *pa, const void *pb) {
     return 0;
 }
 
+#include "flow_model_over.h"
+
 static bool ref_same_row(const ref_rows *rows, uint32_t i, uint32_t k) {
     for (uint32_t c = 0; c < rows->ncols; c++) {
         if (ref_cmp(&rows->rows[i].cells[c], &rows->rows[k].cells[c]) != 0) return false;
@@ -728,6 +733,10 @@ static void ref_node(base_arena *a, const plan_node *node, const bool *needed,
         return;
     case PLAN_NODE_TEMPORAL:
     case PLAN_NODE_EMIT: // not among the random plans: time_flow.h
+        return;
+    case PLAN_NODE_OVER:
+    case PLAN_NODE_TOP:
+        ref_over(a, node, &in[0], out);
         return;
     case PLAN_NODE_SORT:
         ref_sort_node = node;

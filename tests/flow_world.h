@@ -224,11 +224,11 @@ static const plan_node *gen_setop(world *w, int depth) {
     return node;
 }
 
+#include "flow_world_over.h"
+
 static const plan_node *gen_plan(world *w, int depth) {
     if (depth == 0) return gen_scan(w);
-    switch (below(w, 10)) {
-    case 8:
-        return gen_setop(w, depth);
+    switch (below(w, 11)) {
     case 0: {
         const plan_node *input = gen_plan(w, depth - 1);
         return m_filter(&w->arena, &w->next_id, input, gen_bool(w, input, 2));
@@ -265,6 +265,11 @@ static const plan_node *gen_plan(world *w, int depth) {
         both[0] = m_scan(&w->arena, &w->next_id, input->object, input->ncolumns, input->indexes);
         return m_same(&w->arena, PLAN_NODE_UNION_ALL, &w->next_id, 2, both);
     }
+    case 8:
+        return gen_setop(w, depth);
+    case 9:
+        return below(w, 2) ? gen_over(w, gen_plan(w, depth - 1), false)
+                           : gen_top(w, gen_plan(w, depth - 1));
     default:
         return gen_sort(w, gen_plan(w, depth - 1));
     }

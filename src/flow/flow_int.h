@@ -119,6 +119,12 @@ BASE_MUST_USE base_rc flow_sort_create(flow_graph *graph, uint32_t view_id, cons
 BASE_MUST_USE base_rc flow_recursive_create(flow_graph *graph, const plan_node *node, flow_op **out,
                                             base_error *err);
 
+BASE_MUST_USE base_rc flow_over_create(flow_graph *graph, uint32_t view_id, const plan_node *node,
+                                       flow_op **out, base_error *err);
+
+BASE_MUST_USE base_rc flow_top_create(flow_graph *graph, uint32_t view_id, const plan_node *node,
+                                      flow_op **out, base_error *err);
+
 // source.c: a push with places in the log; rows of the present of an upsert source.
 BASE_MUST_USE base_rc flow_source_push(flow_op *source, flow_ctx *ctx, const col_batch *batch,
                                        const flow_origin *origin, base_error *err);

@@ -324,6 +324,8 @@ static bool append_only(bool stored, const plan_node *node) {
     case PLAN_NODE_AGGREGATE:
     case PLAN_NODE_MATCH:
     case PLAN_NODE_TEMPORAL: // rows leave
+    case PLAN_NODE_OVER:
+    case PLAN_NODE_TOP:
         return !stored;
     case PLAN_NODE_SORT:
         if (stored && (node->limit >= 0 || node->offset > 0)) return false;
@@ -384,6 +386,10 @@ static base_rc make_op(flow_graph *graph, uint32_t view_id, const plan_node *nod
         return flow_sort_create(graph, view_id, node, out, err);
     case PLAN_NODE_RECURSIVE:
         return flow_recursive_create(graph, node, out, err);
+    case PLAN_NODE_OVER:
+        return flow_over_create(graph, view_id, node, out, err);
+    case PLAN_NODE_TOP:
+        return flow_top_create(graph, view_id, node, out, err);
     }
     return base_fail(err, BASE_E_UNSUPPORTED, NULL, "a plan node of kind %d cannot be run",
                      (int)node->kind);

@@ -108,11 +108,13 @@ static base_rc match_segment(match_op *match, flow_ctx *ctx, flow_out *out, flow
     match_result result;
     match_input old = input;
     rc = sequence(segment, ctx->arena, false, front, &old, err);
-    if (rc == BASE_OK) rc = match_run(match->plan, ctx, &old, FLOW_MARK_EVERY, &result, err);
+    if (rc == BASE_OK)
+        rc = match_run(match->plan, ctx, &old, flow_segment_mark_every(segment), &result, err);
     if (rc == BASE_OK) rc = give(ctx, out, result.output, -1, err);
     if (rc == BASE_OK) rc = sequence(segment, ctx->arena, true, front, &input, err);
     input.reports = true;
-    if (rc == BASE_OK) rc = match_run(match->plan, ctx, &input, FLOW_MARK_EVERY, &result, err);
+    if (rc == BASE_OK)
+        rc = match_run(match->plan, ctx, &input, flow_segment_mark_every(segment), &result, err);
     if (rc == BASE_OK) rc = give(ctx, out, result.output, 1, err);
     if (rc == BASE_OK && flow_segment_wants_marks(segment)) set_marks(segment, &input, &result);
     return rc;

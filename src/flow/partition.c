@@ -48,6 +48,7 @@ typedef struct segment_room { // rows of a segment, growing both ways
 struct flow_partition {
     flow_partition_config config;
     uint32_t *columns; // 0, 1, ...
+    uint32_t few;      // rows of a partition that is cached
     state_table rows, marks;
     partition_cache cache;
     uint64_t counted;
@@ -84,6 +85,7 @@ base_rc flow_partition_open(const flow_partition_config *config, flow_partition 
     part->config = *config;
     part->columns = base_arena_array(&graph->arena, uint32_t, config->ncolumns + 1u);
     for (uint32_t c = 0; c < config->ncolumns; c++) part->columns[c] = c;
+    part->few = graph->cache_bytes < 64 << 10 ? 4 : FLOW_PARTITION_FEW;
     base_arena_init(&part->scratch, 16 << 10);
     *out = part;
     graph->ncaches++;
@@ -191,17 +193,16 @@ static void encode_keys(flow_partition *part, base_arena *arena, const col_batch
     encode_order(part, arena, rows, orders);
     col_key_encode_batch(arena, rows, rows->ncols, part->columns, whole);
     size_t total = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        size_t order = orders[i].n > FLOW_PARTITION_ORDER ? FLOW_PARTITION_ORDER + 16 : orders[i].n;
-        total += partitions[i].n + order + FLOW_PARTITION_HASH;
-    }
+    for (uint32_t i = 0; i < n; i++) total += partitions[i].n + orders[i].n;
+    total += (size_t)n * (FLOW_PARTITION_HASH + 16);
     char *p = base_arena_alloc_aligned(arena, total + 1, 1);
     for (uint32_t i = 0; i < n; i++) {
         char *begin = p;
         partition_n[i] = (uint32_t)partitions[i].n;
         memcpy(p, partitions[i].p, partitions[i].n);
         p += partitions[i].n;
-        size_t cut = orders[i].n > FLOW_PARTITION_ORDER ? FLOW_PARTITION_ORDER : orders[i].n;
+        size_t room = FLOW_PARTITION_KEY - FLOW_PARTITION_HASH - 16 - partitions[i].n;
+        size_t cut = orders[i].n > room + 16 ? room : orders[i].n;
         if (cut > 0) memcpy(p, orders[i].p, cut);
         p += cut;
         if (cut < orders[i].n) {
@@ -280,7 +281,7 @@ static base_rc load_partition(flow_partition *part, base_error *err) {
     part->held = held == NULL ? NULL : held->rows;
     part->nheld = held == NULL ? 0 : held->n;
     if (held != NULL || !has_store(part)) return BASE_OK;
-    held_row *rows = base_arena_alloc(&part->scratch, sizeof(held_row) * FLOW_PARTITION_CACHED);
+    held_row *rows = base_arena_alloc(&part->scratch, sizeof(held_row) * part->few);
     uint32_t n = 0;
     stored at;
     base_str key, value;
@@ -288,7 +289,7 @@ static base_rc load_partition(flow_partition *part, base_error *err) {
     base_rc rc = state_cursor_seek(part->cursors[0], own, &key, &value, &end, err);
     for (;;) {
         if (rc == BASE_OK) rc = read_row(part, key, value, end, &at, err);
-        if (rc != BASE_OK || at.end || n == FLOW_PARTITION_CACHED) break;
+        if (rc != BASE_OK || at.end || n == part->few) break;
         rows[n++] =
             (held_row){at.key.p, at.bytes.p, (uint32_t)at.key.n, (uint32_t)at.bytes.n, at.weight};
         rc = state_cursor_next(part->cursors[0], &key, &value, &end, err);
@@ -586,7 +587,7 @@ static void refresh_cache(flow_partition *part) {
                                (uint32_t)(value.n - sizeof c->after), c->after};
     }
     base_buf_deinit(&buf);
-    bool large = n > FLOW_PARTITION_CACHED;
+    bool large = n > part->few;
     // Of when it was large before there may be marks, which nobody has kept.
     if (large && part->config.marks) {
         base_str own = part->segment.partition;
@@ -672,6 +673,10 @@ base_rc flow_segment_gather(flow_segment *segment, base_arena *arena, const uint
 }
 
 // ------------------------------------------------------------------------------------ marks
+
+uint32_t flow_segment_mark_every(const flow_segment *segment) {
+    return segment->part->few;
+}
 
 bool flow_segment_wants_marks(const flow_segment *segment) {
     return segment->part->config.marks && !segment->part->whole;

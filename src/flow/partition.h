@@ -2,10 +2,11 @@
 // its neighbours: windows (over.c), sessions, patterns, WITH TIES.
 //
 // A partition is the rows that agree in some columns; its order is that of the order key, then of a
-// hash of the row, so that it never depends on history. What sorts beyond the first
-// FLOW_PARTITION_ORDER bytes of an order key's encoding goes by a hash of the key: such rows are
-// told apart, their order is fixed, but it is not that of their values. A row that is there n times
-// is one row of weight n; a weight below 1 is kept and means that the row is not there.
+// hash of the row, so that it never depends on history. An order key's encoding that does not fit
+// into a key of FLOW_PARTITION_KEY bytes with the partition's goes on with a hash of it: rows that
+// differ beyond are told apart, their order is fixed, but it is not that of their values. A row
+// that is there n times is one row of weight n; a weight below 1 is kept and means that the row is
+// not there.
 //
 // State: "v<view>.<node>.<suffix>": partition key ++ order key ++ row hash -> weight, row bytes;
 // ".<suffix>.marks": partition key ++ order key ++ row hash -> bytes of the operator's (see marks).
@@ -27,11 +28,11 @@
 
 #include "flow/flow_int.h"
 
-#define FLOW_PARTITION_HASH   16u  // bytes of the row hash, the end of a row's key
-#define FLOW_PARTITION_ORDER  230u // bytes of an order key that are kept as they are
-#define FLOW_PARTITION_CACHED 256u // rows of a partition that is cached
-#define FLOW_NO_SOURCE        UINT32_MAX
-#define FLOW_ALL_ROWS         UINT32_MAX
+#define FLOW_PARTITION_HASH 16u  // bytes of the row hash, the end of a row's key
+#define FLOW_PARTITION_KEY  495u // bytes of a key that the store keeps in order
+#define FLOW_PARTITION_FEW  256u // rows of a partition that is cached; with tiny caches 4
+#define FLOW_NO_SOURCE      UINT32_MAX
+#define FLOW_ALL_ROWS       UINT32_MAX
 
 typedef struct flow_partition_row {
     base_str key;    // order key ++ row hash; memcmp order
@@ -108,9 +109,9 @@ BASE_MUST_USE base_rc flow_segment_gather(flow_segment *segment, base_arena *are
 // rows, and the marks there, stay as they are; it then sets a mark on the segment's last row.
 // flow_segment_to_mark draws in all rows after the last mark that is before the segment's first
 // row; *state is its bytes, empty at the start of the partition.
-#define FLOW_MARK_EVERY 256u // rows
 BASE_MUST_USE base_rc flow_segment_to_mark(flow_segment *segment, base_str *state, base_error *err);
 bool flow_segment_wants_marks(const flow_segment *segment);
+uint32_t flow_segment_mark_every(const flow_segment *segment); // rows; at least 4
 void flow_segment_mark(flow_segment *segment, uint32_t row, base_str state);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/must.h"
 #include "col/codec.h"
 #include "plan/agg.h"
+#include "plan/over.h"
 
 #include <stdlib.h>
 
@@ -215,7 +216,7 @@ static void print_limit(const char *word, int64_t value, const plan_expr *param,
     }
 }
 
-static void print_sort(const plan_node *node, base_buf *buf) {
+static void print_keys(const plan_node *node, base_buf *buf) {
     for (uint32_t i = 0; i < node->nsort; i++) {
         const plan_sort_key *key = &node->sort[i];
         base_buf_printf(buf, "%s%s%s%s", i > 0 ? ", " : " by ", node->columns[key->column].name,
@@ -224,7 +225,12 @@ static void print_sort(const plan_node *node, base_buf *buf) {
                         : key->nulls_first                  ? " nulls first"
                                                             : " nulls last");
     }
+}
+
+static void print_sort(const plan_node *node, base_buf *buf) {
+    print_keys(node, buf);
     print_limit("limit", node->limit, node->limit_param, buf);
+    if (node->with_ties) base_buf_add_cstr(buf, " with ties");
     print_limit("offset", node->offset, node->offset_param, buf);
 }
 
@@ -236,6 +242,32 @@ static void print_setop(const plan_node *node, base_buf *buf) {
 static void print_recursive(const plan_node *node, base_buf *buf) {
     base_buf_printf(buf, " %s: %s", node->step_tables[0]->name,
                     node->distinct ? "union" : "union all");
+}
+
+static void print_partition(const plan_node *node, base_buf *buf) {
+    for (uint32_t i = 0; i < node->npartition; i++)
+        base_buf_printf(buf, "%s%s", i > 0 ? ", " : " partition ",
+                        node->columns[node->partition[i]].name);
+    if (node->nsort > 0) base_buf_add_cstr(buf, " order");
+    print_keys(node, buf);
+}
+
+static void print_over(const plan_node *node, base_buf *buf) {
+    print_partition(node, buf);
+    const char **names = column_names(node->inputs[0]);
+    for (uint32_t i = 0; i < node->nover; i++) {
+        base_buf_add_cstr(buf, i > 0 ? ", " : ": ");
+        plan_over_print(&node->overs[i], names, buf);
+        base_buf_printf(buf, " AS %s", node->columns[node->inputs[0]->ncolumns + i].name);
+    }
+    free(names);
+}
+
+static void print_top(const plan_node *node, base_buf *buf) {
+    print_partition(node, buf);
+    base_buf_printf(buf, ": %s <= %lld", node->overs[0].name, (long long)node->limit);
+    if (node->with_rank)
+        base_buf_printf(buf, " AS %s", node->columns[node->inputs[0]->ncolumns].name);
 }
 
 static void print_nothing(const plan_node *node, base_buf *buf) {
@@ -262,6 +294,8 @@ static const struct {
     [PLAN_NODE_SETOP] = {"Set", print_setop},
     [PLAN_NODE_SORT] = {"Sort", print_sort},
     [PLAN_NODE_RECURSIVE] = {"Recursive", print_recursive},
+    [PLAN_NODE_OVER] = {"Over", print_over},
+    [PLAN_NODE_TOP] = {"Top", print_top},
 };
 
 static void print_node(const plan_node *node, int depth, plan_note note, void *arg, base_buf *buf) {
@@ -378,6 +412,11 @@ const plan_node *plan_node_bind_params(base_arena *arena, const plan_node *node,
         plan_agg_map(arena, &aggs[i], bind_param, &(param_values){arena, values});
     }
     copy->aggs = aggs;
+    plan_over *overs = base_arena_array(arena, plan_over, node->nover);
+    for (uint32_t i = 0; i < node->nover; i++)
+        overs[i] =
+            plan_over_map(arena, &node->overs[i], bind_param, &(param_values){arena, values});
+    copy->overs = overs;
     if (node->limit_param != NULL) copy->limit = param_i64(node->limit_param, values, -1);
     if (node->offset_param != NULL) copy->offset = param_i64(node->offset_param, values, 0);
     copy->limit_param = copy->offset_param = NULL;

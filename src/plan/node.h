@@ -21,6 +21,8 @@ typedef enum plan_node_kind {
     PLAN_NODE_SETOP,     // INTERSECT, EXCEPT of two inputs, by set_op and set_all
     PLAN_NODE_SORT,      // keys; limit -1: none. In a view: a top-N; ad hoc: an order
     PLAN_NODE_RECURSIVE, // rows of input 0, then what `step` makes of them, and of those, ...
+    PLAN_NODE_OVER,      // window functions: input columns, then a result a function
+    PLAN_NODE_TOP,       // the first `limit` rows of each partition; with_rank: then their rank
 } plan_node_kind;
 
 // A pair of rows matches if its keys are equal and the predicate is true.
@@ -109,14 +111,20 @@ struct plan_node {
     plan_set_op set_op; // SETOP
     bool set_all;       // SETOP: a row counts as often as it is there
 
-    uint32_t nsort; // SORT
+    uint32_t nsort; // SORT, OVER, TOP
     const plan_sort_key *sort;
     int64_t limit, offset; // SORT: limit -1 none. RECURSIVE: that many rows are enough
+    bool with_ties;        // SORT: peers of the last row within the limit are shown too
     // SORT: LIMIT $n and OFFSET $n, of type INT8, until plan_node_bind_params sets limit and offset
     // from them (null: no limit; negative: 0). NULL: limit and offset stand.
     const plan_expr *limit_param, *offset_param;
 
     const struct plan_match *match; // MATCH
+    uint32_t npartition;            // OVER, TOP: PARTITION BY
+    const uint32_t *partition;
+    uint32_t nover;                // OVER; TOP: 1, the rank that is limited
+    const struct plan_over *overs; // see over.h
+    bool with_rank;                // TOP
 
     // RECURSIVE: the step's plan scans step_tables; [0] stands for the rows of the turn before, the
     // others for the other inputs. distinct: a row that was there before is not taken again.

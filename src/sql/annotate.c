@@ -5,6 +5,8 @@
 #include "sql/sql_int.h"
 
 #include "base/must.h"
+#include "plan/agg.h"
+#include "plan/over.h"
 
 static void inherit(plan_column *to, const plan_column *from) {
     to->not_null = from->not_null;
@@ -237,6 +239,43 @@ static void annotate_setop(sql_ctx *ctx, plan_node *node) {
     set_key(ctx, node, node->ncolumns, key);
 }
 
+static bool never_null_over(const plan_over *over) {
+    switch (over->id) {
+    case PLAN_OVER_AGGREGATE:
+        return over->agg.def->id == PLAN_AGG_COUNT || over->agg.def->id == PLAN_AGG_COUNT_STAR;
+    case PLAN_OVER_ROW_NUMBER:
+    case PLAN_OVER_RANK:
+    case PLAN_OVER_DENSE_RANK:
+    case PLAN_OVER_PERCENT_RANK:
+    case PLAN_OVER_CUME_DIST:
+        return true;
+    default:
+        return false;
+    }
+}
+
+// A row's number tells it in its partition.
+static void annotate_over(sql_ctx *ctx, plan_node *node) {
+    const plan_node *input = node->inputs[0];
+    uint32_t nin = input->ncolumns, *key = base_arena_array(ctx->arena, uint32_t, nin + 1u);
+    for (uint32_t i = 0; i < nin; i++) inherit(&sql_columns(node)[i], &input->columns[i]);
+    for (uint32_t i = nin; i < node->ncolumns; i++)
+        inherit(&sql_columns(node)[i],
+                &(plan_column){.not_null = never_null_over(&node->overs[i - nin])});
+    set_key(ctx, node, input->nkey, input->key);
+    bool numbers = node->overs[0].id == PLAN_OVER_ROW_NUMBER;
+    bool one = node->kind == PLAN_NODE_TOP && numbers && node->limit <= 1;
+    uint32_t n = node->npartition;
+    if (n > nin) return;
+    if (n > 0) memcpy(key, node->partition, n * sizeof *key);
+    if (one && n > 0) {
+        set_key(ctx, node, n, key);
+    } else if (numbers && input->nkey == 0 && node->ncolumns > nin) {
+        key[n] = nin;
+        set_key(ctx, node, n + 1, key);
+    }
+}
+
 static void annotate_recursive(sql_ctx *ctx, plan_node *node) {
     for (uint32_t i = 0; i < node->ncolumns; i++)
         inherit(&sql_columns(node)[i], &(plan_column){.not_null = false});
@@ -244,14 +283,23 @@ static void annotate_recursive(sql_ctx *ctx, plan_node *node) {
 }
 
 static void (*const annotators[])(sql_ctx *, plan_node *) = {
-    [PLAN_NODE_SCAN] = annotate_scan,           [PLAN_NODE_VALUES] = annotate_values,
-    [PLAN_NODE_FILTER] = annotate_same,         [PLAN_NODE_PROJECT] = annotate_project,
-    [PLAN_NODE_WINDOW] = annotate_window,       [PLAN_NODE_AGGREGATE] = annotate_aggregate,
-    [PLAN_NODE_JOIN] = annotate_join,           [PLAN_NODE_DISTINCT] = annotate_distinct,
-    [PLAN_NODE_UNION_ALL] = annotate_union,     [PLAN_NODE_SORT] = annotate_same,
-    [PLAN_NODE_MATCH] = annotate_match,         [PLAN_NODE_SETOP] = annotate_setop,
-    [PLAN_NODE_RECURSIVE] = annotate_recursive, [PLAN_NODE_TEMPORAL] = annotate_same,
+    [PLAN_NODE_SCAN] = annotate_scan,
+    [PLAN_NODE_VALUES] = annotate_values,
+    [PLAN_NODE_FILTER] = annotate_same,
+    [PLAN_NODE_PROJECT] = annotate_project,
+    [PLAN_NODE_WINDOW] = annotate_window,
+    [PLAN_NODE_AGGREGATE] = annotate_aggregate,
+    [PLAN_NODE_JOIN] = annotate_join,
+    [PLAN_NODE_DISTINCT] = annotate_distinct,
+    [PLAN_NODE_UNION_ALL] = annotate_union,
+    [PLAN_NODE_SORT] = annotate_same,
+    [PLAN_NODE_MATCH] = annotate_match,
+    [PLAN_NODE_SETOP] = annotate_setop,
+    [PLAN_NODE_RECURSIVE] = annotate_recursive,
+    [PLAN_NODE_TEMPORAL] = annotate_same,
     [PLAN_NODE_EMIT] = annotate_same,
+    [PLAN_NODE_OVER] = annotate_over,
+    [PLAN_NODE_TOP] = annotate_over,
 };
 
 static plan_node *annotate(sql_ctx *ctx, const plan_node *node, uint32_t *next_id) {

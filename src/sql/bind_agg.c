@@ -88,7 +88,10 @@ base_rc sql_bind_agg_call(sql_binder *binder, const char *name, const sql_tree *
         return sql_fail(ctx, position, BASE_E_INVALID, BASE_SQLSTATE_GROUPING,
                         "aggregate function calls cannot be nested");
     plan_agg agg;
+    bool in_over = binder->in_over;
+    binder->in_over = false;
     SQL_TRY(sql_agg_arguments(binder, name, body, position, &agg));
+    binder->in_over = in_over;
     sql_binder *owner = agg_owner(binder, &agg);
     SQL_TRY(check_place(owner, position));
     if (owner != binder) {
@@ -153,6 +156,7 @@ static const plan_expr *regroup(grouping *g, const plan_expr *expr) {
     }
     if (expr->kind == PLAN_EXPR_COLUMN) {
         if (expr->index < SQL_AGG_BASE) return ungrouped(g, expr);
+        if (expr->index >= SQL_OVER_BASE) return expr;
         plan_expr *column = sql_expr(ctx, PLAN_EXPR_COLUMN, expr->type, 0, expr->position);
         column->index = g->group->n + (expr->index - SQL_AGG_BASE);
         return column;

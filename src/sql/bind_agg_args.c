@@ -44,7 +44,7 @@ static base_rc bind_order(agg_call *call, const sql_tree *list) {
 static base_rc bind_all(agg_call *call, const sql_tree *body, plan_agg *agg) {
     sql_binder *binder = call->binder;
     const char *place = binder->place;
-    binder->in_agg = true;
+    binder->in_agg = !binder->in_over; // a window's aggregate may take an aggregate
     const sql_tree *list = sql_get(body, "args");
     for (const sql_tree *arg = list == NULL ? NULL : list->child; arg != NULL; arg = arg->next) {
         if (call->nargs == AGG_ARGS_MAX) return too_many(call);

@@ -199,8 +199,7 @@ static const char *arg_types(sql_ctx *ctx, uint32_t nargs, const plan_expr *cons
 static bool is_missing(const char *name) {
     static const char names[] =
         " json_agg json_object_agg "
-        "row_number rank"
-        " dense_rank ntile lag lead first_value last_value nth_value generate_series"
+        "generate_series"
         " generate_subscripts unnest string_to_table regexp_matches"
         " regexp_split_to_array regexp_split_to_table random setseed gen_random_uuid pg_sleep "
         "overlay to_number"
@@ -440,8 +439,9 @@ base_rc sql_bind_func_call(sql_binder *binder, const sql_tree *body, const plan_
     if (schema != NULL && strcmp(schema, "pg_catalog") != 0)
         return sql_fail(ctx, position, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_FUNCTION,
                         "function %s.%s does not exist", schema, name);
-    if (sql_get(body, "over") != NULL)
-        return sql_unsupported(ctx, position, "window functions are not supported");
+    if (sql_get(body, "over") != NULL ||
+        (sql_over_exists(name) && !sql_get_bool(body, "agg_within_group")))
+        return sql_bind_over_call(binder, name, body, out);
     if (sql_agg_exists(name) || sql_get_bool(body, "agg_within_group"))
         return sql_bind_agg_call(binder, name, body, out);
     if (sql_get(body, "agg_filter") != NULL || sql_get_bool(body, "agg_distinct"))

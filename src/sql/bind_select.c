@@ -104,7 +104,8 @@ static bool calls_aggregate(const sql_tree *tree) {
         if (tree->name != NULL && strcmp(tree->name, "FuncCall") == 0) {
             const sql_tree *names = sql_get(tree, "funcname"), *last = names->child;
             while (last->next != NULL) last = last->next;
-            if (sql_string(last) != NULL && sql_agg_exists(sql_string(last))) return true;
+            bool own = sql_string(last) != NULL && sql_get(tree, "over") == NULL;
+            if (own && sql_agg_exists(sql_string(last))) return true;
             if (sql_get_bool(tree, "agg_within_group")) return true;
         }
         if (calls_aggregate(tree->child)) return true;
@@ -119,7 +120,7 @@ bool sql_calls_aggregate(const sql_tree *list) {
 static base_rc bind_targets(query *s) {
     const sql_tree *list = sql_get(s->body, "targetList");
     s->binder.place = "SELECT";
-    s->binder.aggs_allowed = true;
+    s->binder.aggs_allowed = s->binder.overs_allowed = true;
     for (const sql_tree *item = list == NULL ? NULL : list->child; item != NULL;
          item = item->next) {
         const sql_tree *target = sql_body(item), *value = sql_get(target, "val");
@@ -203,13 +204,17 @@ static base_rc bind_group_item(query *s, const sql_tree *item) {
     if (target >= 0) {
         SQL_TRY(sql_settle(ctx, &s->targets.items[target]));
         expr = s->targets.items[target];
-        uint32_t base = SQL_AGG_BASE;
+        uint32_t base = SQL_OVER_BASE;
+        if (plan_expr_any(expr, has_marker, &base))
+            return sql_fail(ctx, expr->position, BASE_E_INVALID, "42P20",
+                            "window functions are not allowed in GROUP BY");
+        base = SQL_AGG_BASE;
         if (plan_expr_any(expr, has_marker, &base))
             return sql_fail(ctx, expr->position, BASE_E_INVALID, BASE_SQLSTATE_GROUPING,
                             "aggregate functions are not allowed in GROUP BY");
     } else {
         s->binder.place = "GROUP BY";
-        s->binder.aggs_allowed = false;
+        s->binder.aggs_allowed = s->binder.overs_allowed = false;
         SQL_TRY(sql_bind_expr(&s->binder, item, &expr));
         SQL_TRY(sql_settle(ctx, &expr));
     }
@@ -225,6 +230,7 @@ static base_rc bind_group(query *s) {
         SQL_TRY(bind_group_item(s, item));
     const sql_tree *having = sql_get(s->body, "havingClause");
     s->binder.aggs_allowed = true;
+    s->binder.overs_allowed = false;
     if (having != NULL) SQL_TRY(sql_bind_condition(&s->binder, having, "HAVING", &s->having));
     return BASE_OK;
 }
@@ -243,22 +249,18 @@ base_rc sql_sort_directions(sql_ctx *ctx, const sql_tree *sort_by, bool *descend
     return BASE_OK;
 }
 
-static base_rc sort_directions(sql_ctx *ctx, const sql_tree *sort_by, sort_item *item) {
-    return sql_sort_directions(ctx, sort_by, &item->descending, &item->nulls_first);
-}
-
 static base_rc bind_sort_item(query *s, const sql_tree *sort_by, sort_item *item) {
     sql_ctx *ctx = s->binder.ctx;
     const sql_tree *node = sql_get(sort_by, "node");
     int64_t target;
-    SQL_TRY(sort_directions(ctx, sort_by, item));
+    SQL_TRY(sql_sort_directions(ctx, sort_by, &item->descending, &item->nulls_first));
     SQL_TRY(ordinal(s, node, "ORDER BY", &target));
     const char *name = single_name(node);
     if (target < 0 && name != NULL) SQL_TRY(find_alias(s, name, node, "ORDER BY", &target));
     if (target < 0) {
         const plan_expr *expr;
         s->binder.place = "ORDER BY";
-        s->binder.aggs_allowed = true;
+        s->binder.aggs_allowed = s->binder.overs_allowed = true;
         SQL_TRY(sql_bind_expr(&s->binder, node, &expr));
         SQL_TRY(sql_settle(ctx, &expr));
         for (uint32_t i = 0; i < s->targets.n && target < 0; i++)
@@ -354,7 +356,6 @@ static base_rc bind_where(query *s) {
 
 static base_rc refuse_clauses(sql_ctx *ctx, const sql_tree *body) {
     static const char *const clauses[][2] = {
-        {"windowClause", "WINDOW"},
         {"lockingClause", "FOR UPDATE or FOR SHARE"},
         {"intoClause", "SELECT INTO"},
     };
@@ -376,10 +377,13 @@ static base_rc settle_targets(query *s) {
 static base_rc build_select(query *s, plan_node **out) {
     sql_ctx *ctx = s->binder.ctx;
     plan_node *node = s->binder.from;
+    uint32_t ntargets = s->targets.n;
+    sql_overs_put(&s->binder, &s->targets);
     if (s->binder.has_aggregate) {
         SQL_TRY(sql_aggregate(&s->binder, &s->group, &s->targets, &s->having, &node));
         if (s->having != NULL) SQL_TRY(sql_place_filter(ctx, &node, s->having));
     }
+    if (s->binder.novers > 0) SQL_TRY(sql_overs_build(&s->binder, &s->targets, ntargets, &node));
     SQL_TRY(sql_place(ctx, &node, s->targets.items, s->targets.n));
     uint32_t n = s->targets.n;
     const char **names = base_arena_array(ctx->arena, const char *, n + 1);
@@ -406,7 +410,9 @@ static base_rc bind_plain(query *s, plan_node **out) {
     s->distinct = sql_get(s->body, "distinctClause") != NULL;
     SQL_TRY(sql_bind_from(&s->binder, sql_get(s->body, "fromClause")));
     SQL_TRY(bind_where(s));
+    s->binder.windows = sql_get(s->body, "windowClause");
     SQL_TRY(bind_targets(s));
+    SQL_TRY(sql_check_windows(&s->binder));
     SQL_TRY(check_targets(s));
     SQL_TRY(bind_group(s));
     SQL_TRY(bind_sort(s));
@@ -484,7 +490,7 @@ static base_rc order_output(query *s, plan_node **node) {
          item = item->next, n++) {
         const sql_tree *sort_by = sql_body(item), *expr = sql_get(sort_by, "node");
         int64_t target;
-        SQL_TRY(sort_directions(ctx, sort_by, &items[n]));
+        SQL_TRY(sql_sort_directions(ctx, sort_by, &items[n].descending, &items[n].nulls_first));
         SQL_TRY(ordinal(s, expr, "ORDER BY", &target));
         const char *name = single_name(expr);
         if (target < 0 && name != NULL) {

@@ -6,6 +6,7 @@
 #include "sql/sql_int.h"
 
 #include "base/must.h"
+#include "plan/over.h"
 
 // ---- pushing conditions down -----------------------------------------------------------------
 
@@ -159,7 +160,8 @@ static plan_node *(*const pushers[])(sql_ctx *, const plan_node *, sql_exprs *) 
     [PLAN_NODE_UNION_ALL] = push_union,     [PLAN_NODE_SORT] = push_sort,
     [PLAN_NODE_MATCH] = push_match,         [PLAN_NODE_SETOP] = push_union,
     [PLAN_NODE_RECURSIVE] = push_recursive, [PLAN_NODE_TEMPORAL] = push_distinct,
-    [PLAN_NODE_EMIT] = push_emit,
+    [PLAN_NODE_EMIT] = push_emit,           [PLAN_NODE_OVER] = sql_push_over,
+    [PLAN_NODE_TOP] = sql_push_top,
 };
 
 plan_node *sql_push_filters(sql_ctx *ctx, const plan_node *node, sql_exprs *conjuncts) {
@@ -280,6 +282,14 @@ static bool is_sound(const plan_node *node) {
         if (plan_expr_any(node->exprs[i], beyond, &n)) return false;
     for (uint32_t i = 0; i < node->naggs; i++)
         if (plan_agg_any(&node->aggs[i], beyond, &n)) return false;
+    for (uint32_t i = 0; i < node->npartition; i++)
+        if (node->partition[i] >= n) return false;
+    for (uint32_t i = 0; i < node->nover; i++) {
+        const plan_over *over = &node->overs[i];
+        if (plan_agg_any(&over->agg, beyond, &n)) return false;
+        for (uint32_t k = 0; k < over->nargs; k++)
+            if (plan_expr_any(over->args[k], beyond, &n)) return false;
+    }
     return true;
 }
 

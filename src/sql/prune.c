@@ -4,6 +4,7 @@
 #include "sql/sql_int.h"
 
 #include "base/must.h"
+#include "plan/over.h"
 
 // A node with fewer columns: map[i] is the new place of old column i, or UINT32_MAX.
 typedef struct pruned {
@@ -387,6 +388,68 @@ static pruned prune_recursive(sql_ctx *ctx, const plan_node *node, const bool *u
     return out;
 }
 
+typedef struct over_input {
+    sql_ctx *ctx;
+    const pruned *input;
+    uint32_t nold;
+    bool *used;
+} over_input;
+
+static const plan_expr *use_columns(void *arg, const plan_expr *expr) {
+    plan_expr_columns(expr, ((const over_input *)arg)->used);
+    return expr;
+}
+
+static const plan_expr *remap_over(void *arg, const plan_expr *expr) {
+    const over_input *over = arg;
+    return remap(over->ctx, expr, over->input, over->nold);
+}
+
+// Functions that nobody reads go, and with the last of them the node. A top-N stays, its rank goes.
+static pruned prune_over(sql_ctx *ctx, const plan_node *node, const bool *used) {
+    const plan_node *old = node->inputs[0];
+    uint32_t nin = old->ncolumns, nover = 0;
+    bool top = node->kind == PLAN_NODE_TOP, *kept = no_columns(ctx, node->ncolumns + 1u);
+    over_input over = {ctx, NULL, nin, no_columns(ctx, nin)};
+    memcpy(over.used, used, nin * sizeof *used);
+    plan_over *overs = base_arena_array(ctx->arena, plan_over, node->nover);
+    for (uint32_t i = 0; i < node->nover; i++) {
+        bool shown = nin + i < node->ncolumns && used[nin + i];
+        if (!shown && !top) continue;
+        overs[nover++] = plan_over_map(ctx->arena, &node->overs[i], use_columns, &over);
+        kept[nin + i] = shown;
+    }
+    bool gone = nover == 0;
+    for (uint32_t i = 0; i < node->npartition && !gone; i++) over.used[node->partition[i]] = true;
+    for (uint32_t i = 0; i < node->nsort && !gone; i++) over.used[node->sort[i].column] = true;
+    pruned input = prune(ctx, old, over.used);
+    over.input = &input;
+    if (gone) {
+        pruned none = {input.node, base_arena_array(ctx->arena, uint32_t, node->ncolumns)};
+        for (uint32_t i = 0; i < node->ncolumns; i++)
+            none.map[i] = i < nin ? input.map[i] : UINT32_MAX;
+        return none;
+    }
+    for (uint32_t i = 0; i < nin; i++) kept[i] = input.map[i] != UINT32_MAX;
+    pruned out = start(ctx, node, kept, 0);
+    out.node->inputs[0] = input.node;
+    for (uint32_t i = 0; i < nover; i++)
+        overs[i] = plan_over_map(ctx->arena, &overs[i], remap_over, &over);
+    out.node->nover = nover;
+    out.node->overs = overs;
+    out.node->with_rank = top && out.node->ncolumns > input.node->ncolumns;
+    uint32_t *partition = base_arena_array(ctx->arena, uint32_t, node->npartition);
+    plan_sort_key *sort = base_arena_array(ctx->arena, plan_sort_key, node->nsort);
+    for (uint32_t i = 0; i < node->npartition; i++) partition[i] = input.map[node->partition[i]];
+    for (uint32_t i = 0; i < node->nsort; i++) {
+        sort[i] = node->sort[i];
+        sort[i].column = input.map[sort[i].column];
+    }
+    out.node->partition = partition;
+    out.node->sort = sort;
+    return out;
+}
+
 static pruned (*const pruners[])(sql_ctx *, const plan_node *, const bool *) = {
     [PLAN_NODE_SCAN] = prune_scan,
     [PLAN_NODE_VALUES] = prune_values,
@@ -403,6 +466,8 @@ static pruned (*const pruners[])(sql_ctx *, const plan_node *, const bool *) = {
     [PLAN_NODE_RECURSIVE] = prune_recursive,
     [PLAN_NODE_TEMPORAL] = prune_temporal,
     [PLAN_NODE_EMIT] = prune_all,
+    [PLAN_NODE_OVER] = prune_over,
+    [PLAN_NODE_TOP] = prune_over,
 };
 
 static pruned prune(sql_ctx *ctx, const plan_node *node, const bool *used) {

@@ -210,7 +210,7 @@ static uint32_t key_column(sql_ctx *ctx, const plan_node *node, sql_exprs *added
     return node->ncolumns + added->n - 1;
 }
 
-static plan_node *project_more(sql_ctx *ctx, plan_node *node, const sql_exprs *added) {
+plan_node *sql_project_more(sql_ctx *ctx, plan_node *node, const sql_exprs *added) {
     if (added->n == 0) return node;
     sql_exprs all = {0};
     for (uint32_t i = 0; i < node->ncolumns; i++)
@@ -272,8 +272,8 @@ static plan_node *rebuild(sql_ctx *ctx, const plan_node *join, join_parts *parts
         left_keys[keys.nequi] = a;
         right_keys[keys.nequi++] = b;
     }
-    left = project_more(ctx, left, &added[0]);
-    right = project_more(ctx, right, &added[1]);
+    left = sql_project_more(ctx, left, &added[0]);
+    right = sql_project_more(ctx, right, &added[1]);
     const plan_expr *rest = sql_conjunction(ctx, &parts->rest);
     plan_node *node =
         sql_node_join(ctx, join->join, left, right, remap_pairs(ctx, rest, join, added[0].n));

@@ -223,7 +223,8 @@ const plan_expr *sql_conjunction(sql_ctx *ctx, const sql_exprs *list);
 // ---- scopes and expression binding -------------------------------------------------------------
 
 // Columns that are not of this input: markers replaced before a plan is done.
-#define SQL_AGG_BASE (1u << 30) // + number of the aggregate
+#define SQL_AGG_BASE  (1u << 30) // + number of the aggregate
+#define SQL_OVER_BASE (3u << 29) // + number of the window function
 
 typedef struct sql_scope_column {
     uint32_t rel; // number of the range-table entry
@@ -282,6 +283,11 @@ typedef struct sql_binder {
     uint32_t naggs, aggs_cap;
     sql_query_agg *aggs;
     struct sql_matching *matching; // in an expression of MATCH_RECOGNIZE; else NULL
+    const sql_tree *windows;       // the WINDOW clause
+    bool overs_allowed;
+    bool in_over;
+    uint32_t novers, overs_cap;
+    struct sql_query_over *overs;
 } sql_binder;
 
 BASE_MUST_USE base_rc sql_bind_expr(sql_binder *binder, const sql_tree *wrapper,
@@ -483,6 +489,20 @@ BASE_MUST_USE base_rc sql_bind_match(sql_ctx *ctx, struct sql_match_clause *clau
 BASE_MUST_USE base_rc sql_match_call(sql_binder *binder, const char *schema, const char *name,
                                      const sql_tree *body, bool *is_call, const plan_expr **out);
 
+// ---- bind_over.c: window functions -------------------------------------------------------------
+
+typedef struct sql_query_over sql_query_over;
+bool sql_over_exists(const char *name);
+BASE_MUST_USE base_rc sql_bind_over_call(sql_binder *binder, const char *name, const sql_tree *body,
+                                         const plan_expr **out);
+BASE_MUST_USE base_rc sql_check_windows(sql_binder *binder); // those of the WINDOW clause
+// Puts the expressions of all window functions behind list; sql_overs_build takes them from there,
+// item `first` on, as they are over *node, makes the functions' nodes of it, and puts their columns
+// for the markers in what is left of list.
+void sql_overs_put(sql_binder *binder, sql_exprs *list);
+BASE_MUST_USE base_rc sql_overs_build(sql_binder *binder, sql_exprs *list, uint32_t first,
+                                      plan_node **node);
+
 // ---- optimise.c, push_join.c, prune.c, annotate.c ----------------------------------------------
 
 // Pushes filters down, prunes columns, merges projections, numbers nodes, finds keys and time
@@ -501,6 +521,11 @@ plan_node *sql_with_filter(sql_ctx *ctx, plan_node *node, const sql_exprs *condi
 bool sql_within(const plan_expr *expr, uint32_t begin, uint32_t end); // no other columns
 bool sql_uses_columns(const plan_expr *expr);
 plan_node *sql_prune(sql_ctx *ctx, const plan_node *node);
+// Columns that are computed put behind those of node.
+plan_node *sql_project_more(sql_ctx *ctx, plan_node *node, const sql_exprs *added);
+// over.c: conditions over window functions.
+plan_node *sql_push_over(sql_ctx *ctx, const plan_node *node, sql_exprs *conditions);
+plan_node *sql_push_top(sql_ctx *ctx, const plan_node *node, sql_exprs *conditions);
 
 // ---- statements --------------------------------------------------------------------------------
 

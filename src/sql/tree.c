@@ -242,6 +242,7 @@ static base_rc parse_failed(sql_ctx *ctx, const PgQueryError *error, base_str te
     const char *message = error->message == NULL ? "syntax error" : error->message;
     bool memory = strncmp(message, "memory exhausted", 16) == 0;
     const char *sqlstate = memory ? "54001" : BASE_SQLSTATE_SYNTAX;
+    if (strncmp(message, "frame ", 6) == 0) sqlstate = "42P20"; // of a window
     // As with '\\xff' in an escape string; the parser does not hand on its own code.
     if (strncmp(message, "invalid byte sequence for encoding", 34) == 0)
         sqlstate = BASE_SQLSTATE_INVALID_ENCODING;

@@ -30,6 +30,7 @@ typedef struct rig {
     base_error err;
     bool descending, nulls_first;
     bool forward, whole;
+    uint64_t cache_bytes;
 } rig;
 
 static uint32_t marks_met, cursor_segments; // that the runs have seen what they are for
@@ -47,7 +48,7 @@ static bool rig_open(rig *r) {
     order[0] = (plan_sort_key){1, r->descending, r->nulls_first};
     state_config config = {.in_memory = true, .memory = r->memory, .no_sync = true};
     if (state_store_open(plat_os(), "twin", &config, &r->store, &r->err) != BASE_OK) return false;
-    flow_graph_config graph = {.store = r->store, .cache_bytes = below(r, 2) ? 1 : 1 << 20};
+    flow_graph_config graph = {.store = r->store, .cache_bytes = r->cache_bytes};
     if (flow_graph_create(&graph, &r->graph, &r->err) != BASE_OK) return false;
     r->op = (flow_op){.graph = r->graph, .view_id = 7, .node_id = 3};
     flow_partition_config part = {.op = &r->op,
@@ -252,6 +253,7 @@ static void run_seed(uint64_t seed) {
     r->nulls_first = below(r, 2) != 0;
     r->forward = below(r, 2) != 0;
     r->whole = below(r, 3) == 0;
+    r->cache_bytes = below(r, 3) ? 1 << below(r, 22) : 1 << 28;
     int failures = test_failures;
     EXPECT(rig_open(r));
     for (int step = 0; step < 100 && test_failures == failures; step++) {

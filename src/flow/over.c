@@ -1,0 +1,522 @@
+// over.c - window functions: f(...) OVER (PARTITION BY ... ORDER BY ...).
+//
+// Delta rule: a row's result depends on rows of its partition as far as its functions reach
+// (plan/over.h). For each change the rows that it can affect, and the rows that those are computed
+// from, are drawn in as they were and as they are; out = -(old rows, old results) + (new rows, new
+// results), for rows where either differs.
+//  - By rows, groups or values: so many around the change.
+//  - Running (row_number, rank, sums from the start on): from the last mark before the change on,
+//    to the end, or to where the running state is again what it was.
+//  - Whole: the partition.
+// Rows that sort alike are in the order of a hash of the row (partition.h), so that results do not
+// depend on history; where PostgreSQL leaves the order open, ours is this one.
+// State: "v<view>.<node>.rows" and ".rows.marks" (partition.h). Entry point: flow_over_create.
+#include "flow/over.h"
+
+typedef struct over_op {
+    flow_op op;
+    over_plan plan;
+    flow_pile pile; // of the step
+    flow_partition *part;
+    base_arena scratch; // of a segment
+    flow_pile out;      // of the flush
+    col_type *types;    // of the output
+    base_buf buf;
+} over_op;
+
+static base_rc over_push(flow_op *op, flow_ctx *ctx, uint32_t port, const col_batch *batch,
+                         flow_out *out, base_error *err) {
+    (void)port, (void)out;
+    over_op *over = (over_op *)op;
+    op->stats.rows_in += batch->nrows;
+    flow_pile_add(&over->pile, ctx->arena, batch);
+    return flow_poll(op->graph, ctx, err);
+}
+
+// ------------------------------------------------------------------------------------ reach
+
+typedef struct extent { // rows of the segment whose results are looked at
+    uint32_t first, last;
+} extent;
+
+// The first row of the group of peers that is n groups before `row`, or of the first there is.
+static base_rc group_before(flow_segment *segment, uint32_t *row, uint32_t n, base_error *err) {
+    uint32_t passed = 0;
+    for (;;) {
+        if (*row == 0) {
+            uint32_t had = segment->n;
+            base_rc rc = flow_segment_grow_front(segment, err);
+            if (rc != BASE_OK || segment->n == had) return rc;
+            *row = 1;
+        }
+        bool peers = flow_partition_peers(&segment->rows[*row - 1], &segment->rows[*row]);
+        if (!peers && passed++ == n) return BASE_OK;
+        (*row)--;
+    }
+}
+
+static base_rc group_after(flow_segment *segment, uint32_t *row, uint32_t n, base_error *err) {
+    uint32_t passed = 0;
+    for (;;) {
+        if (*row + 1 == segment->n) {
+            uint32_t had = segment->n;
+            base_rc rc = flow_segment_grow_end(segment, err);
+            if (rc != BASE_OK || segment->n == had) return rc;
+        }
+        bool peers = flow_partition_peers(&segment->rows[*row], &segment->rows[*row + 1]);
+        if (!peers && passed++ == n) return BASE_OK;
+        (*row)++;
+    }
+}
+
+// Groups: those affected, what they are made of, and, after the last change, so many that the next
+// change is out of reach.
+static base_rc draw_groups(over_op *over, flow_segment *segment, extent *extent, base_error *err) {
+    const plan_reach *reach = &over->plan.reach;
+    uint32_t margin = reach->affected_before + reach->affected_after + reach->context_before +
+                      reach->context_after + 1;
+    uint32_t row = segment->first_changed, last = UINT32_MAX;
+    base_rc rc = group_before(segment, &row, margin, err);
+    while (rc == BASE_OK && last != segment->last_changed) {
+        last = row = segment->last_changed;
+        rc = group_after(segment, &row, margin, err);
+    }
+    *extent = (struct extent){segment->first_changed, segment->last_changed};
+    if (rc == BASE_OK) rc = group_before(segment, &extent->first, reach->affected_before, err);
+    if (rc == BASE_OK) rc = group_after(segment, &extent->last, reach->affected_after, err);
+    return rc;
+}
+
+// The key that is `times` all offsets away from a row's value; null for a null value.
+static base_rc bound_key(over_op *over, flow_segment *segment, uint32_t row, bool before,
+                         uint32_t times, bool *null, bool *bounded, base_error *err) {
+    col_batch *batch;
+    base_rc rc = flow_segment_batch(segment, &over->scratch, row, 1, false, &batch, err);
+    if (rc != BASE_OK) return rc;
+    *null = col_is_null(&batch->cols[over->op.node->sort[0].column], 0);
+    *bounded = false;
+    if (*null) return BASE_OK;
+    return over_bound_key(&over->plan, batch, 0, before, times, &over->buf, bounded, err);
+}
+
+static base_str order_part(const flow_partition_row *row) {
+    return (base_str){row->key.p, row->key.n - FLOW_PARTITION_HASH};
+}
+
+// Draws in rows until one is beyond the bound; *row becomes the last that is not. Nulls are bounded
+// by where they end: the first byte of an order key tells them.
+static base_rc value_edge(over_op *over, flow_segment *segment, uint32_t *row, bool before,
+                          uint32_t times, base_error *err) {
+    bool null, bounded;
+    base_rc rc = bound_key(over, segment, *row, before, times, &null, &bounded, err);
+    base_str bound = base_buf_str(&over->buf);
+    while (rc == BASE_OK) {
+        if (before ? *row == 0 : *row + 1 == segment->n) {
+            uint32_t had = segment->n;
+            rc = before ? flow_segment_grow_front(segment, err)
+                        : flow_segment_grow_end(segment, err);
+            if (rc != BASE_OK || segment->n == had) return rc;
+            if (before) *row = 1;
+        }
+        base_str mine = order_part(&segment->rows[*row]);
+        base_str next = order_part(&segment->rows[before ? *row - 1 : *row + 1]);
+        if (null ? mine.p[0] != next.p[0] : false) break;
+        int order = bounded ? base_str_cmp(next, bound) : 0;
+        if (before ? order < 0 : order > 0) break;
+        *row = before ? *row - 1 : *row + 1;
+    }
+    return rc;
+}
+
+static base_rc draw_values(over_op *over, flow_segment *segment, extent *extent, base_error *err) {
+    uint32_t row = segment->first_changed, last = UINT32_MAX;
+    base_rc rc = value_edge(over, segment, &row, true, 2, err);
+    while (rc == BASE_OK && last != segment->last_changed) {
+        last = row = segment->last_changed;
+        rc = value_edge(over, segment, &row, false, 2, err);
+    }
+    *extent = (struct extent){segment->first_changed, segment->last_changed};
+    if (rc == BASE_OK) rc = value_edge(over, segment, &extent->first, true, 1, err);
+    if (rc == BASE_OK) rc = value_edge(over, segment, &extent->last, false, 1, err);
+    return rc;
+}
+
+static uint32_t rows_margin(const plan_reach *reach) {
+    return reach->affected_before + reach->affected_after + reach->context_before +
+           reach->context_after;
+}
+
+static base_rc draw_rows(over_op *over, flow_segment *segment, extent *extent, base_error *err) {
+    const plan_reach *reach = &over->plan.reach;
+    uint32_t margin = rows_margin(reach);
+    base_rc rc = flow_segment_before(segment, margin, err);
+    if (rc == BASE_OK) rc = flow_segment_after(segment, margin, err);
+    if (rc != BASE_OK) return rc;
+    uint32_t first = segment->first_changed, last = segment->last_changed;
+    extent->first = first > reach->affected_before ? first - reach->affected_before : 0;
+    extent->last = segment->n - 1 - last > reach->affected_after ? last + reach->affected_after
+                                                                 : segment->n - 1;
+    return BASE_OK;
+}
+
+// ------------------------------------------------------------------------------------ output
+
+static bool has_results(const over_op *over, const over_side *old, uint32_t a, const over_side *new,
+                        uint32_t b) {
+    for (uint32_t f = 0; f < over->plan.nfuncs; f++)
+        if (!col_cells_equal(&old->results[f], a, &new->results[f], b)) return false;
+    return true;
+}
+
+static base_rc report_failed(over_op *over, flow_ctx *ctx, const over_side *side, uint32_t i,
+                             base_error *err) {
+    if (ctx->hooks == NULL || ctx->hooks->row_failed == NULL) {
+        if (err != NULL) *err = side->failure;
+        return side->failure.code;
+    }
+    ctx->hooks->row_failed(ctx->hooks->self, over->op.node_id, side->rows, side->row[i],
+                           &side->failure);
+    return BASE_OK;
+}
+
+typedef struct emission {
+    uint32_t n;
+    uint32_t *rows;    // of the segment
+    uint32_t *results; // positions: of the old side, or of the new one behind them
+    int64_t *weights;
+} emission;
+
+static void emit_row(emission *e, uint32_t row, uint32_t result, int64_t weight) {
+    e->rows[e->n] = row;
+    e->results[e->n] = result;
+    e->weights[e->n++] = weight;
+}
+
+// What goes and what comes of the rows of an extent.
+static base_rc compare_sides(over_op *over, flow_ctx *ctx, const over_side *old,
+                             const over_side *new, extent range, emission *e, base_error *err) {
+    base_arena *arena = &over->scratch;
+    uint32_t most = old->begin[range.last + 1] - old->begin[range.first] +
+                    new->begin[range.last + 1] - new->begin[range.first];
+    e->rows = base_arena_alloc(arena, sizeof(uint32_t) * (most + 1u));
+    e->results = base_arena_alloc(arena, sizeof(uint32_t) * (most + 1u));
+    e->weights = base_arena_alloc(arena, sizeof(int64_t) * (most + 1u));
+    base_rc rc = BASE_OK;
+    for (uint32_t r = range.first; r <= range.last; r++) {
+        uint32_t a = old->begin[r], b = new->begin[r];
+        uint32_t a_end = old->begin[r + 1], b_end = new->begin[r + 1];
+        for (; a < a_end || b < b_end; a++, b++) {
+            bool was = a < a_end && !old->failed[a], is = b < b_end && !new->failed[b];
+            bool failed_before = a < a_end && old->failed[a];
+            if (b < b_end && !is && !failed_before) {
+                rc = report_failed(over, ctx, new, b, err);
+                if (rc != BASE_OK) return rc;
+            }
+            if (was && is && has_results(over, old, a, new, b)) continue;
+            if (was) emit_row(e, r, a, -1);
+            if (is) emit_row(e, r, old->n + b, 1);
+        }
+    }
+    return rc;
+}
+
+static base_rc hand_on(over_op *over, flow_ctx *ctx, flow_out *out, base_error *err) {
+    if (over->out.n == 0) return BASE_OK;
+    const col_batch *batch = over->out.n == 1
+                                 ? over->out.batches[0]
+                                 : col_batch_concat(ctx->arena, over->op.node->ncolumns,
+                                                    over->types, over->out.n, over->out.batches);
+    over->out = (flow_pile){0};
+    return flow_emit(out, ctx, batch, err);
+}
+
+static base_rc give_rows(over_op *over, flow_ctx *ctx, flow_out *out, flow_segment *segment,
+                         const over_side *old, const over_side *new, const emission *e,
+                         base_error *err) {
+    uint32_t ncols = over->op.node->inputs[0]->ncolumns, nfuncs = over->plan.nfuncs;
+    if (e->n == 0) return BASE_OK;
+    col_batch *rows,
+        results = {nfuncs, e->n, base_arena_array(&over->scratch, col_vec, nfuncs), NULL};
+    base_rc rc = flow_segment_gather(segment, ctx->arena, e->rows, e->n, &rows, err);
+    if (rc != BASE_OK) return rc;
+    for (uint32_t f = 0; f < nfuncs; f++) {
+        col_batch sides[2] = {{1, old->n, &old->results[f], NULL},
+                              {1, new->n, &new->results[f], NULL}};
+        const col_batch *both[2] = {&sides[0], &sides[1]};
+        const col_batch *all =
+            col_batch_concat(&over->scratch, 1, &over->types[ncols + f], 2, both);
+        results.cols[f] = *col_vec_gather(&over->scratch, &all->cols[0], e->results, e->n);
+    }
+    const col_batch *kept = col_batch_copy(ctx->arena, &results);
+    col_batch *batch = base_arena_new(ctx->arena, col_batch);
+    *batch = (col_batch){
+        ncols + nfuncs, e->n, base_arena_array(ctx->arena, col_vec, ncols + nfuncs + 1u),
+        (int64_t *)(void *)base_arena_memdup(ctx->arena, e->weights, sizeof(int64_t) * e->n)};
+    memcpy(batch->cols, rows->cols, sizeof(col_vec) * ncols);
+    memcpy(batch->cols + ncols, kept->cols, sizeof(col_vec) * nfuncs);
+    flow_pile_add(&over->out, ctx->arena, batch);
+    if (over->out.rows < over->op.graph->batch_rows) return BASE_OK;
+    return hand_on(over, ctx, out, err);
+}
+
+// ------------------------------------------------------------------------------------ segments
+
+typedef struct sides {
+    over_side old, new;
+    over_state state; // before both
+} sides;
+
+static base_rc eval_sides(over_op *over, flow_segment *segment, uint32_t origin, sides *s,
+                          uint32_t nsnaps, const uint32_t *snaps, base_error *err) {
+    base_arena *arena = &over->scratch;
+    col_batch *rows;
+    base_rc rc = flow_segment_batch(segment, arena, 0, segment->n, false, &rows, err);
+    for (int after = 0; after < 2 && rc == BASE_OK; after++) {
+        over_side *side = after ? &s->new : &s->old;
+        over_side_init(side, arena, segment, rows, after != 0, origin);
+        if (over->plan.running) side->state = &s->state;
+        side->nsnaps = nsnaps;
+        side->snap = snaps;
+        rc = over_eval(&over->plan, side, arena, err);
+    }
+    return rc;
+}
+
+static base_rc near_segment(over_op *over, flow_ctx *ctx, flow_out *out, flow_segment *segment,
+                            base_error *err) {
+    extent range;
+    base_rc rc;
+    switch (over->plan.reach.unit) {
+    case PLAN_REACH_ROWS:
+        rc = draw_rows(over, segment, &range, err);
+        break;
+    case PLAN_REACH_GROUPS:
+        rc = draw_groups(over, segment, &range, err);
+        break;
+    case PLAN_REACH_VALUES:
+        rc = draw_values(over, segment, &range, err);
+        break;
+    default:
+        rc = flow_segment_before(segment, FLOW_ALL_ROWS, err);
+        if (rc == BASE_OK) rc = flow_segment_after(segment, FLOW_ALL_ROWS, err);
+        range = (extent){0, segment->n - 1};
+    }
+    sides s = {0};
+    emission e = {0};
+    if (rc == BASE_OK) rc = eval_sides(over, segment, 0, &s, 0, NULL, err);
+    if (rc == BASE_OK) rc = compare_sides(over, ctx, &s.old, &s.new, range, &e, err);
+    return rc == BASE_OK ? give_rows(over, ctx, out, segment, &s.old, &s.new, &e, err) : rc;
+}
+
+// The last row of a group of peers, and known to be it.
+static bool ends_group(const flow_segment *segment, uint32_t row) {
+    if (row + 1 == segment->n) return segment->at_end;
+    return !flow_partition_peers(&segment->rows[row], &segment->rows[row + 1]);
+}
+
+// Rows after which states are wanted: where marks are due, and the last at which the computation
+// may stop (*stop, UINT32_MAX: none).
+static uint32_t choose_snaps(const over_op *over, const flow_segment *segment, uint32_t origin,
+                             uint32_t *snaps, uint32_t *stop) {
+    const plan_reach *reach = &over->plan.reach;
+    uint32_t margin = rows_margin(reach), n = 0, last = origin;
+    bool marks = flow_segment_wants_marks(segment);
+    *stop = UINT32_MAX;
+    uint32_t tail = margin + 1; // rows that must follow the row that is stopped at
+    for (uint32_t r = segment->n; !segment->at_end && r-- > segment->last_changed + margin;) {
+        if (segment->n - 1 - r < tail || !ends_group(segment, r)) continue;
+        *stop = r;
+        break;
+    }
+    for (uint32_t r = origin; r < segment->n; r++) {
+        bool due = marks && r - last >= flow_segment_mark_every(segment);
+        if (r != *stop && !(due && ends_group(segment, r))) continue;
+        if (due) last = r;
+        snaps[n++] = r;
+        if (r == *stop) break;
+    }
+    return n;
+}
+
+static void set_marks(over_op *over, flow_segment *segment, const over_side *side, uint32_t stop) {
+    if (!flow_segment_wants_marks(segment)) return;
+    for (uint32_t k = 0; k < side->nsnaps && side->snap[k] <= stop; k++) {
+        base_buf_clear(&over->buf);
+        over_state_encode(&over->plan, &side->snaps[k], &over->buf);
+        flow_segment_mark(segment, side->snap[k], base_buf_str(&over->buf));
+    }
+}
+
+// Draws in what a running computation begins with: the affected rows before the change (lead), all
+// back to a mark, and what the first of them is made of (lag). *context: rows of the latter.
+static base_rc draw_running(over_op *over, flow_segment *segment, base_str *state,
+                            uint32_t *context, base_error *err) {
+    const plan_reach *reach = &over->plan.reach;
+    base_rc rc = flow_segment_before(segment, reach->affected_before, err);
+    if (rc == BASE_OK) rc = flow_segment_to_mark(segment, state, err);
+    uint32_t had = segment->n;
+    for (uint32_t i = 0; i < reach->context_before && rc == BASE_OK; i++)
+        rc = flow_segment_grow_front(segment, err);
+    *context = segment->n - had;
+    return rc;
+}
+
+static base_rc running_segment(over_op *over, flow_ctx *ctx, flow_out *out, flow_segment *segment,
+                               base_error *err) {
+    base_arena *arena = &over->scratch;
+    base_str state = {NULL, 0};
+    uint32_t context = 0, stop = UINT32_MAX;
+    base_rc rc = draw_running(over, segment, &state, &context, err);
+    sides s = {0};
+    // A few rows are drawn in at first, to see whether the state is soon what it was.
+    for (uint64_t more =
+             flow_segment_mark_every(segment) / 4 + 2 * (uint64_t)rows_margin(&over->plan.reach);
+         rc == BASE_OK; more *= 4) {
+        uint32_t after = more > UINT32_MAX ? FLOW_ALL_ROWS : (uint32_t)more;
+        rc = flow_segment_after(segment, after, err);
+        if (rc != BASE_OK) return rc;
+        uint32_t *snaps = base_arena_alloc(arena, sizeof(uint32_t) * (segment->n + 1u));
+        uint32_t nsnaps = choose_snaps(over, segment, context, snaps, &stop);
+        rc = over_state_decode(&over->plan, state, arena, &s.state, err);
+        if (rc == BASE_OK) rc = eval_sides(over, segment, context, &s, nsnaps, snaps, err);
+        if (rc != BASE_OK || segment->at_end) break;
+        bool settled = stop != UINT32_MAX && over_state_equal(&over->plan, &s.old.snaps[nsnaps - 1],
+                                                              &s.new.snaps[nsnaps - 1]);
+        if (settled) break;
+    }
+    if (rc != BASE_OK) return rc;
+    extent range = {context, segment->at_end ? segment->n - 1 : stop};
+    set_marks(over, segment, &s.new, range.last);
+    emission e = {0};
+    rc = compare_sides(over, ctx, &s.old, &s.new, range, &e, err);
+    return rc == BASE_OK ? give_rows(over, ctx, out, segment, &s.old, &s.new, &e, err) : rc;
+}
+
+// ------------------------------------------------------------------------------------ a step
+
+static base_rc over_flush(flow_op *op, flow_ctx *ctx, flow_out *out, base_error *err) {
+    over_op *over = (over_op *)op;
+    if (over->pile.n == 0) return BASE_OK;
+    const col_batch *rows = flow_pile_concat(&over->pile, ctx->arena, op->node->inputs[0]);
+    over->pile = (flow_pile){0};
+    base_rc rc = flow_partition_begin(over->part, ctx, rows, err);
+    while (rc == BASE_OK) {
+        flow_segment *segment;
+        base_arena_reset(&over->scratch);
+        rc = flow_partition_next(over->part, &segment, err);
+        if (rc != BASE_OK || segment == NULL) break;
+        rc = over->plan.running ? running_segment(over, ctx, out, segment, err)
+                                : near_segment(over, ctx, out, segment, err);
+        if (rc == BASE_OK) rc = flow_poll(op->graph, ctx, err);
+    }
+    if (rc == BASE_OK) rc = hand_on(over, ctx, out, err);
+    return rc == BASE_OK ? flow_partition_finish(over->part, err) : rc;
+}
+
+static base_rc over_save(flow_op *op, flow_ctx *ctx, base_error *err) {
+    (void)ctx, (void)err; // written at flush
+    flow_partition_trim(((over_op *)op)->part);
+    return BASE_OK;
+}
+
+static void over_reset(flow_op *op) {
+    over_op *over = (over_op *)op;
+    over->pile = over->out = (flow_pile){0};
+    base_arena_reset(&over->scratch);
+    flow_partition_reset(over->part);
+}
+
+static base_rc over_verify(flow_op *op, flow_ctx *ctx, base_error *err) {
+    return flow_partition_verify(((over_op *)op)->part, ctx, err);
+}
+
+static void over_stats(flow_op *op, flow_op_stats *stats) {
+    *stats = op->stats;
+    flow_partition_stats(((over_op *)op)->part, stats);
+}
+
+static void over_close(flow_op *op) {
+    over_op *over = (over_op *)op;
+    flow_partition_close(over->part);
+    base_arena_deinit(&over->scratch);
+    base_buf_deinit(&over->buf);
+}
+
+// ------------------------------------------------------------------------------------ making
+
+// What floats leave behind when they are taken out again depends on the way.
+static bool retracts(acc_kind kind) {
+    switch (kind) {
+    case ACC_FLOAT:
+    case ACC_SPREAD_FLOAT:
+    case ACC_PAIRS:
+    case ACC_EXTREME:
+    case ACC_HELD:
+        return false;
+    default:
+        return true;
+    }
+}
+
+static base_rc init_func(over_op *over, uint32_t i, const plan_over *def, base_error *err) {
+    over_func *func = &over->plan.funcs[i];
+    func->def = def;
+    base_rc rc = plan_frame_check(&def->frame, err);
+    if (rc != BASE_OK || def->id != PLAN_OVER_AGGREGATE) return rc;
+    bool extreme = def->agg.def->id == PLAN_AGG_MIN || def->agg.def->id == PLAN_AGG_MAX;
+    plan_agg agg = def->agg;
+    agg.filter = NULL; // rows that it keeps out do not come to the accumulator
+    rc = acc_spec_init(&func->spec, &agg, extreme, err);
+    func->spec.offset = sizeof(int64_t); // behind the weight
+    if (rc == BASE_OK && func->spec.kind == ACC_HELD) {
+        rc = base_fail(err, BASE_E_UNSUPPORTED, NULL, "%s is not supported as a window function",
+                       def->name);
+    }
+    func->retracts = retracts(func->spec.kind);
+    func->block_at = over->plan.blocks_size;
+    func->block_size = (uint32_t)sizeof(int64_t) + ((func->spec.size + 7u) & ~7u);
+    over->plan.blocks_size += func->block_size;
+    return rc;
+}
+
+base_rc flow_over_create(flow_graph *graph, uint32_t view_id, const plan_node *node, flow_op **out,
+                         base_error *err) {
+    static const flow_op_class class = {.name = "over",
+                                        .push = over_push,
+                                        .flush = over_flush,
+                                        .save = over_save,
+                                        .reset = over_reset,
+                                        .verify = over_verify,
+                                        .stats = over_stats,
+                                        .close = over_close};
+    over_op *over = base_arena_new(&graph->arena, over_op);
+    FLOW_OP_INIT(&over->op, &class, graph, view_id, node);
+    base_arena_init(&over->scratch, 16 << 10);
+    *out = &over->op;
+    over_plan *plan = &over->plan;
+    plan->node = node;
+    plan->nfuncs = node->nover;
+    plan->funcs = base_arena_array(&graph->arena, over_func, node->nover + 1u);
+    over->types = base_arena_array(&graph->arena, col_type, node->ncolumns + 1u);
+    for (uint32_t c = 0; c < node->ncolumns; c++) over->types[c] = node->columns[c].type;
+    base_rc rc = BASE_OK;
+    for (uint32_t i = 0; i < node->nover && rc == BASE_OK; i++)
+        rc = init_func(over, i, &node->overs[i], err);
+    if (rc != BASE_OK) return rc;
+    plan->reach = plan_over_reach_all(node->overs, node->nover);
+    plan->running = plan->reach.unit == PLAN_REACH_ROWS && plan->reach.forward;
+    if (plan->running && !over_state_storable(plan)) {
+        plan->reach = (plan_reach){.unit = PLAN_REACH_WHOLE};
+        plan->running = false;
+    }
+    flow_partition_config config = {.op = &over->op,
+                                    .suffix = "rows",
+                                    .ncolumns = node->inputs[0]->ncolumns,
+                                    .types = flow_types(&graph->arena, node->inputs[0]),
+                                    .nkeys = node->npartition,
+                                    .keys = node->partition,
+                                    .norder = node->nsort,
+                                    .order = node->sort,
+                                    .marks = plan->running};
+    return flow_partition_open(&config, &over->part, err);
+}

@@ -1,0 +1,13 @@
+CREATE SCHEMA s;
+CREATE STREAM s.bid (id BIGINT, auction BIGINT, bidder BIGINT, price BIGINT, at TIMESTAMP, extra TEXT, PRIMARY KEY (id));
+CREATE TABLE s.staff (id INT PRIMARY KEY, dept INT, pay NUMERIC(10,2), name TEXT);
+SELECT id, row_number() OVER (PARTITION BY dept ORDER BY pay DESC) AS n FROM s.staff;
+SELECT id, sum(pay) OVER w, avg(pay) OVER (w ROWS BETWEEN 2 PRECEDING AND CURRENT ROW EXCLUDE CURRENT ROW), lag(name, 2, '?') OVER w FROM s.staff WINDOW w AS (PARTITION BY dept ORDER BY id);
+SELECT id, count(*) OVER (ORDER BY at RANGE BETWEEN INTERVAL '1 hour' PRECEDING AND CURRENT ROW), row_number() OVER (ORDER BY at), ntile(4) OVER (PARTITION BY auction) FROM s.bid;
+SELECT dept, sum(count(*)) OVER (ORDER BY dept) AS running, rank() OVER (ORDER BY sum(pay) DESC) FROM s.staff GROUP BY dept;
+SELECT auction, bidder, price, at FROM (SELECT *, row_number() OVER (PARTITION BY bidder, auction ORDER BY at DESC) AS rn FROM s.bid) AS b WHERE rn <= 1;
+SELECT auction, price, rn FROM (SELECT *, row_number() OVER (PARTITION BY auction ORDER BY price DESC) AS rn FROM s.bid) AS b WHERE rn <= 10;
+SELECT id FROM (SELECT *, rank() OVER (PARTITION BY dept ORDER BY pay) AS r FROM s.staff) AS x WHERE r < 3 AND dept = 7 AND name <> 'a';
+SELECT id FROM (SELECT *, row_number() OVER (ORDER BY pay) AS r FROM s.staff) AS x WHERE r = 2;
+SELECT id FROM (SELECT *, row_number() OVER (ORDER BY pay) AS r, sum(pay) OVER (PARTITION BY dept) AS t FROM s.staff) AS x WHERE r <= 2 AND t > 5;
+SELECT id FROM (SELECT *, row_number() OVER (ORDER BY pay) AS r FROM s.staff) AS x;
