@@ -10,6 +10,7 @@ NAMES = {
     "equal-spelling": "of equal values that are written differently (1.0 and 1.00, 1 day and 24:00:00) a group shows any one",
     "float-order": "sums of float8 and what stands on them depend on the order of rows in their last digits",
     "numeric-math": "roots, powers, logarithms and exponentials of NUMERIC are right to 17 digits",
+    "jsonb-order": "JSONB is ordered by its text; no query of the grammar orders by it",
     "numeric-limit": "NUMERIC has 38 digits",
 }
 

@@ -74,9 +74,16 @@ def scaled(text, declared):
     return whole + ("." + fraction.ljust(scale, "0") if scale else "")
 
 
-def draw_domain(rng, type):
-    """Values that a column may take."""
+_MANY = {"int4": [str(n) for n in range(700)], "int8": [str(n) for n in range(0, 1400, 2)], "text": [f"t{n}" for n in range(700)],
+         "numeric": [f"{n}.5" for n in range(500)], "date": [f"2024-{m:02}-{d:02}" for m in range(1, 13) for d in range(1, 29)],
+         "varchar": [f"t{n}" for n in range(300)]}
+
+
+def draw_domain(rng, type, many=False):
+    """Values that a column may take; many: so many that a join of large relations stays small."""
     kind = TYPES[type]
+    if many and type in _MANY:
+        return list(_MANY[type])
     values = list(kind.small) if rng.random() < 0.5 else rng.sample(kind.wide, min(len(kind.wide), rng.randint(3, 12)))
     if rng.random() < 0.15:
         values += rng.sample(kind.edge, min(len(kind.edge), 2))

@@ -24,7 +24,7 @@ class Grammar:
 
 
 COMMON_TYPES = ["int4", "int8", "numeric", "text", "bool", "date", "timestamp"]
-ORDERED = set(ANY_TYPES) | {"varchar", "jsonb", "int4[]", "text[]"}
+ORDERED = set(ANY_TYPES) | {"varchar", "int4[]", "text[]"}  # without jsonb: departure jsonb-order
 
 
 def constant(type):
@@ -121,6 +121,8 @@ class Expressions:
                 return self.in_subquery(scope, level)
             if roll < 0.15 and self.grammar.has("subquery.exists"):
                 return self.exists(scope, level)
+            if self.maybe(0.02, "subquery.row"):
+                return self.row_in_subquery(scope, level)
             if roll < 0.20 and self.grammar.has("subquery.scalar"):
                 type = self.some_type(scope)
                 return expr("bool", "(", self.expression(type, scope, 1), self.rng.choice([" = ", " < ", " >= ", " <> "]),
@@ -161,6 +163,12 @@ class Expressions:
         feature = "subquery.not-in" if "NOT" in word else "subquery.in"
         return expr("bool", "(", self.expression(type, scope, 1), word, self.column_query(type, scope, level), "))",
                     features=(feature,))
+
+    def row_in_subquery(self, scope, level):
+        types = [self.some_type(scope), self.some_type(scope)]
+        query, _ = self.select(level + 1, types, outer=scope, plain=True)
+        return expr("bool", "((", self.leaf(types[0], scope), ", ", self.leaf(types[1], scope), self.rng.choice([") IN (", ") NOT IN ("]),
+                    query, "))", features=("subquery.row",))
 
     def exists(self, scope, level):
         word, feature = ("NOT EXISTS (", "subquery.not-exists") if self.maybe(0.4, "subquery.not-exists") else ("EXISTS (", "subquery.exists")

@@ -50,6 +50,8 @@ class Generator(Sources):
         where, features = self.where(columns, level, outer, correlate)
         if self.maybe(0.42 if level == 0 else 0.25, "group.by"):
             items, tail = self.grouped(columns, wanted, level)
+            if not outer and wanted is None and self.maybe(0.1, "group.ordinal"):
+                tail = self.by_ordinals(items, tail)
         elif self.grammar.windows and wanted is None and self.chance(0.16):
             items, tail = self.over(columns)
         else:
@@ -75,13 +77,16 @@ class Generator(Sources):
 
     def order(self, types, level, plain):
         """ORDER BY over all columns, at times with LIMIT; below the top it always has LIMIT."""
-        if not self.maybe(0.12 if level == 0 else 0.05 if not plain else 0.03, "order.by"):
+        if "jsonb" in types or not self.maybe(0.12 if level == 0 else 0.05 if not plain else 0.03, "order.by"):
             return seq()
         ordinals = list(range(1, len(types) + 1))
         self.rng.shuffle(ordinals)
         keys = [f"{i}{self.rng.choice(['', ' DESC', ' ASC', ' NULLS FIRST', ' DESC NULLS LAST'])}" for i in ordinals]
         parts, names = [" ORDER BY ", ", ".join(keys)], ["order.by"]
         if level > 0 or self.chance(0.7):
+            if self.maybe(0.08, "order.ties"):
+                parts = [" ORDER BY ", ", ".join(keys[:1]), f" FETCH FIRST {self.rng.choice([1, 2, 4])} ROWS WITH TIES"]
+                return optional(*parts, features=("order.limit", "order.ties"))
             if self.grammar.has("order.limit"):
                 parts.append(f" LIMIT {self.rng.choice([1, 2, 3, 5, 5, 10, 10, 0])}" if self.chance(0.9) else " LIMIT ALL")
                 names.append("order.limit")
@@ -108,7 +113,10 @@ class Generator(Sources):
         if wanted is not None:
             items = [self.expression(t, scope, 1) for t in wanted]
         else:
-            items = [k for k in keys if self.chance(0.85)] + [a if self.chance(0.7) else self.over_aggregates(scope, a) for a in aggregates]
+            shown = [k for k in keys if self.chance(0.85)]
+            if keys and self.maybe(0.3, "group.grouping"):
+                shown.append(expr("int4", "grouping(", self.rng.choice(keys), ")", features=("group.grouping",)))
+            items = shown + [a if self.chance(0.7) else self.over_aggregates(scope, a) for a in aggregates]
         if not items:
             items = [aggregates[0]]
         tail = []
@@ -117,6 +125,14 @@ class Generator(Sources):
         if self.maybe(0.2, "group.having"):
             tail.append(optional(" HAVING ", self.having(scope), features=("group.having",)))
         return items, seq(*tail, features=("group.by",) if keys else ("group.all",))
+
+    def by_ordinals(self, items, tail):
+        """The same with GROUP BY 1, c1 in place of the keys that are shown; None is left as it is."""
+        clause = tail.parts[0] if tail.parts else None
+        if clause is None or clause.parts[0] != " GROUP BY " or not isinstance(clause.parts[1], Node):
+            return tail
+        keys = [seq(str(items.index(k) + 1)) if k in items else k for k in clause.parts[1].parts]
+        return seq(seq(" GROUP BY ", listing(keys)), *tail.parts[1:], features=(*tail.features, "group.ordinal"))
 
     def group_by(self, keys):
         if len(keys) >= 1:
@@ -242,10 +258,31 @@ class Generator(Sources):
         return Node("query", parts, features=("set." + kind.replace(" ", "-"),)), types
 
     def with_query(self, level, wanted):
-        query, types = self.select(level + 1, None)
         name = f"w{self.alias()}"
+        if self.maybe(0.15, "query.recursive"):
+            return self.recursive(level, wanted, name)
+        query, types = self.select(level + 1, None)
         source = Source(name, [(f"c{i}", t) for i, t in enumerate(types)], 30)
         self.ctes.append(source)
         main, types = self.select(level + 1, wanted, plain=True)
         self.ctes.remove(source)
         return Node("query", [f"WITH {name} AS (", query, ") ", main], features=("query.with",)), types
+
+    def recursive(self, level, wanted, name):
+        """A walk over a relation's rows from one column to another of its type, or a counter."""
+        start, types = self.select(level + 1, ["int4"], plain=True)
+        step = self.rng.choice([f"SELECT {name}.c0 + {self.rng.choice([1, 3])} FROM {name} WHERE {name}.c0 < {self.rng.choice([5, 12])} "
+                                f"AND {name}.c0 > -20", None])
+        if step is None:
+            source = self.rng.choice(self.sources)
+            columns = [c for c in source.items("e") if c.type == "int4"]
+            if len(columns) < 2:
+                return self.select(level + 1, wanted, plain=True)
+            a, b = self.rng.sample(columns, 2)
+            step = f"SELECT {a} FROM {name} JOIN {source.name} AS e ON {b} = {name}.c0"
+        source = Source(name, [("c0", types[0])], 30)
+        self.ctes.append(source)
+        main, types = self.select(level + 1, wanted, plain=True)
+        self.ctes.remove(source)
+        # UNION takes each row once, so that a walk in a circle ends.
+        return Node("query", [f"WITH RECURSIVE {name} (c0) AS ((", start, f") UNION {step}) ", main], features=("query.recursive",)), types

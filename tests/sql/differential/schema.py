@@ -79,8 +79,10 @@ class Model:
         return list(rows.values()) if isinstance(rows, dict) else rows
 
 
-def wide_key(rng, column):
+def wide_key(rng, column, large):
     """A key of one column must give more than a handful of rows."""
+    if large:
+        return domains.as_declared(domains.draw_domain(rng, column.type, True), column.declared)
     if column.type in ("text", "varchar"):
         more = [f"{c}{n}" for c in "abc" for n in range(10)]
     elif column.type == "date":
@@ -95,13 +97,13 @@ RARE = ["int2", "float8", "float4", "varchar", "interval", "time", "uuid", "json
 KEYS = ["int4", "int8", "text", "date", "varchar", "int2"]
 
 
-def random_schema(rng):
+def random_schema(rng, large=False):
     shared = {}
 
     def domain(type, declared):
         """Mostly the same domain for all columns of a type."""
         if type not in shared or rng.random() < 0.2:
-            shared[type] = domains.draw_domain(rng, type)
+            shared[type] = domains.draw_domain(rng, type, large and rng.random() < 0.8)
         return domains.as_declared(shared[type], declared)
 
     def column(name, type, nullable):
@@ -119,7 +121,7 @@ def random_schema(rng):
                 columns.append(column(f"k{k}", rng.choice(KEYS if is_table else KEYS[:3]), False))
                 key.append(k)
             if len(key) == 1:
-                columns[0].domain = wide_key(rng, columns[0])
+                columns[0].domain = wide_key(rng, columns[0], large)
         types = [t for t in common if rng.random() < 0.85]
         types += [rng.choice(COMMON if rng.random() < 0.75 else RARE) for _ in range(rng.randint(1, 5))]
         for n, type in enumerate(types):
@@ -146,7 +148,7 @@ def random_row(rng, relation):
     return tuple(None if c.nullable and rng.random() < 0.18 else rng.choice(c.domain) for c in relation.columns)
 
 
-def random_history(rng, relations, phases):
+def random_history(rng, relations, phases, large=False):
     model = Model(relations)
     history = []
     for phase in range(phases):
@@ -154,8 +156,9 @@ def random_history(rng, relations, phases):
         for relation in relations:
             if phase > 0 and rng.random() < 0.25:
                 continue
-            rows = [random_row(rng, relation) for _ in range(rng.choice([6, 15, 25, 40] if phase == 0 else [2, 6, 15, 25]))]
-            lump = rng.choice([1, 3, 10, 100])
+            counts = [300, 1200] if large else [6, 15, 25, 40] if phase == 0 else [2, 6, 15, 25]
+            rows = [random_row(rng, relation) for _ in range(rng.choice(counts))]
+            lump = rng.choice([100, 2000] if large else [1, 3, 10, 100])
             while rows:
                 n = rng.randint(1, lump)
                 part, rows = rows[:n], rows[n:]

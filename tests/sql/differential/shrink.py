@@ -182,7 +182,8 @@ def slt(difference):
     for space in sorted({q.schema for q in world.queries + world.bases} - {"public"}):
         records.append(f"statement ok\nCREATE SCHEMA {space}")
     for base in world.bases:
-        records.append(f"statement ok\nCREATE MATERIALIZED VIEW base{base.number} WITH (refresh = '{base.refresh[0]}') AS {base.sql('weir')}")
+        kind = "VIEW" if base.middle else "MATERIALIZED VIEW"
+        records.append(f"statement ok\nCREATE {kind} base{base.number} AS {base.sql('weir')}")
     view = None
     if query is not None and difference.where in ("before", "after"):
         view = f"{query.schema}.{difference.where}{query.number}"
