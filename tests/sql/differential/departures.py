@@ -14,8 +14,10 @@ NAMES = {
     "numeric-limit": "NUMERIC has 38 digits",
 }
 
-# With these a system may leave a part of a query that no row needs, or begin with either part.
-_ORDERS = ("join.", "from.", "set.", "subquery.", "query.", "group.having", "order.limit", "window.")
+# With these a system may leave a part of a query that no row needs, or begin with either part; PostgreSQL also folds
+# what constants decide (anything + NULL) before it looks at a row.
+_ORDERS = ("join.", "from.", "set.", "subquery.", "query.", "group.having", "order.limit", "window.", "over.", "literal.null", "CASE",
+           "nullif", "coalesce", "{bool} AND", "{bool} OR")
 
 
 _UNITS = {"year": 360 * 86400, "mon": 30 * 86400, "day": 86400}
