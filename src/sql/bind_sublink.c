@@ -120,18 +120,6 @@ static base_rc bind_inner(sql_binder *binder, const sql_subquery *sub, const sql
     return rc;
 }
 
-// ARRAY(SELECT ...) over what never has rows.
-static base_rc bind_array(sql_binder *binder, const sql_tree *select, int32_t position,
-                          const plan_expr **out) {
-    sql_ctx *ctx = binder->ctx;
-    if (unnests_nothing(binder, select)) return empty_array(binder, COL_TEXT, position, out);
-    plan_node *node;
-    const sql_subquery *sub = sql_subquery_add(ctx, SQL_SUBQUERY_VALUE, position);
-    SQL_TRY(bind_inner(binder, sub, select, &node));
-    if (never_rows(node)) return empty_array(binder, node->columns[0].type.kind, position, out);
-    return sql_unsupported(ctx, position, "ARRAY(SELECT ...) is not supported");
-}
-
 // ---- markers ---------------------------------------------------------------------------------
 
 // Whether two trees say the same, wherever they stand in the text.
@@ -224,6 +212,78 @@ static base_rc bind_exists(sql_binder *binder, const sql_tree *body, const sql_t
     return BASE_OK;
 }
 
+// The query of ARRAY(SELECT ...) without its order, and that order over it. A last projection may
+// have dropped columns that only the order needed.
+static const plan_node *unordered(const plan_node *node, uint32_t *value, uint32_t *nkeys,
+                                  const plan_sort_key **keys) {
+    const plan_node *sort = node->kind == PLAN_NODE_PROJECT ? node->inputs[0] : node;
+    *value = *nkeys = 0;
+    *keys = NULL;
+    if (sort->kind != PLAN_NODE_SORT) return node;
+    if (sort != node) {
+        if (node->exprs[0]->kind != PLAN_EXPR_COLUMN) return node;
+        *value = node->exprs[0]->index;
+    }
+    *nkeys = sort->nsort;
+    *keys = sort->sort;
+    bool limited = sort->limit >= 0 || sort->offset > 0 || sort->limit_param != NULL ||
+                   sort->offset_param != NULL;
+    return limited ? sort : sort->inputs[0];
+}
+
+// array_agg of a query's column in the query's order.
+static const plan_node *array_of(sql_ctx *ctx, const plan_node *query) {
+    uint32_t value, nkeys;
+    const plan_sort_key *keys;
+    const plan_agg_def *def;
+    must(plan_agg_find(BASE_STR("array_agg"), &def) > 0);
+    const plan_node *input = unordered(query, &value, &nkeys, &keys);
+    plan_agg *agg = base_arena_new(ctx->arena, plan_agg);
+    plan_agg_sort *sort = base_arena_array(ctx->arena, plan_agg_sort, nkeys + 1u);
+    *agg = (plan_agg){.def = def,
+                      .arg = sql_column_of(ctx, input, value),
+                      .type = col_type_array_of(&input->columns[value].type)};
+    agg->more = base_arena_array(ctx->arena, const plan_expr *, nkeys + 1u);
+    bool there = false;
+    for (uint32_t i = 0; i < nkeys; i++) {
+        bool own = keys[i].column == value;
+        if (!own) agg->more[agg->nmore++] = sql_column_of(ctx, input, keys[i].column);
+        sort[agg->nsort++] =
+            (plan_agg_sort){own ? 0 : agg->nmore, keys[i].descending, keys[i].nulls_first};
+        there |= own;
+    }
+    if (!there) sort[agg->nsort++] = (plan_agg_sort){.expr = 0};
+    agg->sort = sort;
+    plan_node *node = sql_node(ctx, PLAN_NODE_AGGREGATE, 1, 1, input, NULL);
+    node->naggs = 1;
+    node->aggs = agg;
+    sql_columns(node)[0] = (plan_column){.name = "array", .type = agg->type};
+    return node;
+}
+
+static base_rc bind_array(sql_binder *binder, const sql_tree *body, const sql_tree *select,
+                          int32_t position, const plan_expr **out) {
+    sql_ctx *ctx = binder->ctx;
+    if (unnests_nothing(binder, select)) return empty_array(binder, COL_TEXT, position, out);
+    plan_node *node;
+    sql_subquery *sub = sql_subquery_add(ctx, SQL_SUBQUERY_VALUE, position);
+    SQL_TRY(bind_inner(binder, sub, select, &node));
+    col_kind element = node->columns[0].type.kind;
+    if (never_rows(node)) return empty_array(binder, element, position, out);
+    if (node->ncolumns != 1)
+        return SQL_SYNTAX(ctx, position, "subquery must return only one column");
+    if (!col_kind_has_array(element))
+        return sql_fail(ctx, position, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_OBJECT,
+                        "could not find array type for data type %s",
+                        sql_type_name(ctx, &node->columns[0].type));
+    sub->node = array_of(ctx, node);
+    plan_expr *array = sql_expr(ctx, PLAN_EXPR_COALESCE, sub->node->columns[0].type, 2, position);
+    array->args[0] = make_marker(binder, sub, body, array->type, 0);
+    SQL_TRY(empty_array(binder, element, position, &array->args[1]));
+    *out = array;
+    return BASE_OK;
+}
+
 // The sides of x op ANY (SELECT ...): x as parameters of the sub-query, and its columns.
 static base_rc compare_sides(sql_ctx *ctx, const sql_subquery *sub, const sql_exprs *tests,
                              plan_expr *marker, const plan_expr **left, const plan_expr **right) {
@@ -288,7 +348,6 @@ base_rc sql_bind_sublink(sql_binder *binder, const sql_tree *body, const plan_ex
         *out = plan_expr_null(ctx->arena, col_type_of(array ? COL_TEXT_ARRAY : COL_TEXT));
         return BASE_OK;
     }
-    if (array) return bind_array(binder, select, position, out);
     if (scalar && reads_nothing(binder, select) && !computes_aggregate(select)) {
         base_error *err = ctx->err, ignored;
         uint32_t depth = ctx->depth;
@@ -303,6 +362,7 @@ base_rc sql_bind_sublink(sql_binder *binder, const sql_tree *body, const plan_ex
     if (binder->id == 0)
         return sql_unsupported(ctx, position, "a sub-query is not supported in %s",
                                binder->place == NULL ? "this place" : binder->place);
+    if (array) return bind_array(binder, body, select, position, out);
     bool exists = strcmp(kind, "EXISTS_SUBLINK") == 0;
     if ((scalar || exists) &&
         find_same(binder, body, scalar ? SQL_SUBQUERY_VALUE : SQL_SUBQUERY_EXISTS, out))

@@ -67,3 +67,13 @@ SELECT id, (WITH c AS (SELECT v FROM s WHERE s.k = l.a) SELECT max(v) FROM c) AS
 SELECT id FROM l WHERE a = (SELECT max(a) FROM l) OR b IN (SELECT k FROM s WHERE s.v = l.a);
 SELECT id, n, (SELECT count(*) FROM s WHERE s.n = l.n) AS c, (SELECT max(l.n + s.v) FROM s WHERE s.n = l.n) AS d, (SELECT max(s.v) FROM s WHERE s.n = l.n AND s.v < l.n) AS e FROM l;
 SELECT id FROM l l1 WHERE a > (SELECT avg(a) FROM l l2 WHERE l2.b = l1.b);
+SELECT id, ARRAY(SELECT v FROM s WHERE s.k = l.a ORDER BY v) AS arr FROM l;
+SELECT id, ARRAY(SELECT t FROM s WHERE s.k = l.a ORDER BY v DESC, id) AS arr FROM l;
+SELECT id, a = ANY (ARRAY[1,2]) AS x, a = ANY (ARRAY(SELECT k FROM s)) AS y FROM l;
+SELECT ARRAY(SELECT id FROM l ORDER BY id DESC LIMIT 3) AS a;
+SELECT id, array_to_string(ARRAY(SELECT DISTINCT v FROM s WHERE s.v > l.a ORDER BY v), ',') AS a FROM l;
+SELECT a, ARRAY(SELECT z FROM u WHERE u.k = l.a ORDER BY z, id) AS zs FROM l GROUP BY a;
+SELECT id, (SELECT string_agg(t, ',' ORDER BY s.id) FROM s WHERE s.k = l.a) AS x, (SELECT array_agg(v ORDER BY v, s.id) FROM s WHERE s.k = l.a AND s.v > l.b) AS y FROM l;
+SELECT id, (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY v) FROM s WHERE s.k = l.a) AS x, (SELECT regr_count(v, w) FROM s WHERE s.k = l.a) AS y FROM l;
+SELECT id, (SELECT count(DISTINCT v) FROM s WHERE s.k = l.a) AS x, (SELECT sum(DISTINCT v) FROM s WHERE s.k < l.a) AS y FROM l;
+SELECT id, (SELECT count(*) FROM (SELECT k FROM s WHERE v = l.a INTERSECT SELECT z FROM u) q) AS x, (SELECT count(*) FROM (SELECT k FROM s EXCEPT SELECT z FROM u WHERE u.k = l.a) q) AS y FROM l;
