@@ -395,8 +395,23 @@ static base_rc make_op(flow_graph *graph, uint32_t view_id, const plan_node *nod
                      (int)node->kind);
 }
 
+// The operator that has been made of a shared node of the view; NULL: none yet.
+static flow_op *built(const flow_graph *graph, uint32_t view_id, const plan_node *node) {
+    for (uint32_t i = graph->nops; i-- > 0;) {
+        if (graph->ops[i]->node == node && graph->ops[i]->view_id == view_id) return graph->ops[i];
+    }
+    return NULL;
+}
+
 static base_rc build(flow_graph *graph, uint32_t view_id, const plan_node *node, const bool *needed,
                      flow_op **out, base_error *err) {
+    if (node->shared) { // for all its readers
+        *out = built(graph, view_id, node);
+        if (*out != NULL) return BASE_OK;
+        bool *all = base_arena_array(&graph->arena, bool, node->ncolumns + 1u);
+        memset(all, 1, node->ncolumns);
+        needed = all;
+    }
     flow_op **inputs = base_arena_array(&graph->arena, flow_op *, node->ninputs + 1u);
     for (uint32_t i = 0; i < node->ninputs; i++) {
         base_rc rc = build(graph, view_id, node->inputs[i], child_needs(graph, node, i, needed),

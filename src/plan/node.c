@@ -303,7 +303,7 @@ static void print_node(const plan_node *node, int depth, plan_note note, void *a
     base_buf_add_cstr(buf, node_kinds[node->kind].name);
     node_kinds[node->kind].print(node, buf);
     if (note != NULL) note(arg, node, buf);
-    base_buf_add_byte(buf, '\n');
+    base_buf_add_cstr(buf, node->shared && node->ninputs > 0 ? " (shared)\n" : "\n");
     for (uint32_t i = 0; i < node->ninputs; i++) {
         print_node(node->inputs[i], depth + 1, note, arg, buf);
         if (i == 0 && node->step != NULL) print_node(node->step, depth + 1, note, arg, buf);

@@ -79,6 +79,7 @@ typedef struct plan_bound {
 struct plan_node {
     plan_node_kind kind;
     uint32_t id; // unique in its plan, stable for the same text: names its state tables
+    bool shared; // more than one node of the plan has it as an input
     uint32_t ncolumns;
     const plan_column *columns; // output: names, types, time roles
     uint32_t ninputs;

@@ -512,6 +512,8 @@ bool sql_is_clock(const col_func *func);
 BASE_MUST_USE base_rc sql_temporal(sql_ctx *ctx, const plan_node *node, plan_node **out);
 BASE_MUST_USE base_rc sql_optimise(sql_ctx *ctx, const plan_node *node, const plan_node **out);
 plan_node *sql_annotate(sql_ctx *ctx, const plan_node *node);
+// Equal parts of an annotated plan become one (share.c).
+plan_node *sql_share(sql_ctx *ctx, const plan_node *plan);
 // Whether expr is never null over rows of an annotated node.
 bool sql_never_null(const plan_expr *expr, const plan_node *annotated);
 // Puts conditions over node's columns on it, as far down as they may go.
