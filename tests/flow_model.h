@@ -164,6 +164,31 @@ M_FN plan_node *m_window(base_arena *a, uint32_t *id, const plan_node *input, ui
     return node;
 }
 
+// generate_series(from[i], to[i]) of bigint side by side, i < nfuncs.
+M_FN plan_node *m_series(base_arena *a, uint32_t *id, const plan_node *input, uint32_t nfuncs,
+                         const plan_expr *const *from, const plan_expr *const *to,
+                         bool ordinality) {
+    uint32_t n = input->ncolumns, added = nfuncs + ordinality;
+    plan_node *node = m_plan(a, PLAN_NODE_TABLE_FUNC, id, n + added, 1, &input);
+    for (uint32_t i = 0; i < n; i++) m_type(node, i, input->columns[i].type);
+    for (uint32_t i = 0; i < added; i++) m_type(node, n + i, col_type_of(COL_INT8));
+    const col_func *named[16];
+    size_t found = col_set_find(BASE_STR("generate_series"), named, 16), at = 0;
+    while (at < found && (named[at]->nargs != 2 || named[at]->ret != COL_INT8)) at++;
+    must(at < found);
+    plan_table_func *funcs = base_arena_array(a, plan_table_func, nfuncs);
+    node->exprs = base_arena_array(a, const plan_expr *, 2 * nfuncs);
+    for (uint32_t i = 0; i < nfuncs; i++) {
+        funcs[i] = (plan_table_func){col_set_of(named[at]), 2, 1};
+        node->exprs[node->nexprs++] = from[i];
+        node->exprs[node->nexprs++] = to[i];
+    }
+    node->nfuncs = nfuncs;
+    node->funcs = funcs;
+    node->ordinality = ordinality;
+    return node;
+}
+
 M_FN bool m_agg_make(const char *name, const plan_expr *arg, plan_agg *out) {
     const plan_agg_def *defs;
     size_t n = plan_agg_find(base_str_of(name), &defs);
@@ -391,6 +416,12 @@ static bool *ref_needs(base_arena *a, const plan_node *node, const bool *needed)
         memcpy(needs, needed, n);
         if (node->kind == PLAN_NODE_FILTER) ref_mark(node->predicate, needs);
         if (node->kind == PLAN_NODE_WINDOW) needs[node->time_column] = true;
+    } else if (node->kind == PLAN_NODE_TABLE_FUNC) {
+        memcpy(needs, needed, n);
+        for (uint32_t i = 0; i < node->nexprs; i++) ref_mark(node->exprs[i], needs);
+        bool *both = base_arena_array(a, bool, node->ncolumns + 1u);
+        if (node->predicate != NULL) ref_mark(node->predicate, both);
+        for (uint32_t i = 0; i < n; i++) needs[i] = needs[i] || both[i];
     } else if (node->kind == PLAN_NODE_PROJECT || node->kind == PLAN_NODE_AGGREGATE) {
         for (uint32_t i = 0; i < node->nexprs; i++) {
             if (node->kind == PLAN_NODE_AGGREGATE || needed[i]) ref_mark(node->exprs[i], needs);
@@ -650,6 +681,37 @@ static void ref_setop(base_arena *a, const plan_node *node, const ref_rows *in, 
     }
 }
 
+// Only what m_series makes.
+static void ref_series(base_arena *a, const plan_node *node, const ref_cell *row, ref_rows *out) {
+    uint32_t n = node->inputs[0]->ncolumns;
+    int64_t from[4], count[4], most = 0;
+    for (uint32_t f = 0; f < node->nfuncs; f++) {
+        ref_cell x, y;
+        if (!ref_eval(node->exprs[2 * f], row, &x) || !ref_eval(node->exprs[2 * f + 1], row, &y))
+            return;
+        from[f] = x.i;
+        count[f] = x.null || y.null || y.i < x.i ? 0 : y.i - x.i + 1;
+        if (count[f] > most) most = count[f];
+    }
+    bool matched = false, left = node->join == PLAN_JOIN_LEFT;
+    for (int64_t k = 0; k <= most; k++) {
+        bool nulls = k == most;
+        if (nulls && (!left || matched)) return;
+        ref_cell *cells = base_arena_array(a, ref_cell, node->ncolumns + 1u);
+        memcpy(cells, row, sizeof(ref_cell) * n);
+        for (uint32_t f = 0; f < node->nfuncs; f++)
+            cells[n + f] = (ref_cell){
+                .kind = COL_INT8, .null = nulls || k >= count[f], .i = nulls ? 0 : from[f] + k};
+        if (node->ordinality)
+            cells[n + node->nfuncs] = (ref_cell){.kind = COL_INT8, .null = nulls, .i = k + 1};
+        ref_cell keep = {.i = 1};
+        if (!nulls && node->predicate != NULL && !ref_eval(node->predicate, cells, &keep)) continue;
+        if (keep.null || !keep.i) continue;
+        matched = true;
+        ref_add(a, out, cells);
+    }
+}
+
 static void ref_node(base_arena *a, const plan_node *node, const bool *needed,
                      const ref_rows *(*input)(const plan_object *object), ref_rows *out) {
     ref_rows in[2];
@@ -737,6 +799,9 @@ static void ref_node(base_arena *a, const plan_node *node, const bool *needed,
     case PLAN_NODE_OVER:
     case PLAN_NODE_TOP:
         ref_over(a, node, &in[0], out);
+        return;
+    case PLAN_NODE_TABLE_FUNC:
+        for (uint32_t i = 0; i < in[0].n; i++) ref_series(a, node, in[0].rows[i].cells, out);
         return;
     case PLAN_NODE_SORT:
         ref_sort_node = node;

@@ -191,6 +191,21 @@ static const plan_node *gen_join(world *w, int depth) {
     return join;
 }
 
+// Series of 0 to 4 numbers a row.
+static const plan_node *gen_series(world *w, const plan_node *input) {
+    const plan_expr *from[2], *to[2];
+    uint32_t n = 1 + below(w, 2);
+    for (uint32_t i = 0; i < n; i++) {
+        from[i] = gen_expr(w, input, COL_INT8, 1);
+        to[i] =
+            m_call2(&w->arena, "+", from[i], m_int(&w->arena, COL_INT8, (int64_t)below(w, 5) - 1));
+    }
+    plan_node *node = m_series(&w->arena, &w->next_id, input, n, from, to, below(w, 2) != 0);
+    if (below(w, 2)) node->join = PLAN_JOIN_LEFT;
+    if (node->join == PLAN_JOIN_LEFT && below(w, 2)) node->predicate = gen_bool(w, node, 1);
+    return node;
+}
+
 static const plan_node *gen_sort(world *w, const plan_node *input) {
     plan_node *sort = m_same(&w->arena, PLAN_NODE_SORT, &w->next_id, 1, &input);
     // All columns, so that rows that sort alike are equal.
@@ -228,7 +243,9 @@ static const plan_node *gen_setop(world *w, int depth) {
 
 static const plan_node *gen_plan(world *w, int depth) {
     if (depth == 0) return gen_scan(w);
-    switch (below(w, 11)) {
+    switch (below(w, 12)) {
+    case 11:
+        return gen_series(w, gen_plan(w, depth - 1));
     case 0: {
         const plan_node *input = gen_plan(w, depth - 1);
         return m_filter(&w->arena, &w->next_id, input, gen_bool(w, input, 2));

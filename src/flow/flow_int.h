@@ -98,6 +98,8 @@ BASE_MUST_USE base_rc flow_project_create(flow_graph *graph, const plan_node *no
                                           const bool *needed, flow_op **out, base_error *err);
 BASE_MUST_USE base_rc flow_window_create(flow_graph *graph, const plan_node *node,
                                          const bool *needed, flow_op **out, base_error *err);
+BASE_MUST_USE base_rc flow_table_func_create(flow_graph *graph, const plan_node *node,
+                                             const bool *needed, flow_op **out, base_error *err);
 BASE_MUST_USE base_rc flow_union_create(flow_graph *graph, const plan_node *node, flow_op **out,
                                         base_error *err);
 BASE_MUST_USE base_rc flow_agg_create(flow_graph *graph, uint32_t view_id, const plan_node *node,

@@ -308,6 +308,15 @@ static bool *child_needs(flow_graph *graph, const plan_node *node, uint32_t i, c
     case PLAN_NODE_UNION_ALL:
         memcpy(needs, needed, sizeof(bool) * child->ncolumns);
         return needs;
+    case PLAN_NODE_TABLE_FUNC:
+        memcpy(needs, needed, sizeof(bool) * child->ncolumns);
+        for (uint32_t c = 0; c < node->nexprs; c++) flow_mark_columns(node->exprs[c], needs);
+        if (node->predicate != NULL) {
+            bool *both = base_arena_array(&graph->arena, bool, node->ncolumns + 1u);
+            flow_mark_columns(node->predicate, both);
+            for (uint32_t c = 0; c < child->ncolumns; c++) needs[c] |= both[c];
+        }
+        return needs;
     default: // they compare, keep or give whole rows
         memset(needs, 1, sizeof(bool) * child->ncolumns);
         return needs;
@@ -382,6 +391,8 @@ static base_rc make_op(flow_graph *graph, uint32_t view_id, const plan_node *nod
         return flow_union_create(graph, node, out, err);
     case PLAN_NODE_MATCH:
         return flow_match_create(graph, view_id, node, out, err);
+    case PLAN_NODE_TABLE_FUNC:
+        return flow_table_func_create(graph, node, needed, out, err);
     case PLAN_NODE_SORT:
         return flow_sort_create(graph, view_id, node, out, err);
     case PLAN_NODE_RECURSIVE:

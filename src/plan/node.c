@@ -156,6 +156,32 @@ static void print_emit(const plan_node *node, base_buf *buf) {
     }
 }
 
+static void print_table_func(const plan_node *node, base_buf *buf) {
+    const char **names = column_names(node->inputs[0]);
+    uint32_t arg = 0;
+    if (node->join == PLAN_JOIN_LEFT) base_buf_add_cstr(buf, " left");
+    for (uint32_t i = 0; i < node->nfuncs; i++) {
+        base_buf_printf(buf, "%s%s(", i > 0 ? ", " : " ", node->funcs[i].func->sig.name);
+        for (uint32_t a = 0; a < node->funcs[i].nargs; a++) {
+            if (a > 0) base_buf_add_cstr(buf, ", ");
+            plan_expr_print(node->exprs[arg++], names, buf);
+        }
+        base_buf_add_byte(buf, ')');
+    }
+    if (node->ordinality) base_buf_add_cstr(buf, " with ordinality");
+    free(names);
+    base_buf_add_cstr(buf, " AS ");
+    for (uint32_t i = node->inputs[0]->ncolumns; i < node->ncolumns; i++)
+        base_buf_printf(buf, "%s%s", i > node->inputs[0]->ncolumns ? ", " : "",
+                        node->columns[i].name);
+    if (node->predicate != NULL) {
+        names = column_names(node);
+        base_buf_add_cstr(buf, " where ");
+        plan_expr_print(node->predicate, names, buf);
+        free(names);
+    }
+}
+
 static void print_aggregate(const plan_node *node, base_buf *buf) {
     const char **names = column_names(node->inputs[0]);
     base_buf_add_cstr(buf, " by (");
@@ -296,6 +322,7 @@ static const struct {
     [PLAN_NODE_RECURSIVE] = {"Recursive", print_recursive},
     [PLAN_NODE_OVER] = {"Over", print_over},
     [PLAN_NODE_TOP] = {"Top", print_top},
+    [PLAN_NODE_TABLE_FUNC] = {"Table function", print_table_func},
 };
 
 static void print_node(const plan_node *node, int depth, plan_note note, void *arg, base_buf *buf) {

@@ -3,6 +3,7 @@
 #ifndef WEIR_PLAN_NODE_H
 #define WEIR_PLAN_NODE_H
 
+#include "col/set.h"
 #include "plan/catalog.h"
 
 typedef enum plan_node_kind {
@@ -23,6 +24,9 @@ typedef enum plan_node_kind {
     PLAN_NODE_RECURSIVE, // rows of input 0, then what `step` makes of them, and of those, ...
     PLAN_NODE_OVER,      // window functions: input columns, then a result a function
     PLAN_NODE_TOP,       // the first `limit` rows of each partition; with_rank: then their rank
+    // Input columns, then what set-returning functions give for each row; `join` LEFT: nulls for a
+    // row that they give nothing for. `exprs`: the functions' arguments.
+    PLAN_NODE_TABLE_FUNC,
 } plan_node_kind;
 
 // A pair of rows matches if its keys are equal and the predicate is true.
@@ -60,6 +64,13 @@ typedef struct plan_agg {
     uint32_t nsort;
     const plan_agg_sort *sort; // ORDER BY or WITHIN GROUP
 } plan_agg;
+
+// One function of a TABLE_FUNC. Where several stand side by side, rows of the shorter are nulls.
+typedef struct plan_table_func {
+    const col_set_func *func;
+    uint32_t nargs; // the next ones of node->exprs
+    uint32_t ncolumns;
+} plan_table_func;
 
 typedef struct plan_sort_key {
     uint32_t column;
@@ -102,7 +113,11 @@ struct plan_node {
     const plan_bound *bounds;  // TEMPORAL: one for each of exprs, which are of microseconds
     int64_t lateness_us;       // EMIT: time_column says when a row's window ends
 
-    plan_join_kind join;       // JOIN
+    uint32_t nfuncs; // TABLE_FUNC; with join LEFT, predicate is over the output, or NULL
+    const plan_table_func *funcs;
+    bool ordinality; // TABLE_FUNC: a last column, bigint, counts the rows of each input row
+
+    plan_join_kind join;       // JOIN, TABLE_FUNC
     uint32_t nequi;            // JOIN: pairs of equal keys; 0: cross product
     const uint32_t *left_keys; // JOIN: columns of the left input
     const uint32_t *right_keys;

@@ -282,6 +282,19 @@ static void annotate_recursive(sql_ctx *ctx, plan_node *node) {
     set_key(ctx, node, 0, NULL);
 }
 
+static void annotate_table_func(sql_ctx *ctx, plan_node *node) {
+    const plan_node *input = node->inputs[0];
+    uint32_t n = input->ncolumns, *key = base_arena_array(ctx->arena, uint32_t, input->nkey + 1);
+    for (uint32_t i = 0; i < n; i++) inherit(&sql_columns(node)[i], &input->columns[i]);
+    for (uint32_t i = n; i < node->ncolumns; i++)
+        inherit(&sql_columns(node)[i], &(plan_column){.not_null = false});
+    // The rows of one input row are told apart by their number, if they have one.
+    bool numbered = input->nkey > 0 && node->ordinality;
+    for (uint32_t k = 0; k < input->nkey; k++) key[k] = input->key[k];
+    key[input->nkey] = node->ncolumns - 1;
+    set_key(ctx, node, numbered ? input->nkey + 1 : 0, key);
+}
+
 static void (*const annotators[])(sql_ctx *, plan_node *) = {
     [PLAN_NODE_SCAN] = annotate_scan,
     [PLAN_NODE_VALUES] = annotate_values,
@@ -300,6 +313,7 @@ static void (*const annotators[])(sql_ctx *, plan_node *) = {
     [PLAN_NODE_EMIT] = annotate_same,
     [PLAN_NODE_OVER] = annotate_over,
     [PLAN_NODE_TOP] = annotate_over,
+    [PLAN_NODE_TABLE_FUNC] = annotate_table_func,
 };
 
 static plan_node *annotate(sql_ctx *ctx, const plan_node *node, uint32_t *next_id) {

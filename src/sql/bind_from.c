@@ -166,6 +166,57 @@ static base_rc bind_range_function(sql_binder *binder, const sql_tree *body, pie
                            "function %s() in FROM is not supported", name);
 }
 
+// ---- functions whose rows are a table --------------------------------------------------------
+
+static base_rc join_scopes(sql_ctx *ctx, const piece *left, const piece *right, sql_scope *out);
+
+// Such functions run over each row of what stands to their left, whose columns they may use;
+// without anything there (left NULL), over one row.
+static base_rc bind_table_func(sql_binder *binder, const piece *left, const sql_tree *body,
+                               plan_join_kind join, piece *out) {
+    sql_ctx *ctx = binder->ctx;
+    sql_binder names = {.ctx = ctx,
+                        .outer = binder->siblings != NULL ? binder->siblings : binder->outer,
+                        .ctes = binder->ctes,
+                        .place = "functions in FROM",
+                        .id = ++ctx->nqueries};
+    if (left != NULL) names.scope = left->scope;
+    piece own = {0}, input = {.node = left != NULL ? left->node : sql_node_one_row(ctx)};
+    plan_node *node;
+    sql_rel rel = {0};
+    SQL_TRY(
+        sql_bind_table_func(&names, body, &input.node, &node, &own.node, &rel.name, &rel.scalar));
+    SQL_TRY(add_columns(ctx, &own, rel, sql_get(body, "alias")));
+    node->join = join;
+    if (left != NULL) {
+        input.scope = left->scope;
+        SQL_TRY(join_scopes(ctx, &input, &own, &out->scope));
+        out->node = node;
+        return BASE_OK;
+    }
+    const plan_expr **exprs = base_arena_array(ctx->arena, const plan_expr *, node->ncolumns);
+    const char **column_names = base_arena_array(ctx->arena, const char *, node->ncolumns);
+    for (uint32_t i = 0; i < own.node->ncolumns; i++) {
+        exprs[i] = sql_column_of(ctx, node, input.node->ncolumns + i);
+        column_names[i] = own.node->columns[i].name;
+    }
+    out->node = sql_node_project(ctx, node, own.node->ncolumns, exprs, column_names);
+    out->scope = own.scope;
+    return BASE_OK;
+}
+
+static bool is_table_func(const sql_tree *wrapper) {
+    return sql_is(wrapper, "RangeFunction") && sql_is_table_func(sql_body(wrapper));
+}
+
+// Whether an item is such a function, or a join with one: then what stands to the left of the whole
+// may be named in its arguments.
+static bool has_table_func(const sql_tree *wrapper) {
+    if (!sql_is(wrapper, "JoinExpr")) return is_table_func(wrapper);
+    const sql_tree *body = sql_body(wrapper);
+    return has_table_func(sql_get(body, "rarg")) || has_table_func(sql_get(body, "larg"));
+}
+
 // ---- joins -----------------------------------------------------------------------------------
 
 // left's names, then right's, over a join of both nodes.
@@ -412,34 +463,73 @@ static base_rc bind_right_on(sql_binder *binder, const sql_tree *body, const pie
     return BASE_OK;
 }
 
-static base_rc bind_join(sql_binder *binder, const sql_tree *body, piece *out) {
+// left JOIN function(...) ON condition: the function's node is there already.
+static base_rc table_func_on(sql_ctx *ctx, plan_join_kind kind, const plan_expr *condition,
+                             plan_node **node) {
+    bool always =
+        condition == NULL || (condition->kind == PLAN_EXPR_CONST && !sql_const_is_null(condition) &&
+                              col_u8(condition->constant)[0] != 0);
+    if (always) return BASE_OK;
+    if (kind == PLAN_JOIN_INNER) return sql_place_filter(ctx, node, condition);
+    if (sql_has_subquery(condition))
+        return sql_unsupported(ctx, 0,
+                               "a sub-query in the condition of a LEFT JOIN with a function is not "
+                               "supported");
+    (*node)->predicate = condition;
+    return BASE_OK;
+}
+
+// The columns that NATURAL or USING merges, and the whole condition, over the names of both sides.
+static base_rc join_condition(sql_binder *names, const sql_tree *body, uint32_t nleft, merged *list,
+                              uint32_t *nmerged, const plan_expr **condition) {
+    const sql_tree *using = sql_get(body, "usingClause");
+    if (sql_get_bool(body, "isNatural")) {
+        SQL_TRY(list_natural(names->ctx, &names->scope, nleft, list, nmerged));
+    } else if (using != NULL) {
+        SQL_TRY(list_using(names->ctx, using, &names->scope, nleft, list, nmerged));
+    } else if (sql_get(body, "quals") != NULL) {
+        SQL_TRY(sql_bind_condition(names, sql_get(body, "quals"), "JOIN/ON", condition));
+    }
+    return equate(names->ctx, list, *nmerged, condition);
+}
+
+static base_rc bind_onto(sql_binder *binder, const piece *left, const sql_tree *wrapper,
+                         piece *out);
+
+// A join; with before != NULL, its left arm is joined to that first.
+static base_rc join_onto(sql_binder *binder, const piece *before, const sql_tree *body,
+                         piece *out) {
     sql_ctx *ctx = binder->ctx;
     plan_join_kind kind = join_kind(body);
+    bool sees_left = kind == PLAN_JOIN_INNER || kind == PLAN_JOIN_LEFT;
+    bool over = sees_left && is_table_func(sql_get(body, "rarg")), lateral = false;
     piece left = {0}, right = {0};
-    SQL_TRY(bind_item(binder, sql_get(body, "larg"), &left));
-    uint32_t number;
-    bool lateral;
-    SQL_TRY(bind_right(binder, &left, sql_get(body, "rarg"), &right, &number, &lateral));
-    if (lateral && kind != PLAN_JOIN_INNER && kind != PLAN_JOIN_LEFT)
-        return sql_fail(ctx, 0, BASE_E_INVALID, "42P10",
-                        "the combining JOIN type must be INNER or LEFT for a LATERAL reference");
+    uint32_t number = 0, nmerged = 0;
     sql_binder names = {
         .ctx = ctx, .outer = binder->outer, .ctes = binder->ctes, .id = ++ctx->nqueries};
-    SQL_TRY(join_scopes(ctx, &left, &right, &names.scope));
-    const plan_expr *condition = NULL;
-    const sql_tree *using = sql_get(body, "usingClause");
-    uint32_t nmerged = 0, nleft = left.scope.ncolumns;
-    merged *list = base_arena_array(ctx->arena, merged, nleft + sql_tree_count(using));
-    if (sql_get_bool(body, "isNatural")) {
-        SQL_TRY(list_natural(ctx, &names.scope, nleft, list, &nmerged));
-    } else if (using != NULL) {
-        SQL_TRY(list_using(ctx, using, &names.scope, nleft, list, &nmerged));
-    } else if (sql_get(body, "quals") != NULL) {
-        SQL_TRY(sql_bind_condition(&names, sql_get(body, "quals"), "JOIN/ON", &condition));
+    if (before != NULL)
+        SQL_TRY(bind_onto(binder, before, sql_get(body, "larg"), &left));
+    else
+        SQL_TRY(bind_item(binder, sql_get(body, "larg"), &left));
+    if (over) {
+        SQL_TRY(bind_table_func(binder, &left, sql_body(sql_get(body, "rarg")), kind, out));
+        names.scope = out->scope;
+    } else {
+        SQL_TRY(bind_right(binder, &left, sql_get(body, "rarg"), &right, &number, &lateral));
+        SQL_TRY(join_scopes(ctx, &left, &right, &names.scope));
     }
-    SQL_TRY(equate(ctx, list, nmerged, &condition));
+    if (lateral && !sees_left)
+        return sql_fail(ctx, 0, BASE_E_INVALID, "42P10",
+                        "the combining JOIN type must be INNER or LEFT for a LATERAL reference");
+    const plan_expr *condition = NULL;
+    uint32_t nleft = left.scope.ncolumns;
+    merged *list =
+        base_arena_array(ctx->arena, merged, nleft + sql_tree_count(sql_get(body, "usingClause")));
+    SQL_TRY(join_condition(&names, body, nleft, list, &nmerged, &condition));
     bool late = condition != NULL && sql_has_subquery(condition);
-    if (lateral) {
+    if (over) {
+        SQL_TRY(table_func_on(ctx, kind, condition, &out->node));
+    } else if (lateral) {
         SQL_TRY(sql_lateral_join(ctx, kind, left.node, right.node, number, condition, &out->node));
     } else if (kind == PLAN_JOIN_INNER) {
         out->node = sql_node_join(ctx, kind, left.node, right.node, NULL);
@@ -461,6 +551,15 @@ static base_rc bind_join(sql_binder *binder, const sql_tree *body, piece *out) {
     return BASE_OK;
 }
 
+static base_rc bind_join(sql_binder *binder, const sql_tree *body, piece *out) {
+    return join_onto(binder, NULL, body, out);
+}
+
+static base_rc bind_range_func(sql_binder *binder, const sql_tree *body, piece *out) {
+    if (sql_is_table_func(body)) return bind_table_func(binder, NULL, body, PLAN_JOIN_INNER, out);
+    return bind_range_function(binder, body, out);
+}
+
 // ---- dispatch --------------------------------------------------------------------------------
 
 static const struct {
@@ -470,7 +569,7 @@ static const struct {
     {"RangeVar", bind_range_var},
     {"JoinExpr", bind_join},
     {"RangeSubselect", bind_sub_select},
-    {"RangeFunction", bind_range_function},
+    {"RangeFunction", bind_range_func},
 };
 
 // MATCH_RECOGNIZE stands where the table's alias would.
@@ -499,6 +598,34 @@ static base_rc bind_item(sql_binder *binder, const sql_tree *wrapper, piece *out
                            strcmp(type, "RangeTableSample") == 0 ? "TABLESAMPLE" : type);
 }
 
+// An item that may name columns of what stands to its left. Of a join (a JOIN f) that is
+// (left, a) JOIN f, which is the same for inner and left joins.
+static base_rc bind_onto(sql_binder *binder, const piece *left, const sql_tree *wrapper,
+                         piece *out) {
+    sql_ctx *ctx = binder->ctx;
+    const sql_tree *body = sql_body(wrapper);
+    if (is_table_func(wrapper)) return bind_table_func(binder, left, body, PLAN_JOIN_INNER, out);
+    bool splits = has_table_func(wrapper) && sql_get(body, "usingClause") == NULL &&
+                  !sql_get_bool(body, "isNatural") && sql_get(body, "alias") == NULL &&
+                  (join_kind(body) == PLAN_JOIN_INNER || join_kind(body) == PLAN_JOIN_LEFT);
+    if (splits) {
+        SQL_TRY(sql_enter(ctx, 0));
+        SQL_TRY(join_onto(binder, left, body, out));
+        sql_leave(ctx);
+        return BASE_OK;
+    }
+    piece own = {0};
+    uint32_t number;
+    bool lateral;
+    SQL_TRY(bind_right(binder, left, wrapper, &own, &number, &lateral));
+    SQL_TRY(join_scopes(ctx, left, &own, &out->scope));
+    if (lateral)
+        return sql_lateral_join(ctx, PLAN_JOIN_INNER, left->node, own.node, number, NULL,
+                                &out->node);
+    out->node = sql_node_join(ctx, PLAN_JOIN_INNER, left->node, own.node, NULL);
+    return BASE_OK;
+}
+
 base_rc sql_bind_from(sql_binder *binder, const sql_tree *from_clause) {
     sql_ctx *ctx = binder->ctx;
     if (from_clause == NULL || from_clause->child == NULL) {
@@ -508,6 +635,11 @@ base_rc sql_bind_from(sql_binder *binder, const sql_tree *from_clause) {
     piece all = {0};
     for (const sql_tree *item = from_clause->child; item != NULL; item = item->next) {
         piece next = {0};
+        if (all.node != NULL && has_table_func(item)) {
+            SQL_TRY(bind_onto(binder, &all, item, &next));
+            all = next;
+            continue;
+        }
         uint32_t number;
         bool lateral;
         if (all.node == NULL) {

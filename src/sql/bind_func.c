@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/must.h"
+#include "col/set.h"
 
 #define CANDIDATES_MAX 256
 #define CALL_ARGS_MAX  100u
@@ -215,8 +216,9 @@ static bool is_missing(const char *name) {
 
 base_rc sql_func_failed(sql_ctx *ctx, const char *name, uint32_t nargs,
                         const plan_expr *const *args, int32_t position, bool ambiguous) {
-    const col_func *const *funcs;
-    if (col_func_find(base_str_of(name), &funcs) == 0 && is_missing(name)) {
+    const col_func *const *funcs, *set;
+    bool is_set = col_set_find(base_str_of(name), &set, 1) > 0;
+    if (!is_set && col_func_find(base_str_of(name), &funcs) == 0 && is_missing(name)) {
         sql_unsupported(ctx, position, "function %s is not supported", name);
         base_error_hint(ctx->err, "docs/sql.md lists what there is.");
         return ctx->err->code;
@@ -310,38 +312,36 @@ static base_rc find_any(sql_ctx *ctx, const col_func *func, uint32_t nargs, cons
     return BASE_OK;
 }
 
-// Coerces the arguments to what the function takes and makes the call.
-static base_rc make_call(sql_ctx *ctx, const col_func *func, uint32_t nargs, const plan_expr **args,
-                         int32_t position, const plan_expr **out) {
+// Coerces the arguments to what the function takes; *type is what it gives.
+static base_rc coerce_args(sql_ctx *ctx, const col_func *func, uint32_t nargs,
+                           const plan_expr **args, int32_t position, col_type *type) {
     col_type any;
     SQL_TRY(find_any(ctx, func, nargs, args, position, &any));
-    plan_expr *call = sql_expr(ctx, PLAN_EXPR_CALL, col_type_of(func->ret), nargs, position);
-    call->func = func;
     col_type types[CALL_ARGS_MAX];
     for (uint32_t i = 0; i < nargs; i++) {
         col_kind kind = declared(func, i);
-        call->args[i] = args[i];
         if (kind == COL_UNKNOWN) {
-            SQL_TRY(sql_settle(ctx, &call->args[i]));
-            if (any.kind == COL_UNKNOWN) any = call->args[i]->type;
+            SQL_TRY(sql_settle(ctx, &args[i]));
+            if (any.kind == COL_UNKNOWN) any = args[i]->type;
         } else if (kind == COL_ARRAY) {
             if (sql_is_unknown(args[i]))
-                SQL_TRY(sql_coerce(ctx, args[i], col_type_array_of(&any), COL_CAST_IMPLICIT,
-                                   &call->args[i]));
+                SQL_TRY(
+                    sql_coerce(ctx, args[i], col_type_array_of(&any), COL_CAST_IMPLICIT, &args[i]));
         } else {
-            SQL_TRY(sql_coerce(ctx, args[i], col_type_of(kind), COL_CAST_IMPLICIT, &call->args[i]));
+            SQL_TRY(sql_coerce(ctx, args[i], col_type_of(kind), COL_CAST_IMPLICIT, &args[i]));
         }
-        types[i] = call->args[i]->type;
+        types[i] = args[i]->type;
     }
     if (func->ret == COL_ARRAY && !col_kind_has_array(any.kind))
         return sql_fail(ctx, position, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_OBJECT,
                         "could not find array type for data type %s", sql_type_name(ctx, &any));
+    *type = col_type_of(func->ret);
     if (func->ret_type != NULL) {
-        func->ret_type(nargs, types, &call->type);
+        func->ret_type(nargs, types, type);
     } else if (func->ret == COL_UNKNOWN) {
-        call->type = any;
+        *type = any;
     } else if (func->ret == COL_ARRAY) {
-        call->type = col_type_array_of(&any);
+        *type = col_type_array_of(&any);
     }
     bool clock = ctx->clock_allowed && sql_is_clock(func);
     ctx->uses_clock |= clock;
@@ -352,7 +352,33 @@ static base_rc make_call(sql_ctx *ctx, const col_func *func, uint32_t nargs, con
                                   "use the event's own time, or filter when you query the view.");
         return ctx->err->code;
     }
+    return BASE_OK;
+}
+
+static base_rc make_call(sql_ctx *ctx, const col_func *func, uint32_t nargs, const plan_expr **args,
+                         int32_t position, const plan_expr **out) {
+    plan_expr *call = sql_expr(ctx, PLAN_EXPR_CALL, col_type_of(func->ret), nargs, position);
+    call->func = func;
+    if (nargs > 0) memcpy(call->args, args, nargs * sizeof *args);
+    SQL_TRY(coerce_args(ctx, func, nargs, call->args, position, &call->type));
     return sql_fold(ctx, call, out);
+}
+
+base_rc sql_choose(sql_ctx *ctx, const char *name, size_t n, const col_func *const *funcs,
+                   uint32_t nargs, const plan_expr **args, int32_t position,
+                   const col_func **chosen, col_type *type) {
+    sql_candidates list = {.n = n,
+                           .self = funcs,
+                           .arg = func_arg,
+                           .takes = func_takes,
+                           .polymorphic = func_polymorphic};
+    size_t which;
+    sql_resolution result = SQL_NONE;
+    if (nargs <= CALL_ARGS_MAX) result = sql_resolve(&list, nargs, args, false, &which);
+    if (result != SQL_RESOLVED)
+        return sql_func_failed(ctx, name, nargs, args, position, result == SQL_AMBIGUOUS);
+    *chosen = funcs[which];
+    return coerce_args(ctx, *chosen, nargs, args, position, type);
 }
 
 // name(x) where name is a type is a cast.
@@ -444,6 +470,11 @@ base_rc sql_bind_func_call(sql_binder *binder, const sql_tree *body, const plan_
         return sql_bind_over_call(binder, name, body, out);
     if (sql_agg_exists(name) || sql_get_bool(body, "agg_within_group"))
         return sql_bind_agg_call(binder, name, body, out);
+    if (sql_agg_exists(name)) return sql_bind_agg_call(binder, name, body, out);
+    const col_func *set;
+    if (col_set_find(base_str_of(name), &set, 1) > 0)
+        return sql_unsupported(ctx, position,
+                               "set-returning functions are supported in FROM only: %s", name);
     if (sql_get(body, "agg_filter") != NULL || sql_get_bool(body, "agg_distinct"))
         return sql_fail(ctx, position, BASE_E_INVALID, "42809",
                         "%s specified, but %s is not an aggregate function",

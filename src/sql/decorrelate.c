@@ -141,7 +141,7 @@ static bool is_exact(col_kind kind) {
     case COL_CHAR:
         return true;
     default:
-        return false;
+        return col_kind_is_array(kind) && is_exact(col_kind_element(kind));
     }
 }
 
@@ -595,6 +595,38 @@ static base_rc unnest_adding(sql_dependent *d, const plan_node *node, sql_unnest
     return BASE_OK;
 }
 
+// Its arguments may be parameters; what the functions give is theirs.
+static base_rc unnest_table_func(sql_dependent *d, const plan_node *node, sql_unnested *u) {
+    sql_ctx *ctx = d->ctx;
+    uint32_t nin = node->inputs[0]->ncolumns, n = node->ncolumns, nargs = node->nexprs;
+    SQL_TRY(unnest_input(d, node, 0, u));
+    if (u->defaults != NULL) SQL_TRY(sql_unnest_fully(d, u));
+    const plan_expr **exprs = base_arena_array(ctx->arena, const plan_expr *, nargs + 1);
+    for (uint32_t i = 0; i < nargs; i++) exprs[i] = node->exprs[i];
+    exprs[nargs] = node->predicate;
+    SQL_TRY(resolve_all(d, u, nargs + 1, exprs, exprs));
+    uint32_t more = u->node->ncolumns - nin;
+    plan_node *copy = sql_node(ctx, node->kind, n + more, 1, u->node, NULL);
+    const plan_node **links = copy->inputs;
+    plan_column *columns = sql_columns(copy);
+    *copy = *node;
+    copy->ncolumns = n + more;
+    copy->inputs = links;
+    copy->columns = columns;
+    copy->exprs = exprs;
+    memcpy(columns, u->node->columns, u->node->ncolumns * sizeof *columns);
+    const plan_expr **own = base_arena_array(ctx->arena, const plan_expr *, n);
+    for (uint32_t i = nin; i < n; i++) columns[i + more] = node->columns[i];
+    for (uint32_t i = 0; i < n; i++) own[i] = sql_column_of(ctx, copy, i < nin ? i : i + more);
+    // Of the predicate, what was a column of the functions has moved, not what a parameter became.
+    if (node->predicate != NULL) {
+        const plan_expr **outers = bound_params(d, u, 0);
+        copy->predicate = mapped(ctx, node->predicate, own, outers);
+    }
+    shape(d, u, copy, n, own, node->columns);
+    return BASE_OK;
+}
+
 // ORDER BY alone means nothing in a sub-query. LIMIT is one for each value of the parameters.
 static base_rc unnest_sort(sql_dependent *d, const plan_node *node, sql_unnested *u) {
     SQL_TRY(unnest_input(d, node, 0, u));
@@ -783,11 +815,17 @@ static base_rc unnest_join(sql_dependent *d, const plan_node *node, sql_unnested
 // ---- dispatch --------------------------------------------------------------------------------
 
 static base_rc (*const rules[])(sql_dependent *, const plan_node *, sql_unnested *) = {
-    [PLAN_NODE_VALUES] = unnest_values,   [PLAN_NODE_FILTER] = unnest_filter,
-    [PLAN_NODE_PROJECT] = unnest_project, [PLAN_NODE_WINDOW] = unnest_adding,
-    [PLAN_NODE_JOIN] = unnest_join,       [PLAN_NODE_AGGREGATE] = unnest_aggregate,
-    [PLAN_NODE_SORT] = unnest_sort,       [PLAN_NODE_DISTINCT] = unnest_distinct,
-    [PLAN_NODE_UNION_ALL] = unnest_set,   [PLAN_NODE_SETOP] = unnest_set,
+    [PLAN_NODE_VALUES] = unnest_values,
+    [PLAN_NODE_FILTER] = unnest_filter,
+    [PLAN_NODE_PROJECT] = unnest_project,
+    [PLAN_NODE_WINDOW] = unnest_adding,
+    [PLAN_NODE_JOIN] = unnest_join,
+    [PLAN_NODE_AGGREGATE] = unnest_aggregate,
+    [PLAN_NODE_SORT] = unnest_sort,
+    [PLAN_NODE_DISTINCT] = unnest_distinct,
+    [PLAN_NODE_UNION_ALL] = unnest_set,
+    [PLAN_NODE_SETOP] = unnest_set,
+    [PLAN_NODE_TABLE_FUNC] = unnest_table_func,
 };
 
 base_rc sql_unnest(sql_dependent *d, const plan_node *query, sql_unnested *out) {

@@ -152,6 +152,10 @@ static plan_node *push_recursive(sql_ctx *ctx, const plan_node *node, sql_exprs 
     return sql_with_filter(ctx, copy, conditions);
 }
 
+static plan_node *push_table_func(sql_ctx *ctx, const plan_node *node, sql_exprs *conditions) {
+    return push_some(ctx, node, conditions, node->inputs[0]->ncolumns, NULL);
+}
+
 static plan_node *(*const pushers[])(sql_ctx *, const plan_node *, sql_exprs *) = {
     [PLAN_NODE_SCAN] = push_leaf,           [PLAN_NODE_VALUES] = push_leaf,
     [PLAN_NODE_FILTER] = push_filter,       [PLAN_NODE_PROJECT] = push_project,
@@ -161,7 +165,7 @@ static plan_node *(*const pushers[])(sql_ctx *, const plan_node *, sql_exprs *) 
     [PLAN_NODE_MATCH] = push_match,         [PLAN_NODE_SETOP] = push_union,
     [PLAN_NODE_RECURSIVE] = push_recursive, [PLAN_NODE_TEMPORAL] = push_distinct,
     [PLAN_NODE_EMIT] = push_emit,           [PLAN_NODE_OVER] = sql_push_over,
-    [PLAN_NODE_TOP] = sql_push_top,
+    [PLAN_NODE_TOP] = sql_push_top,         [PLAN_NODE_TABLE_FUNC] = push_table_func,
 };
 
 plan_node *sql_push_filters(sql_ctx *ctx, const plan_node *node, sql_exprs *conjuncts) {
@@ -276,7 +280,8 @@ static bool is_sound(const plan_node *node) {
         n += node->inputs[i]->ncolumns;
     }
     if (node->kind == PLAN_NODE_UNION_ALL) n = node->ncolumns;
-    if (plan_expr_any(node->predicate, beyond, &n) || plan_expr_any(node->mark, beyond, &n))
+    uint32_t reach = node->kind == PLAN_NODE_TABLE_FUNC ? node->ncolumns : n;
+    if (plan_expr_any(node->predicate, beyond, &reach) || plan_expr_any(node->mark, beyond, &n))
         return false;
     for (uint32_t i = 0; i < node->nexprs; i++)
         if (plan_expr_any(node->exprs[i], beyond, &n)) return false;

@@ -450,6 +450,27 @@ static pruned prune_over(sql_ctx *ctx, const plan_node *node, const bool *used) 
     return out;
 }
 
+// What the functions give stays whole: they make their columns together.
+static pruned prune_table_func(sql_ctx *ctx, const plan_node *node, const bool *used) {
+    const plan_node *old = node->inputs[0];
+    bool *above = no_columns(ctx, node->ncolumns), *below = no_columns(ctx, old->ncolumns);
+    memcpy(above, used, node->ncolumns * sizeof *above);
+    if (node->predicate != NULL) plan_expr_columns(node->predicate, above);
+    memcpy(below, above, old->ncolumns * sizeof *below);
+    for (uint32_t i = 0; i < node->nexprs; i++) plan_expr_columns(node->exprs[i], below);
+    pruned input = prune(ctx, old, below);
+    bool *kept = no_columns(ctx, node->ncolumns);
+    for (uint32_t i = 0; i < node->ncolumns; i++)
+        kept[i] = i >= old->ncolumns || input.map[i] != UINT32_MAX;
+    pruned out = start(ctx, node, kept, 1);
+    out.node->inputs[0] = input.node;
+    out.node->exprs = base_arena_array(ctx->arena, const plan_expr *, node->nexprs);
+    for (uint32_t i = 0; i < node->nexprs; i++) out.node->exprs[i] = node->exprs[i];
+    remap_list(ctx, out.node->exprs, node->nexprs, &input, old->ncolumns);
+    out.node->predicate = remap(ctx, node->predicate, &out, node->ncolumns);
+    return out;
+}
+
 static pruned (*const pruners[])(sql_ctx *, const plan_node *, const bool *) = {
     [PLAN_NODE_SCAN] = prune_scan,
     [PLAN_NODE_VALUES] = prune_values,
@@ -468,6 +489,7 @@ static pruned (*const pruners[])(sql_ctx *, const plan_node *, const bool *) = {
     [PLAN_NODE_EMIT] = prune_all,
     [PLAN_NODE_OVER] = prune_over,
     [PLAN_NODE_TOP] = prune_over,
+    [PLAN_NODE_TABLE_FUNC] = prune_table_func,
 };
 
 static pruned prune(sql_ctx *ctx, const plan_node *node, const bool *used) {

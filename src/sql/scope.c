@@ -165,7 +165,15 @@ static base_rc match(sql_binder *binder, const ref *r, const sql_scope_column **
     }
     if (*column != NULL) return BASE_OK;
     *used = 1;
-    if (r->n == 1) return sql_scope_find(binder, NULL, r->parts[0], r->position, column);
+    if (r->n == 1) {
+        SQL_TRY(sql_scope_find(binder, NULL, r->parts[0], r->position, column));
+        int32_t rel = *column == NULL ? find_rel(&binder->scope, NULL, r->parts[0]) : -1;
+        // The row of a function that gives one value is that value.
+        for (uint32_t i = 0; rel >= 0 && i < binder->scope.ncolumns; i++)
+            if (binder->scope.rels[rel].scalar && binder->scope.columns[i].rel == (uint32_t)rel)
+                *column = &binder->scope.columns[i];
+        return BASE_OK;
+    }
     // A name before a dot is a column's only if no table has it, and only a struct has fields.
     if (find_rel(&binder->scope, NULL, r->parts[0]) >= 0) return BASE_OK;
     SQL_TRY(sql_scope_find(binder, NULL, r->parts[0], r->position, column));

@@ -240,6 +240,7 @@ typedef struct sql_rel {
     const char *name;          // alias or table name
     const char *table;         // the table's name if there is an alias, for hints
     const plan_object *object; // a stream or table, else NULL
+    bool scalar;               // a function: its name stands for its one column
     int32_t position;
 } sql_rel;
 
@@ -362,6 +363,11 @@ BASE_MUST_USE base_rc sql_call(sql_ctx *ctx, const char *name, uint32_t nargs,
                                const plan_expr **args, int32_t position, const plan_expr **out);
 BASE_MUST_USE base_rc sql_operator(sql_ctx *ctx, const char *name, const plan_expr *left,
                                    const plan_expr *right, int32_t position, const plan_expr **out);
+// Chooses among signatures of one name and coerces the arguments to it; *type: its result.
+BASE_MUST_USE base_rc sql_choose(sql_ctx *ctx, const char *name, size_t n,
+                                 const col_func *const *funcs, uint32_t nargs,
+                                 const plan_expr **args, int32_t position, const col_func **chosen,
+                                 col_type *type);
 BASE_MUST_USE base_rc sql_bind_func_call(sql_binder *binder, const sql_tree *body,
                                          const plan_expr **out);
 // Resolution over any list of candidates; sql_candidate_kind gives the kind of argument i.
@@ -375,6 +381,17 @@ typedef struct sql_candidates {
 typedef enum sql_resolution { SQL_RESOLVED, SQL_NONE, SQL_AMBIGUOUS } sql_resolution;
 sql_resolution sql_resolve(const sql_candidates *list, uint32_t nargs, const plan_expr *const *args,
                            bool is_operator, size_t *chosen);
+
+// ---- bind_table_func.c -------------------------------------------------------------------------
+
+// Whether a RangeFunction is functions whose rows are a table, and not a window over a table.
+bool sql_is_table_func(const sql_tree *body);
+// Its node over `input`, the columns of which the arguments name by the binder's scope. *own: a
+// node with the functions' columns alone, for their names. The table's name, without an alias:
+// *name; *scalar: the table's name stands for its one column.
+BASE_MUST_USE base_rc sql_bind_table_func(sql_binder *binder, const sql_tree *body,
+                                          plan_node **input, plan_node **node, plan_node **own,
+                                          const char **name, bool *scalar);
 
 // ---- bind_agg.c, bind_from.c, bind_sublink.c, bind_select.c ------------------------------------
 
