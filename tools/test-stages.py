@@ -187,9 +187,10 @@ def stage_differential(run):
     """Random queries against PostgreSQL, from fixed seeds."""
     program = ROOT / "tests/sql/run_differential.py"
     if run.options.long:
-        run.program("20,000 random queries", [program, "--queries", 20000], 7200)
+        run.program("20,000 random queries", [program, "--queries", 20000, "--jobs", JOBS], 7200)
     else:
-        run.program("random queries, 75 s", [program, "--queries", 20000, "--seconds", 75, "--stop-after", 2], 400)
+        run.program("random queries, 75 s", [program, "--queries", 20000, "--seconds", 75, "--jobs", JOBS, "--stop-after", 2],
+                    400)
 
 
 def stage_clients(run):

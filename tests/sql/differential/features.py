@@ -31,6 +31,7 @@ STRUCTURE = {
     "from.ordinality": "SELECT g.n, g.o FROM generate_series(1, 3) WITH ORDINALITY AS g (n, o)",
     "join.nested": "SELECT p.c_int4 AS x FROM p LEFT JOIN (p2 JOIN p AS p3 ON p3.c_int4 = p2.c_int4) ON p.c_int4 = p2.c_int4",
     "join.natural": "SELECT p.c_int4 AS x FROM p NATURAL JOIN p2",
+    "over.grouped": "SELECT c_int4 AS x, sum(count(*)) OVER (ORDER BY c_int4) AS n FROM p GROUP BY c_int4",
     "over.top": "SELECT s.x FROM (SELECT c_int4 AS x, row_number() OVER (PARTITION BY c_text ORDER BY c_int4) AS r FROM p) AS s WHERE s.r <= 2",
     "select.distinct-on": "SELECT DISTINCT ON (c_int4) c_int4 AS x, c_text AS y FROM p ORDER BY c_int4, c_text",
     "from.lateral": "SELECT p.c_int4, s.x FROM p, LATERAL (SELECT p2.c_int4 AS x FROM p2 WHERE p2.c_int8 = p.c_int8) AS s",

@@ -52,7 +52,7 @@ class Generator(Sources):
             items, tail = self.grouped(columns, wanted, level)
             if not outer and wanted is None and self.maybe(0.1, "group.ordinal"):
                 tail = self.by_ordinals(items, tail)
-        elif self.grammar.windows and wanted is None and self.chance(0.16):
+        elif self.grammar.windows and wanted is None and self.chance(0.25):
             items, tail = self.over(columns)
         else:
             items, tail = [], seq()
@@ -119,12 +119,17 @@ class Generator(Sources):
             items = shown + [a if self.chance(0.7) else self.over_aggregates(scope, a) for a in aggregates]
         if not items:
             items = [aggregates[0]]
+        if wanted is None and keys and self.maybe(0.1, "over.grouped"):
+            items.append(self.window_function(scope))
+            features = ("over.grouped",)
+        else:
+            features = ()
         tail = []
         if keys:
             tail.append(self.group_by(keys))
         if self.maybe(0.2, "group.having"):
             tail.append(optional(" HAVING ", self.having(scope), features=("group.having",)))
-        return items, seq(*tail, features=("group.by",) if keys else ("group.all",))
+        return items, seq(*tail, features=(*features, "group.by" if keys else "group.all"))
 
     def by_ordinals(self, items, tail):
         """The same with GROUP BY 1, c1 in place of the keys that are shown; None is left as it is."""
@@ -178,12 +183,15 @@ class Generator(Sources):
         items = []
         for _ in range(self.rng.choice([1, 2])):
             items.append(self.leaf(self.some_type(columns), columns))
+        for _ in range(self.rng.choice([1, 1, 2])):
+            items.append(self.window_function(columns))
+        return items, seq(features=("over",))
+
+    def window_function(self, columns):
         more = {"total": lambda: self.window(columns, total=True), "ties": lambda: self.window(columns, ties=True),
                 "frame": lambda: self.window(columns, total=True, frame=True), "any": lambda: self.window(columns)}
-        for _ in range(self.rng.choice([1, 1, 2])):
-            production = self.rng.choice(self.grammar.windows)
-            items.append(self.produce(production, self.some_type(columns), columns, 1, more))
-        return items, seq(features=("over",))
+        production = self.rng.choice(self.grammar.windows)
+        return self.produce(production, self.some_type(columns), columns, 1, more)
 
     def window(self, columns, total=False, ties=False, frame=False):
         usable = [c for c in columns if c.type in ORDERED]
@@ -193,7 +201,7 @@ class Generator(Sources):
         if total or ties or self.chance(0.4):
             keys = self.rng.sample(usable, min(len(usable), 1 if self.chance(0.7) else 2))
             if total:
-                keys += [c for c in usable if c not in keys]
+                keys += [c for c in usable if c not in keys] + [f"{c}::text" for c in columns if c.type == "jsonb"]
             parts.append(seq(" ORDER BY ", ", ".join(f"{k}{self.rng.choice(['', ' DESC', ' NULLS FIRST'])}" for k in keys)))
         if frame and self.chance(0.8):
             units = self.rng.choice([u for u in ("ROWS", "GROUPS") if self.grammar.has(f"over.{u.lower()}")] or ["ROWS"])
@@ -231,6 +239,7 @@ class Generator(Sources):
             return None
         keys = self.rng.sample(usable, min(len(usable), self.rng.choice([1, 1, 2])))
         rest = [c for c in usable if c not in keys]
+        rest += [f"{c}::text" for c in source.columns if c.type == "jsonb"]
         self.rng.shuffle(rest)
         items = self.rng.sample(source.columns, min(len(source.columns), self.rng.choice([1, 2, 3])))
         where, features = self.where(source.columns, level + 1)
