@@ -154,7 +154,9 @@ M_FN plan_node *m_project(base_arena *a, uint32_t *id, const plan_node *input, u
 M_FN plan_node *m_window(base_arena *a, uint32_t *id, const plan_node *input, uint32_t time_column,
                          plan_window window) {
     uint32_t n = input->ncolumns;
-    plan_node *node = m_plan(a, PLAN_NODE_WINDOW, id, n + PLAN_WINDOW_COLUMNS, 1, &input);
+    bool session = window.form == PLAN_WINDOW_SESSION;
+    plan_node *node = m_plan(a, session ? PLAN_NODE_SESSION : PLAN_NODE_WINDOW, id,
+                             n + PLAN_WINDOW_COLUMNS, 1, &input);
     for (uint32_t i = 0; i < n; i++) m_type(node, i, input->columns[i].type);
     for (uint32_t i = n; i < node->ncolumns; i++) m_type(node, i, input->columns[time_column].type);
     node->time_column = time_column;
@@ -712,6 +714,30 @@ static void ref_series(base_arena *a, const plan_node *node, const ref_cell *row
     }
 }
 
+// By widening from the row until no other row of its partition is less than a gap away.
+static void ref_session(base_arena *a, const plan_node *node, const ref_rows *rows, uint32_t of,
+                        ref_rows *out) {
+    const plan_window *w = node->window;
+    const ref_cell *own = rows->rows[of].cells;
+    int64_t low = own[node->time_column].i, high = low;
+    bool wider = !own[node->time_column].null;
+    while (wider) {
+        wider = false;
+        for (uint32_t i = 0; i < rows->n; i++) {
+            const ref_cell *other = rows->rows[i].cells, *time = &other[node->time_column];
+            bool same = !time->null;
+            for (uint32_t k = 0; k < w->npartition && same; k++)
+                same = ref_cmp(&own[w->partition[k]], &other[w->partition[k]]) == 0;
+            if (!same || (time->i >= low && time->i <= high)) continue;
+            if (time->i > high + w->size.n - 1 || time->i < low - w->size.n + 1) continue;
+            if (time->i < low) low = time->i;
+            if (time->i > high) high = time->i;
+            wider = true;
+        }
+    }
+    ref_in_window(a, node, own, low, high + w->size.n, out);
+}
+
 static void ref_node(base_arena *a, const plan_node *node, const bool *needed,
                      const ref_rows *(*input)(const plan_object *object), ref_rows *out) {
     ref_rows in[2];
@@ -793,8 +819,11 @@ static void ref_node(base_arena *a, const plan_node *node, const bool *needed,
             for (uint32_t i = 0; i < in[k].n; i++) ref_add(a, out, in[k].rows[i].cells);
         }
         return;
+    case PLAN_NODE_SESSION:
+        for (uint32_t i = 0; i < in[0].n; i++) ref_session(a, node, &in[0], i, out);
+        return;
     case PLAN_NODE_TEMPORAL:
-    case PLAN_NODE_EMIT: // not among the random plans: time_flow.h
+    case PLAN_NODE_EMIT: // not among the random plans: test_engine_time.c
         return;
     case PLAN_NODE_OVER:
     case PLAN_NODE_TOP:

@@ -256,10 +256,17 @@ static const plan_node *gen_plan(world *w, int depth) {
         const plan_node *input = gen_plan(w, depth - 1);
         int time = pick_column(w, input, COL_TIMESTAMPTZ);
         if (time < 0) return input;
-        plan_window window = {.form = (plan_window_form)below(w, 3)};
+        plan_window window = {.form = (plan_window_form)below(w, 4)};
+        if (window.form == PLAN_WINDOW_SESSION) {
+            uint32_t *partition = base_arena_array(&w->arena, uint32_t, 2);
+            window.npartition = below(w, 3);
+            for (uint32_t k = 0; k < 2; k++) partition[k] = below(w, input->ncolumns);
+            window.partition = partition;
+        }
         window.step.n = 1000000ll * (7 + below(w, 60));
         window.size.n = window.step.n;
-        if (window.form != PLAN_WINDOW_TUMBLE) window.size.n *= 1 + below(w, 4);
+        if (window.form == PLAN_WINDOW_HOP || window.form == PLAN_WINDOW_CUMULATE)
+            window.size.n *= 1 + below(w, 4);
         if (window.form == PLAN_WINDOW_HOP && below(w, 2)) window.size.n -= 3000000;
         if (below(w, 2)) window.offset_us = (int64_t)below(w, 10000000) - 5000000;
         return m_window(&w->arena, &w->next_id, input, (uint32_t)time, window);

@@ -114,6 +114,8 @@ BASE_MUST_USE base_rc flow_match_create(flow_graph *graph, uint32_t view_id, con
                                         flow_op **out, base_error *err);
 BASE_MUST_USE base_rc flow_temporal_create(flow_graph *graph, uint32_t view_id,
                                            const plan_node *node, flow_op **out, base_error *err);
+BASE_MUST_USE base_rc flow_session_create(flow_graph *graph, uint32_t view_id,
+                                          const plan_node *node, flow_op **out, base_error *err);
 BASE_MUST_USE base_rc flow_emit_create(flow_graph *graph, uint32_t view_id, const plan_node *node,
                                        flow_op **out, base_error *err);
 BASE_MUST_USE base_rc flow_sort_create(flow_graph *graph, uint32_t view_id, const plan_node *node,

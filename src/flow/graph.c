@@ -335,6 +335,7 @@ static bool append_only(bool stored, const plan_node *node) {
     case PLAN_NODE_TEMPORAL: // rows leave
     case PLAN_NODE_OVER:
     case PLAN_NODE_TOP:
+    case PLAN_NODE_SESSION: // and change sessions
         return !stored;
     case PLAN_NODE_SORT:
         if (stored && (node->limit >= 0 || node->offset > 0)) return false;
@@ -376,6 +377,8 @@ static base_rc make_op(flow_graph *graph, uint32_t view_id, const plan_node *nod
         return flow_window_create(graph, node, needed, out, err);
     case PLAN_NODE_TEMPORAL:
         return flow_temporal_create(graph, view_id, node, out, err);
+    case PLAN_NODE_SESSION:
+        return flow_session_create(graph, view_id, node, out, err);
     case PLAN_NODE_EMIT:
         return flow_emit_create(graph, view_id, node, out, err);
     case PLAN_NODE_AGGREGATE:

@@ -82,13 +82,18 @@ static void print_window(const plan_node *node, base_buf *buf) {
     const plan_window *w = node->window;
     base_buf_printf(buf, " %s %s", forms[w->form],
                     node->inputs[0]->columns[node->time_column].name);
-    base_buf_add_cstr(buf, w->form == PLAN_WINDOW_TUMBLE ? " every " : " size ");
+    base_buf_add_cstr(buf, w->form == PLAN_WINDOW_TUMBLE    ? " every "
+                           : w->form == PLAN_WINDOW_SESSION ? " gap "
+                                                            : " size ");
     plan_span_print(&w->size, buf);
     if (w->form == PLAN_WINDOW_HOP || w->form == PLAN_WINDOW_CUMULATE) {
         base_buf_add_cstr(buf, w->form == PLAN_WINDOW_HOP ? " slide " : " step ");
         plan_span_print(&w->step, buf);
     }
     if (w->zone != NULL) base_buf_printf(buf, " in %s", w->zone_name);
+    for (uint32_t i = 0; i < w->npartition; i++)
+        base_buf_printf(buf, "%s%s", i == 0 ? " by " : ", ",
+                        node->inputs[0]->columns[w->partition[i]].name);
     if (w->offset_us != 0) {
         base_buf_add_cstr(buf, " offset ");
         print_us(w->offset_us, buf);
@@ -312,6 +317,7 @@ static const struct {
     [PLAN_NODE_TEMPORAL] = {"Temporal filter", print_temporal},
     [PLAN_NODE_EMIT] = {"Emit on window close", print_emit},
     [PLAN_NODE_WINDOW] = {"Window", print_window},
+    [PLAN_NODE_SESSION] = {"Window", print_window},
     [PLAN_NODE_AGGREGATE] = {"Aggregate", print_aggregate},
     [PLAN_NODE_JOIN] = {"Join", print_join},
     [PLAN_NODE_DISTINCT] = {"Distinct", print_nothing},

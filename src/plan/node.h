@@ -14,6 +14,7 @@ typedef enum plan_node_kind {
     PLAN_NODE_TEMPORAL,  // rows while now() is within their bounds: exprs, bounds
     PLAN_NODE_EMIT,      // rows when their window has closed: time_column, lateness_us
     PLAN_NODE_WINDOW,    // input columns, then window_start, window_end and window_time
+    PLAN_NODE_SESSION,   // the same; windows end where a partition has no row for the gap
     PLAN_NODE_AGGREGATE, // group expressions first, then aggregates
     PLAN_NODE_JOIN,      // two inputs; output by plan_join_kind
     PLAN_NODE_DISTINCT,
@@ -109,7 +110,7 @@ struct plan_node {
 
     uint32_t
         time_column; // WINDOW: of the input (TIMESTAMP or TIMESTAMPTZ); types the columns added
-    const plan_window *window; // WINDOW
+    const plan_window *window; // WINDOW, SESSION
     const plan_bound *bounds;  // TEMPORAL: one for each of exprs, which are of microseconds
     int64_t lateness_us;       // EMIT: time_column says when a row's window ends
 

@@ -33,6 +33,8 @@ typedef struct plan_window {
     int64_t offset_us;
     const base_zone *zone; // NULL: none, or UTC
     const char *zone_name; // with zone
+    uint32_t npartition;   // SESSION: columns of the input
+    const uint32_t *partition;
 } plan_window;
 
 #define PLAN_WINDOWS_MAX 4096u // that hold one instant

@@ -98,6 +98,12 @@ static void annotate_project(sql_ctx *ctx, plan_node *node) {
     set_key(ctx, node, found == input->nkey ? found : 0, key);
 }
 
+// The start of a session does not say when it ends.
+static plan_time_role role_of(const plan_node *node, plan_time_role role) {
+    bool session = node->kind == PLAN_NODE_SESSION;
+    return session && role == PLAN_TIME_WINDOW_START ? PLAN_TIME_NONE : role;
+}
+
 static void annotate_window(sql_ctx *ctx, plan_node *node) {
     const plan_node *input = node->inputs[0];
     uint32_t n = input->ncolumns;
@@ -106,9 +112,9 @@ static void annotate_window(sql_ctx *ctx, plan_node *node) {
     static const plan_time_role roles[PLAN_WINDOW_COLUMNS] = {PLAN_TIME_WINDOW_START,
                                                               PLAN_TIME_WINDOW_END, PLAN_TIME_NONE};
     for (uint32_t i = 0; i < PLAN_WINDOW_COLUMNS; i++)
-        inherit(
-            &sql_columns(node)[n + i],
-            &(plan_column){.not_null = not_null, .time_role = roles[i], .window = node->window});
+        inherit(&sql_columns(node)[n + i], &(plan_column){.not_null = not_null,
+                                                          .time_role = role_of(node, roles[i]),
+                                                          .window = node->window});
     // With more than one window a row, its start (CUMULATE: its end) is part of what tells rows
     // apart.
     plan_window_form form = node->window->form;
@@ -314,6 +320,7 @@ static void (*const annotators[])(sql_ctx *, plan_node *) = {
     [PLAN_NODE_OVER] = annotate_over,
     [PLAN_NODE_TOP] = annotate_over,
     [PLAN_NODE_TABLE_FUNC] = annotate_table_func,
+    [PLAN_NODE_SESSION] = annotate_window,
 };
 
 static plan_node *annotate(sql_ctx *ctx, const plan_node *node, uint32_t *next_id) {

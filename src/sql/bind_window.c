@@ -1,5 +1,5 @@
-// bind_window.c - windows of time in FROM: TUMBLE, HOP, CUMULATE over a table, a view, a WITH query
-// or a sub-query, in the forms of RisingWave, HOP(t, ts, slide, size), and of Flink,
+// bind_window.c - windows of time in FROM: TUMBLE, HOP, CUMULATE, SESSION over a table, a view, a
+// WITH query or a sub-query, in the forms of RisingWave, HOP(t, ts, slide, size), and of Flink,
 // TABLE(HOP(TABLE t, DESCRIPTOR(ts), slide, size)), also with Flink's named arguments. A length of
 // days or months in a time zone makes calendar windows. Entry point: sql_bind_window.
 #include "sql/sql_int.h"
@@ -48,25 +48,30 @@ static const window_def window_defs[] = {
      "a table, a time column, the step, the longest size and, optionally, a time zone and an "
      "offset",
      "CUMULATE(sales.orders, placed_at, INTERVAL '1 hour', INTERVAL '1 day')"},
+    {"session",
+     "SESSION",
+     PLAN_WINDOW_SESSION,
+     3,
+     {ARG_DATA, ARG_TIME, ARG_SIZE},
+     "a table, optionally with PARTITION BY columns, a time column and the gap",
+     "SESSION(web.clicks PARTITION BY user_id, clicked_at, INTERVAL '30 minutes')"},
 };
 
 static const struct {
     const char *name;
     window_arg arg;
 } arg_names[] = {
-    {"data", ARG_DATA},
-    {"timecol", ARG_TIME},
-    {"slide", ARG_SLIDE},
-    {"step", ARG_SLIDE},
-    {"size", ARG_SIZE},
-    {"zone", ARG_ZONE},
-    {SQL_WINDOW_OFFSET, ARG_OFFSET},
+    {"data", ARG_DATA},   {"timecol", ARG_TIME},
+    {"slide", ARG_SLIDE}, {"step", ARG_SLIDE},
+    {"gap", ARG_SIZE},    {"size", ARG_SIZE},
+    {"zone", ARG_ZONE},   {SQL_WINDOW_OFFSET, ARG_OFFSET},
 };
 
 typedef struct windowing {
     sql_binder *binder;
     const window_def *def;
     const sql_tree *args[ARG_COUNT]; // NULL: not given
+    const sql_tree *partition;       // a ROW of columns (see flink.c), or NULL
     int32_t position;
 } windowing;
 
@@ -124,6 +129,10 @@ static base_rc take_arguments(windowing *w, const sql_tree *call) {
             SQL_TRY(take_named(w, sql_body(arg)));
             continue;
         }
+        if (sql_is(arg, "RowExpr") && w->def->form == PLAN_WINDOW_SESSION && w->partition == NULL) {
+            w->partition = sql_body(arg);
+            continue;
+        }
         window_arg to = n < w->def->nrequired ? w->def->order[n]
                         : is_string(arg)      ? ARG_ZONE
                                               : ARG_OFFSET;
@@ -133,7 +142,11 @@ static base_rc take_arguments(windowing *w, const sql_tree *call) {
     }
     for (uint32_t i = 0; i < w->def->nrequired; i++)
         if (w->args[w->def->order[i]] == NULL) return arguments_wrong(w);
-    if (w->def->form == PLAN_WINDOW_TUMBLE && w->args[ARG_SLIDE] != NULL) return arguments_wrong(w);
+    bool session = w->def->form == PLAN_WINDOW_SESSION;
+    bool steps = w->def->form == PLAN_WINDOW_HOP || w->def->form == PLAN_WINDOW_CUMULATE;
+    if (!steps && w->args[ARG_SLIDE] != NULL) return arguments_wrong(w);
+    if (session && (w->args[ARG_ZONE] != NULL || w->args[ARG_OFFSET] != NULL))
+        return arguments_wrong(w);
     return BASE_OK;
 }
 
@@ -163,6 +176,34 @@ static base_rc bind_table(windowing *w, plan_node **node, sql_rel *rel) {
     if (n == 2) names[1].next = &names[2];
     sql_tree body = {.child = &names[0]};
     return sql_bind_named_table(w->binder, &body, node, rel);
+}
+
+// The column that an argument names.
+static base_rc find_column(windowing *w, const sql_tree *arg, const plan_node *node,
+                           uint32_t *index) {
+    sql_ctx *ctx = w->binder->ctx;
+    const sql_tree *fields = sql_is(arg, "ColumnRef") ? sql_get(sql_body(arg), "fields") : NULL;
+    const char *name = sql_tree_count(fields) == 1 ? sql_string(fields->child) : NULL;
+    if (name == NULL)
+        return SQL_SYNTAX(ctx, w->position, "PARTITION BY of %s takes columns", w->def->word);
+    for (uint32_t i = 0; i < node->ncolumns; i++) {
+        if (strcmp(node->columns[i].name, name) != 0) continue;
+        *index = i;
+        return BASE_OK;
+    }
+    return sql_fail(ctx, sql_tree_position(ctx, sql_body(arg)), BASE_E_NOT_FOUND,
+                    BASE_SQLSTATE_UNDEFINED_COLUMN, "column \"%s\" does not exist", name);
+}
+
+static base_rc bind_partition(windowing *w, const plan_node *node, plan_window *window) {
+    const sql_tree *columns = w->partition == NULL ? NULL : sql_get(w->partition, "args");
+    if (columns == NULL) return BASE_OK;
+    uint32_t *partition =
+        base_arena_array(w->binder->ctx->arena, uint32_t, sql_tree_count(columns) + 1u);
+    for (const sql_tree *arg = columns->child; arg != NULL; arg = arg->next)
+        SQL_TRY(find_column(w, arg, node, &partition[window->npartition++]));
+    window->partition = partition;
+    return BASE_OK;
 }
 
 static base_rc bind_column(windowing *w, const plan_node *node, uint32_t *index) {
@@ -316,12 +357,20 @@ static base_rc check_steps(windowing *w, const plan_window *window) {
     return BASE_OK;
 }
 
-static base_rc bind_spec(windowing *w, col_kind time_kind, const plan_window **out) {
+static base_rc bind_spec(windowing *w, const plan_node *input, uint32_t time_column,
+                         const plan_window **out) {
+    col_kind time_kind = input->columns[time_column].type.kind;
     plan_window *window = base_arena_new(w->binder->ctx->arena, plan_window);
     window->form = w->def->form;
     bool zoned = w->args[ARG_ZONE] != NULL, steps = w->args[ARG_SLIDE] != NULL;
     SQL_TRY(bind_zone(w, time_kind, window));
-    SQL_TRY(bind_span(w, ARG_SIZE, "size", zoned, &window->size));
+    bool session = w->def->form == PLAN_WINDOW_SESSION;
+    SQL_TRY(bind_span(w, ARG_SIZE, session ? "gap" : "size", zoned, &window->size));
+    if (session && window->size.unit != PLAN_UNIT_US)
+        return sql_fail(w->binder->ctx, w->position, BASE_E_INVALID,
+                        BASE_SQLSTATE_INVALID_PARAMETER,
+                        "the gap of SESSION cannot be of months: their length varies");
+    SQL_TRY(bind_partition(w, input, window));
     window->step = window->size;
     if (steps)
         SQL_TRY(bind_span(w, ARG_SLIDE, w->def->form == PLAN_WINDOW_HOP ? "slide" : "step", zoned,
@@ -352,9 +401,10 @@ base_rc sql_bind_window(sql_binder *binder, const char *name, const sql_tree *ca
     SQL_TRY(bind_table(&w, &input, rel));
     SQL_TRY(bind_column(&w, input, &time_column));
     SQL_TRY(date_as_time(ctx, &input, &time_column));
-    SQL_TRY(bind_spec(&w, input->columns[time_column].type.kind, &window));
+    SQL_TRY(bind_spec(&w, input, time_column, &window));
     uint32_t n = input->ncolumns;
-    plan_node *made = sql_node(ctx, PLAN_NODE_WINDOW, n + PLAN_WINDOW_COLUMNS, 1, input, NULL);
+    plan_node_kind kind = w.def->form == PLAN_WINDOW_SESSION ? PLAN_NODE_SESSION : PLAN_NODE_WINDOW;
+    plan_node *made = sql_node(ctx, kind, n + PLAN_WINDOW_COLUMNS, 1, input, NULL);
     plan_column *columns = sql_columns(made);
     memcpy(columns, input->columns, n * sizeof *columns);
     col_type type = input->columns[time_column].type;

@@ -97,6 +97,23 @@ static void limit_recursion(const plan_node *input, int64_t rows) {
     if (input->kind == PLAN_NODE_RECURSIVE) ((plan_node *)(uintptr_t)input)->limit = rows;
 }
 
+// Rows of other partitions do not matter to a session; rows of its own do.
+static plan_node *push_session(sql_ctx *ctx, const plan_node *node, sql_exprs *conditions) {
+    const plan_window *w = node->window;
+    bool *used = base_arena_array(ctx->arena, bool, node->ncolumns);
+    sql_exprs below = {0}, above = {0};
+    for (uint32_t i = 0; i < conditions->n; i++) {
+        memset(used, 0, node->ncolumns * sizeof *used);
+        plan_expr_columns(conditions->items[i], used);
+        for (uint32_t k = 0; k < w->npartition; k++) used[w->partition[k]] = false;
+        bool others = memchr(used, true, node->ncolumns) != NULL;
+        sql_exprs_add(ctx, others ? &above : &below, conditions->items[i]);
+    }
+    plan_node *copy = sql_node_copy(ctx, node);
+    copy->inputs[0] = sql_push_filters(ctx, node->inputs[0], &below);
+    return sql_with_filter(ctx, copy, &above);
+}
+
 // What a view shows of closed windows is not known of its rows: nothing goes below.
 static plan_node *push_emit(sql_ctx *ctx, const plan_node *node, sql_exprs *conditions) {
     return push_some(ctx, node, conditions, 0, NULL);
@@ -166,6 +183,7 @@ static plan_node *(*const pushers[])(sql_ctx *, const plan_node *, sql_exprs *) 
     [PLAN_NODE_RECURSIVE] = push_recursive, [PLAN_NODE_TEMPORAL] = push_distinct,
     [PLAN_NODE_EMIT] = push_emit,           [PLAN_NODE_OVER] = sql_push_over,
     [PLAN_NODE_TOP] = sql_push_top,         [PLAN_NODE_TABLE_FUNC] = push_table_func,
+    [PLAN_NODE_SESSION] = push_session,
 };
 
 plan_node *sql_push_filters(sql_ctx *ctx, const plan_node *node, sql_exprs *conjuncts) {

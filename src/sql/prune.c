@@ -142,6 +142,8 @@ static pruned prune_window(sql_ctx *ctx, const plan_node *node, const bool *used
     bool *below = no_columns(ctx, old->ncolumns);
     memcpy(below, used, old->ncolumns * sizeof *below);
     below[node->time_column] = true;
+    for (uint32_t i = 0; i < node->window->npartition; i++)
+        below[node->window->partition[i]] = true;
     pruned input = prune(ctx, old, below);
     // The window columns stay: the operator makes them together.
     bool *kept = no_columns(ctx, node->ncolumns);
@@ -166,6 +168,17 @@ typedef struct agg_remap {
 static const plan_expr *remap_agg(void *self, const plan_expr *expr) {
     const agg_remap *moved = self;
     return remap(moved->ctx, expr, moved->input, moved->ncolumns);
+}
+
+static pruned prune_session(sql_ctx *ctx, const plan_node *node, const bool *used) {
+    pruned out = prune_window(ctx, node, used);
+    plan_window *window = base_arena_new(ctx->arena, plan_window);
+    *window = *node->window;
+    uint32_t *partition = base_arena_array(ctx->arena, uint32_t, window->npartition + 1u);
+    for (uint32_t i = 0; i < window->npartition; i++) partition[i] = out.map[window->partition[i]];
+    window->partition = partition;
+    out.node->window = window;
+    return out;
 }
 
 static pruned prune_aggregate(sql_ctx *ctx, const plan_node *node, const bool *used) {
@@ -490,6 +503,7 @@ static pruned (*const pruners[])(sql_ctx *, const plan_node *, const bool *) = {
     [PLAN_NODE_OVER] = prune_over,
     [PLAN_NODE_TOP] = prune_over,
     [PLAN_NODE_TABLE_FUNC] = prune_table_func,
+    [PLAN_NODE_SESSION] = prune_session,
 };
 
 static pruned prune(sql_ctx *ctx, const plan_node *node, const bool *used) {

@@ -95,6 +95,13 @@ class Translation:
         sql = re.sub(rf"CUMULATE\((\w+), (\w+), {i}, {i}\)",
                      rf"(SELECT \1.*, date_bin(\4, \2, {cls.EPOCH}) AS window_start, window_end FROM \1, LATERAL generate_series("
                      rf"date_bin(\4, \2, {cls.EPOCH}) + \3, date_bin(\4, \2, {cls.EPOCH}) + \4, \3) AS window_end WHERE window_end > \2) AS \1", sql)
+        # Sessions: a running sum of the rows that come a gap or more after the one before.
+        starts = r"CASE WHEN \3 - lag(\3) OVER w < \4 THEN 0 ELSE 1 END"
+        sql = re.sub(rf"SESSION\((\w+) PARTITION BY (\w+), (\w+), {i}\)",
+                     rf"(SELECT id, k, v, at, loc, booked, CASE WHEN \3 IS NOT NULL THEN min(\3) OVER s END AS window_start, "
+                     rf"CASE WHEN \3 IS NOT NULL THEN max(\3) OVER s + \4 END AS window_end FROM "
+                     rf"(SELECT *, sum(n) OVER w AS number FROM (SELECT *, {starts} AS n FROM \1 WINDOW w AS (PARTITION BY \2 ORDER BY \3, id)) AS a "
+                     rf"WINDOW w AS (PARTITION BY \2 ORDER BY \3, id)) AS b WINDOW s AS (PARTITION BY \2, number)) AS \1", sql)
         return sql
 
 

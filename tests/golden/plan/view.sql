@@ -34,3 +34,4 @@ BEGIN; COMMIT; ROLLBACK; DISCARD ALL; FLUSH;
 CREATE MATERIALIZED VIEW sales.rolling AS SELECT store_id, count(*) AS n FROM sales.order_placed WHERE placed_at BETWEEN now() - INTERVAL '1 hour' AND now() AND net_amount > 0 AND placed_at >= date_trunc('day', now(), 'Europe/Berlin') GROUP BY store_id;
 CREATE MATERIALIZED VIEW sales.bad8 AS SELECT store_id, now() AS at FROM sales.store;
 CREATE MATERIALIZED VIEW sales.bad9 AS SELECT order_id FROM sales.order_placed WHERE placed_at > now() - INTERVAL '1 month' AND store_id = 1;
+CREATE MATERIALIZED VIEW sales.visits AS SELECT store_id, window_start, window_end, count(*) AS n FROM SESSION(sales.order_placed PARTITION BY store_id, placed_at, INTERVAL '30 minutes') WHERE store_id > 1 AND net_amount > 0 GROUP BY 1, 2, 3;

@@ -15,6 +15,10 @@ SELECT window_start, window_end, k, count(*) FROM TUMBLE(ev, at, INTERVAL '1 day
 SELECT window_start, count(*) FROM TUMBLE(ev, loc, INTERVAL '1 month') GROUP BY window_start;
 SELECT date_trunc('day', at, 'Europe/Berlin') AS day, count(*) FROM ev GROUP BY 1;
 
+SELECT k, window_start, window_end, count(*) AS n, sum(v) AS v FROM SESSION(ev PARTITION BY k, at, INTERVAL '2 hours') GROUP BY k, window_start, window_end;
+SELECT * FROM SESSION(ev PARTITION BY k, loc, INTERVAL '90 minutes') WHERE v > 0;
+SELECT window_start, max(window_end) AS window_end, count(*) AS n FROM SESSION(ev PARTITION BY k, at, INTERVAL '30 minutes') GROUP BY window_start, k;
+
 INSERT INTO ev VALUES
 (1, NULL, 32, '2026-04-07 07:01:17Z', '2026-04-06 20:01:17', '2026-04-04'),
 (2, 'c', 22, '2026-03-31 14:14:33.999999Z', '2026-03-31 04:14:33.999999', '2026-03-31'),
