@@ -33,6 +33,7 @@ typedef struct plan_window {
     int64_t offset_us;
     const base_zone *zone; // NULL: none, or UTC
     const char *zone_name; // with zone
+    bool derived;          // of date_trunc and the like; a window where rows are grouped by it
     uint32_t npartition;   // SESSION: columns of the input
     const uint32_t *partition;
 } plan_window;

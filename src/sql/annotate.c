@@ -85,6 +85,7 @@ static void annotate_project(sql_ctx *ctx, plan_node *node) {
     for (uint32_t i = 0; i < node->ncolumns; i++) {
         const plan_expr *expr = node->exprs[i];
         plan_column computed = {.not_null = sql_never_null(expr, input)};
+        sql_window_role(ctx, expr, input, &computed);
         inherit(&sql_columns(node)[i],
                 expr->kind == PLAN_EXPR_COLUMN ? &input->columns[expr->index] : &computed);
     }
@@ -131,6 +132,7 @@ static void annotate_aggregate(sql_ctx *ctx, plan_node *node) {
     for (uint32_t i = 0; i < node->nexprs; i++) {
         const plan_expr *expr = node->exprs[i];
         plan_column computed = {.not_null = sql_never_null(expr, input)};
+        sql_window_role(ctx, expr, input, &computed);
         inherit(&sql_columns(node)[i],
                 expr->kind == PLAN_EXPR_COLUMN ? &input->columns[expr->index] : &computed);
         key[i] = i;

@@ -43,11 +43,21 @@ static base_rc check_columns(sql_ctx *ctx, const plan_node *plan, int32_t positi
     return BASE_OK;
 }
 
+static bool is_window(const plan_node *plan, uint32_t column) {
+    const plan_window *window = plan->columns[column].window;
+    if (window == NULL || !window->derived) return true;
+    // A value that is only shown says nothing of when its row is final.
+    for (uint32_t i = 0; i < plan->nkey; i++)
+        if (plan->key[i] == column) return true;
+    return false;
+}
+
 // The column that says when a row's window ends: window_end, else window_start (whose window
 // tells the size); -1: rows are not windowed.
 static int32_t find_window(const plan_node *plan) {
     int32_t start = -1;
     for (uint32_t i = 0; i < plan->ncolumns; i++) {
+        if (!is_window(plan, i)) continue;
         if (plan->columns[i].time_role == PLAN_TIME_WINDOW_END) return (int32_t)i;
         if (plan->columns[i].time_role == PLAN_TIME_WINDOW_START && start < 0) start = (int32_t)i;
     }
@@ -109,7 +119,9 @@ static base_rc analyse(sql_cursor *cursor, plan_object *object, const plan_node 
     if (object->emit_on_close && object->window_column < 0) {
         sql_fail(ctx, 0, BASE_E_INVALID, BASE_SQLSTATE_INVALID_DEFINITION,
                  "EMIT ON WINDOW CLOSE needs window_start or window_end among the view's columns");
-        base_error_hint(ctx->err, "Group by the window of TUMBLE(...) and select window_start.");
+        base_error_hint(ctx->err,
+                        "Group by the window of TUMBLE(...) and select window_start, or by "
+                        "date_trunc of the event's time.");
         return ctx->err->code;
     }
     if (object->emit_on_close)

@@ -524,6 +524,10 @@ BASE_MUST_USE base_rc sql_overs_build(sql_binder *binder, sql_exprs *list, uint3
 
 // Pushes filters down, prunes columns, merges projections, numbers nodes, finds keys and time
 // roles.
+// window_role.c: whether an expression over a node's columns is the start of a window (date_trunc
+// of the event's time); then column's role and window are set.
+bool sql_window_role(sql_ctx *ctx, const plan_expr *expr, const plan_node *input,
+                     plan_column *column);
 // temporal.c: now() in a view's conditions.
 bool sql_is_clock(const col_func *func);
 BASE_MUST_USE base_rc sql_temporal(sql_ctx *ctx, const plan_node *node, plan_node **out);
