@@ -38,7 +38,7 @@ static base_str timed_key(flow_timed *timed, base_arena *arena, const col_batch 
     char *key = base_arena_alloc(arena, DUE_BYTES + HASH_BYTES);
     put_due(key, due);
     base_buf_clear(scratch);
-    col_key_encode_row(scratch, batch, row, batch->ncols, timed->columns);
+    col_row_encode(scratch, batch, row, batch->ncols, timed->columns);
     uint8_t hash[HASH_BYTES];
     base_hash128(scratch->p == NULL ? "" : scratch->p, scratch->n, hash);
     memcpy(key + DUE_BYTES, hash, HASH_BYTES);
