@@ -75,10 +75,12 @@ base_rc sql_ddl_create_plain_view(sql_cursor *cursor, sql_statement *statement) 
 
 // ---- in FROM ---------------------------------------------------------------------------------
 
+// now() is left to sql_temporal, which sees where it stands.
 static bool is_unrepeatable(const plan_expr *expr, void *arg) {
-    if (expr->kind == PLAN_EXPR_CALL && !sql_is_repeatable(expr->func))
-        *(const col_func **)arg = expr->func;
-    return expr->kind == PLAN_EXPR_CALL && !sql_is_repeatable(expr->func);
+    bool is = expr->kind == PLAN_EXPR_CALL && !sql_is_repeatable(expr->func) &&
+              !sql_is_clock(expr->func);
+    if (is) *(const col_func **)arg = expr->func;
+    return is;
 }
 
 static const col_func *unrepeatable(const plan_node *node) {
@@ -135,6 +137,7 @@ base_rc sql_bind_plain_view(sql_ctx *ctx, const plan_object *view, int32_t posit
     note_use(ctx, view->id);
     if (ctx->in_view) {
         const plan_object *system = NULL;
+        ctx->uses_clock = true; // perhaps
         const col_func *func = unrepeatable(view->plan);
         plan_node_scans(view->plan, note_system, &system);
         if (recurs(view->plan))
