@@ -110,6 +110,23 @@ static const plan_node *emitted(sql_ctx *ctx, const plan_object *object, const p
     return node;
 }
 
+static void find_watermark(void *arg, const plan_node *scan) {
+    const plan_object *object = scan->object;
+    if (object->watermark != NULL) *(bool *)arg = true;
+    if (object->kind == PLAN_OBJECT_VIEW) plan_node_scans(object->plan, find_watermark, arg);
+}
+
+// Without a watermark no window would ever close.
+static base_rc check_emitted(sql_ctx *ctx, const plan_node *plan) {
+    bool found = false;
+    plan_node_scans(plan, find_watermark, &found);
+    if (found) return BASE_OK;
+    sql_fail(ctx, 0, BASE_E_INVALID, BASE_SQLSTATE_INVALID_DEFINITION,
+             "EMIT ON WINDOW CLOSE needs a stream with a WATERMARK to read from");
+    base_error_hint(ctx->err, "For example, WATERMARK FOR at AS at - INTERVAL '5 seconds'.");
+    return ctx->err->code;
+}
+
 static base_rc analyse(sql_cursor *cursor, plan_object *object, const plan_node *plan) {
     sql_ctx *ctx = cursor->ctx;
     object->plan = plan;
@@ -124,6 +141,7 @@ static base_rc analyse(sql_cursor *cursor, plan_object *object, const plan_node 
                         "date_trunc of the event's time.");
         return ctx->err->code;
     }
+    if (object->emit_on_close) SQL_TRY(check_emitted(ctx, plan));
     if (object->emit_on_close)
         ((plan_node *)(uintptr_t)plan)->time_column = (uint32_t)object->window_column;
     object->ncolumns = plan->ncolumns;
