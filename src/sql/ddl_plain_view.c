@@ -77,8 +77,8 @@ base_rc sql_ddl_create_plain_view(sql_cursor *cursor, sql_statement *statement) 
 
 // now() is left to sql_temporal, which sees where it stands.
 static bool is_unrepeatable(const plan_expr *expr, void *arg) {
-    bool is = expr->kind == PLAN_EXPR_CALL && !sql_is_repeatable(expr->func) &&
-              !sql_is_clock(expr->func);
+    bool is =
+        expr->kind == PLAN_EXPR_CALL && !sql_is_repeatable(expr->func) && !sql_is_clock(expr->func);
     if (is) *(const col_func **)arg = expr->func;
     return is;
 }
