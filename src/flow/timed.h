@@ -3,8 +3,8 @@
 //
 // State: "v<view>.<node>.<suffix>": due time ++ row hash -> weight, tag, row. A due time is an
 // instant of whatever clock the operator goes by; the tag is a number of the operator's. Rows that
-// are the same to the last digit (1.0 and 1.00 are not) are one, of their summed weight; at weight 0
-// it is gone. Owner: the operator. Threads: the flow's. Internal to src/flow.
+// are the same to the last digit (1.0 and 1.00 are not) are one, of their summed weight; at weight
+// 0 it is gone. Owner: the operator. Threads: the flow's. Internal to src/flow.
 #ifndef WEIR_FLOW_TIMED_H
 #define WEIR_FLOW_TIMED_H
 
