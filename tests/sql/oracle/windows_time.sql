@@ -19,6 +19,14 @@ SELECT k, window_start, window_end, count(*) AS n, sum(v) AS v FROM SESSION(ev P
 SELECT * FROM SESSION(ev PARTITION BY k, loc, INTERVAL '90 minutes') WHERE v > 0;
 SELECT window_start, max(window_end) AS window_end, count(*) AS n FROM SESSION(ev PARTITION BY k, at, INTERVAL '30 minutes') GROUP BY window_start, k;
 
+-- Conditions on now(): the rows are days apart, so that a second more or less is the same.
+SELECT k, count(*) AS n, sum(v) AS v FROM ev WHERE at > now() - INTERVAL '200 days' GROUP BY k;
+SELECT id FROM ev WHERE at BETWEEN now() - INTERVAL '400 days' AND now() + INTERVAL '100 days' AND v > 3;
+SELECT id, loc FROM ev WHERE booked >= date_trunc('month', CURRENT_DATE) - INTERVAL '8 months' AND NOT loc < LOCALTIMESTAMP - INTERVAL '250 days';
+SELECT booked, count(*) AS n FROM ev GROUP BY booked HAVING max(at) <= now() - INTERVAL '30 days';
+SELECT a.id, b.id AS other FROM ev AS a JOIN ev AS b ON a.k = b.k AND a.v = b.v AND now() - a.at < INTERVAL '240 days' AND b.at + INTERVAL '220 days' > now();
+SELECT id FROM ev WHERE (at AT TIME ZONE 'Asia/Kolkata')::date > (now() AT TIME ZONE 'Asia/Kolkata')::date - 245;
+
 INSERT INTO ev VALUES
 (1, NULL, 32, '2026-04-07 07:01:17Z', '2026-04-06 20:01:17', '2026-04-04'),
 (2, 'c', 22, '2026-03-31 14:14:33.999999Z', '2026-03-31 04:14:33.999999', '2026-03-31'),
