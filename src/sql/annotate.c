@@ -117,13 +117,15 @@ static void annotate_window(sql_ctx *ctx, plan_node *node) {
                                                           .time_role = role_of(node, roles[i]),
                                                           .window = node->window});
     // With more than one window a row, its start (CUMULATE: its end) is part of what tells rows
-    // apart.
-    plan_window_form form = node->window->form;
-    bool several = form == PLAN_WINDOW_HOP || form == PLAN_WINDOW_CUMULATE;
-    uint32_t *key = base_arena_array(ctx->arena, uint32_t, input->nkey + 1);
-    if (input->nkey > 0) memcpy(key, input->key, input->nkey * sizeof *key);
-    key[input->nkey] = form == PLAN_WINDOW_CUMULATE ? n + 1 : n;
-    set_key(ctx, node, input->nkey == 0 ? 0 : input->nkey + several, key);
+    // apart; both where a zone's calendar may leave a day out, and two windows begin at once.
+    const plan_window *w = node->window;
+    uint32_t nkey = 0, *key = base_arena_array(ctx->arena, uint32_t, input->nkey + 2);
+    for (; nkey < input->nkey; nkey++) key[nkey] = input->key[nkey];
+    if (nkey > 0 && w->form == PLAN_WINDOW_HOP) key[nkey++] = n;
+    if (nkey > 0 &&
+        (w->form == PLAN_WINDOW_CUMULATE || (w->form == PLAN_WINDOW_HOP && w->zone != NULL)))
+        key[nkey++] = n + 1;
+    set_key(ctx, node, nkey, key);
 }
 
 static void annotate_aggregate(sql_ctx *ctx, plan_node *node) {
