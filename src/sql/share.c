@@ -77,7 +77,7 @@ static bool same_kind(const plan_node *a, const plan_node *b) {
     case PLAN_NODE_SETOP:
         return a->set_op == b->set_op && a->set_all == b->set_all;
     case PLAN_NODE_WINDOW:
-        return a->time_column == b->time_column && a->window == b->window;
+        return a->time_column == b->time_column && plan_window_equal(a->window, b->window);
     default:
         return false;
     }
