@@ -5,6 +5,7 @@
 #include "base/must.h"
 #include "col/func_text_int.h"
 #include "col/regex.h"
+#include "col/set_int.h"
 
 #define SPANS_MAX 1001u // a match and its groups
 
@@ -744,3 +745,85 @@ static const col_func rows[] = {
     {"regexp_substr", 6, {T, T, I, I, T, I}, T, S, regexp_substr, NULL},
 };
 FUNC_TABLE(func_regex_table, rows);
+
+// ---- sets: regexp_matches, regexp_split_to_table ----
+
+static void drop_cache(void *kept) {
+    cache_close(kept);
+}
+
+// The patterns compiled so far in this run.
+static pattern_cache *cache_of(col_set *set) {
+    if (set->kept == NULL) {
+        set->kept = cache_open(set->arena);
+        set->drop = drop_cache;
+    }
+    return set->kept;
+}
+
+// A row an array of the groups of each match, or the first one.
+static base_rc give_matches(col_func_ctx *ctx, const regex_call *call, pattern_cache *cache,
+                            col_array_writer *writer, col_set *set, base_error *err) {
+    uint32_t groups = regex_groups(cache->compiled);
+    col_vec cell;
+    col_vec_init(&cell, ctx->arena, col_type_of(COL_TEXT), 1);
+    for (size_t from = 0; from <= call->s.n;) {
+        bool found;
+        SET_TRY(regex_find(cache->compiled, call->s, from, groups + 1, cache->spans, &found, err));
+        if (!found) break;
+        col_array_writer_begin(writer, COL_TEXT);
+        for (uint32_t g = groups == 0 ? 0 : 1; g <= groups; g++)
+            add_item(ctx, writer, &cell, call->s, cache->spans[g]);
+        SET_TRY(col_set_add(set, err));
+        col_str(&set->cols[0])[set->n - 1] = col_array_writer_end(writer, set->arena);
+        if (!call->all) break;
+        from = after_match(call->s, cache->spans[0]);
+    }
+    return BASE_OK;
+}
+
+SET_GIVE(set_regexp_matches) {
+    pattern_cache *cache = cache_of(set);
+    regex_call call = {.s = col_str(args[0])[row],
+                       .pattern = col_str(args[1])[row],
+                       .start = 1,
+                       .options = nargs > 2 ? col_str(args[2])[row] : BASE_STR("")};
+    col_array_writer writer = {0};
+    SET_TRY(call_prepare(cache, &call, err));
+    base_rc rc = give_matches(ctx, &call, cache, &writer, set, err);
+    col_array_writer_deinit(&writer);
+    return rc;
+}
+
+SET_GIVE(set_regexp_split) {
+    pattern_cache *cache = cache_of(set);
+    regex_call call = {.s = col_str(args[0])[row],
+                       .pattern = col_str(args[1])[row],
+                       .start = 1,
+                       .options = nargs > 2 ? col_str(args[2])[row] : BASE_STR(""),
+                       .no_global = "regexp_split_to_table()"};
+    col_array_writer writer = {0};
+    col_vec cell, pieces;
+    col_array_reader reader;
+    col_vec_init(&cell, ctx->arena, col_type_of(COL_TEXT), 1);
+    col_vec_init(&pieces, ctx->arena, col_type_of(COL_TEXT_ARRAY), 1);
+    col_array_writer_begin(&writer, COL_TEXT);
+    base_rc rc = split_row(ctx, cache, &call, &writer, &cell, err);
+    if (rc == BASE_OK) col_str(&pieces)[0] = col_array_writer_end(&writer, set->arena);
+    col_array_writer_deinit(&writer);
+    if (rc != BASE_OK) return rc;
+    col_array_reader_init(&reader, &pieces, 0, set->arena);
+    while (col_array_reader_next(&reader)) {
+        SET_TRY(col_set_add(set, err));
+        col_str(&set->cols[0])[set->n - 1] = col_str(&reader.cell)[0];
+    }
+    return BASE_OK;
+}
+
+static const col_set_func set_rows[] = {
+    SET_ONE("regexp_matches", 2, COL_TEXT_ARRAY, S, set_regexp_matches, T, T),
+    SET_ONE("regexp_matches", 3, COL_TEXT_ARRAY, S, set_regexp_matches, T, T, T),
+    SET_ONE("regexp_split_to_table", 2, T, S, set_regexp_split, T, T),
+    SET_ONE("regexp_split_to_table", 3, T, S, set_regexp_split, T, T, T),
+};
+SET_TABLE(set_regex_table, set_rows);

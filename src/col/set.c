@@ -6,7 +6,8 @@
 
 #define FIRST_ROWS 64u
 
-static const set_table *const tables[] = {&set_series_table, &set_text_table, &set_json_table};
+static const set_table *const tables[] = {&set_series_table, &set_text_table, &set_json_table,
+                                          &set_regex_table};
 
 size_t col_set_find(base_str name, const col_func **out, size_t max) {
     size_t n = 0;
@@ -88,6 +89,8 @@ base_rc col_set_run(const col_set_func *func, col_func_ctx *ctx, uint32_t n, uin
         if (ctx->failed != NULL) ctx->failed[row] = 1;
     }
     base_arena_deinit(&set->scratch);
+    if (set->kept != NULL) set->drop(set->kept);
+    set->kept = NULL;
     for (uint32_t c = 0; c < ncols; c++) set->cols[c].n = set->n;
     return rc;
 }

@@ -19,6 +19,8 @@ typedef struct col_set {
     uint32_t n, cap;
     uint32_t *counts; // rows that each row of arguments gave, for the first `done`
     uint32_t done;
+    void *kept; // what a function keeps from one row to the next; dropped at the end of the run
+    void (*drop)(void *kept);
 } col_set;
 
 typedef struct col_set_func {

@@ -12,6 +12,7 @@ typedef struct set_table {
 extern const set_table set_series_table;
 extern const set_table set_text_table;
 extern const set_table set_json_table;
+extern const set_table set_regex_table; // func_regex.c
 
 #define SET_TABLE(name, array) const set_table name = {(array), sizeof(array) / sizeof((array)[0])}
 

@@ -471,10 +471,6 @@ base_rc sql_bind_func_call(sql_binder *binder, const sql_tree *body, const plan_
     if (sql_agg_exists(name) || sql_get_bool(body, "agg_within_group"))
         return sql_bind_agg_call(binder, name, body, out);
     if (sql_agg_exists(name)) return sql_bind_agg_call(binder, name, body, out);
-    const col_func *set;
-    if (col_set_find(base_str_of(name), &set, 1) > 0)
-        return sql_unsupported(ctx, position,
-                               "set-returning functions are supported in FROM only: %s", name);
     if (sql_get(body, "agg_filter") != NULL || sql_get_bool(body, "agg_distinct"))
         return sql_fail(ctx, position, BASE_E_INVALID, "42809",
                         "%s specified, but %s is not an aggregate function",
@@ -489,5 +485,8 @@ base_rc sql_bind_func_call(sql_binder *binder, const sql_tree *body, const plan_
         SQL_TRY(sql_bind_expr(binder, arg, &args[i++]));
     }
     if (strcmp(name, "overlaps") == 0 && nargs == 4) SQL_TRY(sql_period_ends(ctx, args, position));
+    const col_func *set;
+    if (col_set_find(base_str_of(name), &set, 1) > 0)
+        return sql_bind_set_call(binder, name, nargs, args, position, out);
     return sql_call(ctx, name, nargs, args, position, out);
 }

@@ -581,7 +581,9 @@ static uint32_t gather(const sql_binder *binder, uint32_t first, const bool *don
 
 static const plan_expr *place_marker(base_arena *arena, const plan_expr *leaf, const void *arg) {
     const sql_binder *binder = arg;
-    if (leaf->kind != PLAN_EXPR_COLUMN || leaf->index < SQL_OVER_BASE) return NULL;
+    if (leaf->kind != PLAN_EXPR_COLUMN || leaf->index < SQL_OVER_BASE ||
+        leaf->index >= SQL_SET_BASE)
+        return NULL;
     return plan_expr_column(arena, binder->overs[leaf->index - SQL_OVER_BASE].column, leaf->type);
 }
 

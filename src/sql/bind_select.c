@@ -204,7 +204,12 @@ static base_rc bind_group_item(query *s, const sql_tree *item) {
     if (target >= 0) {
         SQL_TRY(sql_settle(ctx, &s->targets.items[target]));
         expr = s->targets.items[target];
-        uint32_t base = SQL_OVER_BASE;
+        uint32_t base = SQL_SET_BASE;
+        if (plan_expr_any(expr, has_marker, &base))
+            return sql_unsupported(ctx, expr->position,
+                                   "GROUP BY of a set-returning function is not supported; put it "
+                                   "in FROM");
+        base = SQL_OVER_BASE;
         if (plan_expr_any(expr, has_marker, &base))
             return sql_fail(ctx, expr->position, BASE_E_INVALID, "42P20",
                             "window functions are not allowed in GROUP BY");
@@ -377,6 +382,8 @@ static base_rc settle_targets(query *s) {
 static base_rc build_select(query *s, plan_node **out) {
     sql_ctx *ctx = s->binder.ctx;
     plan_node *node = s->binder.from;
+    uint32_t nown = s->targets.n;
+    sql_sets_put(&s->binder, &s->targets);
     uint32_t ntargets = s->targets.n;
     sql_overs_put(&s->binder, &s->targets);
     if (s->binder.has_aggregate) {
@@ -385,6 +392,7 @@ static base_rc build_select(query *s, plan_node **out) {
     }
     if (s->binder.novers > 0) SQL_TRY(sql_overs_build(&s->binder, &s->targets, ntargets, &node));
     SQL_TRY(sql_place(ctx, &node, s->targets.items, s->targets.n));
+    if (s->binder.nsets > 0) sql_sets_build(&s->binder, &s->targets, nown, &node);
     uint32_t n = s->targets.n;
     const char **names = base_arena_array(ctx->arena, const char *, n + 1);
     for (uint32_t i = 0; i < s->nshown; i++) names[i] = s->names[i];

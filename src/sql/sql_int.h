@@ -225,6 +225,7 @@ const plan_expr *sql_conjunction(sql_ctx *ctx, const sql_exprs *list);
 // Columns that are not of this input: markers replaced before a plan is done.
 #define SQL_AGG_BASE  (1u << 30) // + number of the aggregate
 #define SQL_OVER_BASE (3u << 29) // + number of the window function
+#define SQL_SET_BASE  (7u << 28) // + number of the set-returning function
 
 typedef struct sql_scope_column {
     uint32_t rel; // number of the range-table entry
@@ -289,6 +290,8 @@ typedef struct sql_binder {
     bool in_over;
     uint32_t novers, overs_cap;
     struct sql_query_over *overs;
+    uint32_t nsets; // set-returning functions of the select list
+    struct sql_query_set *sets;
 } sql_binder;
 
 BASE_MUST_USE base_rc sql_bind_expr(sql_binder *binder, const sql_tree *wrapper,
@@ -381,6 +384,17 @@ typedef struct sql_candidates {
 typedef enum sql_resolution { SQL_RESOLVED, SQL_NONE, SQL_AMBIGUOUS } sql_resolution;
 sql_resolution sql_resolve(const sql_candidates *list, uint32_t nargs, const plan_expr *const *args,
                            bool is_operator, size_t *chosen);
+
+// ---- bind_set.c --------------------------------------------------------------------------------
+
+// A set-returning function in a select list; *out: a marker of its value.
+BASE_MUST_USE base_rc sql_bind_set_call(sql_binder *binder, const char *name, uint32_t nargs,
+                                        const plan_expr **args, int32_t position,
+                                        const plan_expr **out);
+// Puts the arguments behind list; sql_sets_build takes them from there, over *node as it is then,
+// and puts the functions' columns for the markers.
+void sql_sets_put(sql_binder *binder, sql_exprs *list);
+void sql_sets_build(sql_binder *binder, sql_exprs *list, uint32_t first, plan_node **node);
 
 // ---- bind_table_func.c -------------------------------------------------------------------------
 

@@ -26,6 +26,9 @@ static const wire_json_field fields[] = {
     {"r", {COL_FLOAT4, 0, 0, 0, NULL}, false},
     {"y", {COL_BOOL, 0, 0, 0, NULL}, false},
     {"d", {COL_DATE, 0, 0, 0, NULL}, false},
+    {"ai", {COL_ARRAY | COL_INT4, 0, 0, 0, NULL}, false},
+    {"at", {COL_ARRAY | COL_TEXT, 0, 0, 0, NULL}, false},
+    {"an", {COL_ARRAY | COL_NUMERIC, 12, 2, 0, NULL}, false},
 };
 #define NFIELDS (sizeof fields / sizeof fields[0])
 

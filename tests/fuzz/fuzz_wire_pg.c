@@ -55,6 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
         read_messages(input, what % 2 == 1);
     } else {
         kind = (uint8_t)(1 + kind % (COL_KIND_COUNT - 1));
+        if (!col_kind_exists((col_kind)kind)) kind = COL_TEXT_ARRAY;
         if (kind != COL_STRUCT) read_param(input, what % 2, (col_kind)kind);
     }
     free(copy);
