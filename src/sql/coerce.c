@@ -331,6 +331,11 @@ base_rc sql_type_from_tree(sql_ctx *ctx, const sql_tree *type_name, col_type *ty
         known = col_kind_from_name(base_str_of(name), &type->kind) && type->kind != COL_STRUCT &&
                 !(is_array && col_kind_is_array(type->kind));
     }
+    if (!known && strcmp(name, "bpchar") == 0) {
+        sql_unsupported(ctx, position, "type character(n) is not supported");
+        base_error_hint(ctx->err, "Use TEXT or VARCHAR(n).");
+        return ctx->err->code;
+    }
     if (!known)
         return sql_fail(ctx, position, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_OBJECT,
                         "type \"%s\" does not exist", name);
