@@ -475,6 +475,8 @@ base_rc sql_bind_func_call(sql_binder *binder, const sql_tree *body, const plan_
         return sql_fail(ctx, position, BASE_E_INVALID, "42809",
                         "%s specified, but %s is not an aggregate function",
                         sql_get_bool(body, "agg_distinct") ? "DISTINCT" : "FILTER", name);
+    if (sql_get_bool(body, "func_variadic"))
+        return sql_unsupported(ctx, position, "VARIADIC arguments are not supported");
     const sql_tree *arg_list = sql_get(body, "args");
     uint32_t nargs = sql_tree_count(arg_list), i = 0;
     const plan_expr **args = base_arena_array(ctx->arena, const plan_expr *, nargs + 1);

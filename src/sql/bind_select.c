@@ -386,6 +386,7 @@ static base_rc build_select(query *s, plan_node **out) {
     sql_sets_put(&s->binder, &s->targets);
     uint32_t ntargets = s->targets.n;
     sql_overs_put(&s->binder, &s->targets);
+    SQL_TRY(sql_sets_refuse(ctx, &s->targets, ntargets, "window functions"));
     if (s->binder.has_aggregate) {
         SQL_TRY(sql_aggregate(&s->binder, &s->group, &s->targets, &s->having, &node));
         if (s->having != NULL) SQL_TRY(sql_place_filter(ctx, &node, s->having));

@@ -26,11 +26,11 @@ base_rc sql_bind_set_call(sql_binder *binder, const char *name, uint32_t nargs,
                           const plan_expr **args, int32_t position, const plan_expr **out) {
     sql_ctx *ctx = binder->ctx;
     const char *place = binder->place == NULL ? "this place" : binder->place;
-    if (strcmp(place, "SELECT") != 0 || binder->in_agg || !binder->overs_allowed)
+    if (binder->in_agg) place = "aggregates";
+    if (strcmp(place, "SELECT") == 0 && !binder->overs_allowed) place = "window functions";
+    if (strcmp(place, "SELECT") != 0)
         return sql_unsupported(ctx, position, "set-returning functions are not allowed in %s",
-                               binder->in_agg           ? "aggregates"
-                               : !binder->overs_allowed ? "window functions"
-                                                        : place);
+                               place);
     for (uint32_t i = 0; i < nargs; i++)
         if (plan_expr_any(args[i], is_set_marker, NULL))
             return sql_unsupported(ctx, position,
@@ -63,6 +63,14 @@ void sql_sets_put(sql_binder *binder, sql_exprs *list) {
     for (uint32_t i = 0; i < binder->nsets; i++)
         for (uint32_t a = 0; a < binder->sets[i].nargs; a++)
             sql_exprs_add(binder->ctx, list, binder->sets[i].args[a]);
+}
+
+base_rc sql_sets_refuse(sql_ctx *ctx, const sql_exprs *list, uint32_t first, const char *what) {
+    for (uint32_t i = first; i < list->n; i++)
+        if (list->items[i] != NULL && plan_expr_any(list->items[i], is_set_marker, NULL))
+            return sql_unsupported(ctx, list->items[i]->position,
+                                   "set-returning functions are not allowed in %s", what);
+    return BASE_OK;
 }
 
 static const plan_expr *place_marker(base_arena *arena, const plan_expr *leaf, const void *arg) {

@@ -394,6 +394,9 @@ BASE_MUST_USE base_rc sql_bind_set_call(sql_binder *binder, const char *name, ui
 // Puts the arguments behind list; sql_sets_build takes them from there, over *node as it is then,
 // and puts the functions' columns for the markers.
 void sql_sets_put(sql_binder *binder, sql_exprs *list);
+// None of them may stand in list from `first` on: `what`.
+BASE_MUST_USE base_rc sql_sets_refuse(sql_ctx *ctx, const sql_exprs *list, uint32_t first,
+                                      const char *what);
 void sql_sets_build(sql_binder *binder, sql_exprs *list, uint32_t first, plan_node **node);
 
 // ---- bind_table_func.c -------------------------------------------------------------------------
