@@ -209,8 +209,8 @@ static void spread_add(spread *s, base_arena *arena, uint32_t row, const plan_wi
         *s = bigger;
     }
     for (uint32_t i = 0; i < set->n; i++) s->sel[s->n + i] = row;
-    memcpy(s->starts + s->n, set->starts, sizeof(int64_t) * set->n);
-    memcpy(s->ends + s->n, set->ends, sizeof(int64_t) * set->n);
+    if (set->n > 0) memcpy(s->starts + s->n, set->starts, sizeof(int64_t) * set->n);
+    if (set->n > 0) memcpy(s->ends + s->n, set->ends, sizeof(int64_t) * set->n);
     s->n += set->n;
 }
 
