@@ -11,6 +11,7 @@
 #include "sql/subquery.h"
 
 #include "base/must.h"
+#include "plan/over.h"
 
 // ---- what depends on parameters --------------------------------------------------------------
 
@@ -573,12 +574,10 @@ static base_rc unnest_values(sql_dependent *d, const plan_node *node, sql_unnest
     return BASE_OK;
 }
 
-// One input, whose columns come first in the node's, then those that it adds.
-static base_rc unnest_adding(sql_dependent *d, const plan_node *node, sql_unnested *u) {
+// A node of one input, whose columns come first in its own, then those that it adds: over u.
+static base_rc add_behind(sql_dependent *d, const plan_node *node, sql_unnested *u) {
     sql_ctx *ctx = d->ctx;
     uint32_t nin = node->inputs[0]->ncolumns, n = node->ncolumns;
-    SQL_TRY(unnest_input(d, node, 0, u));
-    if (u->defaults != NULL) SQL_TRY(sql_unnest_fully(d, u));
     uint32_t more = u->node->ncolumns - nin;
     plan_node *copy = sql_node(ctx, node->kind, n + more, 1, u->node, NULL);
     const plan_node **links = copy->inputs;
@@ -627,13 +626,77 @@ static base_rc unnest_table_func(sql_dependent *d, const plan_node *node, sql_un
     return BASE_OK;
 }
 
+static base_rc unnest_adding(sql_dependent *d, const plan_node *node, sql_unnested *u) {
+    SQL_TRY(unnest_input(d, node, 0, u));
+    if (u->defaults != NULL) SQL_TRY(sql_unnest_fully(d, u));
+    return add_behind(d, node, u);
+}
+
+static const uint32_t *partition_of(sql_dependent *d, const sql_unnested *u, const plan_node *node,
+                                    uint32_t *n) {
+    uint32_t *columns = base_arena_array(d->ctx->arena, uint32_t, node->npartition + u->nbindings);
+    for (uint32_t i = 0; i < node->npartition; i++) columns[i] = node->partition[i];
+    for (uint32_t i = 0; i < u->nbindings; i++)
+        columns[node->npartition + i] = u->bindings[i].column;
+    *n = node->npartition + u->nbindings;
+    return columns;
+}
+
+// Window functions and top-N of a partition: partitioned by the bindings, too.
+static base_rc unnest_over(sql_dependent *d, const plan_node *node, sql_unnested *u) {
+    SQL_TRY(unnest_input(d, node, 0, u));
+    if (u->defaults != NULL) SQL_TRY(sql_unnest_fully(d, u));
+    plan_node partitioned = *node;
+    partitioned.partition = partition_of(d, u, node, &partitioned.npartition);
+    return add_behind(d, &partitioned, u);
+}
+
+// Row numbers (with ties: ranks) from `first` on, up to node's limit of them; a last column.
+static plan_node *numbered(sql_dependent *d, const plan_node *node, const sql_unnested *u,
+                           bool limited) {
+    sql_ctx *ctx = d->ctx;
+    uint32_t n = u->node->ncolumns;
+    plan_over *over = base_arena_new(ctx->arena, plan_over);
+    *over = (plan_over){.id = node->with_ties ? PLAN_OVER_RANK : PLAN_OVER_ROW_NUMBER,
+                        .name = node->with_ties ? "rank" : "row_number",
+                        .type = col_type_of(COL_INT8)};
+    plan_node *top =
+        sql_node(ctx, limited ? PLAN_NODE_TOP : PLAN_NODE_OVER, n + 1, 1, u->node, NULL);
+    memcpy(sql_columns(top), u->node->columns, n * sizeof(plan_column));
+    sql_columns(top)[n] = (plan_column){.name = over->name, .type = over->type};
+    top->nsort = node->nsort;
+    top->sort = node->sort;
+    top->partition = partition_of(d, u, node, &top->npartition);
+    top->nover = 1;
+    top->overs = over;
+    top->with_rank = limited;
+    top->limit = limited ? node->limit + node->offset : -1;
+    return top;
+}
+
 // ORDER BY alone means nothing in a sub-query. LIMIT is one for each value of the parameters.
 static base_rc unnest_sort(sql_dependent *d, const plan_node *node, sql_unnested *u) {
+    sql_ctx *ctx = d->ctx;
     SQL_TRY(unnest_input(d, node, 0, u));
-    if (node->limit < 0 && node->offset == 0 && node->limit_param == NULL &&
-        node->offset_param == NULL)
-        return BASE_OK;
-    return sql_unsupported(d->ctx, 0, "LIMIT in a correlated sub-query is not supported yet");
+    bool limited = node->limit >= 0,
+         params = node->limit_param != NULL || node->offset_param != NULL;
+    if (!limited && node->offset == 0 && !params) return BASE_OK;
+    if (params)
+        return sql_unsupported(ctx, 0,
+                               "a parameter in LIMIT of a correlated sub-query is not "
+                               "supported");
+    if (limited && node->limit > 0 && node->offset == 0 && u->nbindings > 0 && u->defaults != NULL)
+        return BASE_OK; // an aggregate's only row
+    if (u->defaults != NULL) SQL_TRY(sql_unnest_fully(d, u));
+    plan_node *rows = numbered(d, node, u, limited && node->limit <= INT32_MAX);
+    if (node->offset > 0) {
+        const plan_expr *behind;
+        SQL_TRY(sql_operator(ctx, ">", sql_column_of(ctx, rows, rows->ncolumns - 1),
+                             sql_i64_const(ctx, node->offset, COL_INT8, 0), 0, &behind));
+        rows = sql_node_filter(ctx, rows, behind);
+    }
+    shape(d, u, rows, node->ncolumns, own_columns(ctx, rows, 0, node->ncolumns), node->columns);
+    return BASE_OK;
 }
 
 // ---- joins -----------------------------------------------------------------------------------
@@ -814,19 +877,26 @@ static base_rc unnest_join(sql_dependent *d, const plan_node *node, sql_unnested
 
 // ---- dispatch --------------------------------------------------------------------------------
 
-static base_rc (*const rules[])(sql_dependent *, const plan_node *, sql_unnested *) = {
-    [PLAN_NODE_VALUES] = unnest_values,
-    [PLAN_NODE_FILTER] = unnest_filter,
-    [PLAN_NODE_PROJECT] = unnest_project,
-    [PLAN_NODE_WINDOW] = unnest_adding,
-    [PLAN_NODE_JOIN] = unnest_join,
-    [PLAN_NODE_AGGREGATE] = unnest_aggregate,
-    [PLAN_NODE_SORT] = unnest_sort,
-    [PLAN_NODE_DISTINCT] = unnest_distinct,
-    [PLAN_NODE_UNION_ALL] = unnest_set,
-    [PLAN_NODE_SETOP] = unnest_set,
-    [PLAN_NODE_TABLE_FUNC] = unnest_table_func,
-};
+static base_rc (*const rules[])(sql_dependent *, const plan_node *,
+                                sql_unnested *) =
+    {
+        [PLAN_NODE_VALUES] = unnest_values,
+        [PLAN_NODE_FILTER] = unnest_filter,
+        [PLAN_NODE_PROJECT] = unnest_project,
+        [PLAN_NODE_WINDOW] = unnest_adding,
+        [PLAN_NODE_JOIN] = unnest_join,
+        [PLAN_NODE_AGGREGATE] = unnest_aggregate,
+        [PLAN_NODE_SORT] = unnest_sort,
+        [PLAN_NODE_DISTINCT] = unnest_distinct,
+        [PLAN_NODE_UNION_ALL] = unnest_set,
+        [PLAN_NODE_SETOP] = unnest_set,
+        [PLAN_NODE_TABLE_FUNC] = unnest_table_func,
+}
+
+        [PLAN_NODE_OVER] = unnest_over,
+                                             [PLAN_NODE_TOP] = unnest_over,
+}
+;
 
 base_rc sql_unnest(sql_dependent *d, const plan_node *query, sql_unnested *out) {
     *out = (sql_unnested){.ncolumns = query->ncolumns};
@@ -931,6 +1001,12 @@ static bool one_row(const plan_node *node) {
         return node->nexprs <= node->ncolumns;
     case PLAN_NODE_AGGREGATE:
         return node->nexprs == 0;
+    case PLAN_NODE_TOP:
+        return (node->limit <= 1 && node->npartition == 0 &&
+                node->overs[0].id == PLAN_OVER_ROW_NUMBER) ||
+               one_row(node->inputs[0]);
+    case PLAN_NODE_OVER:
+        return one_row(node->inputs[0]);
     case PLAN_NODE_SORT:
         return (node->limit >= 0 && node->limit <= 1 && node->limit_param == NULL) ||
                one_row(node->inputs[0]);
