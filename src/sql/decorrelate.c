@@ -877,26 +877,21 @@ static base_rc unnest_join(sql_dependent *d, const plan_node *node, sql_unnested
 
 // ---- dispatch --------------------------------------------------------------------------------
 
-static base_rc (*const rules[])(sql_dependent *, const plan_node *,
-                                sql_unnested *) =
-    {
-        [PLAN_NODE_VALUES] = unnest_values,
-        [PLAN_NODE_FILTER] = unnest_filter,
-        [PLAN_NODE_PROJECT] = unnest_project,
-        [PLAN_NODE_WINDOW] = unnest_adding,
-        [PLAN_NODE_JOIN] = unnest_join,
-        [PLAN_NODE_AGGREGATE] = unnest_aggregate,
-        [PLAN_NODE_SORT] = unnest_sort,
-        [PLAN_NODE_DISTINCT] = unnest_distinct,
-        [PLAN_NODE_UNION_ALL] = unnest_set,
-        [PLAN_NODE_SETOP] = unnest_set,
-        [PLAN_NODE_TABLE_FUNC] = unnest_table_func,
-}
-
-        [PLAN_NODE_OVER] = unnest_over,
-                                             [PLAN_NODE_TOP] = unnest_over,
-}
-;
+static base_rc (*const rules[])(sql_dependent *, const plan_node *, sql_unnested *) = {
+    [PLAN_NODE_VALUES] = unnest_values,
+    [PLAN_NODE_FILTER] = unnest_filter,
+    [PLAN_NODE_PROJECT] = unnest_project,
+    [PLAN_NODE_WINDOW] = unnest_adding,
+    [PLAN_NODE_JOIN] = unnest_join,
+    [PLAN_NODE_AGGREGATE] = unnest_aggregate,
+    [PLAN_NODE_SORT] = unnest_sort,
+    [PLAN_NODE_DISTINCT] = unnest_distinct,
+    [PLAN_NODE_UNION_ALL] = unnest_set,
+    [PLAN_NODE_SETOP] = unnest_set,
+    [PLAN_NODE_TABLE_FUNC] = unnest_table_func,
+    [PLAN_NODE_OVER] = unnest_over,
+    [PLAN_NODE_TOP] = unnest_over,
+};
 
 base_rc sql_unnest(sql_dependent *d, const plan_node *query, sql_unnested *out) {
     *out = (sql_unnested){.ncolumns = query->ncolumns};

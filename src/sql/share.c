@@ -25,18 +25,6 @@ static bool same_numbers(uint32_t n, const uint32_t *a, const uint32_t *b) {
     return n == 0 || memcmp(a, b, n * sizeof *a) == 0;
 }
 
-static bool same_agg(const plan_agg *a, const plan_agg *b) {
-    if (a->def != b->def || a->distinct != b->distinct || !plan_expr_equal(a->arg, b->arg) ||
-        !plan_expr_equal(a->filter, b->filter) || !col_type_eq(&a->type, &b->type) ||
-        a->nmore != b->nmore || a->nsort != b->nsort || !same_list(a->nmore, a->more, b->more))
-        return false;
-    for (uint32_t i = 0; i < a->nsort; i++)
-        if (a->sort[i].expr != b->sort[i].expr || a->sort[i].descending != b->sort[i].descending ||
-            a->sort[i].nulls_first != b->sort[i].nulls_first)
-            return false;
-    return true;
-}
-
 static bool same_join(const plan_node *a, const plan_node *b) {
     if (a->join != b->join || a->nequi != b->nequi || !plan_expr_equal(a->mark, b->mark) ||
         !plan_expr_equal(a->predicate, b->predicate))
@@ -52,7 +40,7 @@ static bool same_aggregate(const plan_node *a, const plan_node *b) {
     if (a->nexprs != b->nexprs || a->naggs != b->naggs || !same_list(a->nexprs, a->exprs, b->exprs))
         return false;
     for (uint32_t i = 0; i < a->naggs; i++)
-        if (!same_agg(&a->aggs[i], &b->aggs[i])) return false;
+        if (!plan_agg_equal(&a->aggs[i], &b->aggs[i])) return false;
     return true;
 }
 
