@@ -13,7 +13,10 @@ enum {
     FIELD_TIMEZONE = 100,
     FIELD_TIMEZONE_HOUR,
     FIELD_TIMEZONE_MINUTE,
+    FIELD_JULIAN,
 };
+
+#define JULIAN_2000 2451545 // the Julian day of 2000-01-01
 
 typedef struct field_cache {
     base_str name;
@@ -51,7 +54,7 @@ static base_rc find_field(field_cache *cache, base_str name, col_kind kind, base
     } more[] = {
         {"timezone", FIELD_TIMEZONE},          {"timezone_hour", FIELD_TIMEZONE_HOUR},
         {"timezone_h", FIELD_TIMEZONE_HOUR},   {"timezone_minute", FIELD_TIMEZONE_MINUTE},
-        {"timezone_m", FIELD_TIMEZONE_MINUTE},
+        {"timezone_m", FIELD_TIMEZONE_MINUTE}, {"julian", FIELD_JULIAN},
     };
     cache->name = name;
     cache->found = true;
@@ -67,10 +70,13 @@ static base_rc find_field(field_cache *cache, base_str name, col_kind kind, base
     return cache->found ? BASE_OK : unknown_field(name, kind, err);
 }
 
-// value / 10^scale, or infinite (for monotonic fields of infinity), or null.
+// value / 10^scale, or infinite (for monotonic fields of infinity), or null. Of a timestamp's
+// Julian day: value + day_us / a day.
 typedef struct field_value {
     base_i128 value;
     int scale;
+    bool has_day_us;
+    int64_t day_us;
     int infinite; // -1, 0, 1
     bool null;
 } field_value;
@@ -83,6 +89,7 @@ static bool is_monotonic(int field) {
     case BASE_FIELD_MILLENNIUM:
     case BASE_FIELD_ISOYEAR:
     case BASE_FIELD_EPOCH:
+    case FIELD_JULIAN:
         return true;
     default:
         return false;
@@ -100,7 +107,7 @@ static void infinite_value(int field, bool negative, field_value *v) {
 
 static base_rc extract_timestamp(int field, base_str name, int64_t us, col_kind kind,
                                  int32_t offset, field_value *v, base_error *err) {
-    if (field >= FIELD_TIMEZONE && kind != COL_TIMESTAMPTZ) {
+    if (field >= FIELD_TIMEZONE && field != FIELD_JULIAN && kind != COL_TIMESTAMPTZ) {
         return unsupported_field(name, kind, err);
     }
     if (us == INT64_MIN || us == INT64_MAX) {
@@ -122,6 +129,12 @@ static base_rc extract_timestamp(int field, base_str name, int64_t us, col_kind 
         break;
     }
     if (field != BASE_FIELD_EPOCH) us += offset * BASE_US_PER_SECOND;
+    if (field == FIELD_JULIAN) {
+        v->day_us = us % BASE_US_PER_DAY + (us % BASE_US_PER_DAY < 0 ? BASE_US_PER_DAY : 0);
+        v->has_day_us = true;
+        v->value = (us - v->day_us) / BASE_US_PER_DAY + JULIAN_2000;
+        return BASE_OK;
+    }
     int64_t unscaled = 0;
     base_rc rc =
         base_timestamp_extract_field((base_time_field)field, us, &unscaled, &v->scale, err);
@@ -131,7 +144,7 @@ static base_rc extract_timestamp(int field, base_str name, int64_t us, col_kind 
 
 static base_rc extract_date(int field, base_str name, int32_t days, field_value *v,
                             base_error *err) {
-    if (field <= BASE_FIELD_HOUR || field >= FIELD_TIMEZONE) {
+    if (field <= BASE_FIELD_HOUR || (field >= FIELD_TIMEZONE && field != FIELD_JULIAN)) {
         return unsupported_field(name, COL_DATE, err);
     }
     if (days == INT32_MIN || days == INT32_MAX) {
@@ -139,6 +152,10 @@ static base_rc extract_date(int field, base_str name, int32_t days, field_value 
         return BASE_OK;
     }
     *v = (field_value){0};
+    if (field == FIELD_JULIAN) {
+        v->value = (int64_t)days + JULIAN_2000;
+        return BASE_OK;
+    }
     if (field == BASE_FIELD_EPOCH) {
         v->value = days * (int64_t)86400 + BASE_UNIX_EPOCH_US / BASE_US_PER_SECOND;
         return BASE_OK;
@@ -251,6 +268,15 @@ static base_rc extract_cell(const col_func_ctx *ctx, field_cache *cache, base_st
     }
 }
 
+static base_rc field_decimal(const field_value *v, base_decimal *out, base_error *err) {
+    *out = base_decimal_make(v->value, v->scale);
+    if (!v->has_day_us) return BASE_OK;
+    base_decimal part;
+    base_rc rc = base_decimal_div(base_decimal_from_i64(v->day_us),
+                                  base_decimal_from_i64(BASE_US_PER_DAY), &part, err);
+    return rc == BASE_OK ? base_decimal_add(*out, part, out, err) : rc;
+}
+
 FUNC_KERNEL(extract_numeric) {
     FUNC_UNUSED;
     field_cache cache = {0};
@@ -263,8 +289,8 @@ FUNC_KERNEL(extract_numeric) {
         }
         if (rc == BASE_OK && v.null) {
             col_vec_set_null(out, ctx->arena, i);
-        } else {
-            col_dec(out)[i] = base_decimal_make(v.value, v.scale);
+        } else if (rc == BASE_OK) {
+            rc = field_decimal(&v, &col_dec(out)[i], &e);
         }
         FUNC_ROW_CALL(rc);
     }
@@ -284,7 +310,8 @@ FUNC_KERNEL(date_part_float) {
         } else if (v.infinite != 0) {
             col_f64(out)[i] = v.infinite * (double)INFINITY;
         } else {
-            col_f64(out)[i] = (double)v.value / powers[v.scale];
+            col_f64(out)[i] =
+                (double)v.value / powers[v.scale] + (double)v.day_us / (double)BASE_US_PER_DAY;
         }
     }
     return BASE_OK;
@@ -295,6 +322,7 @@ FUNC_KERNEL(date_part_float) {
 static base_rc trunc_field(field_cache *cache, base_str name, col_kind kind, base_error *err) {
     base_rc rc = find_field(cache, name, kind, err);
     if (rc != BASE_OK) return rc;
+    if (cache->field == FIELD_JULIAN) return unknown_field(name, kind, err);
     if (cache->field >= FIELD_TIMEZONE) return unsupported_field(name, kind, err);
     return cache->field > BASE_FIELD_MILLENNIUM ? unknown_field(name, kind, err) : BASE_OK;
 }
