@@ -81,6 +81,11 @@ def _close_rows(oids, ours, theirs, loose, relative):
 def of_rows(oids, ours, theirs, used):
     """The name of the departure that explains different rows, or None. used: the query's features."""
     if len(ours) == len(theirs):
+        # Rounding decides whether equal floats have a variance of 0, and so whether there is a slope at all.
+        if any(f.startswith(("regr_", "corr(")) for f in used):
+            a, b = ([tuple(v for o, v in zip(oids, row) if o != 701) for row in rows] for rows in (ours, theirs))
+            if _sorted(a) == _sorted(b):
+                return "float-order"
         if any(f.startswith(_SUMS) for f in used) and _close_rows(oids, ours, theirs, (700, 701), 1e-9):
             return "float-order"
         a, b = ([tuple(v if v is None else _LONG.sub(r"\1", v) for v in row) for row in rows] for rows in (ours, theirs))

@@ -120,7 +120,7 @@ class Generator(Sources):
         if not items:
             items = [aggregates[0]]
         if wanted is None and keys and self.maybe(0.1, "over.grouped"):
-            items.append(self.window_function(scope))
+            items.append(self.window_function(scope, grouped=True))
             features = ("over.grouped",)
         else:
             features = ()
@@ -189,10 +189,12 @@ class Generator(Sources):
             items.append(self.window_function(columns, peers=True))
         return items, seq(features=("over",))
 
-    def window_function(self, columns, peers=False):
+    def window_function(self, columns, peers=False, grouped=False):
         more = {"total": lambda: self.window(columns, total=True), "ties": lambda: self.window(columns, ties=True),
                 "frame": lambda: self.window(columns, total=True, frame=True), "any": lambda: self.window(columns)}
         usable = [p for p in self.grammar.windows if not peers or ("type", "any") in p.places or ("type", "ties") in p.places]
+        if grouped:  # FILTER may not have aggregates
+            usable = [p for p in usable if "FILTER" not in p.template]
         return self.produce(self.rng.choice(usable), self.some_type(columns), columns, 1, more)
 
     def window(self, columns, total=False, ties=False, frame=False):

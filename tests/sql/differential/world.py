@@ -254,6 +254,14 @@ class Run:
         self.dropped.add(query)
         return False
 
+    def used(self, query):
+        """The features of a query and of the views it reads."""
+        found = set(features(query.node))
+        for base in self.world.bases:
+            if f"base{base.number} " in query.sql("weir"):
+                found |= features(base.node)
+        return found
+
     def make_base(self, base):
         """A view that is a source for queries. Without it the world is of no use."""
         sql = base.sql("pg")
@@ -357,7 +365,7 @@ class Run:
             self.report.unsupported(query, ours.error)
             self.dropped.add(query)
             return
-        name = departures.of_error(ours.error, theirs.error, features(query.node))
+        name = departures.of_error(ours.error, theirs.error, self.used(query))
         if name is not None:
             self.report.departure(name, query)
         else:
@@ -381,14 +389,14 @@ class Run:
     def fails_ad_hoc(self, query):
         """Whether weir fails on a row of the query that PostgreSQL does not evaluate."""
         error = Answer(self.weir, query.sql("weir")).error
-        return error is not None and departures.of_error(error, None, features(query.node)) == "evaluation-order"
+        return error is not None and departures.of_error(error, None, self.used(query)) == "evaluation-order"
 
     def compare_rows(self, query, where, phase, ours, theirs, ordered):
         a, b = (ours.rows, theirs.rows) if ordered else (in_order(ours.rows), in_order(theirs.rows))
         self.report.compared += 1
         if same_rows(theirs.oids, a, b):
             return
-        name = departures.of_rows(theirs.oids, ours.rows, theirs.rows, features(query.node))
+        name = departures.of_rows(theirs.oids, ours.rows, theirs.rows, self.used(query))
         if name is not None:
             self.report.departure(name, query)
             return
