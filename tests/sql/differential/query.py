@@ -174,7 +174,8 @@ class Generator(Sources):
             if all(t in types for t in needs):
                 break
         made = self.produce(production, self.some_type(columns), columns, 1)
-        if "DISTINCT" in production.template or "WITHIN" in production.template or not self.maybe(0.15, "aggregate.filter"):
+        bare = not any(word in production.template for word in ("DISTINCT", "WITHIN", "FILTER", "::", "array_to_string"))
+        if not bare or not self.maybe(0.15, "aggregate.filter"):
             return made
         return expr(made.type, made, " FILTER (WHERE ", self.expression("bool", columns, 1), ")", features=("aggregate.filter",))
 
