@@ -272,8 +272,10 @@ static base_rc bind_aggregate(sql_binder *binder, const char *name, const sql_tr
     if (r.different || r.refused)
         return sql_fail(ctx, position, BASE_E_INVALID, BASE_SQLSTATE_SYNTAX,
                         "the argument of %s must use columns of one pattern variable", name);
-    if (agg->distinct)
-        return sql_unsupported(ctx, position, "DISTINCT in an aggregate of MATCH_RECOGNIZE");
+    if (agg->distinct || agg->nmore > 0 || agg->nsort > 0)
+        return sql_unsupported(ctx, position,
+                               "DISTINCT, ORDER BY and more than one argument in an aggregate of "
+                               "MATCH_RECOGNIZE are not supported");
     *out = slot_expr(m,
                      (plan_match_slot){.kind = PLAN_MATCH_AGGREGATE,
                                        .type = agg->type,

@@ -27,7 +27,7 @@ typedef struct state_cursor state_cursor;
 typedef struct state_memory state_memory;
 
 #define STATE_KEY_BYTES_MAX (64u << 10)
-#define STATE_TABLES_MAX    1024
+#define STATE_TABLES_MAX    4096
 
 typedef uint32_t state_table; // handle; valid for the life of the store
 

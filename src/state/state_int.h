@@ -21,7 +21,7 @@ enum {
     STATE_PLAIN_BYTES = 495,    // and what is left of it beside the hash
     STATE_NAME_BYTES_MAX = 255,
     STATE_FORMAT_VERSION = 1,
-    STATE_SLOT_BITS = 10, // handle: generation above, slot below
+    STATE_SLOT_BITS = 12, // handle: generation above, slot below
 };
 _Static_assert(1 << STATE_SLOT_BITS == STATE_TABLES_MAX, "a handle addresses every slot");
 _Static_assert(STATE_PLAIN_BYTES + 16 == STATE_SKEY_BYTES_MAX,
