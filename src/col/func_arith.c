@@ -238,7 +238,7 @@ FLOAT_UNARY(ceil_float8, double, ceil(x))
 FLOAT_UNARY(floor_float8, double, floor(x))
 FLOAT_UNARY(round_float8, double, rint(x)) // half to even, as the processor's default mode
 FLOAT_UNARY(trunc_float8, double, trunc(x))
-FLOAT_UNARY(sign_float8, double, x > 0 ? 1.0 : x < 0 ? -1.0 : isnan(x) ? x : 0.0)
+FLOAT_UNARY(sign_float8, double, x > 0 ? 1.0 : x < 0 ? -1.0 : 0.0) // of NaN, too
 
 // ---- NUMERIC ----
 

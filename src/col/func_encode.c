@@ -182,6 +182,20 @@ FUNC_KERNEL(sha256_bytea) {
     return BASE_OK;
 }
 
+// SHA-256 from another start, cut to 28 bytes.
+FUNC_KERNEL(sha224_bytea) {
+    FUNC_UNUSED;
+    FUNC_EACH(i) {
+        uint32_t state[8] = {0xc1059ed8, 0x367cd507, 0x3070dd17, 0xf70e5939,
+                             0xffc00b31, 0x68581511, 0x64f98fa7, 0xbefa4fa4};
+        digest(col_str(args[0])[i], sha256_block, state, true);
+        uint8_t *to = base_arena_alloc(ctx->arena, 28);
+        for (int b = 0; b < 28; b++) to[b] = (uint8_t)(state[b / 4] >> (24 - 8 * (b % 4)));
+        col_str(out)[i] = (base_str){(char *)to, 28};
+    }
+    return BASE_OK;
+}
+
 // ---- encode, decode ----
 
 typedef enum byte_format {
@@ -425,6 +439,7 @@ static const col_func rows[] = {
     {"to_hex", 1, {COL_INT8}, COL_TEXT, S, to_hex_int8, NULL},
     {"md5", 1, {COL_TEXT}, COL_TEXT, S, md5_hex, NULL},
     {"md5", 1, {COL_BYTEA}, COL_TEXT, S, md5_hex, NULL},
+    {"sha224", 1, {COL_BYTEA}, COL_BYTEA, S, sha224_bytea, NULL},
     {"sha256", 1, {COL_BYTEA}, COL_BYTEA, S, sha256_bytea, NULL},
     {"encode", 2, {COL_BYTEA, COL_TEXT}, COL_TEXT, S, encode_bytea, NULL},
     {"decode", 2, {COL_TEXT, COL_TEXT}, COL_BYTEA, S, decode_text, NULL},

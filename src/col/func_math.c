@@ -1,14 +1,14 @@
 // func_math.c - roots, powers, logarithms, exponentials and trigonometry of FLOAT8 and NUMERIC.
 // Source: PostgreSQL 15's rules for result scales (at least 16 significant digits). NUMERIC results
-// are computed in 64-bit-mantissa floating point (about 19 digits; square roots are refined to 36,
-// whole powers are exact), so digits beyond the 18th may differ from PostgreSQL's, which computes
-// them all; where PostgreSQL's scale needs more than 38 digits, the scale is less here.
+// are right to their last digit (wide_real.h; square roots by a refined floating-point root); where
+// PostgreSQL's scale needs more than 38 digits, the scale is less here.
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 
 #include "base/must.h"
 #include "col/func_int.h"
+#include "col/wide_real.h"
 
 #define SQLSTATE_BAD_LOG   "2201E"
 #define SQLSTATE_BAD_POWER "2201F"
@@ -186,6 +186,11 @@ static base_rc from_long(long double v, int scale, base_decimal *out, base_error
     return base_decimal_parse((base_str){text, (size_t)length}, out, err);
 }
 
+static base_rc overflow_error(base_error *err) {
+    return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_NUMERIC_RANGE,
+                     "value overflows numeric format");
+}
+
 static int clamp_scale(int scale, int at_least) {
     if (scale < at_least) scale = at_least;
     if (scale < 0) scale = 0;
@@ -223,7 +228,8 @@ static base_rc d_exp(base_decimal x, base_decimal *r, base_error *err) {
     double weight = base_decimal_to_double(x) * 0.434294481903252;
     if (weight < -1000) weight = -1000;
     if (weight > 1000) weight = 1000;
-    return from_long(expl(to_long(x)), clamp_scale(16 - (int)weight, x.scale), r, err);
+    bool fits = wide_exp_round(wide_from_decimal(x), clamp_scale(16 - (int)weight, x.scale), r);
+    return fits ? BASE_OK : overflow_error(err);
 }
 
 // PostgreSQL's estimate of the decimal weight of ln(x).
@@ -239,30 +245,22 @@ static int ln_weight(base_decimal x) {
 static base_rc d_ln(base_decimal x, base_decimal *r, base_error *err) {
     base_rc rc = log_domain(base_decimal_sign(x), err);
     if (rc != BASE_OK) return rc;
-    base_decimal apart; // near 1 the logarithm of 1 + apart keeps the digits
-    long double v = to_long(x);
-    if (v > 0.5L && v < 2.0L &&
-        base_decimal_sub(x, base_decimal_from_i64(1), &apart, err) == BASE_OK) {
-        v = log1pl(to_long(apart));
-    } else {
-        v = logl(v);
-    }
-    return from_long(v, clamp_scale(16 - ln_weight(x), x.scale), r, err);
+    bool fits = wide_round(wide_ln(x), clamp_scale(16 - ln_weight(x), x.scale), r);
+    must(fits); // a logarithm is below 100
+    return BASE_OK;
 }
 
 static base_rc d_log(base_decimal base, base_decimal x, base_decimal *r, base_error *err) {
     base_rc rc = log_domain(base_decimal_sign(base), err);
     if (rc == BASE_OK) rc = log_domain(base_decimal_sign(x), err);
     if (rc != BASE_OK) return rc;
-    long double below = logl(to_long(base));
-    if (below == 0) {
+    if (base_decimal_cmp(base, base_decimal_from_i64(1)) == 0) {
         return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_DIVISION_BY_ZERO, "division by zero");
     }
     int scale = 16 - (ln_weight(x) - ln_weight(base));
     scale = clamp_scale(scale, x.scale > base.scale ? x.scale : base.scale);
-    bool ten = base_decimal_cmp(base, base_decimal_from_i64(10)) == 0;
-    long double v = to_long(x);
-    return from_long(ten ? log10l(v) : logl(v) / below, scale, r, err);
+    bool fits = wide_round(wide_div(wide_ln(x), wide_ln(base)), scale, r);
+    return fits ? BASE_OK : overflow_error(err);
 }
 
 static base_rc d_log10(base_decimal x, base_decimal *r, base_error *err) {
@@ -292,6 +290,13 @@ static bool whole_power(base_decimal x, int64_t exponent, base_decimal *r) {
     return true;
 }
 
+static bool is_odd(base_decimal whole) {
+    base_error ignored;
+    base_decimal rest;
+    return base_decimal_mod(whole, base_decimal_from_i64(2), &rest, &ignored) == BASE_OK &&
+           base_decimal_sign(rest) != 0;
+}
+
 static base_rc d_power(base_decimal x, base_decimal y, base_decimal *r, base_error *err) {
     base_decimal floor_y = base_decimal_floor(y);
     bool whole = base_decimal_cmp(floor_y, y) == 0;
@@ -317,8 +322,17 @@ static base_rc d_power(base_decimal x, base_decimal y, base_decimal *r, base_err
     } else {
         scale = clamp_scale(16, scale);
     }
-    long double v = powl(to_long(x), to_long(y));
-    return from_long(v, scale, r, err);
+    if (sign == 0) return from_long(base_decimal_sign(y) == 0 ? 1.0L : 0.0L, scale, r, err);
+    wide_real times = wide_from_decimal(y), log = wide_ln(base_decimal_abs(x));
+    double near = wide_to_double(times) * wide_to_double(log);
+    if (near > 100) return overflow_error(err); // before the product is out of range
+    if (near < -1000) {
+        times = wide_from_decimal(base_decimal_from_i64(-1000));
+        log = wide_from_decimal(base_decimal_from_i64(1));
+    }
+    if (!wide_exp_round(wide_mul(times, log), scale, r)) return overflow_error(err);
+    if (whole && sign < 0 && is_odd(y)) *r = base_decimal_neg(*r);
+    return BASE_OK;
 }
 
 #define NUMERIC_ONE(name, call)                                                                    \

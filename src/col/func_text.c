@@ -96,7 +96,9 @@ FUNC_KERNEL(right_text) {
     FUNC_UNUSED;
     FUNC_EACH(i) {
         base_str s = col_str(args[0])[i];
-        int64_t skip = func_utf8_count(s) - kept(s, col_i32(args[1])[i]);
+        int32_t count = col_i32(args[1])[i];
+        // Of the least number, whose opposite is itself, PostgreSQL keeps all.
+        int64_t skip = count == INT32_MIN ? 0 : func_utf8_count(s) - kept(s, count);
         col_str(out)[i] = slice(s, skip > 0 ? func_utf8_offset(s, skip) : 0, s.n);
     }
     return BASE_OK;
@@ -453,10 +455,13 @@ FUNC_KERNEL(chr_text) {
         if (code == 0) {
             FUNC_TOLERATE(func_row_fail(ctx, out, i, BASE_E_LIMIT, BASE_SQLSTATE_LIMIT,
                                         "null character not permitted"));
-        } else if (code < 0 || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) {
-            FUNC_TOLERATE(func_row_fail(
-                ctx, out, i, BASE_E_LIMIT, BASE_SQLSTATE_LIMIT, "requested character %s",
-                code < 0 ? "number must be positive" : "not valid for encoding"));
+        } else if (code < 0) {
+            FUNC_TOLERATE(func_row_fail(ctx, out, i, BASE_E_INVALID,
+                                        BASE_SQLSTATE_INVALID_PARAMETER,
+                                        "character number must be positive"));
+        } else if (code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) {
+            FUNC_TOLERATE(func_row_fail(ctx, out, i, BASE_E_LIMIT, BASE_SQLSTATE_LIMIT,
+                                        "requested character not valid for encoding"));
         } else {
             char *p = base_arena_alloc_aligned(ctx->arena, 4, 1);
             col_str(out)[i] = (base_str){p, func_utf8_encode((uint32_t)code, p)};
