@@ -755,6 +755,9 @@ static void ref_node(base_arena *a, const plan_node *node, const bool *needed,
     case PLAN_NODE_MATCH:
         must(!"the model has no patterns");
         return;
+    case PLAN_NODE_EXPAND:
+        must(!"the model has no grouping sets");
+        return;
     case PLAN_NODE_SCAN: {
         const ref_rows *all = input(node->object);
         for (uint32_t i = 0; i < all->n; i++) {

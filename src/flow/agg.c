@@ -4,7 +4,8 @@
 // are first summed to a partial per group in a flat table; at flush each touched group meets its
 // stored block once: out = -row(old) + row(new), for groups whose row changed.
 //  - A group is there while its weight (rows, with sign) is positive. Without GROUP BY there is one
-//    group, which is always there, from the first flush on.
+//    group, which is always there, from the first flush on; so are those of grouping sets without
+//    keys.
 //  - What a sum cannot keep stands on sets of values with their counts (agg_set.h). DISTINCT: a
 //  value
 //    that comes (count 0 to positive) or goes feeds the accumulator. MIN and MAX of an input that
@@ -485,6 +486,35 @@ static void keep_old_strings(agg_op *agg, base_arena *arena, col_vec *results, c
     }
 }
 
+// Groups that are there without rows enter the step that first looks for them.
+static void add_always(agg_op *agg, flow_ctx *ctx) {
+    uint32_t n = agg->nalways, *all = base_arena_array(ctx->arena, uint32_t, agg->nkeys);
+    uint64_t *hashes = base_arena_array(ctx->arena, uint64_t, n);
+    uint32_t *groups = base_arena_array(ctx->arena, uint32_t, n);
+    for (uint32_t k = 0; k < agg->nkeys; k++) all[k] = k;
+    col_hash(agg->always, agg->nkeys, all, hashes);
+    flow_groups_find(&agg->groups, ctx->arena, flow_step_arena(ctx), agg->always, hashes, groups);
+    reserve_partials(agg, agg->groups.n);
+}
+
+// Which of n groups are there without rows, by the number of their set; NULL: none.
+static uint8_t *find_always(const agg_op *agg, base_arena *arena, const col_batch *keys) {
+    uint32_t n = keys->nrows;
+    if (!agg->global && agg->nalways == 0) return NULL;
+    uint8_t *always = base_arena_zalloc(arena, n + 1u);
+    if (agg->global) {
+        memset(always, 1, n);
+        return always;
+    }
+    const plan_expand *expand = agg->op.node->expand;
+    const col_vec *sets = &keys->cols[expand->nkeys];
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t set = (uint32_t)col_i32(sets)[i];
+        always[i] = !plan_expand_keeps(expand, set);
+    }
+    return always;
+}
+
 // m groups with a store behind, whose keys are in order.
 static base_rc flush_chunk(agg_op *agg, flow_ctx *ctx, flow_out *out, const base_str *keys,
                            const uint32_t *groups, uint32_t m, base_error *err) {
@@ -500,9 +530,11 @@ static base_rc flush_chunk(agg_op *agg, flow_ctx *ctx, flow_out *out, const base
     if (rc != BASE_OK) return rc;
     col_vec *results = make_results(agg, arena, 2 * m);
     uint8_t *shown = base_arena_array(arena, uint8_t, 2 * m);
+    const uint8_t *always = find_always(agg, arena, key_rows);
     for (uint32_t i = 0; i < m; i++) {
         blocks[i] = flow_record_block(records[i]);
         shown[i] = records[i]->visible;
+        records[i]->always = always != NULL && always[i];
     }
     rc = give_results(agg, ctx, results, shown, 0, m, blocks, key_rows, false, err);
     if (rc != BASE_OK) return rc;
@@ -513,7 +545,7 @@ static base_rc flush_chunk(agg_op *agg, flow_ctx *ctx, flow_out *out, const base
     rc = refresh(agg, ctx, keys, groups, m, records, err);
     if (rc != BASE_OK) return rc;
     for (uint32_t i = 0; i < m; i++) {
-        shown[m + i] = agg->global || *acc_weight(blocks[i]) > 0;
+        shown[m + i] = records[i]->always || *acc_weight(blocks[i]) > 0;
     }
     rc = give_results(agg, ctx, results, shown, m, m, blocks, key_rows, true, err);
     if (rc != BASE_OK) return rc;
@@ -569,9 +601,10 @@ static base_rc flush_memory(agg_op *agg, flow_ctx *ctx, flow_out *out, uint32_t 
         keys->nrows = m;
         col_vec *results = make_results(agg, arena, 2 * m);
         uint8_t *shown = base_arena_array(arena, uint8_t, 2 * m);
+        const uint8_t *always = find_always(agg, arena, keys);
         for (uint32_t i = 0; i < m; i++) {
             blocks[i] = agg->partials + agg->stride * (begin + i);
-            shown[m + i] = agg->global || *acc_weight(blocks[i]) > 0;
+            shown[m + i] = (always != NULL && always[i]) || *acc_weight(blocks[i]) > 0;
         }
         rc = give_results(agg, ctx, results, shown, m, m, blocks, keys, true, err);
         if (rc == BASE_OK) rc = emit_changes(agg, ctx, out, keys, results, shown, m, err);
@@ -598,14 +631,17 @@ static base_rc agg_flush(flow_op *op, flow_ctx *ctx, flow_out *out, base_error *
     uint32_t n = agg->groups.n;
     if (agg->global) {
         // Its row is there without input too; after the first look only input changes it.
-        if (agg->global_known && !agg->touched) return BASE_OK;
+        if (agg->always_known && !agg->touched) return BASE_OK;
         reserve_partials(agg, 1);
         n = 1;
+    } else if (agg->nalways > 0 && !agg->always_known) {
+        add_always(agg, ctx);
+        n = agg->groups.n;
     }
     if (n == 0) return BASE_OK;
     base_rc rc =
         has_store(agg) ? flush_store(agg, ctx, out, n, err) : flush_memory(agg, ctx, out, n, err);
-    agg->global_known = true;
+    agg->always_known = true;
     // The emitted keys share the groups' memory, which the next step reuses: not this one.
     if (rc == BASE_OK) clear_step(agg);
     return rc;
@@ -631,7 +667,7 @@ static base_rc agg_save(flow_op *op, flow_ctx *ctx, base_error *err) {
     for (uint32_t i = 0; i < n; i++) {
         flow_record *record = cache->dirty[order[i]];
         in_order[i] = keys[order[i]];
-        if (*acc_weight(flow_record_block(record)) == 0 && !agg->global) continue;
+        if (*acc_weight(flow_record_block(record)) == 0 && !record->always) continue;
         base_buf_clear(&buf);
         flow_record_encode(cache, record, &buf);
         values[i] = (base_str){base_arena_memdup(arena, buf.p, buf.n), buf.n};
@@ -643,7 +679,7 @@ static base_rc agg_save(flow_op *op, flow_ctx *ctx, base_error *err) {
     for (uint32_t i = 0; i < n; i++) cache->dirty[i]->dirty = 0;
     for (uint32_t i = 0; i < n; i++) {
         flow_record *record = cache->dirty[i];
-        bool gone = *acc_weight(flow_record_block(record)) == 0 && !agg->global;
+        bool gone = *acc_weight(flow_record_block(record)) == 0 && !record->always;
         record->stored = !gone;
         if (gone) flow_cache_remove(cache, record);
     }
@@ -658,7 +694,7 @@ static void agg_reset(flow_op *op) {
     agg_op *agg = (agg_op *)op;
     clear_step(agg);
     flow_cache_deinit(&agg->cache);
-    agg->global_known = false;
+    agg->always_known = false;
 }
 
 // Every stored group decodes, is not empty, and no count exceeds its weight.
@@ -676,7 +712,8 @@ static base_rc agg_verify(flow_op *op, flow_ctx *ctx, base_error *err) {
         if (rc != BASE_OK || end) break;
         flow_record *record = flow_cache_add(&one, key, 0);
         rc = flow_record_decode(&one, record, value, err);
-        if (rc == BASE_OK && !agg->global && *acc_weight(flow_record_block(record)) == 0) {
+        bool may_be_empty = agg->global || agg->nalways > 0;
+        if (rc == BASE_OK && !may_be_empty && *acc_weight(flow_record_block(record)) == 0) {
             rc = base_fail(err, BASE_E_CORRUPT, NULL, "view %u, node %u: an empty group is stored",
                            op->view_id, op->node_id);
         }
@@ -707,6 +744,26 @@ static void agg_close(flow_op *op) {
 
 // ------------------------------------------------------------------------------------ making
 
+// The keys of the groups of sets without keys: nulls, then the set's constants.
+static void list_always(agg_op *agg, const plan_expand *expand, const col_type *types) {
+    base_arena *arena = &agg->op.graph->arena;
+    must(agg->nkeys == expand->nkeys + expand->nconstants);
+    for (uint32_t s = 0; s < expand->nsets; s++) agg->nalways += !plan_expand_keeps(expand, s);
+    agg->always = col_batch_create(arena, agg->nkeys, types, agg->nalways);
+    uint32_t row = 0;
+    for (uint32_t s = 0; s < expand->nsets; s++) {
+        if (plan_expand_keeps(expand, s)) continue;
+        for (uint32_t k = 0; k < expand->nkeys; k++) {
+            col_vec_set_null(&agg->always->cols[k], arena, row);
+        }
+        for (uint32_t c = 0; c < expand->nconstants; c++) {
+            col_i32(&agg->always->cols[expand->nkeys + c])[row] =
+                expand->constants[(size_t)s * expand->nconstants + c];
+        }
+        row++;
+    }
+}
+
 base_rc flow_agg_create(flow_graph *graph, uint32_t view_id, const plan_node *node,
                         bool append_only, flow_op **out, base_error *err) {
     static const flow_op_class class = {.name = "aggregate",
@@ -735,6 +792,7 @@ base_rc flow_agg_create(flow_graph *graph, uint32_t view_id, const plan_node *no
     base_rc rc = agg_plan(agg, node, append_only, err);
     if (rc != BASE_OK) return rc;
     flow_groups_init(&agg->groups, arena, agg->nkeys, types);
+    if (node->expand != NULL) list_always(agg, node->expand, types);
     flow_cache_init(&agg->cache, agg->specs, agg->nspecs, agg->stride);
     graph->ncaches++;
     if (graph->store == NULL) return BASE_OK;

@@ -17,6 +17,8 @@ typedef struct agg_op {
     flow_op op;
     uint32_t nkeys, nspecs, nslots;
     bool global;             // no GROUP BY
+    uint32_t nalways;        // groups that are there without rows: of grouping sets without keys
+    col_batch *always;       // their keys
     const plan_expr **exprs; // keys, then what the aggregates and their filters need, once each
     acc_spec *specs;
     agg_use *uses;     // parallel to specs
@@ -40,7 +42,7 @@ typedef struct agg_op {
     flow_cache cache;
     state_table table, values;
     base_arena whole;  // of one group's values
-    bool global_known; // the global group's record has been looked for
+    bool always_known; // the records of groups that are always there have been looked for
     uint64_t cache_counted, step_counted;
 } agg_op;
 

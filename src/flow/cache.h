@@ -16,7 +16,8 @@ typedef struct flow_record {
     uint8_t recent;  // used since the last sweep
     uint8_t stored;  // the store has a row
     uint8_t visible; // the group's row is in the output
-    uint8_t reserved[7];
+    uint8_t always;  // the group is there without rows, too
+    uint8_t reserved[6];
     union {
         char inlined[FLOW_CACHE_KEY_INLINE];
         char *key;

@@ -384,6 +384,8 @@ static base_rc make_op(flow_graph *graph, uint32_t view_id, const plan_node *nod
     case PLAN_NODE_AGGREGATE:
         return flow_agg_create(graph, view_id, node,
                                append_only(graph->store != NULL, node->inputs[0]), out, err);
+    case PLAN_NODE_EXPAND:
+        return flow_expand_create(graph, node, out, err);
     case PLAN_NODE_JOIN:
         return flow_join_create(graph, view_id, node, out, err);
     case PLAN_NODE_DISTINCT:

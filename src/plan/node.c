@@ -214,6 +214,27 @@ static const char **pair_names(const plan_node *node) {
     return names;
 }
 
+bool plan_expand_keeps(const plan_expand *expand, uint32_t set) {
+    for (uint32_t k = 0; k < expand->nkeys; k++)
+        if (expand->kept[set * expand->nkeys + k]) return true;
+    return false;
+}
+
+static void print_expand(const plan_node *node, base_buf *buf) {
+    const plan_expand *expand = node->expand;
+    for (uint32_t s = 0; s < expand->nsets && s < 16; s++) {
+        base_buf_add_cstr(buf, s > 0 ? ", (" : " (");
+        bool any = false;
+        for (uint32_t k = 0; k < expand->nkeys; k++) {
+            if (!expand->kept[s * expand->nkeys + k]) continue;
+            base_buf_printf(buf, "%s%s", any ? ", " : "", node->columns[k].name);
+            any = true;
+        }
+        base_buf_add_byte(buf, ')');
+    }
+    if (expand->nsets > 16) base_buf_printf(buf, " and %u more", expand->nsets - 16);
+}
+
 static void print_join(const plan_node *node, base_buf *buf) {
     static const char *const kinds[] = {
         [PLAN_JOIN_INNER] = "inner", [PLAN_JOIN_LEFT] = "left", [PLAN_JOIN_RIGHT] = "right",
@@ -323,6 +344,7 @@ static const struct {
     [PLAN_NODE_DISTINCT] = {"Distinct", print_nothing},
     [PLAN_NODE_UNION_ALL] = {"Union all", print_nothing},
     [PLAN_NODE_MATCH] = {"Match", plan_match_print},
+    [PLAN_NODE_EXPAND] = {"Expand", print_expand},
     [PLAN_NODE_SETOP] = {"Set", print_setop},
     [PLAN_NODE_SORT] = {"Sort", print_sort},
     [PLAN_NODE_RECURSIVE] = {"Recursive", print_recursive},

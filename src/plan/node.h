@@ -23,6 +23,7 @@ typedef enum plan_node_kind {
     PLAN_NODE_SETOP,     // INTERSECT, EXCEPT of two inputs, by set_op and set_all
     PLAN_NODE_SORT,      // keys; limit -1: none. In a view: a top-N; ad hoc: an order
     PLAN_NODE_RECURSIVE, // rows of input 0, then what `step` makes of them, and of those, ...
+    PLAN_NODE_EXPAND,    // input columns, then constants: a row for each set of `expand`
     PLAN_NODE_OVER,      // window functions: input columns, then a result a function
     PLAN_NODE_TOP,       // the first `limit` rows of each partition; with_rank: then their rank
     // Input columns, then what set-returning functions give for each row; `join` LEFT: nulls for a
@@ -73,6 +74,19 @@ typedef struct plan_table_func {
     uint32_t ncolumns;
 } plan_table_func;
 
+// Grouping sets: each row of the input becomes a row for each set. Of its first nkeys columns those
+// that are not of the set are null; behind all columns stand constants of the set, of type INT4,
+// the first of which is its number. An AGGREGATE over it has the same, and groups by the keys and
+// the constants; a set that keeps no key has a group whether there are rows or not.
+#define PLAN_EXPAND_SETS_MAX 4096u
+#define PLAN_EXPAND_KEYS_MAX 64u
+typedef struct plan_expand {
+    uint32_t nsets, nkeys, nconstants;
+    const uint8_t *kept;      // nkeys a set: 1: the key is of the set
+    const int32_t *constants; // nconstants a set
+} plan_expand;
+bool plan_expand_keeps(const plan_expand *expand, uint32_t set); // any key
+
 typedef struct plan_sort_key {
     uint32_t column;
     bool descending;
@@ -107,6 +121,7 @@ struct plan_node {
     const plan_expr **exprs;
     uint32_t naggs; // AGGREGATE
     const plan_agg *aggs;
+    const plan_expand *expand; // EXPAND, and an AGGREGATE over one; else NULL
 
     uint32_t
         time_column; // WINDOW: of the input (TIMESTAMP or TIMESTAMPTZ); types the columns added

@@ -221,6 +221,21 @@ static void annotate_union(sql_ctx *ctx, plan_node *node) {
     set_key(ctx, node, 0, NULL);
 }
 
+static void annotate_expand(sql_ctx *ctx, plan_node *node) {
+    const plan_node *input = node->inputs[0];
+    const plan_expand *expand = node->expand;
+    for (uint32_t i = 0; i < node->ncolumns; i++) {
+        bool always = true;
+        for (uint32_t s = 0; i < expand->nkeys && s < expand->nsets; s++)
+            always &= expand->kept[s * expand->nkeys + i] != 0;
+        const plan_column null = {.not_null = false}, constant = {.not_null = true};
+        inherit(&sql_columns(node)[i], !always               ? &null
+                                       : i < input->ncolumns ? &input->columns[i]
+                                                             : &constant);
+    }
+    set_key(ctx, node, 0, NULL);
+}
+
 static void annotate_match(sql_ctx *ctx, plan_node *node) {
     const plan_match *match = node->match;
     for (uint32_t i = 0; i < node->ncolumns; i++) {
@@ -325,6 +340,7 @@ static void (*const annotators[])(sql_ctx *, plan_node *) = {
     [PLAN_NODE_TOP] = annotate_over,
     [PLAN_NODE_TABLE_FUNC] = annotate_table_func,
     [PLAN_NODE_SESSION] = annotate_window,
+    [PLAN_NODE_EXPAND] = annotate_expand,
 };
 
 static plan_node *annotate(sql_ctx *ctx, const plan_node *node, uint32_t *next_id) {

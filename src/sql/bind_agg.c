@@ -158,7 +158,10 @@ static const plan_expr *regroup(grouping *g, const plan_expr *expr) {
         if (expr->index < SQL_AGG_BASE) return ungrouped(g, expr);
         if (expr->index >= SQL_OVER_BASE) return expr;
         plan_expr *column = sql_expr(ctx, PLAN_EXPR_COLUMN, expr->type, 0, expr->position);
-        column->index = g->group->n + (expr->index - SQL_AGG_BASE);
+        uint32_t constants = sql_expand_constants(g->binder);
+        column->index = expr->index >= SQL_GROUPING_BASE
+                            ? g->group->n + 1 + (expr->index - SQL_GROUPING_BASE)
+                            : g->group->n + constants + (expr->index - SQL_AGG_BASE);
         return column;
     }
     if (expr->kind == PLAN_EXPR_SUBQUERY) expr = sql_subquery_move(ctx, expr, regroup_used, g);
@@ -170,26 +173,35 @@ static const plan_expr *regroup(grouping *g, const plan_expr *expr) {
     return copy;
 }
 
-// Column of the pre-projection for an expression.
-static const plan_expr *placed(sql_ctx *ctx, sql_exprs *columns, const plan_expr *expr) {
-    uint32_t i = 0;
-    while (i < columns->n && !plan_expr_equal(columns->items[i], expr)) i++;
-    if (i == columns->n) sql_exprs_add(ctx, columns, expr);
-    plan_expr *column = sql_expr(ctx, PLAN_EXPR_COLUMN, expr->type, 0, expr->position);
-    column->index = i;
-    return column;
-}
-
 typedef struct placing {
     sql_ctx *ctx;
     sql_exprs *columns;
+    uint32_t first; // columns before it are not to be shared
 } placing;
+
+// Column of the pre-projection for an expression.
+static const plan_expr *placed(const placing *where, const plan_expr *expr) {
+    sql_exprs *columns = where->columns;
+    uint32_t i = where->first;
+    while (i < columns->n && !plan_expr_equal(columns->items[i], expr)) i++;
+    if (i == columns->n) sql_exprs_add(where->ctx, columns, expr);
+    plan_expr *column = sql_expr(where->ctx, PLAN_EXPR_COLUMN, expr->type, 0, expr->position);
+    column->index = i;
+    return column;
+}
 
 // Constants stay where they are: some arguments must be known before any row is.
 static const plan_expr *place(void *self, const plan_expr *expr) {
     const placing *p = self;
     if (expr->kind == PLAN_EXPR_CONST || expr->kind == PLAN_EXPR_PARAM) return expr;
-    return placed(p->ctx, p->columns, expr);
+    return placed(p, expr);
+}
+
+static bool in_every_set(const grouping *g, uint32_t item) {
+    const sql_grouping_sets *sets = g->binder->grouping_sets;
+    for (uint32_t s = 0; sets != NULL && s < sets->n; s++)
+        if (item >= 64 || (sets->masks[s] >> item & 1) == 0) return false;
+    return true;
 }
 
 // Whether the key of the column's stream or table is grouped by, so that a group has one value of
@@ -204,7 +216,8 @@ static bool key_is_grouped(const grouping *g, const sql_scope_column *column) {
         uint32_t index = column->index - (uint32_t)ordinal + object->key[k];
         uint32_t i = 0;
         while (i < g->group->n &&
-               (g->group->items[i]->kind != PLAN_EXPR_COLUMN || g->group->items[i]->index != index))
+               (!in_every_set(g, i) || g->group->items[i]->kind != PLAN_EXPR_COLUMN ||
+                g->group->items[i]->index != index))
             i++;
         if (i == g->group->n) return false;
     }
@@ -231,6 +244,10 @@ static void group_dependent(grouping *g, sql_exprs *group, const plan_expr *expr
     for (uint32_t i = 0; expr->kind == PLAN_EXPR_COLUMN && i < scope->ncolumns; i++) {
         if (scope->columns[i].index != expr->index || !key_is_grouped(g, &scope->columns[i]))
             continue;
+        sql_grouping_sets *sets = g->binder->grouping_sets;
+        if (sets != NULL && group->n >= PLAN_EXPAND_KEYS_MAX) return;
+        for (uint32_t k = 0; sets != NULL && k < sets->n; k++)
+            sets->masks[k] |= (uint64_t)1 << group->n;
         sql_exprs_add(g->binder->ctx, group, expr);
         return;
     }
@@ -249,33 +266,46 @@ base_rc sql_aggregate(sql_binder *binder, sql_exprs *group, sql_exprs *targets,
     if (*having != NULL) *having = regroup(&g, *having);
     SQL_TRY(g.rc);
 
+    // Under EXPAND group expressions become null, which arguments must not: each has its own
+    // column.
+    uint32_t constants = sql_expand_constants(binder), ngroup = group->n + constants;
     sql_exprs columns = {0};
-    uint32_t ncolumns = group->n + binder->naggs;
-    plan_node *aggregate = sql_node(ctx, PLAN_NODE_AGGREGATE, ncolumns, 1, NULL, NULL);
-    aggregate->nexprs = group->n;
-    aggregate->exprs = base_arena_array(ctx->arena, const plan_expr *, group->n);
+    placing where = {ctx, &columns, constants > 0 ? group->n : 0};
+    plan_node *aggregate =
+        sql_node(ctx, PLAN_NODE_AGGREGATE, ngroup + binder->naggs, 1, NULL, NULL);
+    aggregate->nexprs = ngroup;
+    aggregate->exprs = base_arena_array(ctx->arena, const plan_expr *, ngroup);
+    for (uint32_t i = 0; constants > 0 && i < group->n; i++)
+        sql_exprs_add(ctx, &columns, group->items[i]);
     for (uint32_t i = 0; i < group->n; i++)
-        aggregate->exprs[i] = placed(ctx, &columns, group->items[i]);
+        aggregate->exprs[i] = constants > 0 ? NULL : placed(&where, group->items[i]);
     plan_agg *aggs = base_arena_array(ctx->arena, plan_agg, binder->naggs);
     for (uint32_t i = 0; i < binder->naggs; i++) {
         aggs[i] = binder->aggs[i].agg;
         sql_agg_guard(ctx, &aggs[i]);
-        plan_agg_map(ctx->arena, &aggs[i], place, &(placing){ctx, &columns});
+        plan_agg_map(ctx->arena, &aggs[i], place, &where);
     }
     aggregate->naggs = binder->naggs;
     aggregate->aggs = aggs;
     SQL_TRY(sql_place(ctx, &binder->from, columns.items, columns.n));
     plan_node *input = binder->from;
     // count(*) alone needs no column; a projection of none would lose nothing but is odd.
-    plan_node *project =
-        columns.n == 0 ? NULL : sql_node_project(ctx, input, columns.n, columns.items, NULL);
-    aggregate->inputs[0] = project == NULL ? input : project;
-    for (uint32_t i = 0; i < ncolumns; i++) {
-        bool is_group = i < group->n;
-        const char *name = is_group ? project->columns[aggregate->exprs[i]->index].name
-                                    : aggs[i - group->n].def->name;
+    if (columns.n > 0) input = sql_node_project(ctx, input, columns.n, columns.items, NULL);
+    if (constants > 0) {
+        uint32_t first = input->ncolumns;
+        SQL_TRY(sql_expand(binder, group, input, &input));
+        for (uint32_t i = 0; i < ngroup; i++)
+            aggregate->exprs[i] =
+                sql_column_of(ctx, input, i < group->n ? i : first + i - group->n);
+        aggregate->expand = input->expand;
+    }
+    aggregate->inputs[0] = input;
+    for (uint32_t i = 0; i < aggregate->ncolumns; i++) {
+        bool is_group = i < ngroup;
+        const char *name =
+            is_group ? input->columns[aggregate->exprs[i]->index].name : aggs[i - ngroup].def->name;
         sql_columns(aggregate)[i] = (plan_column){
-            .name = name, .type = is_group ? group->items[i]->type : aggs[i - group->n].type};
+            .name = name, .type = is_group ? aggregate->exprs[i]->type : aggs[i - ngroup].type};
     }
     *node = aggregate;
     return BASE_OK;

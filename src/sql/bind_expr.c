@@ -662,6 +662,7 @@ static const struct {
     {"A_Indirection", bind_indirection},
     {"CollateClause", bind_collate},
     {"SubLink", sql_bind_sublink},
+    {"GroupingFunc", sql_bind_grouping_func},
     {"RowExpr", bind_row},
     {"A_ArrayExpr", bind_array},
     {"SetToDefault", bind_default_marker},

@@ -101,6 +101,7 @@ static const char *single_name(const sql_tree *wrapper) {
 static bool calls_aggregate(const sql_tree *tree) {
     for (; tree != NULL; tree = tree->next) {
         if (tree->name != NULL && strcmp(tree->name, "SubLink") == 0) continue;
+        if (tree->name != NULL && strcmp(tree->name, "GroupingFunc") == 0) return true;
         if (tree->name != NULL && strcmp(tree->name, "FuncCall") == 0) {
             const sql_tree *names = sql_get(tree, "funcname"), *last = names->child;
             while (last->next != NULL) last = last->next;
@@ -186,13 +187,11 @@ static bool has_marker(const plan_expr *expr, void *arg) {
     return expr->kind == PLAN_EXPR_COLUMN && expr->index >= base;
 }
 
-static base_rc bind_group_item(query *s, const sql_tree *item) {
+static base_rc bind_group_item(void *self, const sql_tree *item, uint32_t *index) {
+    query *s = self;
     sql_ctx *ctx = s->binder.ctx;
     const plan_expr *expr = NULL;
     int64_t target;
-    if (sql_is(item, "GroupingSet"))
-        return sql_unsupported(ctx, sql_tree_position(ctx, sql_body(item)),
-                               "GROUPING SETS, ROLLUP and CUBE are not supported");
     SQL_TRY(ordinal(s, item, "GROUP BY", &target));
     const char *name = single_name(item);
     if (target < 0 && name != NULL) { // a column of the input wins over an output name
@@ -223,16 +222,15 @@ static base_rc bind_group_item(query *s, const sql_tree *item) {
         SQL_TRY(sql_bind_expr(&s->binder, item, &expr));
         SQL_TRY(sql_settle(ctx, &expr));
     }
-    for (uint32_t i = 0; i < s->group.n; i++)
-        if (plan_expr_equal(s->group.items[i], expr)) return BASE_OK;
+    for (*index = 0; *index < s->group.n; (*index)++)
+        if (plan_expr_equal(s->group.items[*index], expr)) return BASE_OK;
     sql_exprs_add(ctx, &s->group, expr);
     return BASE_OK;
 }
 
 static base_rc bind_group(query *s) {
-    const sql_tree *list = sql_get(s->body, "groupClause");
-    for (const sql_tree *item = list == NULL ? NULL : list->child; item != NULL; item = item->next)
-        SQL_TRY(bind_group_item(s, item));
+    SQL_TRY(sql_bind_grouping_sets(s->binder.ctx, s->body, bind_group_item, s,
+                                   &s->binder.grouping_sets));
     const sql_tree *having = sql_get(s->body, "havingClause");
     s->binder.aggs_allowed = true;
     s->binder.overs_allowed = false;
@@ -426,7 +424,9 @@ static base_rc bind_plain(query *s, plan_node **out) {
     SQL_TRY(bind_group(s));
     SQL_TRY(bind_sort(s));
     SQL_TRY(settle_targets(s));
-    s->binder.has_aggregate = s->group.n > 0 || s->binder.naggs > 0 || s->having != NULL;
+    s->binder.has_aggregate = s->group.n > 0 || s->binder.naggs > 0 ||
+                              s->binder.grouping_sets != NULL || s->binder.groupings != NULL ||
+                              s->having != NULL;
     return build_select(s, out);
 }
 

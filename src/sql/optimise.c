@@ -86,7 +86,10 @@ static plan_node *push_window(sql_ctx *ctx, const plan_node *node, sql_exprs *co
     return push_some(ctx, node, conditions, node->inputs[0]->ncolumns, NULL);
 }
 static plan_node *push_aggregate(sql_ctx *ctx, const plan_node *node, sql_exprs *conditions) {
-    return push_some(ctx, node, conditions, node->nexprs, node->exprs);
+    bool always = false; // a group that is there without rows cannot be kept away by fewer rows
+    for (uint32_t s = 0; node->expand != NULL && s < node->expand->nsets; s++)
+        always |= !plan_expand_keeps(node->expand, s);
+    return push_some(ctx, node, conditions, always ? 0 : node->nexprs, node->exprs);
 }
 static plan_node *push_distinct(sql_ctx *ctx, const plan_node *node, sql_exprs *conditions) {
     return push_some(ctx, node, conditions, node->ncolumns, NULL);
@@ -173,6 +176,11 @@ static plan_node *push_table_func(sql_ctx *ctx, const plan_node *node, sql_exprs
     return push_some(ctx, node, conditions, node->inputs[0]->ncolumns, NULL);
 }
 
+// A condition on a key holds for the rows of some sets only.
+static plan_node *push_expand(sql_ctx *ctx, const plan_node *node, sql_exprs *conditions) {
+    return push_some(ctx, node, conditions, 0, NULL);
+}
+
 static plan_node *(*const pushers[])(sql_ctx *, const plan_node *, sql_exprs *) = {
     [PLAN_NODE_SCAN] = push_leaf,           [PLAN_NODE_VALUES] = push_leaf,
     [PLAN_NODE_FILTER] = push_filter,       [PLAN_NODE_PROJECT] = push_project,
@@ -183,7 +191,7 @@ static plan_node *(*const pushers[])(sql_ctx *, const plan_node *, sql_exprs *) 
     [PLAN_NODE_RECURSIVE] = push_recursive, [PLAN_NODE_TEMPORAL] = push_distinct,
     [PLAN_NODE_EMIT] = push_emit,           [PLAN_NODE_OVER] = sql_push_over,
     [PLAN_NODE_TOP] = sql_push_top,         [PLAN_NODE_TABLE_FUNC] = push_table_func,
-    [PLAN_NODE_SESSION] = push_session,
+    [PLAN_NODE_SESSION] = push_session,     [PLAN_NODE_EXPAND] = push_expand,
 };
 
 plan_node *sql_push_filters(sql_ctx *ctx, const plan_node *node, sql_exprs *conjuncts) {

@@ -304,6 +304,24 @@ static pruned prune_setop(sql_ctx *ctx, const plan_node *node, const bool *used)
     return prune_union(ctx, node, below);
 }
 
+// All columns stay: they were chosen for the aggregate above.
+static pruned prune_expand(sql_ctx *ctx, const plan_node *node, const bool *used) {
+    (void)used;
+    const plan_node *old = node->inputs[0];
+    bool *all = no_columns(ctx, node->ncolumns);
+    memset(all, 1, sizeof *all * node->ncolumns);
+    pruned out = start(ctx, node, all, 0), input = prune(ctx, old, all);
+    const plan_expr **exprs = base_arena_array(ctx->arena, const plan_expr *, old->ncolumns);
+    bool same = input.node->ncolumns == old->ncolumns;
+    for (uint32_t i = 0; i < old->ncolumns; i++) {
+        exprs[i] = sql_column_of(ctx, input.node, input.map[i]);
+        same &= input.map[i] == i;
+    }
+    out.node->inputs[0] =
+        same ? input.node : sql_node_project(ctx, input.node, old->ncolumns, exprs, NULL);
+    return out;
+}
+
 static pruned prune_sort(sql_ctx *ctx, const plan_node *node, const bool *used) {
     bool *below = copy_used(ctx, node, used);
     for (uint32_t i = 0; i < node->nsort; i++) below[node->sort[i].column] = true;
@@ -504,6 +522,7 @@ static pruned (*const pruners[])(sql_ctx *, const plan_node *, const bool *) = {
     [PLAN_NODE_TOP] = prune_over,
     [PLAN_NODE_TABLE_FUNC] = prune_table_func,
     [PLAN_NODE_SESSION] = prune_session,
+    [PLAN_NODE_EXPAND] = prune_expand,
 };
 
 static pruned prune(sql_ctx *ctx, const plan_node *node, const bool *used) {

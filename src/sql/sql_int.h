@@ -223,9 +223,10 @@ const plan_expr *sql_conjunction(sql_ctx *ctx, const sql_exprs *list);
 // ---- scopes and expression binding -------------------------------------------------------------
 
 // Columns that are not of this input: markers replaced before a plan is done.
-#define SQL_AGG_BASE  (1u << 30) // + number of the aggregate
-#define SQL_OVER_BASE (3u << 29) // + number of the window function
-#define SQL_SET_BASE  (7u << 28) // + number of the set-returning function
+#define SQL_AGG_BASE      (1u << 30) // + number of the aggregate
+#define SQL_GROUPING_BASE (5u << 28) // + number of the GROUPING call
+#define SQL_OVER_BASE     (3u << 29) // + number of the window function
+#define SQL_SET_BASE      (7u << 28) // + number of the set-returning function
 
 typedef struct sql_scope_column {
     uint32_t rel; // number of the range-table entry
@@ -262,6 +263,17 @@ typedef struct sql_cte {
     const plan_object *working;  // its name within itself: a table of the rows of the last turn
 } sql_cte;
 
+typedef struct sql_grouping_sets {
+    uint32_t n;
+    uint64_t *masks; // bit k: group expression k is of the set
+} sql_grouping_sets;
+
+typedef struct sql_grouping_call {
+    struct sql_grouping_call *next;
+    sql_exprs args;
+    int32_t position;
+} sql_grouping_call;
+
 typedef struct sql_query_agg {
     plan_agg agg;
     int32_t position;
@@ -284,6 +296,8 @@ typedef struct sql_binder {
     bool has_aggregate;
     uint32_t naggs, aggs_cap;
     sql_query_agg *aggs;
+    sql_grouping_sets *grouping_sets; // NULL: plain GROUP BY, or none
+    sql_grouping_call *groupings;
     struct sql_matching *matching; // in an expression of MATCH_RECOGNIZE; else NULL
     const sql_tree *windows;       // the WINDOW clause
     bool overs_allowed;
@@ -414,6 +428,21 @@ BASE_MUST_USE base_rc sql_bind_table_func(sql_binder *binder, const sql_tree *bo
 
 BASE_MUST_USE base_rc sql_bind_agg_call(sql_binder *binder, const char *name, const sql_tree *body,
                                         const plan_expr **out);
+// ---- bind_grouping.c
+
+// Binds an item of GROUP BY; *index: its number among the group expressions.
+typedef base_rc (*sql_group_item)(void *self, const sql_tree *item, uint32_t *index);
+BASE_MUST_USE base_rc sql_bind_grouping_sets(sql_ctx *ctx, const sql_tree *select,
+                                             sql_group_item bind, void *self,
+                                             sql_grouping_sets **out);
+BASE_MUST_USE base_rc sql_bind_grouping_func(sql_binder *binder, const sql_tree *body,
+                                             const plan_expr **out);
+// Columns that EXPAND puts behind its input's; 0: the query needs none.
+uint32_t sql_expand_constants(const sql_binder *binder);
+// EXPAND over an input whose first columns are the group expressions.
+BASE_MUST_USE base_rc sql_expand(sql_binder *binder, const sql_exprs *group, const plan_node *input,
+                                 plan_node **out);
+
 // Whether it is an aggregate without WITHIN GROUP.
 bool sql_agg_exists(const char *name);
 // Everything of a call but where it may stand: arguments, DISTINCT, ORDER BY, FILTER, definition.
