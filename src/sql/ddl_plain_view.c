@@ -120,20 +120,14 @@ static void note_use(sql_ctx *ctx, uint32_t id) {
     ctx->uses[ctx->nuses++] = id;
 }
 
-// Views of views multiply.
-static void count_nodes(const plan_node *node, uint32_t *n) {
-    if (++*n > SQL_VIEW_NODES_MAX) return;
-    for (uint32_t i = 0; i < node->ninputs; i++) count_nodes(node->inputs[i], n);
-}
-
 base_rc sql_bind_plain_view(sql_ctx *ctx, const plan_object *view, int32_t position,
                             plan_node **out) {
-    count_nodes(view->plan, &ctx->view_nodes);
-    if (ctx->view_nodes > SQL_VIEW_NODES_MAX)
+    ctx->view_nodes += sql_node_count(view->plan, SQL_PLAN_NODES_MAX); // views of views multiply
+    if (ctx->view_nodes >= SQL_PLAN_NODES_MAX)
         return sql_fail(
             ctx, position, BASE_E_LIMIT, "54001",
             "statement is too complex: the queries of its views have more than %u parts",
-            SQL_VIEW_NODES_MAX);
+            SQL_PLAN_NODES_MAX);
     note_use(ctx, view->id);
     if (ctx->in_view) {
         const plan_object *system = NULL;

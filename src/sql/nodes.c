@@ -102,6 +102,17 @@ plan_node *sql_node_copy(sql_ctx *ctx, const plan_node *node) {
     return copy;
 }
 
+static void count(const plan_node *node, uint32_t cap, uint32_t *n) {
+    if (++*n >= cap) return;
+    for (uint32_t i = 0; i < node->ninputs && *n < cap; i++) count(node->inputs[i], cap, n);
+}
+
+uint32_t sql_node_count(const plan_node *node, uint32_t cap) {
+    uint32_t n = 0;
+    count(node, cap, &n);
+    return n;
+}
+
 plan_node *sql_node_one_row(sql_ctx *ctx) {
     plan_node *node = sql_node(ctx, PLAN_NODE_VALUES, 1, 0, NULL, NULL);
     sql_columns(node)[0] = (plan_column){.name = "one", .type = col_type_of(COL_BOOL)};

@@ -7,17 +7,18 @@
 
 #include "sql/sql.h"
 
-#define SQL_TEXT_BYTES_MAX (4u << 20) // of one statement
-#define SQL_CHAIN_MAX      8000u      // tokens that may nest into one another; bounds parser stacks
-#define SQL_PARENS_MAX     300u
-#define SQL_TREE_DEPTH_MAX 6000u   // of the parse tree's JSON
-#define SQL_BIND_DEPTH_MAX 800u    // of expressions and queries
-#define SQL_COPIED_MAX     200000u // nodes of expressions that a form uses twice, in a statement
-#define SQL_CTE_USES_MAX   200u    // WITH queries are inlined, so uses of uses multiply
-#define SQL_VIEW_NODES_MAX 20000u  // plan nodes that plain views put into a statement
-#define SQL_PUSHED_MAX     2000u   // nodes of a condition pushed below a projection
-#define SQL_PARAMS_MAX     65535u
-#define SQL_COLUMNS_MAX    1600u // as PostgreSQL's limit of columns
+#define SQL_TEXT_BYTES_MAX     (4u << 20) // of one statement
+#define SQL_CHAIN_MAX          8000u // tokens that may nest into one another; bounds parser stacks
+#define SQL_PARENS_MAX         300u
+#define SQL_TREE_DEPTH_MAX     6000u   // of the parse tree's JSON
+#define SQL_BIND_DEPTH_MAX     800u    // of expressions and queries
+#define SQL_COPIED_MAX         200000u // nodes of expressions that a form uses twice, in a statement
+#define SQL_CTE_USES_MAX       200u    // WITH queries are inlined, so uses of uses multiply
+#define SQL_PLAN_NODES_MAX     20000u  // that plain views put into a statement
+#define SQL_SUBQUERY_NODES_MAX 3000u   // of a query with what its sub-queries are joined as
+#define SQL_PUSHED_MAX         2000u   // nodes of a condition pushed below a projection
+#define SQL_PARAMS_MAX         65535u
+#define SQL_COLUMNS_MAX        1600u // as PostgreSQL's limit of columns
 
 // ---- lexer.c: tokens ---------------------------------------------------------------------------
 
@@ -213,6 +214,8 @@ plan_node *sql_node_project(sql_ctx *ctx, const plan_node *input, uint32_t n,
 plan_node *sql_node_join(sql_ctx *ctx, plan_join_kind kind, const plan_node *left,
                          const plan_node *right, const plan_expr *predicate);
 plan_node *sql_node_copy(sql_ctx *ctx, const plan_node *node);
+// Nodes of a tree, counted up to cap; one that is shared counts for each reader.
+uint32_t sql_node_count(const plan_node *node, uint32_t cap);
 plan_node *sql_node_one_row(sql_ctx *ctx); // one row, one column nobody needs
 const plan_expr *sql_column_of(sql_ctx *ctx, const plan_node *node, uint32_t index);
 // NULL and NULL gives NULL.

@@ -553,6 +553,14 @@ static base_rc place_any(sql_ctx *ctx, const sql_subquery *sub, const plan_expr 
     return BASE_OK;
 }
 
+// The domain of a sub-query has all that is around it once more, so levels multiply.
+static base_rc check_size(sql_ctx *ctx, const plan_node *node, int32_t position) {
+    if (sql_node_count(node, SQL_SUBQUERY_NODES_MAX) < SQL_SUBQUERY_NODES_MAX) return BASE_OK;
+    return sql_fail(ctx, position, BASE_E_LIMIT, "54001",
+                    "statement is too complex: its sub-queries need a plan of more than %u parts",
+                    SQL_SUBQUERY_NODES_MAX);
+}
+
 // ---- placing ---------------------------------------------------------------------------------
 
 typedef struct placing {
@@ -584,7 +592,7 @@ static base_rc place_marker(placing *p, const plan_expr *marker, const plan_expr
         must(false);
     }
     if (marker->index < p->cap) p->values[marker->index] = *out;
-    return BASE_OK;
+    return check_size(ctx, *p->node, sub->position);
 }
 
 static base_rc place(placing *p, const plan_expr *expr, const plan_expr **out) {
@@ -632,7 +640,7 @@ static base_rc place_test(sql_ctx *ctx, plan_node **node, const plan_expr *condi
     *done = true;
     SQL_TRY(place_exists(ctx, sub, query, marker->args, node, &found));
     *node = sql_node_filter(ctx, *node, keep ? found : unary(ctx, PLAN_EXPR_NOT, found));
-    return BASE_OK;
+    return check_size(ctx, *node, sub->position);
 }
 
 base_rc sql_place_filter(sql_ctx *ctx, plan_node **node, const plan_expr *condition) {
@@ -816,6 +824,7 @@ base_rc sql_lateral_join(sql_ctx *ctx, plan_join_kind kind, const plan_node *lef
     } else {
         SQL_TRY(lateral_general(&l, out));
     }
+    SQL_TRY(check_size(ctx, *out, 0));
     return late && condition != NULL ? sql_place_filter(ctx, out, condition) : BASE_OK;
 }
 
