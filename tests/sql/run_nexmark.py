@@ -65,23 +65,23 @@ def read_statements(path):
 
 def postgres_table(statement):
     """The columns of a CREATE STREAM or TABLE, and the statement for PostgreSQL."""
-    kind, name = re.match(r"CREATE (STREAM|TABLE) ([\w.]+)", statement).groups()
+    name = re.match(r"CREATE (?:STREAM|TABLE) ([\w.]+)", statement).group(1)
     columns = re.findall(r"(\w+) (BIGINT|TEXT|TIMESTAMP)\b", statement)
-    more = ", _ingested_at timestamptz" if kind == "STREAM" else ""
-    return name, columns, f"CREATE TABLE {name} (" + ", ".join(f"{c} {TYPES[t]}" for c, t in columns) + more + ")"
+    fields = ", ".join(f"{c} {TYPES[t]}" for c, t in columns)
+    return name, columns, f"CREATE TABLE {name} ({fields}, n bigint)"
 
 
 def load(pg, postgres, name, columns, path):
-    """The file's lines as rows, read by PostgreSQL's own JSON."""
+    """The file's lines as rows, read by PostgreSQL's own JSON; n is the line, from 0."""
     copy = pathlib.Path(postgres.dir) / "lines"
     shutil.copy(path, copy)
     copy.chmod(0o644)
-    pg.simple("CREATE TEMP TABLE line (line text)")
+    pg.simple("CREATE TEMP TABLE line (line text, n bigserial)")
     # Characters that no line of JSON has, so that COPY takes lines as they are.
-    pg.simple(f"COPY line FROM '{copy}' WITH (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')")
+    pg.simple(f"COPY line (line) FROM '{copy}' WITH (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')")
     fields = ", ".join(f"(line::json->>'{c}')::{TYPES[t]}" for c, t in columns)
     names = ", ".join(c for c, _ in columns)
-    pg.simple(f"INSERT INTO {name} ({names}) SELECT {fields} FROM line")
+    pg.simple(f"INSERT INTO {name} ({names}, n) SELECT {fields}, n - 1 FROM line")
     pg.simple("DROP TABLE line")
 
 
@@ -133,8 +133,7 @@ class Arrival:
         for row in weir.query("SELECT _ingested_at, count(*), min(_offset), max(_offset) FROM nexmark.bid GROUP BY 1"):
             self.checks.equal(f"{self.title}: a portion is without gaps", int(row[1]), int(row[3]) - int(row[2]) + 1)
             pg.simple(f"INSERT INTO portion VALUES ({row[2]}, {row[3]}, '{row[0]}')")
-        pg.simple("CREATE TABLE nexmark.numbered AS SELECT row_number() OVER () - 1 AS n, b.* FROM nexmark.bid b")
-        pg.simple("DROP TABLE nexmark.bid")
+        pg.simple("ALTER TABLE nexmark.bid RENAME TO numbered")
         pg.simple("CREATE VIEW nexmark.bid AS SELECT " + ", ".join(BID) + ", at AS _ingested_at FROM nexmark.numbered "
                   "JOIN portion ON n BETWEEN first AND last")
 
