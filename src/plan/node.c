@@ -282,7 +282,6 @@ static void print_keys(const plan_node *node, base_buf *buf) {
 static void print_sort(const plan_node *node, base_buf *buf) {
     print_keys(node, buf);
     print_limit("limit", node->limit, node->limit_param, buf);
-    if (node->with_ties) base_buf_add_cstr(buf, " with ties");
     print_limit("offset", node->offset, node->offset_param, buf);
 }
 

@@ -146,7 +146,6 @@ struct plan_node {
     uint32_t nsort; // SORT, OVER, TOP
     const plan_sort_key *sort;
     int64_t limit, offset; // SORT: limit -1 none. RECURSIVE: that many rows are enough
-    bool with_ties;        // SORT: peers of the last row within the limit are shown too
     // SORT: LIMIT $n and OFFSET $n, of type INT8, until plan_node_bind_params sets limit and offset
     // from them (null: no limit; negative: 0). NULL: limit and offset stand.
     const plan_expr *limit_param, *offset_param;

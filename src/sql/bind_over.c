@@ -621,3 +621,22 @@ base_rc sql_overs_build(sql_binder *binder, sql_exprs *list, uint32_t first, pla
         list->items[i] = plan_expr_rewrite(ctx->arena, list->items[i], place_marker, binder);
     return BASE_OK;
 }
+
+plan_node *sql_node_top(sql_ctx *ctx, const plan_node *input, bool ties, uint32_t npartition,
+                        const uint32_t *partition, uint32_t nsort, const plan_sort_key *sort,
+                        int64_t limit) {
+    plan_node *node = sql_node(ctx, PLAN_NODE_TOP, input->ncolumns, 1, input, NULL);
+    memcpy(sql_columns(node), input->columns, input->ncolumns * sizeof(plan_column));
+    plan_over *over = base_arena_new(ctx->arena, plan_over);
+    *over = (plan_over){.id = ties ? PLAN_OVER_RANK : PLAN_OVER_ROW_NUMBER,
+                        .name = ties ? "rank" : "row_number",
+                        .type = col_type_of(COL_INT8)};
+    node->nover = 1;
+    node->overs = over;
+    node->npartition = npartition;
+    node->partition = partition;
+    node->nsort = nsort;
+    node->sort = sort;
+    node->limit = limit;
+    return node;
+}

@@ -25,6 +25,9 @@ typedef struct query {
     uint32_t nsort;
     sort_item *sort;
     bool distinct;
+    bool distinct_on;
+    uint32_t non; // DISTINCT ON: targets
+    uint32_t *on;
 } query;
 
 static void add_target(query *s, const plan_expr *expr, const char *name) {
@@ -252,17 +255,16 @@ base_rc sql_sort_directions(sql_ctx *ctx, const sql_tree *sort_by, bool *descend
     return BASE_OK;
 }
 
-static base_rc bind_sort_item(query *s, const sql_tree *sort_by, sort_item *item) {
+// The target that an item of ORDER BY or DISTINCT ON names, or a new one that is not shown.
+static base_rc bind_ordering(query *s, const sql_tree *node, const char *clause, uint32_t *out) {
     sql_ctx *ctx = s->binder.ctx;
-    const sql_tree *node = sql_get(sort_by, "node");
     int64_t target;
-    SQL_TRY(sql_sort_directions(ctx, sort_by, &item->descending, &item->nulls_first));
-    SQL_TRY(ordinal(s, node, "ORDER BY", &target));
+    SQL_TRY(ordinal(s, node, clause, &target));
     const char *name = single_name(node);
-    if (target < 0 && name != NULL) SQL_TRY(find_alias(s, name, node, "ORDER BY", &target));
+    if (target < 0 && name != NULL) SQL_TRY(find_alias(s, name, node, clause, &target));
     if (target < 0) {
         const plan_expr *expr;
-        s->binder.place = "ORDER BY";
+        s->binder.place = clause;
         s->binder.aggs_allowed = s->binder.overs_allowed = true;
         SQL_TRY(sql_bind_expr(&s->binder, node, &expr));
         SQL_TRY(sql_settle(ctx, &expr));
@@ -277,8 +279,57 @@ static base_rc bind_sort_item(query *s, const sql_tree *sort_by, sort_item *item
             target = s->targets.n - 1;
         }
     }
-    item->target = (uint32_t)target;
+    *out = (uint32_t)target;
     return BASE_OK;
+}
+
+static base_rc bind_sort_item(query *s, const sql_tree *sort_by, sort_item *item) {
+    SQL_TRY(sql_sort_directions(s->binder.ctx, sort_by, &item->descending, &item->nulls_first));
+    return bind_ordering(s, sql_get(sort_by, "node"), "ORDER BY", &item->target);
+}
+
+static bool is_on(const query *s, uint32_t target) {
+    for (uint32_t i = 0; i < s->non; i++)
+        if (s->on[i] == target) return true;
+    return false;
+}
+
+// DISTINCT ON and ORDER BY must begin alike, in any order of the items.
+static base_rc bind_distinct_on(query *s) {
+    if (!s->distinct_on) return BASE_OK;
+    sql_ctx *ctx = s->binder.ctx;
+    const sql_tree *list = sql_get(s->body, "distinctClause");
+    s->on = base_arena_array(ctx->arena, uint32_t, sql_tree_count(list));
+    for (const sql_tree *item = list->child; item != NULL; item = item->next) {
+        uint32_t target;
+        SQL_TRY(bind_ordering(s, item, "DISTINCT ON", &target));
+        if (!is_on(s, target)) s->on[s->non++] = target;
+    }
+    uint32_t found = 0;
+    bool other = false, wrong = false;
+    for (uint32_t i = 0; i < s->nsort; i++) {
+        bool again = false;
+        for (uint32_t k = 0; k < i; k++) again |= s->sort[k].target == s->sort[i].target;
+        bool on = is_on(s, s->sort[i].target);
+        wrong |= on && other && !again;
+        found += on && !again;
+        other |= !on;
+    }
+    if (!wrong && (found == s->non || !other)) return BASE_OK;
+    return sql_fail(ctx, s->targets.items[s->on[0]]->position, BASE_E_INVALID, "42P10",
+                    "SELECT DISTINCT ON expressions must match initial ORDER BY expressions");
+}
+
+// The first row of each group, by the rest of ORDER BY.
+static plan_node *distinct_on(query *s, const plan_node *node) {
+    base_arena *arena = s->binder.ctx->arena;
+    plan_sort_key *keys = base_arena_array(arena, plan_sort_key, s->nsort);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < s->nsort; i++)
+        if (!is_on(s, s->sort[i].target))
+            keys[n++] =
+                (plan_sort_key){s->sort[i].target, s->sort[i].descending, s->sort[i].nulls_first};
+    return sql_node_top(s->binder.ctx, node, false, s->non, s->on, n, keys, 1);
 }
 
 static base_rc bind_sort(query *s) {
@@ -325,17 +376,25 @@ static base_rc sort_and_limit(sql_ctx *ctx, const sql_tree *body, uint32_t nsort
     int64_t limit = -1, offset = 0;
     const plan_expr *limit_param = NULL, *offset_param = NULL;
     const char *option = sql_get_text(body, "limitOption");
-    if (option != NULL && strcmp(option, "LIMIT_OPTION_WITH_TIES") == 0)
-        return sql_unsupported(ctx, 0, "WITH TIES is not supported");
+    bool with_ties = option != NULL && strcmp(option, "LIMIT_OPTION_WITH_TIES") == 0;
+    if (with_ties && nsort == 0)
+        return SQL_SYNTAX(ctx, 0, "WITH TIES cannot be specified without ORDER BY clause");
     SQL_TRY(bind_count(ctx, sql_get(body, "limitCount"), "LIMIT", &limit, &limit_param));
     SQL_TRY(bind_count(ctx, sql_get(body, "limitOffset"), "OFFSET", &offset, &offset_param));
     if (nsort == 0 && limit < 0 && offset == 0 && limit_param == NULL && offset_param == NULL)
         return BASE_OK;
+    if (with_ties && (limit_param != NULL || offset_param != NULL))
+        return sql_unsupported(ctx, 0, "WITH TIES takes constants only");
     plan_node *sorted = sql_node(ctx, PLAN_NODE_SORT, (*node)->ncolumns, 1, *node, NULL);
     memcpy(sql_columns(sorted), (*node)->columns, (*node)->ncolumns * sizeof(plan_column));
     plan_sort_key *keys = base_arena_array(ctx->arena, plan_sort_key, nsort);
     for (uint32_t i = 0; i < nsort; i++)
         keys[i] = (plan_sort_key){items[i].target, items[i].descending, items[i].nulls_first};
+    if (with_ties && limit >= 0) { // all whose rank is within the limit
+        int64_t last = limit == 0 ? 0 : limit > INT64_MAX - offset ? INT64_MAX : limit + offset;
+        sorted->inputs[0] = sql_node_top(ctx, *node, true, 0, NULL, nsort, keys, last);
+        limit = -1;
+    }
     sorted->nsort = nsort;
     sorted->sort = keys;
     sorted->limit = limit;
@@ -365,9 +424,6 @@ static base_rc refuse_clauses(sql_ctx *ctx, const sql_tree *body) {
     for (size_t i = 0; i < sizeof clauses / sizeof clauses[0]; i++)
         if (sql_get(body, clauses[i][0]) != NULL)
             return sql_unsupported(ctx, 0, "%s is not supported", clauses[i][1]);
-    const sql_tree *distinct = sql_get(body, "distinctClause");
-    if (distinct != NULL && distinct->child != NULL && distinct->child->child != NULL)
-        return sql_unsupported(ctx, 0, "SELECT DISTINCT ON is not supported");
     return BASE_OK;
 }
 
@@ -396,7 +452,9 @@ static base_rc build_select(query *s, plan_node **out) {
     const char **names = base_arena_array(ctx->arena, const char *, n + 1);
     for (uint32_t i = 0; i < s->nshown; i++) names[i] = s->names[i];
     node = sql_node_project(ctx, node, n, s->targets.items, names);
-    if (s->distinct) {
+    if (s->distinct_on) {
+        node = distinct_on(s, node);
+    } else if (s->distinct) {
         plan_node *distinct = sql_node(ctx, PLAN_NODE_DISTINCT, n, 1, node, NULL);
         memcpy(sql_columns(distinct), node->columns, n * sizeof(plan_column));
         node = distinct;
@@ -414,7 +472,9 @@ static base_rc build_select(query *s, plan_node **out) {
 static base_rc bind_plain(query *s, plan_node **out) {
     sql_ctx *ctx = s->binder.ctx;
     SQL_TRY(refuse_clauses(ctx, s->body));
-    s->distinct = sql_get(s->body, "distinctClause") != NULL;
+    const sql_tree *distinct = sql_get(s->body, "distinctClause");
+    s->distinct_on = distinct != NULL && distinct->child != NULL && distinct->child->child != NULL;
+    s->distinct = distinct != NULL && !s->distinct_on;
     SQL_TRY(sql_bind_from(&s->binder, sql_get(s->body, "fromClause")));
     SQL_TRY(bind_where(s));
     s->binder.windows = sql_get(s->body, "windowClause");
@@ -423,6 +483,7 @@ static base_rc bind_plain(query *s, plan_node **out) {
     SQL_TRY(check_targets(s));
     SQL_TRY(bind_group(s));
     SQL_TRY(bind_sort(s));
+    SQL_TRY(bind_distinct_on(s));
     SQL_TRY(settle_targets(s));
     s->binder.has_aggregate = s->group.n > 0 || s->binder.naggs > 0 ||
                               s->binder.grouping_sets != NULL || s->binder.groupings != NULL ||

@@ -657,9 +657,8 @@ static plan_node *numbered(sql_dependent *d, const plan_node *node, const sql_un
     sql_ctx *ctx = d->ctx;
     uint32_t n = u->node->ncolumns;
     plan_over *over = base_arena_new(ctx->arena, plan_over);
-    *over = (plan_over){.id = node->with_ties ? PLAN_OVER_RANK : PLAN_OVER_ROW_NUMBER,
-                        .name = node->with_ties ? "rank" : "row_number",
-                        .type = col_type_of(COL_INT8)};
+    *over = (plan_over){
+        .id = PLAN_OVER_ROW_NUMBER, .name = "row_number", .type = col_type_of(COL_INT8)};
     plan_node *top =
         sql_node(ctx, limited ? PLAN_NODE_TOP : PLAN_NODE_OVER, n + 1, 1, u->node, NULL);
     memcpy(sql_columns(top), u->node->columns, n * sizeof(plan_column));

@@ -453,6 +453,11 @@ BASE_MUST_USE base_rc sql_agg_arguments(sql_binder *binder, const char *name, co
                                         int32_t position, plan_agg *agg);
 // Arguments that may fail become null where the filter does not hold.
 void sql_agg_guard(sql_ctx *ctx, plan_agg *agg);
+// The first `limit` rows of each partition; ties: by rank, so that peers of the last are among
+// them.
+plan_node *sql_node_top(sql_ctx *ctx, const plan_node *input, bool ties, uint32_t npartition,
+                        const uint32_t *partition, uint32_t nsort, const plan_sort_key *sort,
+                        int64_t limit);
 // The directions of SortBy.
 BASE_MUST_USE base_rc sql_sort_directions(sql_ctx *ctx, const sql_tree *sort_by, bool *descending,
                                           bool *nulls_first);
