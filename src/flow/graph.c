@@ -7,6 +7,7 @@
 //  - Without a store a graph lives for one step, so that operators need keep nothing but the step.
 // Entry points: flow_graph_create, flow_graph_add, then begin / push / flush / output / save / end.
 #include "flow/flow_int.h"
+#include "plan/over.h"
 
 #include <stdlib.h>
 
@@ -362,6 +363,12 @@ bool flow_plan_only_grows(const plan_node *plan) {
 static base_rc build(flow_graph *graph, uint32_t view_id, const plan_node *node, const bool *needed,
                      flow_op **out, base_error *err);
 
+// Whether rows that do not rank within a top-N now never will.
+static bool keeps_heads(const flow_graph *graph, const plan_node *node) {
+    return append_only(graph->store != NULL, node->inputs[0]) &&
+           node->overs[0].id == PLAN_OVER_ROW_NUMBER && node->limit <= FLOW_TOP_GROW_MAX;
+}
+
 static base_rc make_op(flow_graph *graph, uint32_t view_id, const plan_node *node,
                        const bool *needed, flow_op **out, flow_op **from, base_error *err) {
     switch (node->kind) {
@@ -405,7 +412,8 @@ static base_rc make_op(flow_graph *graph, uint32_t view_id, const plan_node *nod
     case PLAN_NODE_OVER:
         return flow_over_create(graph, view_id, node, out, err);
     case PLAN_NODE_TOP:
-        return flow_top_create(graph, view_id, node, out, err);
+        return keeps_heads(graph, node) ? flow_top_grow_create(graph, view_id, node, out, err)
+                                        : flow_top_create(graph, view_id, node, out, err);
     }
     return base_fail(err, BASE_E_UNSUPPORTED, NULL, "a plan node of kind %d cannot be run",
                      (int)node->kind);
@@ -451,6 +459,7 @@ static base_rc build(flow_graph *graph, uint32_t view_id, const plan_node *node,
 // keeps them apart.
 static bool gives_distinct_rows(const plan_node *node) {
     if (node->kind == PLAN_NODE_AGGREGATE) return true;
+    if (node->kind == PLAN_NODE_TOP) return node->limit <= 1;
     if (node->kind != PLAN_NODE_PROJECT || !gives_distinct_rows(node->inputs[0])) return false;
     for (uint32_t i = 0; i < node->inputs[0]->ncolumns; i++) {
         bool kept = false;

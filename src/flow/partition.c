@@ -150,12 +150,12 @@ static bool has_store(const flow_partition *part) {
 
 // Order keys: the encoding of each column, inverted where it is descending; the marker of nulls
 // moves to the end that the key asks for.
-static void encode_order(const flow_partition *part, base_arena *arena, const col_batch *rows,
-                         base_str *out) {
-    uint32_t n = rows->nrows, norder = part->config.norder;
+static void encode_order(const flow_partition_config *config, base_arena *arena,
+                         const col_batch *rows, base_str *out) {
+    uint32_t n = rows->nrows, norder = config->norder;
     base_str *parts = base_arena_alloc(arena, sizeof(base_str) * ((size_t)n * norder + 1));
     for (uint32_t k = 0; k < norder; k++) {
-        const plan_sort_key *key = &part->config.order[k];
+        const plan_sort_key *key = &config->order[k];
         base_str *own = parts + (size_t)k * n;
         col_key_encode_batch(arena, rows, 1, &key->column, own);
         for (uint32_t i = 0; i < n && (key->descending || key->nulls_first); i++) {
@@ -182,6 +182,19 @@ static void encode_order(const flow_partition *part, base_arena *arena, const co
     }
 }
 
+void flow_partition_encode(const flow_partition_config *config, base_arena *arena,
+                           const col_batch *rows, base_str *partitions, base_str *orders) {
+    flow_keys_encode(arena, rows, config->nkeys, config->keys, partitions);
+    encode_order(config, arena, rows, orders);
+    for (uint32_t i = 0; i < rows->nrows; i++) {
+        size_t room = FLOW_PARTITION_KEY - FLOW_PARTITION_HASH - partitions[i].n;
+        if (orders[i].n <= room) continue;
+        char *p = base_arena_memdup(arena, orders[i].p, room);
+        base_hash128(orders[i].p, orders[i].n, (uint8_t *)p + room - 16);
+        orders[i] = (base_str){p, room};
+    }
+}
+
 // What each row's key in the table is, and how much of it names the partition.
 static void encode_keys(flow_partition *part, base_arena *arena, const col_batch *rows,
                         base_str *keys, uint32_t *partition_n) {
@@ -189,26 +202,19 @@ static void encode_keys(flow_partition *part, base_arena *arena, const col_batch
     base_str *partitions = base_arena_alloc(arena, sizeof(base_str) * (n + 1u));
     base_str *orders = base_arena_alloc(arena, sizeof(base_str) * (n + 1u));
     base_str *whole = base_arena_alloc(arena, sizeof(base_str) * (n + 1u));
-    flow_keys_encode(arena, rows, part->config.nkeys, part->config.keys, partitions);
-    encode_order(part, arena, rows, orders);
+    flow_partition_encode(&part->config, arena, rows, partitions, orders);
     col_key_encode_batch(arena, rows, rows->ncols, part->columns, whole);
     size_t total = 0;
     for (uint32_t i = 0; i < n; i++) total += partitions[i].n + orders[i].n;
-    total += (size_t)n * (FLOW_PARTITION_HASH + 16);
+    total += (size_t)n * FLOW_PARTITION_HASH;
     char *p = base_arena_alloc_aligned(arena, total + 1, 1);
     for (uint32_t i = 0; i < n; i++) {
         char *begin = p;
         partition_n[i] = (uint32_t)partitions[i].n;
         memcpy(p, partitions[i].p, partitions[i].n);
         p += partitions[i].n;
-        size_t room = FLOW_PARTITION_KEY - FLOW_PARTITION_HASH - 16 - partitions[i].n;
-        size_t cut = orders[i].n > room + 16 ? room : orders[i].n;
-        if (cut > 0) memcpy(p, orders[i].p, cut);
-        p += cut;
-        if (cut < orders[i].n) {
-            base_hash128(orders[i].p, orders[i].n, (uint8_t *)p);
-            p += 16;
-        }
+        if (orders[i].n > 0) memcpy(p, orders[i].p, orders[i].n);
+        p += orders[i].n;
         base_hash128(whole[i].n == 0 ? "" : whole[i].p, whole[i].n, (uint8_t *)p);
         p += FLOW_PARTITION_HASH;
         keys[i] = (base_str){begin, (size_t)(p - begin)};

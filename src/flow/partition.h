@@ -72,6 +72,9 @@ void flow_partition_trim(flow_partition *part);  // at save: the cache goes back
 void flow_partition_stats(const flow_partition *part, flow_op_stats *stats);
 BASE_MUST_USE base_rc flow_partition_verify(flow_partition *part, flow_ctx *ctx, base_error *err);
 
+// Partition keys and order keys of rows: what a row's key is made of, without its hash.
+void flow_partition_encode(const flow_partition_config *config, base_arena *arena,
+                           const col_batch *rows, base_str *partitions, base_str *orders);
 BASE_MUST_USE base_rc flow_partition_begin(flow_partition *part, flow_ctx *ctx,
                                            const col_batch *rows, base_error *err);
 BASE_MUST_USE base_rc flow_partition_next(flow_partition *part, flow_segment **out,
