@@ -120,6 +120,11 @@ static int name_row(const sql_tree *body, const char **name) {
     *name = "row";
     return 2;
 }
+static int name_grouping(const sql_tree *body, const char **name) {
+    (void)body;
+    *name = "grouping";
+    return 2;
+}
 static int name_array(const sql_tree *body, const char **name) {
     (void)body;
     *name = "array";
@@ -142,6 +147,7 @@ static const struct {
     {"SQLValueFunction", name_value_function},
     {"SubLink", name_sublink},
     {"RowExpr", name_row},
+    {"GroupingFunc", name_grouping},
     {"A_ArrayExpr", name_array},
 };
 
