@@ -166,3 +166,37 @@ bool base_big_fits_u128(const base_big *a) {
 wide base_big_low(const base_big *a) {
     return (wide)a->w[1] << 64 | a->w[0];
 }
+
+void base_digits_divide(uint32_t *u, int m, const uint32_t *v, int n, uint32_t *q) {
+    for (int j = m - n; j >= 0; j--) {
+        uint64_t two = (uint64_t)u[j + n] << 32 | u[j + n - 1];
+        uint64_t guess = two / v[n - 1], rest = two % v[n - 1];
+        while (guess >> 32 != 0 || (n > 1 && guess * v[n - 2] > (rest << 32 | u[j + n - 2]))) {
+            guess--;
+            rest += v[n - 1];
+            if (rest >> 32 != 0) break;
+        }
+        uint64_t carry = 0;
+        int64_t borrow = 0;
+        for (int i = 0; i < n; i++) {
+            uint64_t p = guess * v[i] + carry;
+            carry = p >> 32;
+            int64_t t = (int64_t)u[i + j] - (int64_t)(uint32_t)p + borrow;
+            u[i + j] = (uint32_t)t;
+            borrow = t >> 32;
+        }
+        int64_t t = (int64_t)u[j + n] - (int64_t)carry + borrow;
+        u[j + n] = (uint32_t)t;
+        if (t < 0) { // the guess was one too large: add the divisor back
+            guess--;
+            carry = 0;
+            for (int i = 0; i < n; i++) {
+                uint64_t s = (uint64_t)u[i + j] + v[i] + carry;
+                u[i + j] = (uint32_t)s;
+                carry = s >> 32;
+            }
+            u[j + n] += (uint32_t)carry;
+        }
+        q[j] = (uint32_t)guess;
+    }
+}

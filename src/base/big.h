@@ -1,6 +1,7 @@
 // big.h - unsigned integers of 640 bits, for what exact statistics need on the way: squares of
 // sums, numerators scaled up by powers of ten, square roots. Plain schoolbook methods; the values
 // are a few hundred bits. An overflow is our own mistake (must), so callers bound what they put in.
+// Also the division of digits that wider and narrower numbers than these share.
 #ifndef WEIR_BASE_BIG_H
 #define WEIR_BASE_BIG_H
 
@@ -29,5 +30,10 @@ uint32_t base_big_bits(const base_big *a);                                  // 0
 uint32_t base_big_digits(const base_big *a, uint8_t digits[BASE_BIG_DIGITS]);
 bool base_big_fits_u128(const base_big *a);
 unsigned __int128 base_big_low(const base_big *a);
+
+// Algorithm D (Knuth, The Art of Computer Programming 2, 4.3.1): u[0..m) / v[0..n) in 32-bit
+// digits, the least first; v[n - 1] has its highest bit set, and u has a digit of room at m. The
+// quotient's m - n + 1 digits go to q, the remainder stays in u[0..n).
+void base_digits_divide(uint32_t *u, int m, const uint32_t *v, int n, uint32_t *q);
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/big.h"
 #include "base/must.h"
 
 typedef unsigned __int128 base_u128_word;
@@ -67,7 +68,7 @@ static inline base_u256 base_u256_mul(base_u128_word a, base_u128_word b) {
     return (base_u256){{(uint64_t)p00, (uint64_t)middle, (uint64_t)high, (uint64_t)(high >> 64)}};
 }
 
-// Algorithm D over 32-bit digits; the divisor has at least two. quotient may be the numerator.
+// The divisor has at least two digits of 32 bits. quotient may be the numerator.
 static inline void base_u256_div_long(const base_u256 *a, const base_u256 *b, base_u256 *quotient,
                                       base_u256 *remainder) {
     uint32_t u[9], v[8], q[8] = {0};
@@ -88,37 +89,7 @@ static inline void base_u256_div_long(const base_u256 *a, const base_u256 *b, ba
         uint64_t below = i > 0 ? a32[i - 1] : 0;
         u[i] = (uint32_t)((((uint64_t)a32[i] << 32 | below) << shift) >> 32);
     }
-    for (int j = 8 - n; j >= 0; j--) {
-        uint64_t two = (uint64_t)u[j + n] << 32 | u[j + n - 1];
-        uint64_t guess = two / v[n - 1], rest = two % v[n - 1];
-        while (guess >> 32 != 0 || guess * v[n - 2] > (rest << 32 | u[j + n - 2])) {
-            guess--;
-            rest += v[n - 1];
-            if (rest >> 32 != 0) break;
-        }
-        int64_t borrow = 0;
-        uint64_t carry = 0;
-        for (int i = 0; i < n; i++) {
-            uint64_t p = guess * v[i] + carry;
-            carry = p >> 32;
-            int64_t t = (int64_t)u[i + j] - (int64_t)(uint32_t)p + borrow;
-            u[i + j] = (uint32_t)t;
-            borrow = t >> 32;
-        }
-        int64_t t = (int64_t)u[j + n] - (int64_t)carry + borrow;
-        u[j + n] = (uint32_t)t;
-        if (t < 0) { // the guess was one too large: add the divisor back
-            guess--;
-            carry = 0;
-            for (int i = 0; i < n; i++) {
-                uint64_t s = (uint64_t)u[i + j] + v[i] + carry;
-                u[i + j] = (uint32_t)s;
-                carry = s >> 32;
-            }
-            u[j + n] += (uint32_t)carry;
-        }
-        q[j] = (uint32_t)guess;
-    }
+    base_digits_divide(u, 8, v, n, q);
     uint32_t r[8] = {0};
     for (int i = 0; i < n; i++) {
         r[i] = (uint32_t)(((uint64_t)u[i + 1] << 32 | u[i]) >> shift);

@@ -377,10 +377,13 @@ static void add_item(col_func_ctx *ctx, col_array_writer *writer, col_vec *cell,
     col_array_writer_add(writer, cell, 0);
 }
 
-// regexp_match(s, pattern [, flags]): the groups of the first match, or the match if there are
-// none.
-FUNC_KERNEL(regexp_match) {
-    FUNC_UNUSED;
+// What a row's call gives as an array of texts; *found false: null.
+typedef base_rc (*array_row)(col_func_ctx *ctx, pattern_cache *cache, regex_call *call,
+                             col_array_writer *writer, col_vec *cell, bool *found, base_error *err);
+
+// f(s, pattern [, flags]) for each row.
+static base_rc each_array(col_func_ctx *ctx, uint32_t n, uint32_t nargs, const col_vec *const *args,
+                          col_vec *out, const char *name, array_row give) {
     pattern_cache *cache = cache_open(ctx->arena);
     size_t budget = FUNC_BATCH_BYTES_MAX;
     col_array_writer writer = {0};
@@ -394,45 +397,50 @@ FUNC_KERNEL(regexp_match) {
                            .pattern = col_str(args[1])[i],
                            .start = 1,
                            .options = nargs > 2 ? col_str(args[2])[i] : BASE_STR(""),
-                           .no_global = "regexp_match()"};
+                           .no_global = name};
         bool found = false;
-        uint32_t groups = 0;
-        rc = call_prepare(cache, &call, &e);
-        if (rc != BASE_OK && call.all)
-            base_error_hint(&e, "Use the regexp_matches function instead.");
-        if (rc == BASE_OK) {
-            groups = regex_groups(cache->compiled);
-            rc = regex_find(cache->compiled, call.s, 0, groups + 1, cache->spans, &found, &e);
-        }
-        if (rc != BASE_OK) {
-            rc = func_row_error(ctx, out, i, &e);
-            continue;
-        }
-        if (!found) {
-            col_vec_set_null(out, ctx->arena, i);
-            continue;
-        }
         col_array_writer_begin(&writer, COL_TEXT);
-        for (uint32_t g = groups > 0 ? 1 : 0; g <= groups; g++) {
-            add_item(ctx, &writer, &cell, call.s, cache->spans[g]);
-        }
-        rc = func_put_array(ctx, &budget, &writer, out, i);
+        rc = give(ctx, cache, &call, &writer, &cell, &found, &e);
+        if (rc != BASE_OK)
+            rc = func_row_error(ctx, out, i, &e);
+        else if (found)
+            rc = func_put_array(ctx, &budget, &writer, out, i);
+        else
+            col_vec_set_null(out, ctx->arena, i);
     }
     col_array_writer_deinit(&writer);
     cache_close(cache);
     return rc;
 }
 
+// The groups of the first match, or the match if there are none.
+static base_rc match_row(col_func_ctx *ctx, pattern_cache *cache, regex_call *call,
+                         col_array_writer *writer, col_vec *cell, bool *found, base_error *err) {
+    base_rc rc = call_prepare(cache, call, err);
+    if (rc != BASE_OK && call->all)
+        base_error_hint(err, "Use the regexp_matches function instead.");
+    if (rc != BASE_OK) return rc;
+    uint32_t groups = regex_groups(cache->compiled);
+    rc = regex_find(cache->compiled, call->s, 0, groups + 1, cache->spans, found, err);
+    for (uint32_t g = groups > 0 ? 1 : 0; rc == BASE_OK && *found && g <= groups; g++)
+        add_item(ctx, writer, cell, call->s, cache->spans[g]);
+    return rc;
+}
+
+FUNC_KERNEL(regexp_match) {
+    FUNC_UNUSED;
+    return each_array(ctx, n, nargs, args, out, "regexp_match()", match_row);
+}
+
 // The pieces between matches; empty matches at an end of the text or right after another match cut
 // nothing.
 static base_rc split_row(col_func_ctx *ctx, pattern_cache *cache, regex_call *call,
-                         col_array_writer *writer, col_vec *cell, base_error *err) {
+                         col_array_writer *writer, col_vec *cell, bool *found, base_error *err) {
     base_rc rc = call_prepare(cache, call, err);
     size_t from = 0, piece = 0, last_end = 0;
     while (rc == BASE_OK && from <= call->s.n) {
-        bool found;
-        rc = regex_find(cache->compiled, call->s, from, 1, cache->spans, &found, err);
-        if (rc != BASE_OK || !found) break;
+        rc = regex_find(cache->compiled, call->s, from, 1, cache->spans, found, err);
+        if (rc != BASE_OK || !*found) break;
         regex_span match = cache->spans[0];
         if (match.begin < call->s.n && match.end > last_end) {
             add_item(ctx, writer, cell, call->s, (regex_span){piece, match.begin});
@@ -442,33 +450,13 @@ static base_rc split_row(col_func_ctx *ctx, pattern_cache *cache, regex_call *ca
         from = after_match(call->s, match);
     }
     if (rc == BASE_OK) add_item(ctx, writer, cell, call->s, (regex_span){piece, call->s.n});
+    *found = true; // without a match the text is one piece
     return rc;
 }
 
 FUNC_KERNEL(regexp_split_to_array) {
     FUNC_UNUSED;
-    pattern_cache *cache = cache_open(ctx->arena);
-    size_t budget = FUNC_BATCH_BYTES_MAX;
-    col_array_writer writer = {0};
-    col_vec cell;
-    col_vec_init(&cell, ctx->arena, col_type_of(COL_TEXT), 1);
-    base_error e;
-    base_rc rc = BASE_OK;
-    for (uint32_t i = 0; i < n && rc == BASE_OK; i++) {
-        if (col_is_null(out, i)) continue;
-        regex_call call = {.s = col_str(args[0])[i],
-                           .pattern = col_str(args[1])[i],
-                           .start = 1,
-                           .options = nargs > 2 ? col_str(args[2])[i] : BASE_STR(""),
-                           .no_global = "regexp_split_to_array()"};
-        col_array_writer_begin(&writer, COL_TEXT);
-        rc = split_row(ctx, cache, &call, &writer, &cell, &e);
-        rc = rc == BASE_OK ? func_put_array(ctx, &budget, &writer, out, i)
-                           : func_row_error(ctx, out, i, &e);
-    }
-    col_array_writer_deinit(&writer);
-    cache_close(cache);
-    return rc;
+    return each_array(ctx, n, nargs, args, out, "regexp_split_to_array()", split_row);
 }
 
 // ---- regexp_replace ----
@@ -808,7 +796,8 @@ SET_GIVE(set_regexp_split) {
     col_vec_init(&cell, ctx->arena, col_type_of(COL_TEXT), 1);
     col_vec_init(&pieces, ctx->arena, col_type_of(COL_TEXT_ARRAY), 1);
     col_array_writer_begin(&writer, COL_TEXT);
-    base_rc rc = split_row(ctx, cache, &call, &writer, &cell, err);
+    bool found;
+    base_rc rc = split_row(ctx, cache, &call, &writer, &cell, &found, err);
     if (rc == BASE_OK) col_str(&pieces)[0] = col_array_writer_end(&writer, set->arena);
     col_array_writer_deinit(&writer);
     if (rc != BASE_OK) return rc;

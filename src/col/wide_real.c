@@ -7,6 +7,7 @@
 #include <math.h>
 #include <pthread.h>
 
+#include "base/big.h"
 #include "base/must.h"
 
 #define HALVES     (WIDE_WORDS * 2)
@@ -103,42 +104,6 @@ static wide_real shift(wide_real a, int left) {
     return r;
 }
 
-// u[0..m) / v[0..n), 32-bit digits, v[n - 1] with its highest bit set; u has a digit of room at m.
-// The quotient's m - n + 1 digits go to q.
-static void divide_digits(uint32_t *u, int m, const uint32_t *v, int n, uint32_t *q) {
-    for (int j = m - n; j >= 0; j--) {
-        uint64_t two = (uint64_t)u[j + n] << 32 | u[j + n - 1];
-        uint64_t guess = two / v[n - 1], rest = two % v[n - 1];
-        while (guess >> 32 != 0 || (n > 1 && guess * v[n - 2] > (rest << 32 | u[j + n - 2]))) {
-            guess--;
-            rest += v[n - 1];
-            if (rest >> 32 != 0) break;
-        }
-        uint64_t carry = 0;
-        int64_t borrow = 0;
-        for (int i = 0; i < n; i++) {
-            uint64_t p = guess * v[i] + carry;
-            carry = p >> 32;
-            int64_t t = (int64_t)u[i + j] - (int64_t)(uint32_t)p + borrow;
-            u[i + j] = (uint32_t)t;
-            borrow = t >> 32;
-        }
-        int64_t t = (int64_t)u[j + n] - (int64_t)carry + borrow;
-        u[j + n] = (uint32_t)t;
-        if (t < 0) { // the guess was one too large
-            guess--;
-            carry = 0;
-            for (int i = 0; i < n; i++) {
-                uint64_t s = (uint64_t)u[i + j] + v[i] + carry;
-                u[i + j] = (uint32_t)s;
-                carry = s >> 32;
-            }
-            u[j + n] += (uint32_t)carry;
-        }
-        q[j] = (uint32_t)guess;
-    }
-}
-
 wide_real wide_div(wide_real a, wide_real b) {
     must(!is_zero(&b));
     uint32_t v[HALVES], u[HALVES + 2 * WIDE_FRACTION + 2] = {0}, q[HALVES + 2 * WIDE_FRACTION + 2];
@@ -155,7 +120,7 @@ wide_real wide_div(wide_real a, wide_real b) {
     for (int i = n - 1; i >= 0 && bits > 0; i--) {
         v[i] = v[i] << bits | (i > 0 ? v[i - 1] >> (32 - bits) : 0);
     }
-    divide_digits(u, m, v, n, q);
+    base_digits_divide(u, m, v, n, q);
     wide_real r = {.negative = a.negative != b.negative};
     memcpy(r.w, q, sizeof r.w);
     return r;
