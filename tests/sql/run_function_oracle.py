@@ -7,7 +7,7 @@ The signatures are PostgreSQL's own (pg_proc, pg_operator, pg_cast) over the typ
 each, arguments are drawn from pools of edge values by type, and by name where a function wants a
 pattern, a format, a zone or a path. Each call runs alone on both sides: the value or the SQLSTATE
 must agree. The calls that succeed run again as one query over a VALUES list, as a batch of rows.
-Departures that are meant are in the tables below and in docs/functions.md."""
+Departures that are meant are in the tables below and in docs/sql.md."""
 import argparse
 import pathlib
 import random
