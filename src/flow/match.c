@@ -9,22 +9,12 @@
 //
 // State: of flow/partition, "rows" and "rows.marks". Entry point: flow_match_create.
 #include "flow/match_run.h"
-#include "flow/partition.h"
+#include "flow/partition_op.h"
 
 typedef struct match_op {
-    flow_op op;
-    flow_pile pile;
+    flow_partition_op base;
     match_plan *plan;
-    flow_partition *part;
 } match_op;
-
-static base_rc match_push(flow_op *op, flow_ctx *ctx, uint32_t port, const col_batch *batch,
-                          flow_out *out, base_error *err) {
-    (void)port, (void)out;
-    op->stats.rows_in += batch->nrows;
-    flow_pile_add(&((match_op *)op)->pile, ctx->arena, batch);
-    return flow_poll(op->graph, ctx, err);
-}
 
 static int64_t seen(int64_t weight) {
     return weight > 0 ? weight : 0;
@@ -52,13 +42,11 @@ static base_rc sequence(const flow_segment *segment, base_arena *arena, bool aft
     return BASE_OK;
 }
 
-static base_rc give(flow_ctx *ctx, flow_out *out, const col_batch *rows, int64_t weight,
+static base_rc give(match_op *match, flow_ctx *ctx, const col_batch *rows, int64_t weight,
                     base_error *err) {
     if (rows == NULL) return BASE_OK;
-    if (weight > 0) return flow_emit(out, ctx, rows, err);
-    int64_t *weights = base_arena_alloc(ctx->arena, sizeof *weights * (rows->nrows + 1u));
-    for (uint32_t i = 0; i < rows->nrows; i++) weights[i] = weight;
-    return flow_emit(out, ctx, col_batch_with_weights(ctx->arena, rows, weights), err);
+    if (weight < 0) rows = col_batch_negate(ctx->arena, rows);
+    return flow_partition_give(&match->base, ctx, rows, err);
 }
 
 static void set_marks(flow_segment *segment, const match_input *input, const match_result *result) {
@@ -87,8 +75,9 @@ static base_rc look_back(const match_op *match, flow_segment *segment, uint32_t 
     return BASE_OK;
 }
 
-static base_rc match_segment(match_op *match, flow_ctx *ctx, flow_out *out, flow_segment *segment,
+static base_rc match_segment(flow_partition_op *op, flow_ctx *ctx, flow_segment *segment,
                              base_error *err) {
+    match_op *match = (match_op *)op;
     base_str state;
     uint32_t front;
     base_rc rc = flow_segment_to_mark(segment, &state, err);
@@ -110,81 +99,29 @@ static base_rc match_segment(match_op *match, flow_ctx *ctx, flow_out *out, flow
     rc = sequence(segment, ctx->arena, false, front, &old, err);
     if (rc == BASE_OK)
         rc = match_run(match->plan, ctx, &old, flow_segment_mark_every(segment), &result, err);
-    if (rc == BASE_OK) rc = give(ctx, out, result.output, -1, err);
+    if (rc == BASE_OK) rc = give(match, ctx, result.output, -1, err);
     if (rc == BASE_OK) rc = sequence(segment, ctx->arena, true, front, &input, err);
     input.reports = true;
     if (rc == BASE_OK)
         rc = match_run(match->plan, ctx, &input, flow_segment_mark_every(segment), &result, err);
-    if (rc == BASE_OK) rc = give(ctx, out, result.output, 1, err);
+    if (rc == BASE_OK) rc = give(match, ctx, result.output, 1, err);
     if (rc == BASE_OK && flow_segment_wants_marks(segment)) set_marks(segment, &input, &result);
     return rc;
 }
 
-static base_rc match_flush(flow_op *op, flow_ctx *ctx, flow_out *out, base_error *err) {
-    match_op *match = (match_op *)op;
-    if (match->pile.n == 0) return BASE_OK;
-    const col_batch *rows = flow_pile_concat(&match->pile, ctx->arena, op->node->inputs[0]);
-    match->pile = (flow_pile){0};
-    base_rc rc = flow_partition_begin(match->part, ctx, rows, err);
-    while (rc == BASE_OK) {
-        flow_segment *segment;
-        rc = flow_partition_next(match->part, &segment, err);
-        if (rc != BASE_OK || segment == NULL) break;
-        rc = match_segment(match, ctx, out, segment, err);
-    }
-    return rc == BASE_OK ? flow_partition_finish(match->part, err) : rc;
-}
-
-static base_rc match_save(flow_op *op, flow_ctx *ctx, base_error *err) {
-    (void)ctx, (void)err;
-    flow_partition_trim(((match_op *)op)->part);
-    return BASE_OK;
-}
-
-static void match_reset(flow_op *op) {
-    match_op *match = (match_op *)op;
-    match->pile = (flow_pile){0};
-    flow_partition_reset(match->part);
-}
-
-static base_rc match_verify(flow_op *op, flow_ctx *ctx, base_error *err) {
-    return flow_partition_verify(((match_op *)op)->part, ctx, err);
-}
-
-static void match_stats(flow_op *op, flow_op_stats *stats) {
-    *stats = op->stats;
-    flow_partition_stats(((match_op *)op)->part, stats);
-}
-
-static void match_close(flow_op *op) {
-    flow_partition_close(((match_op *)op)->part);
-}
-
-static const flow_op_class match_class = {.name = "match",
-                                          .push = match_push,
-                                          .flush = match_flush,
-                                          .save = match_save,
-                                          .reset = match_reset,
-                                          .verify = match_verify,
-                                          .stats = match_stats,
-                                          .close = match_close};
-
 base_rc flow_match_create(flow_graph *graph, uint32_t view_id, const plan_node *node, flow_op **out,
                           base_error *err) {
+    static const flow_partition_class class = {FLOW_PARTITION_LIFE("match"),
+                                               .segment = match_segment};
     match_op *match = base_arena_new(&graph->arena, match_op);
-    FLOW_OP_INIT(&match->op, &match_class, graph, view_id, node);
-    *out = &match->op;
-    const plan_node *input = node->inputs[0];
-    base_rc rc = match_plan_create(&match->op, node, &match->plan, err);
+    flow_partition_op_init(&match->base, &class, graph, view_id, node);
+    *out = &match->base.op;
+    base_rc rc = match_plan_create(&match->base.op, node, &match->plan, err);
     if (rc != BASE_OK) return rc;
-    flow_partition_config config = {.op = &match->op,
-                                    .suffix = "rows",
-                                    .ncolumns = input->ncolumns,
-                                    .types = flow_types(&graph->arena, input),
-                                    .nkeys = node->match->npartition,
-                                    .keys = node->match->partition,
-                                    .norder = node->match->norder,
-                                    .order = node->match->order,
-                                    .marks = true};
-    return flow_partition_open(&config, &match->part, err);
+    const flow_partition_by by = {.nkeys = node->match->npartition,
+                                  .keys = node->match->partition,
+                                  .norder = node->match->norder,
+                                  .order = node->match->order,
+                                  .marks = true};
+    return flow_partition_op_open(&match->base, &by, err);
 }

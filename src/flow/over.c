@@ -12,26 +12,13 @@
 // depend on history; where PostgreSQL leaves the order open, ours is this one.
 // State: "v<view>.<node>.rows" and ".rows.marks" (partition.h). Entry point: flow_over_create.
 #include "flow/over.h"
+#include "flow/partition_op.h"
 
 typedef struct over_op {
-    flow_op op;
+    flow_partition_op base;
     over_plan plan;
-    flow_pile pile; // of the step
-    flow_partition *part;
-    base_arena scratch; // of a segment
-    flow_pile out;      // of the flush
-    col_type *types;    // of the output
     base_buf buf;
 } over_op;
-
-static base_rc over_push(flow_op *op, flow_ctx *ctx, uint32_t port, const col_batch *batch,
-                         flow_out *out, base_error *err) {
-    (void)port, (void)out;
-    over_op *over = (over_op *)op;
-    op->stats.rows_in += batch->nrows;
-    flow_pile_add(&over->pile, ctx->arena, batch);
-    return flow_poll(op->graph, ctx, err);
-}
 
 // ------------------------------------------------------------------------------------ reach
 
@@ -91,9 +78,9 @@ static base_rc draw_groups(over_op *over, flow_segment *segment, extent *extent,
 static base_rc bound_key(over_op *over, flow_segment *segment, uint32_t row, bool before,
                          uint32_t times, bool *null, bool *bounded, base_error *err) {
     col_batch *batch;
-    base_rc rc = flow_segment_batch(segment, &over->scratch, row, 1, false, &batch, err);
+    base_rc rc = flow_segment_batch(segment, &over->base.scratch, row, 1, false, &batch, err);
     if (rc != BASE_OK) return rc;
-    *null = col_is_null(&batch->cols[over->op.node->sort[0].column], 0);
+    *null = col_is_null(&batch->cols[over->base.op.node->sort[0].column], 0);
     *bounded = false;
     if (*null) return BASE_OK;
     return over_bound_key(&over->plan, batch, 0, before, times, &over->buf, bounded, err);
@@ -174,33 +161,16 @@ static base_rc report_failed(over_op *over, flow_ctx *ctx, const over_side *side
         if (err != NULL) *err = side->failure;
         return side->failure.code;
     }
-    ctx->hooks->row_failed(ctx->hooks->self, over->op.node_id, side->rows, side->row[i],
+    ctx->hooks->row_failed(ctx->hooks->self, over->base.op.node_id, side->rows, side->row[i],
                            &side->failure);
     return BASE_OK;
 }
 
-typedef struct emission {
-    uint32_t n;
-    uint32_t *rows;    // of the segment
-    uint32_t *results; // positions: of the old side, or of the new one behind them
-    int64_t *weights;
-} emission;
-
-static void emit_row(emission *e, uint32_t row, uint32_t result, int64_t weight) {
-    e->rows[e->n] = row;
-    e->results[e->n] = result;
-    e->weights[e->n++] = weight;
-}
-
-// What goes and what comes of the rows of an extent.
+// What goes and what comes of the rows of an extent. A tag is a position of the old side, or of the
+// new one behind them.
 static base_rc compare_sides(over_op *over, flow_ctx *ctx, const over_side *old,
-                             const over_side *new, extent range, emission *e, base_error *err) {
-    base_arena *arena = &over->scratch;
-    uint32_t most = old->begin[range.last + 1] - old->begin[range.first] +
-                    new->begin[range.last + 1] - new->begin[range.first];
-    e->rows = base_arena_alloc(arena, sizeof(uint32_t) * (most + 1u));
-    e->results = base_arena_alloc(arena, sizeof(uint32_t) * (most + 1u));
-    e->weights = base_arena_alloc(arena, sizeof(int64_t) * (most + 1u));
+                             const over_side *new, extent range, flow_changes *changes,
+                             base_error *err) {
     base_rc rc = BASE_OK;
     for (uint32_t r = range.first; r <= range.last; r++) {
         uint32_t a = old->begin[r], b = new->begin[r];
@@ -213,50 +183,30 @@ static base_rc compare_sides(over_op *over, flow_ctx *ctx, const over_side *old,
                 if (rc != BASE_OK) return rc;
             }
             if (was && is && has_results(over, old, a, new, b)) continue;
-            if (was) emit_row(e, r, a, -1);
-            if (is) emit_row(e, r, old->n + b, 1);
+            if (was) flow_changes_add(&over->base, changes, r, -1, a);
+            if (is) flow_changes_add(&over->base, changes, r, 1, (int64_t)old->n + b);
         }
     }
     return rc;
 }
 
-static base_rc hand_on(over_op *over, flow_ctx *ctx, flow_out *out, base_error *err) {
-    if (over->out.n == 0) return BASE_OK;
-    const col_batch *batch = over->out.n == 1
-                                 ? over->out.batches[0]
-                                 : col_batch_concat(ctx->arena, over->op.node->ncolumns,
-                                                    over->types, over->out.n, over->out.batches);
-    over->out = (flow_pile){0};
-    return flow_emit(out, ctx, batch, err);
-}
-
-static base_rc give_rows(over_op *over, flow_ctx *ctx, flow_out *out, flow_segment *segment,
-                         const over_side *old, const over_side *new, const emission *e,
-                         base_error *err) {
-    uint32_t ncols = over->op.node->inputs[0]->ncolumns, nfuncs = over->plan.nfuncs;
-    if (e->n == 0) return BASE_OK;
-    col_batch *rows,
-        results = {nfuncs, e->n, base_arena_array(&over->scratch, col_vec, nfuncs), NULL};
-    base_rc rc = flow_segment_gather(segment, ctx->arena, e->rows, e->n, &rows, err);
-    if (rc != BASE_OK) return rc;
+static base_rc give_rows(over_op *over, flow_ctx *ctx, flow_segment *segment, const over_side *old,
+                         const over_side *new, const flow_changes *changes, base_error *err) {
+    base_arena *arena = &over->base.scratch;
+    uint32_t ncols = over->base.op.node->inputs[0]->ncolumns, nfuncs = over->plan.nfuncs;
+    uint32_t n = changes->n, *positions = base_arena_alloc(arena, sizeof *positions * (n + 1u));
+    if (n == 0) return BASE_OK;
+    for (uint32_t i = 0; i < n; i++) positions[i] = (uint32_t)changes->tags[i];
+    col_batch results = {nfuncs, n, base_arena_array(arena, col_vec, nfuncs), NULL};
     for (uint32_t f = 0; f < nfuncs; f++) {
         col_batch sides[2] = {{1, old->n, &old->results[f], NULL},
                               {1, new->n, &new->results[f], NULL}};
         const col_batch *both[2] = {&sides[0], &sides[1]};
-        const col_batch *all =
-            col_batch_concat(&over->scratch, 1, &over->types[ncols + f], 2, both);
-        results.cols[f] = *col_vec_gather(&over->scratch, &all->cols[0], e->results, e->n);
+        const col_batch *all = col_batch_concat(arena, 1, &over->base.types[ncols + f], 2, both);
+        results.cols[f] = *col_vec_gather(arena, &all->cols[0], positions, n);
     }
     const col_batch *kept = col_batch_copy(ctx->arena, &results);
-    col_batch *batch = base_arena_new(ctx->arena, col_batch);
-    *batch = (col_batch){
-        ncols + nfuncs, e->n, base_arena_array(ctx->arena, col_vec, ncols + nfuncs + 1u),
-        (int64_t *)(void *)base_arena_memdup(ctx->arena, e->weights, sizeof(int64_t) * e->n)};
-    memcpy(batch->cols, rows->cols, sizeof(col_vec) * ncols);
-    memcpy(batch->cols + ncols, kept->cols, sizeof(col_vec) * nfuncs);
-    flow_pile_add(&over->out, ctx->arena, batch);
-    if (over->out.rows < over->op.graph->batch_rows) return BASE_OK;
-    return hand_on(over, ctx, out, err);
+    return flow_changes_give(&over->base, ctx, segment, changes, kept->cols, err);
 }
 
 // ------------------------------------------------------------------------------------ segments
@@ -268,7 +218,7 @@ typedef struct sides {
 
 static base_rc eval_sides(over_op *over, flow_segment *segment, uint32_t origin, sides *s,
                           uint32_t nsnaps, const uint32_t *snaps, base_error *err) {
-    base_arena *arena = &over->scratch;
+    base_arena *arena = &over->base.scratch;
     col_batch *rows;
     base_rc rc = flow_segment_batch(segment, arena, 0, segment->n, false, &rows, err);
     for (int after = 0; after < 2 && rc == BASE_OK; after++) {
@@ -282,8 +232,7 @@ static base_rc eval_sides(over_op *over, flow_segment *segment, uint32_t origin,
     return rc;
 }
 
-static base_rc near_segment(over_op *over, flow_ctx *ctx, flow_out *out, flow_segment *segment,
-                            base_error *err) {
+static base_rc near_segment(over_op *over, flow_ctx *ctx, flow_segment *segment, base_error *err) {
     extent range;
     base_rc rc;
     switch (over->plan.reach.unit) {
@@ -302,10 +251,10 @@ static base_rc near_segment(over_op *over, flow_ctx *ctx, flow_out *out, flow_se
         range = (extent){0, segment->n - 1};
     }
     sides s = {0};
-    emission e = {0};
+    flow_changes changes = {0};
     if (rc == BASE_OK) rc = eval_sides(over, segment, 0, &s, 0, NULL, err);
-    if (rc == BASE_OK) rc = compare_sides(over, ctx, &s.old, &s.new, range, &e, err);
-    return rc == BASE_OK ? give_rows(over, ctx, out, segment, &s.old, &s.new, &e, err) : rc;
+    if (rc == BASE_OK) rc = compare_sides(over, ctx, &s.old, &s.new, range, &changes, err);
+    return rc == BASE_OK ? give_rows(over, ctx, segment, &s.old, &s.new, &changes, err) : rc;
 }
 
 // The last row of a group of peers, and known to be it.
@@ -361,9 +310,9 @@ static base_rc draw_running(over_op *over, flow_segment *segment, base_str *stat
     return rc;
 }
 
-static base_rc running_segment(over_op *over, flow_ctx *ctx, flow_out *out, flow_segment *segment,
+static base_rc running_segment(over_op *over, flow_ctx *ctx, flow_segment *segment,
                                base_error *err) {
-    base_arena *arena = &over->scratch;
+    base_arena *arena = &over->base.scratch;
     base_str state = {NULL, 0};
     uint32_t context = 0, stop = UINT32_MAX;
     base_rc rc = draw_running(over, segment, &state, &context, err);
@@ -387,59 +336,20 @@ static base_rc running_segment(over_op *over, flow_ctx *ctx, flow_out *out, flow
     if (rc != BASE_OK) return rc;
     extent range = {context, segment->at_end ? segment->n - 1 : stop};
     set_marks(over, segment, &s.new, range.last);
-    emission e = {0};
-    rc = compare_sides(over, ctx, &s.old, &s.new, range, &e, err);
-    return rc == BASE_OK ? give_rows(over, ctx, out, segment, &s.old, &s.new, &e, err) : rc;
+    flow_changes changes = {0};
+    rc = compare_sides(over, ctx, &s.old, &s.new, range, &changes, err);
+    return rc == BASE_OK ? give_rows(over, ctx, segment, &s.old, &s.new, &changes, err) : rc;
 }
 
-// ------------------------------------------------------------------------------------ a step
-
-static base_rc over_flush(flow_op *op, flow_ctx *ctx, flow_out *out, base_error *err) {
+static base_rc over_segment(flow_partition_op *op, flow_ctx *ctx, flow_segment *segment,
+                            base_error *err) {
     over_op *over = (over_op *)op;
-    if (over->pile.n == 0) return BASE_OK;
-    const col_batch *rows = flow_pile_concat(&over->pile, ctx->arena, op->node->inputs[0]);
-    over->pile = (flow_pile){0};
-    base_rc rc = flow_partition_begin(over->part, ctx, rows, err);
-    while (rc == BASE_OK) {
-        flow_segment *segment;
-        base_arena_reset(&over->scratch);
-        rc = flow_partition_next(over->part, &segment, err);
-        if (rc != BASE_OK || segment == NULL) break;
-        rc = over->plan.running ? running_segment(over, ctx, out, segment, err)
-                                : near_segment(over, ctx, out, segment, err);
-        if (rc == BASE_OK) rc = flow_poll(op->graph, ctx, err);
-    }
-    if (rc == BASE_OK) rc = hand_on(over, ctx, out, err);
-    return rc == BASE_OK ? flow_partition_finish(over->part, err) : rc;
+    return over->plan.running ? running_segment(over, ctx, segment, err)
+                              : near_segment(over, ctx, segment, err);
 }
 
-static base_rc over_save(flow_op *op, flow_ctx *ctx, base_error *err) {
-    (void)ctx, (void)err; // written at flush
-    flow_partition_trim(((over_op *)op)->part);
-    return BASE_OK;
-}
-
-static void over_reset(flow_op *op) {
-    over_op *over = (over_op *)op;
-    over->pile = over->out = (flow_pile){0};
-    base_arena_reset(&over->scratch);
-    flow_partition_reset(over->part);
-}
-
-static base_rc over_verify(flow_op *op, flow_ctx *ctx, base_error *err) {
-    return flow_partition_verify(((over_op *)op)->part, ctx, err);
-}
-
-static void over_stats(flow_op *op, flow_op_stats *stats) {
-    *stats = op->stats;
-    flow_partition_stats(((over_op *)op)->part, stats);
-}
-
-static void over_close(flow_op *op) {
-    over_op *over = (over_op *)op;
-    flow_partition_close(over->part);
-    base_arena_deinit(&over->scratch);
-    base_buf_deinit(&over->buf);
+static void over_close(flow_partition_op *op) {
+    base_buf_deinit(&((over_op *)op)->buf);
 }
 
 // ------------------------------------------------------------------------------------ making
@@ -481,24 +391,15 @@ static base_rc init_func(over_op *over, uint32_t i, const plan_over *def, base_e
 
 base_rc flow_over_create(flow_graph *graph, uint32_t view_id, const plan_node *node, flow_op **out,
                          base_error *err) {
-    static const flow_op_class class = {.name = "over",
-                                        .push = over_push,
-                                        .flush = over_flush,
-                                        .save = over_save,
-                                        .reset = over_reset,
-                                        .verify = over_verify,
-                                        .stats = over_stats,
-                                        .close = over_close};
+    static const flow_partition_class class = {FLOW_PARTITION_LIFE("over"), .segment = over_segment,
+                                               .close = over_close};
     over_op *over = base_arena_new(&graph->arena, over_op);
-    FLOW_OP_INIT(&over->op, &class, graph, view_id, node);
-    base_arena_init(&over->scratch, 16 << 10);
-    *out = &over->op;
+    flow_partition_op_init(&over->base, &class, graph, view_id, node);
+    *out = &over->base.op;
     over_plan *plan = &over->plan;
     plan->node = node;
     plan->nfuncs = node->nover;
     plan->funcs = base_arena_array(&graph->arena, over_func, node->nover + 1u);
-    over->types = base_arena_array(&graph->arena, col_type, node->ncolumns + 1u);
-    for (uint32_t c = 0; c < node->ncolumns; c++) over->types[c] = node->columns[c].type;
     base_rc rc = BASE_OK;
     for (uint32_t i = 0; i < node->nover && rc == BASE_OK; i++)
         rc = init_func(over, i, &node->overs[i], err);
@@ -509,14 +410,10 @@ base_rc flow_over_create(flow_graph *graph, uint32_t view_id, const plan_node *n
         plan->reach = (plan_reach){.unit = PLAN_REACH_WHOLE};
         plan->running = false;
     }
-    flow_partition_config config = {.op = &over->op,
-                                    .suffix = "rows",
-                                    .ncolumns = node->inputs[0]->ncolumns,
-                                    .types = flow_types(&graph->arena, node->inputs[0]),
-                                    .nkeys = node->npartition,
-                                    .keys = node->partition,
-                                    .norder = node->nsort,
-                                    .order = node->sort,
-                                    .marks = plan->running};
-    return flow_partition_open(&config, &over->part, err);
+    const flow_partition_by by = {.nkeys = node->npartition,
+                                  .keys = node->partition,
+                                  .norder = node->nsort,
+                                  .order = node->sort,
+                                  .marks = plan->running};
+    return flow_partition_op_open(&over->base, &by, err);
 }

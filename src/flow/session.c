@@ -10,23 +10,13 @@
 //
 // State: of flow/partition, "rows": each partition's rows by time. Entry point:
 // flow_session_create.
-#include "flow/partition.h"
+#include "flow/partition_op.h"
 
 typedef struct session_op {
-    flow_op op;
-    flow_pile pile; // of the step
-    flow_partition *part;
+    flow_partition_op base;
     col_type time_type;
     int64_t gap_us;
 } session_op;
-
-static base_rc session_push(flow_op *op, flow_ctx *ctx, uint32_t port, const col_batch *batch,
-                            flow_out *out, base_error *err) {
-    (void)port, (void)out;
-    op->stats.rows_in += batch->nrows;
-    flow_pile_add(&((session_op *)op)->pile, ctx->arena, batch);
-    return flow_poll(op->graph, ctx, err);
-}
 
 // ------------------------------------------------------------------------------------ gaps
 
@@ -118,62 +108,41 @@ static spans find_spans(const session_op *session, base_arena *arena, const flow
     return s;
 }
 
-// What goes out: rows of the segment, each with a session and a weight.
-typedef struct changes {
-    uint32_t n;
-    uint32_t *rows;
-    int64_t *weights, *starts, *ends;
-} changes;
-
-static void add_change(changes *c, uint32_t row, int64_t weight, const spans *s) {
-    if (weight == 0) return;
-    c->rows[c->n] = row;
-    c->weights[c->n] = weight;
-    c->starts[c->n] = s->starts[row];
-    c->ends[c->n++] = s->ends[row];
+// The windows' columns of n rows.
+static col_vec *window_columns(base_arena *arena, const session_op *session, uint32_t n) {
+    col_vec *columns = base_arena_array(arena, col_vec, PLAN_WINDOW_COLUMNS);
+    for (uint32_t c = 0; c < PLAN_WINDOW_COLUMNS; c++)
+        col_vec_init(&columns[c], arena, session->time_type, n);
+    return columns;
 }
 
-static col_batch *with_window(base_arena *arena, const col_batch *rows, const col_vec *time,
-                              int64_t *starts, int64_t *ends) {
-    uint32_t n = rows->ncols;
-    col_batch *result = base_arena_new(arena, col_batch);
-    *result = (col_batch){n + PLAN_WINDOW_COLUMNS, rows->nrows,
-                          base_arena_array(arena, col_vec, n + PLAN_WINDOW_COLUMNS), rows->weights};
-    memcpy(result->cols, rows->cols, sizeof(col_vec) * n);
-    for (uint32_t c = n; c < n + PLAN_WINDOW_COLUMNS; c++) result->cols[c] = *time;
-    int64_t *last = base_arena_alloc(arena, sizeof(int64_t) * (rows->nrows + 1u));
-    for (uint32_t i = 0; i < rows->nrows; i++) {
-        bool infinite = ends[i] == INT64_MIN || ends[i] == INT64_MAX;
-        last[i] = infinite ? ends[i] : ends[i] - 1000;
+static void set_window(col_vec *columns, uint32_t i, const spans *s, uint32_t row) {
+    int64_t end = s->ends[row];
+    bool infinite = end == INT64_MIN || end == INT64_MAX;
+    col_i64(&columns[0])[i] = s->starts[row];
+    col_i64(&columns[1])[i] = end;
+    col_i64(&columns[2])[i] = infinite ? end : end - 1000;
+}
+
+// Rows at the ends that show the gap have sessions that reach beyond, but the same ones twice.
+static void compare(session_op *session, const flow_segment *segment, const spans *was,
+                    const spans *is, flow_changes *changes) {
+    flow_partition_op *op = &session->base;
+    for (uint32_t i = 0; i < segment->n; i++) {
+        const flow_partition_row *row = &segment->rows[i];
+        int64_t n_was = times_there(row, false), n_is = times_there(row, true);
+        bool same =
+            n_was > 0 && n_is > 0 && was->starts[i] == is->starts[i] && was->ends[i] == is->ends[i];
+        int64_t gone = same ? n_is - n_was : -n_was;
+        if (gone != 0) flow_changes_add(op, changes, i, gone, false);
+        if (!same && n_is > 0) flow_changes_add(op, changes, i, n_is, true);
     }
-    result->cols[n].data = starts;
-    result->cols[n + 1].data = ends;
-    result->cols[n + 2].data = last;
-    return result;
 }
 
-static base_rc emit_changes(session_op *session, flow_ctx *ctx, flow_segment *segment,
-                            const changes *c, flow_out *out, base_error *err) {
-    base_arena *arena = ctx->arena;
-    base_rc rc = BASE_OK;
-    uint32_t most = session->op.graph->batch_rows;
-    for (uint32_t at = 0; at < c->n && rc == BASE_OK; at += most) {
-        uint32_t n = c->n - at < most ? c->n - at : most;
-        col_batch *rows;
-        rc = flow_segment_gather(segment, arena, c->rows + at, n, &rows, err);
-        if (rc != BASE_OK) return rc;
-        const col_batch *weighted = col_batch_with_weights(arena, rows, c->weights + at);
-        rc = flow_emit(out, ctx,
-                       with_window(arena, weighted, &weighted->cols[session->op.node->time_column],
-                                   c->starts + at, c->ends + at),
-                       err);
-    }
-    return rc;
-}
-
-static base_rc session_segment(session_op *session, flow_ctx *ctx, flow_out *out,
-                               flow_segment *segment, base_error *err) {
-    base_arena *arena = ctx->arena;
+static base_rc session_segment(flow_partition_op *op, flow_ctx *ctx, flow_segment *segment,
+                               base_error *err) {
+    session_op *session = (session_op *)op;
+    base_arena *arena = &op->scratch;
     base_rc rc = grow_front(session, segment, err);
     if (rc == BASE_OK) rc = grow_end(session, segment, err);
     if (rc != BASE_OK) return rc;
@@ -184,111 +153,56 @@ static base_rc session_segment(session_op *session, flow_ctx *ctx, flow_out *out
     if (rc != BASE_OK) return rc;
     spans was = find_spans(session, arena, segment, at, false);
     spans is = find_spans(session, arena, segment, at, true);
-    changes c = {0, base_arena_alloc(arena, sizeof(uint32_t) * 2 * n),
-                 base_arena_alloc(arena, sizeof(int64_t) * 2 * n),
-                 base_arena_alloc(arena, sizeof(int64_t) * 2 * n),
-                 base_arena_alloc(arena, sizeof(int64_t) * 2 * n)};
-    // Rows at the ends that show the gap have sessions that reach beyond, but the same ones twice.
-    for (uint32_t i = 0; i < n; i++) {
-        const flow_partition_row *row = &segment->rows[i];
-        int64_t n_was = times_there(row, false), n_is = times_there(row, true);
-        bool same =
-            n_was > 0 && n_is > 0 && was.starts[i] == is.starts[i] && was.ends[i] == is.ends[i];
-        add_change(&c, i, same ? n_is - n_was : -n_was, &was);
-        if (!same) add_change(&c, i, n_is, &is);
-    }
-    return emit_changes(session, ctx, segment, &c, out, err);
+    flow_changes changes = {0};
+    compare(session, segment, &was, &is, &changes);
+    col_vec *windows = window_columns(ctx->arena, session, changes.n);
+    for (uint32_t i = 0; i < changes.n; i++)
+        set_window(windows, i, changes.tags[i] ? &is : &was, changes.rows[i]);
+    return flow_changes_give(op, ctx, segment, &changes, windows, err);
 }
 
 // ------------------------------------------------------------------------------------ a step
 
-// Rows without a time go out as they are; *timed are the others.
-static base_rc pass_timeless(session_op *session, flow_ctx *ctx, const col_batch *rows,
-                             flow_out *out, const col_batch **timed, base_error *err) {
+// Rows without a time are in no session: they go out with null windows.
+static base_rc pass_timeless(flow_partition_op *op, flow_ctx *ctx, const col_batch **rows,
+                             base_error *err) {
     base_arena *arena = ctx->arena;
-    const col_vec *time = &rows->cols[session->op.node->time_column];
-    *timed = rows;
-    uint32_t *with = base_arena_alloc(arena, sizeof(uint32_t) * (rows->nrows + 1u)), n = 0;
-    uint32_t *without = base_arena_alloc(arena, sizeof(uint32_t) * (rows->nrows + 1u)), nulls = 0;
-    for (uint32_t i = 0; i < rows->nrows; i++)
+    uint32_t nrows = (*rows)->nrows, ncols = (*rows)->ncols;
+    const col_vec *time = &(*rows)->cols[op->op.node->time_column];
+    uint32_t *with = base_arena_alloc(arena, sizeof(uint32_t) * (nrows + 1u)), n = 0;
+    uint32_t *without = base_arena_alloc(arena, sizeof(uint32_t) * (nrows + 1u)), nulls = 0;
+    for (uint32_t i = 0; i < nrows; i++)
         if (col_is_null(time, i))
             without[nulls++] = i;
         else
             with[n++] = i;
     if (nulls == 0) return BASE_OK;
-    *timed = col_batch_gather(arena, rows, with, n);
-    col_batch *timeless = col_batch_gather(arena, rows, without, nulls);
-    int64_t *zeros = base_arena_array(arena, int64_t, nulls);
-    return flow_emit(
-        out, ctx,
-        with_window(arena, timeless, &timeless->cols[session->op.node->time_column], zeros, zeros),
-        err);
-}
-
-static base_rc session_flush(flow_op *op, flow_ctx *ctx, flow_out *out, base_error *err) {
-    session_op *session = (session_op *)op;
-    if (session->pile.n == 0) return BASE_OK;
-    const col_batch *rows = flow_pile_concat(&session->pile, ctx->arena, op->node->inputs[0]);
-    session->pile = (flow_pile){0};
-    base_rc rc = pass_timeless(session, ctx, rows, out, &rows, err);
-    if (rc != BASE_OK || rows->nrows == 0) return rc;
-    rc = flow_partition_begin(session->part, ctx, rows, err);
-    while (rc == BASE_OK) {
-        flow_segment *segment;
-        rc = flow_partition_next(session->part, &segment, err);
-        if (rc != BASE_OK || segment == NULL) break;
-        rc = session_segment(session, ctx, out, segment, err);
-    }
-    return rc == BASE_OK ? flow_partition_finish(session->part, err) : rc;
-}
-
-static base_rc session_save(flow_op *op, flow_ctx *ctx, base_error *err) {
-    (void)ctx, (void)err;
-    flow_partition_trim(((session_op *)op)->part);
-    return BASE_OK;
-}
-static void session_reset(flow_op *op) {
-    session_op *session = (session_op *)op;
-    session->pile = (flow_pile){0};
-    flow_partition_reset(session->part);
-}
-static base_rc session_verify(flow_op *op, flow_ctx *ctx, base_error *err) {
-    return flow_partition_verify(((session_op *)op)->part, ctx, err);
-}
-static void session_stats(flow_op *op, flow_op_stats *stats) {
-    *stats = op->stats;
-    flow_partition_stats(((session_op *)op)->part, stats);
-}
-static void session_close(flow_op *op) {
-    flow_partition_close(((session_op *)op)->part);
+    col_batch *timeless = col_batch_gather(arena, *rows, without, nulls);
+    col_batch *out = base_arena_new(arena, col_batch);
+    *out = (col_batch){ncols + PLAN_WINDOW_COLUMNS, nulls,
+                       base_arena_array(arena, col_vec, ncols + PLAN_WINDOW_COLUMNS),
+                       timeless->weights};
+    memcpy(out->cols, timeless->cols, sizeof(col_vec) * ncols);
+    for (uint32_t c = 0; c < PLAN_WINDOW_COLUMNS; c++)
+        out->cols[ncols + c] = timeless->cols[op->op.node->time_column];
+    *rows = col_batch_gather(arena, *rows, with, n);
+    return flow_partition_give(op, ctx, out, err);
 }
 
 base_rc flow_session_create(flow_graph *graph, uint32_t view_id, const plan_node *node,
                             flow_op **out, base_error *err) {
-    static const flow_op_class class = {.name = "session",
-                                        .push = session_push,
-                                        .flush = session_flush,
-                                        .save = session_save,
-                                        .reset = session_reset,
-                                        .verify = session_verify,
-                                        .stats = session_stats,
-                                        .close = session_close};
-    base_arena *arena = &graph->arena;
-    session_op *session = base_arena_new(arena, session_op);
-    FLOW_OP_INIT(&session->op, &class, graph, view_id, node);
-    *out = &session->op;
-    const plan_node *input = node->inputs[0];
-    session->time_type = input->columns[node->time_column].type;
+    static const flow_partition_class class = {FLOW_PARTITION_LIFE("session"),
+                                               .admit = pass_timeless, .segment = session_segment};
+    session_op *session = base_arena_new(&graph->arena, session_op);
+    flow_partition_op_init(&session->base, &class, graph, view_id, node);
+    *out = &session->base.op;
+    session->time_type = node->inputs[0]->columns[node->time_column].type;
     session->gap_us = node->window->size.n;
-    plan_sort_key *order = base_arena_new(arena, plan_sort_key);
+    plan_sort_key *order = base_arena_new(&graph->arena, plan_sort_key);
     *order = (plan_sort_key){.column = node->time_column};
-    flow_partition_config config = {.op = &session->op,
-                                    .suffix = "rows",
-                                    .ncolumns = input->ncolumns,
-                                    .types = flow_types(arena, input),
-                                    .nkeys = node->window->npartition,
-                                    .keys = node->window->partition,
-                                    .norder = 1,
-                                    .order = order};
-    return flow_partition_open(&config, &session->part, err);
+    const flow_partition_by by = {.nkeys = node->window->npartition,
+                                  .keys = node->window->partition,
+                                  .norder = 1,
+                                  .order = order};
+    return flow_partition_op_open(&session->base, &by, err);
 }

@@ -6,27 +6,13 @@
 // output, a row that only changes its rank is no change.
 // State: "v<view>.<node>.rows" (partition.h). Entry point: flow_top_create.
 #include "flow/over.h"
-#include "flow/partition.h"
+#include "flow/partition_op.h"
 
 typedef struct top_op {
-    flow_op op;
+    flow_partition_op base;
     plan_over_id rank;
     int64_t limit;
-    flow_pile pile; // of the step
-    flow_partition *part;
-    base_arena scratch; // of a segment
-    flow_pile out;      // of the flush
-    col_type *types;    // of the output
 } top_op;
-
-static base_rc top_push(flow_op *op, flow_ctx *ctx, uint32_t port, const col_batch *batch,
-                        flow_out *out, base_error *err) {
-    (void)port, (void)out;
-    top_op *top = (top_op *)op;
-    op->stats.rows_in += batch->nrows;
-    flow_pile_add(&top->pile, ctx->arena, batch);
-    return flow_poll(op->graph, ctx, err);
-}
 
 // ------------------------------------------------------------------------------------ ranks
 
@@ -113,169 +99,57 @@ static base_rc draw_end(top_op *top, flow_segment *segment, base_error *err) {
 
 // ------------------------------------------------------------------------------------ output
 
-typedef struct emission {
-    uint32_t n, cap;
-    uint32_t *rows; // of the segment
-    int64_t *ranks, *weights;
-} emission;
-
-static void emit(top_op *top, emission *e, uint32_t row, int64_t rank, int64_t weight) {
-    if (e->n == e->cap) {
-        base_arena *arena = &top->scratch;
-        uint32_t cap = e->cap == 0 ? 16 : e->cap * 2;
-        emission more = {e->n, cap, base_arena_alloc(arena, sizeof(uint32_t) * cap),
-                         base_arena_alloc(arena, sizeof(int64_t) * cap),
-                         base_arena_alloc(arena, sizeof(int64_t) * cap)};
-        if (e->n > 0) {
-            memcpy(more.rows, e->rows, sizeof(uint32_t) * e->n);
-            memcpy(more.ranks, e->ranks, sizeof(int64_t) * e->n);
-            memcpy(more.weights, e->weights, sizeof(int64_t) * e->n);
-        }
-        *e = more;
-    }
-    e->rows[e->n] = row;
-    e->ranks[e->n] = rank;
-    e->weights[e->n++] = weight;
-}
-
 // The ranks of a row that was (is) there: row numbers go on, ranks are one for all.
-static void emit_ranked(top_op *top, emission *e, uint32_t row, int64_t rank, int64_t n,
+static void give_ranked(top_op *top, flow_changes *changes, uint32_t row, int64_t rank, int64_t n,
                         int64_t sign) {
     bool numbers = top->rank == PLAN_OVER_ROW_NUMBER;
     for (int64_t k = 0; k < (numbers ? n : n > 0); k++)
-        emit(top, e, row, rank + k, numbers ? sign : sign * n);
+        flow_changes_add(&top->base, changes, row, numbers ? sign : sign * n, rank + k);
 }
 
-static void compare(top_op *top, const flow_segment *segment, emission *e) {
+static void compare(top_op *top, const flow_segment *segment, flow_changes *changes) {
     walk old = {0}, new = {0};
     for (uint32_t r = 0; r < segment->n; r++) {
         const flow_partition_row *row = &segment->rows[r];
         int64_t a, b;
         int64_t was = step_walk(top, &old, row, row->was, &a);
         int64_t is = step_walk(top, &new, row, row->is, &b);
-        if (!top->op.node->with_rank) {
-            if (was != is) emit(top, e, r, 0, is - was);
+        if (!top->base.op.node->with_rank) {
+            if (was != is) flow_changes_add(&top->base, changes, r, is - was, 0);
         } else if (was != is || (was > 0 && a != b)) {
-            emit_ranked(top, e, r, a, was, -1);
-            emit_ranked(top, e, r, b, is, 1);
+            give_ranked(top, changes, r, a, was, -1);
+            give_ranked(top, changes, r, b, is, 1);
         }
     }
 }
 
-static base_rc hand_on(top_op *top, flow_ctx *ctx, flow_out *out, base_error *err) {
-    if (top->out.n == 0) return BASE_OK;
-    const col_batch *batch = top->out.n == 1
-                                 ? top->out.batches[0]
-                                 : col_batch_concat(ctx->arena, top->op.node->ncolumns, top->types,
-                                                    top->out.n, top->out.batches);
-    top->out = (flow_pile){0};
-    return flow_emit(out, ctx, batch, err);
-}
-
-static base_rc give_rows(top_op *top, flow_ctx *ctx, flow_out *out, flow_segment *segment,
-                         const emission *e, base_error *err) {
-    uint32_t n = top->op.node->ncolumns, ncols = top->op.node->inputs[0]->ncolumns;
-    col_batch *rows;
-    if (e->n == 0) return BASE_OK;
-    base_rc rc = flow_segment_gather(segment, ctx->arena, e->rows, e->n, &rows, err);
-    if (rc != BASE_OK) return rc;
-    col_batch *batch = base_arena_new(ctx->arena, col_batch);
-    *batch = (col_batch){
-        n, e->n, base_arena_array(ctx->arena, col_vec, n + 1u),
-        (int64_t *)(void *)base_arena_memdup(ctx->arena, e->weights, sizeof(int64_t) * e->n)};
-    memcpy(batch->cols, rows->cols, sizeof(col_vec) * ncols);
-    if (top->op.node->with_rank) {
-        col_vec_init(&batch->cols[ncols], ctx->arena, col_type_of(COL_INT8), e->n);
-        memcpy(batch->cols[ncols].data, e->ranks, sizeof(int64_t) * e->n);
-    }
-    flow_pile_add(&top->out, ctx->arena, batch);
-    return top->out.rows < top->op.graph->batch_rows ? BASE_OK : hand_on(top, ctx, out, err);
-}
-
-// ------------------------------------------------------------------------------------ a step
-
-static base_rc top_segment(top_op *top, flow_ctx *ctx, flow_out *out, flow_segment *segment,
+static base_rc top_segment(flow_partition_op *op, flow_ctx *ctx, flow_segment *segment,
                            base_error *err) {
+    top_op *top = (top_op *)op;
     bool beyond;
     base_rc rc = draw_front(top, segment, &beyond, err);
     if (rc != BASE_OK || beyond) return rc;
     rc = draw_end(top, segment, err);
-    emission e = {0};
-    if (rc == BASE_OK) compare(top, segment, &e);
-    return rc == BASE_OK ? give_rows(top, ctx, out, segment, &e, err) : rc;
-}
-
-static base_rc top_flush(flow_op *op, flow_ctx *ctx, flow_out *out, base_error *err) {
-    top_op *top = (top_op *)op;
-    if (top->pile.n == 0) return BASE_OK;
-    const col_batch *rows = flow_pile_concat(&top->pile, ctx->arena, op->node->inputs[0]);
-    top->pile = (flow_pile){0};
-    base_rc rc = flow_partition_begin(top->part, ctx, rows, err);
-    while (rc == BASE_OK) {
-        flow_segment *segment;
-        base_arena_reset(&top->scratch);
-        rc = flow_partition_next(top->part, &segment, err);
-        if (rc != BASE_OK || segment == NULL) break;
-        rc = top_segment(top, ctx, out, segment, err);
-        if (rc == BASE_OK) rc = flow_poll(op->graph, ctx, err);
-    }
-    if (rc == BASE_OK) rc = hand_on(top, ctx, out, err);
-    return rc == BASE_OK ? flow_partition_finish(top->part, err) : rc;
-}
-
-static base_rc top_save(flow_op *op, flow_ctx *ctx, base_error *err) {
-    (void)ctx, (void)err; // written at flush
-    flow_partition_trim(((top_op *)op)->part);
-    return BASE_OK;
-}
-
-static void top_reset(flow_op *op) {
-    top_op *top = (top_op *)op;
-    top->pile = top->out = (flow_pile){0};
-    base_arena_reset(&top->scratch);
-    flow_partition_reset(top->part);
-}
-
-static base_rc top_verify(flow_op *op, flow_ctx *ctx, base_error *err) {
-    return flow_partition_verify(((top_op *)op)->part, ctx, err);
-}
-
-static void top_stats(flow_op *op, flow_op_stats *stats) {
-    *stats = op->stats;
-    flow_partition_stats(((top_op *)op)->part, stats);
-}
-
-static void top_close(flow_op *op) {
-    top_op *top = (top_op *)op;
-    flow_partition_close(top->part);
-    base_arena_deinit(&top->scratch);
+    if (rc != BASE_OK) return rc;
+    flow_changes changes = {0};
+    compare(top, segment, &changes);
+    col_vec ranks;
+    col_vec_init(&ranks, ctx->arena, col_type_of(COL_INT8), changes.n);
+    if (changes.n > 0) memcpy(ranks.data, changes.tags, sizeof(int64_t) * changes.n);
+    return flow_changes_give(op, ctx, segment, &changes, &ranks, err);
 }
 
 base_rc flow_top_create(flow_graph *graph, uint32_t view_id, const plan_node *node, flow_op **out,
                         base_error *err) {
-    static const flow_op_class class = {.name = "top",
-                                        .push = top_push,
-                                        .flush = top_flush,
-                                        .save = top_save,
-                                        .reset = top_reset,
-                                        .verify = top_verify,
-                                        .stats = top_stats,
-                                        .close = top_close};
+    static const flow_partition_class class = {FLOW_PARTITION_LIFE("top"), .segment = top_segment};
     top_op *top = base_arena_new(&graph->arena, top_op);
-    FLOW_OP_INIT(&top->op, &class, graph, view_id, node);
-    base_arena_init(&top->scratch, 16 << 10);
-    *out = &top->op;
+    flow_partition_op_init(&top->base, &class, graph, view_id, node);
+    *out = &top->base.op;
     top->rank = node->overs[0].id;
     top->limit = node->limit;
-    top->types = base_arena_array(&graph->arena, col_type, node->ncolumns + 1u);
-    for (uint32_t c = 0; c < node->ncolumns; c++) top->types[c] = node->columns[c].type;
-    flow_partition_config config = {.op = &top->op,
-                                    .suffix = "rows",
-                                    .ncolumns = node->inputs[0]->ncolumns,
-                                    .types = flow_types(&graph->arena, node->inputs[0]),
-                                    .nkeys = node->npartition,
-                                    .keys = node->partition,
-                                    .norder = node->nsort,
-                                    .order = node->sort};
-    return flow_partition_open(&config, &top->part, err);
+    const flow_partition_by by = {.nkeys = node->npartition,
+                                  .keys = node->partition,
+                                  .norder = node->nsort,
+                                  .order = node->sort};
+    return flow_partition_op_open(&top->base, &by, err);
 }
