@@ -352,8 +352,8 @@ void engine_inputs_unpublish(engine_flow *flow);
 BASE_MUST_USE base_rc engine_view_open(engine_flow *flow, engine_view *view, base_error *err);
 BASE_MUST_USE base_rc engine_view_load(engine_flow *flow, engine_view *view, state_txn *txn,
                                        base_error *err);
-BASE_MUST_USE base_rc engine_view_apply(engine_flow *flow, engine_view *view,
-                                        const col_batch *delta, base_error *err);
+// Makes what the flow's graph has for the view part of the view.
+BASE_MUST_USE base_rc engine_view_apply(engine_flow *flow, engine_view *view, base_error *err);
 BASE_MUST_USE base_rc engine_view_save(engine_flow *flow, engine_view *view, base_error *err);
 // Whether the store has all that a view of the flow should have: its facts, as of the flow's step.
 // *step: the flow's.
@@ -369,8 +369,10 @@ BASE_MUST_USE base_rc engine_view_scan_txn(const plan_object *object, bool appen
                                                             base_error *err),
                                            void *arg, base_error *err);
 // view_append.c: the same for views that only grow.
-BASE_MUST_USE base_rc engine_append_apply(engine_flow *flow, engine_view *view,
-                                          const col_batch *delta, base_error *err);
+BASE_MUST_USE base_rc engine_append_apply(engine_flow *flow, engine_view *view, uint32_t n,
+                                          const col_batch *const *parts, base_error *err);
+// Whether a key is of a further part of `step`'s delta, which follow its first.
+bool engine_append_is_part(base_str key, uint64_t step);
 BASE_MUST_USE base_rc engine_append_scan(const plan_object *object, state_table rows,
                                          state_txn *txn, uint32_t batch_rows,
                                          base_rc (*visit)(void *arg, const col_batch *rows,

@@ -34,9 +34,7 @@ typedef struct fill {
 static base_rc fill_flush(fill *f) {
     engine_flow *flow = f->flow;
     base_rc rc = flow_graph_flush_view(flow->graph, f->view->object->id, f->err);
-    if (rc == BASE_OK)
-        rc = engine_view_apply(flow, f->view, flow_graph_output(flow->graph, f->view->object->id),
-                               f->err);
+    if (rc == BASE_OK) rc = engine_view_apply(flow, f->view, f->err);
     if (rc == BASE_OK) rc = flow_graph_save(flow->graph, f->err);
     if (rc != BASE_OK) return rc;
     flow_graph_end(flow->graph);

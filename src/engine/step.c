@@ -135,8 +135,7 @@ static int64_t low_watermark(const engine_flow *flow) {
 static base_rc stage_views(engine_flow *flow, base_error *err) {
     for (uint32_t i = 0; i < flow->nviews; i++) {
         engine_view *view = &flow->views[i];
-        base_rc rc =
-            engine_view_apply(flow, view, flow_graph_output(flow->graph, view->object->id), err);
+        base_rc rc = engine_view_apply(flow, view, err);
         if (rc == BASE_OK) rc = engine_view_trim(flow, view, err);
         if (rc == BASE_OK) rc = engine_view_save(flow, view, err);
         if (rc != BASE_OK) return rc;

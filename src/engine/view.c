@@ -414,10 +414,8 @@ static base_rc add_change(apply *a, base_error *err) {
     return rc;
 }
 
-base_rc engine_view_apply(engine_flow *flow, engine_view *view, const col_batch *delta,
-                          base_error *err) {
-    if (delta == NULL || delta->nrows == 0) return BASE_OK;
-    if (view->appended) return engine_append_apply(flow, view, delta, err);
+static base_rc apply_delta(engine_flow *flow, engine_view *view, const col_batch *delta,
+                           base_error *err) {
     base_arena *arena = &flow->step_arena;
     const plan_object *object = view->object;
     uint32_t nkey = object->nview_key;
@@ -439,6 +437,18 @@ base_rc engine_view_apply(engine_flow *flow, engine_view *view, const col_batch 
     base_buf_deinit(&a.values);
     if (rc == BASE_OK) view->changed_step = flow->step + 1;
     return rc;
+}
+
+base_rc engine_view_apply(engine_flow *flow, engine_view *view, base_error *err) {
+    uint32_t id = view->object->id;
+    if (view->appended) {
+        uint32_t n;
+        const col_batch *const *parts = flow_graph_output_parts(flow->graph, id, &n);
+        return engine_append_apply(flow, view, n, parts, err);
+    }
+    const col_batch *delta = flow_graph_output(flow->graph, id);
+    if (delta == NULL || delta->nrows == 0) return BASE_OK;
+    return apply_delta(flow, view, delta, err);
 }
 
 // A sink's deliveries are read from the change log: it is kept from the least cursor on, but not
@@ -681,6 +691,37 @@ base_rc engine_view_scan(engine *e, const plan_object *view, base_arena *arena, 
     return rc;
 }
 
+// A step's delta, of which the cursor stands on the first record, with `value`; a view that only
+// grows may have it in several.
+static base_rc read_delta(state_cursor *cursor, const plan_object *view, base_str value,
+                          base_arena *arena, engine_change *out, base_error *err) {
+    uint32_t n = engine_declared_columns(view), nparts = 0, cap = 0;
+    col_type *types = base_arena_array(arena, col_type, n + 1);
+    for (uint32_t i = 0; i < n; i++) types[i] = view->columns[i].type;
+    const col_batch **parts = NULL;
+    base_str key;
+    base_rc rc = BASE_OK;
+    for (bool end = false; rc == BASE_OK && !end;) {
+        col_batch *part;
+        base_str bytes = {base_arena_memdup(arena, value.p, value.n), value.n};
+        if (value.n < 16) return base_fail(err, BASE_E_CORRUPT, NULL, "a stored change is damaged");
+        rc = col_batch_decode((base_str){bytes.p + 16, bytes.n - 16}, arena, n, types, &part, err);
+        if (rc != BASE_OK) return rc;
+        if (nparts == cap) {
+            uint32_t more = cap == 0 ? 1 : 4 * cap;
+            const col_batch **grown = base_arena_array(arena, const col_batch *, more);
+            if (nparts > 0) memcpy(grown, parts, nparts * sizeof *parts);
+            parts = grown, cap = more;
+        }
+        parts[nparts++] = part;
+        rc = state_cursor_next(cursor, &key, &value, &end, err);
+        if (rc == BASE_OK && !end) end = !engine_append_is_part(key, out->step);
+    }
+    if (rc == BASE_OK)
+        out->delta = nparts == 1 ? parts[0] : col_batch_concat(arena, n, types, nparts, parts);
+    return rc;
+}
+
 base_rc engine_change_next(engine *e, const plan_object *view, uint64_t after, base_arena *arena,
                            engine_change *out, bool *found, base_error *err) {
     *found = false;
@@ -708,17 +749,10 @@ base_rc engine_change_next(engine *e, const plan_object *view, uint64_t after, b
             rc = base_fail(err, BASE_E_CORRUPT, NULL, "the change log of \"%s.%s\" is damaged",
                            view->schema, view->name);
         } else if (rc == BASE_OK && !end) {
-            uint32_t n = engine_declared_columns(view);
-            col_type *types = base_arena_array(arena, col_type, n + 1);
-            for (uint32_t i = 0; i < n; i++) types[i] = view->columns[i].type;
-            base_str bytes = {base_arena_memdup(arena, value.p, value.n), value.n};
             out->step = read_u64be(key.p);
-            memcpy(&out->at_us, bytes.p, 8);
-            memcpy(&out->watermark_us, bytes.p + 8, 8);
-            col_batch *delta;
-            rc = col_batch_decode((base_str){bytes.p + 16, bytes.n - 16}, arena, n, types, &delta,
-                                  err);
-            out->delta = delta;
+            memcpy(&out->at_us, value.p, 8);
+            memcpy(&out->watermark_us, value.p + 8, 8);
+            rc = read_delta(cursor, view, value, arena, out, err);
             *found = rc == BASE_OK;
         }
         state_cursor_close(cursor);
@@ -737,14 +771,15 @@ base_rc engine_changes_count(const engine_view_snapshot *snapshot, uint64_t afte
     base_str key, value;
     bool end;
     rc = state_cursor_seek(cursor, step_key(from, after + 1), &key, &value, &end, err);
-    while (rc == BASE_OK && !end && out->steps < most && key.n == 8 && value.n >= 16) {
-        uint64_t step = read_u64be(key.p);
-        if (step > upto) break;
-        if (out->steps++ == 0) {
-            out->first_step = step;
-            memcpy(&out->first_us, value.p, 8);
+    while (rc == BASE_OK && !end && value.n >= 16) {
+        if (out->steps == 0 || !engine_append_is_part(key, out->last_step)) {
+            if (key.n != 8 || out->steps == most || read_u64be(key.p) > upto) break;
+            out->last_step = read_u64be(key.p);
+            if (out->steps++ == 0) {
+                out->first_step = out->last_step;
+                memcpy(&out->first_us, value.p, 8);
+            }
         }
-        out->last_step = step;
         out->rows += col_batch_encoded_rows((base_str){value.p + 16, value.n - 16});
         out->bytes += key.n + value.n;
         rc = state_cursor_next(cursor, &key, &value, &end, err);

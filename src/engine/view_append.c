@@ -3,9 +3,11 @@
 // the step's entry in the change log: such a view has no other, and it is never trimmed.
 //
 // Table vN: step (8 bytes, big-endian) -> at_us, watermark_us, batch (col_batch_encode), as in cN
-// of other views. What a fill writes lies under the step and a running number (4 bytes more):
-// history is part of the view, but of no change. Entry points: engine_append_apply,
-// engine_append_scan.
+// of other views. A large delta is several records of RECORD_ROWS rows at most, so that the bytes
+// of one are still in the processor's cache when they are summed and stored; those after the first
+// lie under the step and PART_FLAG | number (4 bytes more). What a fill writes lies under the step
+// and a running number without the flag: history is part of the view, but of no change.
+// Entry points: engine_append_apply, engine_append_scan.
 
 #include <string.h>
 
@@ -13,7 +15,9 @@
 #include "col/codec.h"
 #include "engine/engine_int.h"
 
-#define HEAD_BYTES 16u // at_us, watermark_us
+#define HEAD_BYTES  16u // at_us, watermark_us
+#define RECORD_ROWS 4096u
+#define PART_FLAG   0x80000000u
 
 static base_rc check_grows(const engine_view *view, const col_batch *delta, base_error *err) {
     for (uint32_t i = 0; delta->weights != NULL && i < delta->nrows; i++) {
@@ -25,23 +29,67 @@ static base_rc check_grows(const engine_view *view, const col_batch *delta, base
     return BASE_OK;
 }
 
-base_rc engine_append_apply(engine_flow *flow, engine_view *view, const col_batch *delta,
-                            base_error *err) {
-    base_rc rc = check_grows(view, delta, err);
+// One record; `part`: its number in the step's delta.
+static base_rc append_record(engine_flow *flow, engine_view *view, uint32_t part,
+                             const col_batch *rows, base_buf *value, base_error *err) {
+    base_rc rc = check_grows(view, rows, err);
     if (rc != BASE_OK) return rc;
-    base_buf key = {0}, value = {0};
+    char bytes[12];
+    base_buf key = {.p = bytes, .cap = sizeof bytes};
     base_buf_add_u64be(&key, flow->step + 1);
-    if (view->filling) base_buf_add_u32be(&key, view->fill_seq++);
-    base_buf_add_u64le(&value, (uint64_t)flow->now_us);
-    base_buf_add_u64le(&value, (uint64_t)view->watermark_us);
-    col_batch_encode(&value, delta);
-    rc = state_append(flow->txn, view->rows, base_buf_str(&key), base_buf_str(&value), err);
-    base_buf_deinit(&key);
+    if (view->filling)
+        base_buf_add_u32be(&key, view->fill_seq++);
+    else if (part > 0)
+        base_buf_add_u32be(&key, PART_FLAG | part);
+    base_buf_clear(value);
+    base_buf_add_u64le(value, (uint64_t)flow->now_us);
+    base_buf_add_u64le(value, (uint64_t)view->watermark_us);
+    col_batch_encode(value, rows);
+    rc = state_append(flow->txn, view->rows, base_buf_str(&key), base_buf_str(value), err);
+    for (uint32_t i = 0; rc == BASE_OK && i < rows->nrows; i++)
+        view->nrows += (uint64_t)col_weight(rows, i);
+    return rc;
+}
+
+base_rc engine_append_apply(engine_flow *flow, engine_view *view, uint32_t n,
+                            const col_batch *const *parts, base_error *err) {
+    base_arena *arena = &flow->step_arena;
+    uint32_t most = flow->engine->config.batch_rows;
+    if (most == 0 || most > RECORD_ROWS) most = RECORD_ROWS;
+    base_buf value = {0};
+    base_rc rc = BASE_OK;
+    uint32_t number = 0;
+    for (uint32_t i = 0; rc == BASE_OK && i < n;) {
+        // Small batches go together, large ones in slices.
+        uint32_t some = 1;
+        uint64_t rows = parts[i]->nrows;
+        while (i + some < n && rows + parts[i + some]->nrows <= most)
+            rows += parts[i + some++]->nrows;
+        const col_batch *all = parts[i];
+        if (some > 1) {
+            col_type *types = base_arena_array(arena, col_type, all->ncols + 1);
+            for (uint32_t c = 0; c < all->ncols; c++) types[c] = all->cols[c].type;
+            all = col_batch_concat(arena, all->ncols, types, some, parts + i);
+        }
+        for (uint32_t at = 0; rc == BASE_OK && at < all->nrows; at += most) {
+            uint32_t left = all->nrows - at;
+            const col_batch *slice =
+                left == all->nrows && left <= most
+                    ? all
+                    : col_batch_slice(arena, all, at, left < most ? left : most);
+            rc = append_record(flow, view, number++, slice, &value, err);
+        }
+        i += some;
+    }
     base_buf_deinit(&value);
-    if (rc != BASE_OK) return rc;
-    view->changed_step = flow->step + 1;
-    for (uint32_t i = 0; i < delta->nrows; i++) view->nrows += (uint64_t)col_weight(delta, i);
-    return BASE_OK;
+    if (rc == BASE_OK && number > 0) view->changed_step = flow->step + 1;
+    return rc;
+}
+
+bool engine_append_is_part(base_str key, uint64_t step) {
+    uint64_t of = 0;
+    for (size_t i = 0; key.n == 12 && i < 8; i++) of = of << 8 | (uint8_t)key.p[i];
+    return key.n == 12 && of == step && ((uint8_t)key.p[8] & 0x80) != 0;
 }
 
 // ---- reading ------------------------------------------------------------------------------------

@@ -650,6 +650,19 @@ const col_batch *flow_graph_output(flow_graph *graph, uint32_t view_id) {
     return view->output;
 }
 
+const col_batch *const *flow_graph_output_parts(flow_graph *graph, uint32_t view_id, uint32_t *n) {
+    flow_view *view = find_view(graph, view_id);
+    *n = 0;
+    if (view == NULL || view->pile.n == 0) return NULL;
+    if (view->only_grows) {
+        *n = view->pile.n;
+        return view->pile.batches;
+    }
+    if (flow_graph_output(graph, view_id) == NULL) return NULL;
+    *n = 1;
+    return &view->output;
+}
+
 base_rc flow_graph_save(flow_graph *graph, base_error *err) {
     base_rc rc = BASE_OK;
     for (uint32_t i = 0; rc == BASE_OK && graph->store != NULL && i < graph->nops; i++) {
