@@ -455,12 +455,14 @@ static base_rc build(flow_graph *graph, uint32_t view_id, const plan_node *node,
     return BASE_OK;
 }
 
-// An aggregate gives at most two rows a group and step, which differ; what keeps all of its columns
-// keeps them apart.
-static bool gives_distinct_rows(const plan_node *node) {
+// An aggregate gives at most two rows a group and step, which differ, and heads that only grow give
+// at most two of each rank; what keeps all of its columns keeps them apart.
+static bool gives_distinct_rows(const flow_graph *graph, const plan_node *node) {
     if (node->kind == PLAN_NODE_AGGREGATE) return true;
-    if (node->kind == PLAN_NODE_TOP) return node->limit <= 1;
-    if (node->kind != PLAN_NODE_PROJECT || !gives_distinct_rows(node->inputs[0])) return false;
+    if (node->kind == PLAN_NODE_TOP)
+        return node->limit <= 1 || (node->with_rank && keeps_heads(graph, node));
+    if (node->kind != PLAN_NODE_PROJECT || !gives_distinct_rows(graph, node->inputs[0]))
+        return false;
     for (uint32_t i = 0; i < node->inputs[0]->ncolumns; i++) {
         bool kept = false;
         for (uint32_t c = 0; c < node->ncolumns && !kept; c++) {
@@ -495,7 +497,7 @@ base_rc flow_graph_add(flow_graph *graph, const plan_object *view, const plan_no
                     .root = root,
                     .collector = &collector->op,
                     .watermark_us = INT64_MIN,
-                    .distinct = gives_distinct_rows(plan),
+                    .distinct = gives_distinct_rows(graph, plan),
                     .only_grows = graph->store != NULL && flow_plan_only_grows(plan)};
     return BASE_OK;
 }

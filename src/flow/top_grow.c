@@ -2,385 +2,312 @@
 //
 // Delta rule: what does not rank within n now never will, so of a partition its first n rows are
 // all that is kept: first n of (A + dA) = first n of (first n of A + dA). The step's rows are
-// grouped by partition, the best n of each group meet the partition's rows once. The order is that
-// of partition.h, so that it does not matter to the answer which of the two operators gives it; the
-// hash of a row is only worked out where order keys are equal, or for a row that is kept.
-// State: "v<view>.<node>.heads": partition key -> version, then for each row its key (order key ++
-// row hash) and bytes, each with its length before it. In front of it a cache, which knows all
-// partitions as long as none was evicted since the table was empty: then a new one is not looked
-// for. Entry point: flow_top_grow_create.
-#include "base/hash.h"
+// reduced to the first n of each partition batch by batch, as they come, so that nothing of a batch
+// stays but rows that may be shown; at flush they meet the partition's rows once. The order is that
+// of partition.h, so that it does not matter to the answer which of the two operators gives it.
+// State: "v<view>.<node>.heads": partition key -> head (top_head.h). In front of it a cache, which
+// knows all partitions as long as none was evicted since the table was empty: then a new one is not
+// looked for. Partitions are met in the order of their keys, which the state and, mostly, the
+// view's rows have too. Entry point: flow_top_grow_create.
 #include "flow/keymap.h"
-#include "flow/partition.h"
 #include "flow/partition_cache.h"
-
-#define HEAD_VERSION 1
+#include "flow/top_head.h"
 
 typedef struct grow_op {
     flow_op op;
-    uint32_t limit;
     flow_partition_config config;
-    uint32_t *columns; // 0, 1, ...
-    flow_pile pile;    // of the step
+    top_codec codec;
     state_table table;
     partition_cache cache;
     bool looked, complete; // the cache knows every partition
     uint64_t counted;
-    base_buf buf;
-    col_type *types; // of the output
+    const col_type *types; // of the output
+
+    // Of the step, in its arena.
+    flow_keymap map; // partitions to groups
+    uint32_t heads_cap;
+    top_head *heads; // by group
 } grow_op;
 
-// A row of a head: of the step (source), or kept before.
-typedef struct head_row {
-    base_str order; // without the hash
-    base_str key;   // with it, once it is known
+// A row that goes or comes.
+typedef struct change {
     base_str bytes;
-    uint32_t source;
-} head_row;
+    int64_t weight, rank;
+} change;
 
-// What the flush is made of.
+// What a flush is made of.
 typedef struct flush {
     grow_op *grow;
     flow_ctx *ctx;
-    const col_batch *rows;
-    base_str *orders;
-    uint32_t nout, out_cap;
-    head_row *out;
-    int64_t *weights, *ranks;
+    uint32_t nchanges, cap;
+    change *changes;
     uint32_t nkeys;
-    base_str *keys, *values; // to be written
+    base_str *keys, *values; // to be written, in order
 } flush;
+
+static base_rc codec_failure(const grow_op *grow, base_error *err) {
+    if (grow->codec.rc != BASE_OK && err != NULL) *err = grow->codec.failure;
+    return grow->codec.rc;
+}
+
+static bool has_store(const grow_op *grow) {
+    return grow->op.graph->store != NULL;
+}
+
+// ------------------------------------------------------------------------------------ taking in
+
+static void reserve_heads(grow_op *grow, base_arena *arena) {
+    if (grow->map.n <= grow->heads_cap) return;
+    uint32_t cap = grow->heads_cap == 0 ? 256 : grow->heads_cap;
+    while (cap < grow->map.n) cap *= 2;
+    top_head *heads = base_arena_array(arena, top_head, cap);
+    if (grow->heads_cap > 0) memcpy(heads, grow->heads, sizeof *heads * grow->heads_cap);
+    grow->heads = heads;
+    grow->heads_cap = cap;
+}
+
+// The group of each row of the batch; keys of new ones are kept for the step.
+static uint32_t *find_groups(grow_op *grow, flow_ctx *ctx, uint32_t n, const base_str *partitions) {
+    base_arena *step = flow_step_arena(ctx);
+    uint32_t *group_of = base_arena_alloc(ctx->arena, sizeof *group_of * (n + 1u)), nfresh;
+    uint32_t *fresh = base_arena_alloc(ctx->arena, sizeof *fresh * (n + 1u));
+    if (grow->map.arena == NULL) flow_keymap_init(&grow->map, step, n);
+    flow_keymap_put(&grow->map, ctx->arena, n, partitions, group_of, fresh, &nfresh);
+    for (uint32_t i = 0; i < nfresh; i++) {
+        base_str *key = &grow->map.keys[fresh[i]];
+        key->p = base_arena_memdup(step, key->p, key->n);
+    }
+    reserve_heads(grow, step);
+    return group_of;
+}
+
+// Rows of the batch that stayed in a head are encoded and kept for the step, the order key in front
+// of the row's bytes; source is where in the buffer, until it is copied.
+static void keep_rows(grow_op *grow, base_arena *step, const col_batch *batch, uint32_t n,
+                      const uint32_t *groups) {
+    base_buf *buf = &grow->codec.buf;
+    base_buf_clear(buf);
+    for (int copied = 0; copied < 2; copied++) {
+        const char *base = copied ? base_arena_memdup(step, buf->p, buf->n) : NULL;
+        for (uint32_t g = 0; g < n; g++) {
+            top_head *head = &grow->heads[groups[g]];
+            head->pending = false;
+            for (uint32_t i = 0; i < head->n; i++) {
+                top_row *row = &head->rows[i];
+                if (row->bytes.p != NULL) continue;
+                if (copied) {
+                    row->order.p = base + row->source;
+                    row->bytes.p = row->order.p + row->order.n;
+                    continue;
+                }
+                uint32_t at = (uint32_t)buf->n;
+                base_buf_add(buf, row->order.p, row->order.n);
+                size_t begin = buf->n;
+                col_row_encode(buf, batch, row->source, grow->codec.ncolumns, grow->codec.columns);
+                row->bytes.n = buf->n - begin;
+                row->source = at;
+            }
+        }
+    }
+}
 
 static base_rc grow_push(flow_op *op, flow_ctx *ctx, uint32_t port, const col_batch *batch,
                          flow_out *out, base_error *err) {
     (void)port, (void)out;
     grow_op *grow = (grow_op *)op;
-    op->stats.rows_in += batch->nrows;
-    flow_pile_add(&grow->pile, ctx->arena, batch);
-    return flow_poll(op->graph, ctx, err);
-}
-
-// ------------------------------------------------------------------------------------ order
-
-static void complete_key(flush *f, head_row *row) {
-    if (row->key.p != NULL) return;
-    base_buf *buf = &f->grow->buf;
-    base_buf_clear(buf);
-    col_key_encode_row(buf, f->rows, row->source, f->rows->ncols, f->grow->columns);
-    char *p = base_arena_alloc_aligned(f->ctx->arena, row->order.n + FLOW_PARTITION_HASH + 1, 1);
-    if (row->order.n > 0) memcpy(p, row->order.p, row->order.n);
-    base_hash128(buf->n == 0 ? "" : buf->p, buf->n, (uint8_t *)p + row->order.n);
-    row->key = (base_str){p, row->order.n + FLOW_PARTITION_HASH};
-}
-
-static int compare_rows(flush *f, head_row *a, head_row *b) {
-    int order = base_str_cmp(a->order, b->order);
-    if (order != 0) return order;
-    complete_key(f, a);
-    complete_key(f, b);
-    return base_str_cmp(a->key, b->key);
-}
-
-// Puts a row in its place among the first n of rows[0..*n), which are in order.
-static void insert_row(flush *f, head_row *rows, uint32_t *n, head_row row) {
-    uint32_t lo = 0, hi = *n, limit = f->grow->limit;
-    if (*n == limit && (limit == 0 || compare_rows(f, &row, &rows[limit - 1]) >= 0)) return;
-    while (lo < hi) {
-        uint32_t middle = (lo + hi) / 2;
-        if (compare_rows(f, &row, &rows[middle]) < 0) {
-            hi = middle;
-        } else {
-            lo = middle + 1;
+    base_arena *arena = ctx->arena, *step = flow_step_arena(ctx);
+    uint32_t n = batch->nrows, ntouched = 0;
+    op->stats.rows_in += n;
+    base_str *partitions = base_arena_alloc(arena, sizeof *partitions * (n + 1u));
+    base_str *orders = base_arena_alloc(arena, sizeof *orders * (n + 1u));
+    flow_partition_encode(&grow->config, arena, batch, partitions, orders);
+    const uint32_t *group_of = find_groups(grow, ctx, n, partitions);
+    uint32_t *touched = base_arena_alloc(arena, sizeof *touched * (n + 1u));
+    grow->codec.batch = batch;
+    for (uint32_t i = 0; i < n; i++) {
+        top_head *head = &grow->heads[group_of[i]];
+        const top_row row = {.order = orders[i], .source = i};
+        bool stays = true, any = false;
+        // More of one row than a head has room for are not to be told from as many.
+        for (int64_t k = col_weight(batch, i), room = grow->codec.limit; stays && k > 0 && room > 0;
+             k--, room--) {
+            stays = top_insert(&grow->codec, step, head, &row);
+            any |= stays;
         }
+        if (any && !head->pending) touched[ntouched++] = group_of[i];
+        head->pending |= any;
     }
-    if (*n < limit) (*n)++;
-    memmove(rows + lo + 1, rows + lo, sizeof *rows * (*n - lo - 1));
-    rows[lo] = row;
+    keep_rows(grow, step, batch, ntouched, touched);
+    grow->codec.batch = NULL;
+    base_rc rc = codec_failure(grow, err);
+    return rc == BASE_OK ? flow_poll(op->graph, ctx, err) : rc;
 }
 
 // ------------------------------------------------------------------------------------ heads
 
-static base_rc corrupt(base_error *err, size_t n) {
-    return base_fail(err, BASE_E_CORRUPT, NULL, "a stored head of %zu bytes does not fit", n);
-}
-
-static bool read_part(base_str bytes, size_t *at, const char **p, uint32_t *n) {
-    if (bytes.n - *at < sizeof *n) return false;
-    memcpy(n, bytes.p + *at, sizeof *n);
-    *at += sizeof *n;
-    if (bytes.n - *at < *n) return false;
-    *p = bytes.p + *at;
-    *at += *n;
-    return true;
-}
-
-// The rows of a stored head, borrowed; room for limit of them.
-static base_rc decode_head(const grow_op *grow, base_str bytes, held_row *rows, uint32_t *n,
-                           base_error *err) {
-    *n = 0;
-    if (bytes.n == 0 || bytes.p[0] != HEAD_VERSION) return corrupt(err, bytes.n);
-    for (size_t at = 1; at < bytes.n; (*n)++) {
-        held_row *row = &rows[*n];
-        if (*n == grow->limit || !read_part(bytes, &at, &row->key, &row->key_n) ||
-            !read_part(bytes, &at, &row->bytes, &row->bytes_n) || row->key_n < FLOW_PARTITION_HASH)
-            return corrupt(err, bytes.n);
-        row->weight = 1;
-    }
-    return BASE_OK;
-}
-
-static base_str encode_head(base_arena *arena, base_buf *buf, const held_row *rows, uint32_t n) {
-    base_buf_clear(buf);
-    base_buf_add_byte(buf, HEAD_VERSION);
-    for (uint32_t i = 0; i < n; i++) {
-        base_buf_add_u32le(buf, rows[i].key_n);
-        base_buf_add(buf, rows[i].key, rows[i].key_n);
-        base_buf_add_u32le(buf, rows[i].bytes_n);
-        base_buf_add(buf, rows[i].bytes, rows[i].bytes_n);
-    }
-    return (base_str){base_arena_memdup(arena, buf->p, buf->n), buf->n};
-}
-
-// ------------------------------------------------------------------------------------ output
-
-static void give(flush *f, const head_row *row, int64_t rank, int64_t weight) {
-    base_arena *arena = f->ctx->arena;
-    if (f->nout == f->out_cap) {
-        uint32_t cap = f->out_cap == 0 ? 256 : f->out_cap * 2;
-        head_row *out = base_arena_alloc(arena, sizeof *out * cap);
-        int64_t *weights = base_arena_alloc(arena, sizeof *weights * cap);
-        int64_t *ranks = base_arena_alloc(arena, sizeof *ranks * cap);
-        if (f->nout > 0) {
-            memcpy(out, f->out, sizeof *out * f->nout);
-            memcpy(weights, f->weights, sizeof *weights * f->nout);
-            memcpy(ranks, f->ranks, sizeof *ranks * f->nout);
-        }
-        f->out = out;
-        f->weights = weights;
-        f->ranks = ranks;
-        f->out_cap = cap;
-    }
-    f->out[f->nout] = *row;
-    f->weights[f->nout] = weight;
-    f->ranks[f->nout++] = rank;
-}
-
-// Rows [begin, begin + n) of the output.
-static base_rc emit_rows(flush *f, flow_out *out, uint32_t begin, uint32_t n, base_error *err) {
-    grow_op *grow = f->grow;
-    base_arena *arena = f->ctx->arena;
-    uint32_t ncols = grow->config.ncolumns, *sel = base_arena_alloc(arena, sizeof *sel * (n + 1u));
-    bool all = true;
-    for (uint32_t i = 0; i < n; i++) {
-        sel[i] = f->out[begin + i].source;
-        all = all && sel[i] != FLOW_NO_SOURCE;
-    }
-    col_batch *rows = all ? col_batch_gather(arena, f->rows, sel, n)
-                          : col_batch_create(arena, ncols, grow->config.types, n);
-    base_rc rc = BASE_OK;
-    for (uint32_t i = 0; i < n && !all && rc == BASE_OK; i++) {
-        if (sel[i] != FLOW_NO_SOURCE) {
-            for (uint32_t c = 0; c < ncols; c++)
-                col_vec_copy_cell(&rows->cols[c], i, &f->rows->cols[c], sel[i], arena);
-            continue;
-        }
-        size_t at = 0;
-        rc =
-            col_row_decode(f->out[begin + i].bytes, &at, rows, i, ncols, grow->columns, arena, err);
-    }
-    if (rc != BASE_OK) return rc;
-    col_batch *batch = base_arena_new(arena, col_batch);
-    *batch = (col_batch){grow->op.node->ncolumns, n,
-                         base_arena_array(arena, col_vec, grow->op.node->ncolumns + 1u),
-                         f->weights + begin};
-    memcpy(batch->cols, rows->cols, sizeof(col_vec) * ncols);
-    if (grow->op.node->with_rank) {
-        col_vec *ranks = &batch->cols[ncols];
-        *ranks = (col_vec){.type = col_type_of(COL_INT8), .n = n, .data = f->ranks + begin};
-    }
-    return flow_emit(out, f->ctx, batch, err);
-}
-
-// ------------------------------------------------------------------------------------ a step
-
-// A head's rows as they were, with strings that outlive the cache's own.
-static void old_rows(flush *f, const held_row *rows, uint32_t n, head_row *out) {
-    for (uint32_t i = 0; i < n; i++) {
-        base_str key = {rows[i].key, rows[i].key_n};
-        out[i] = (head_row){.order = {key.p, key.n - FLOW_PARTITION_HASH},
-                            .key = key,
-                            .bytes = {rows[i].bytes, rows[i].bytes_n},
-                            .source = FLOW_NO_SOURCE};
-    }
-    (void)f;
-}
-
-// What of the old head goes, what of the new one comes, by rank or without.
-static void give_changes(flush *f, const head_row *old, uint32_t nold, const head_row *new,
-                         uint32_t nnew, const bool *kept) {
-    bool ranks = f->grow->op.node->with_rank;
-    base_arena *arena = f->ctx->arena;
-    for (uint32_t i = 0, at = 0; i < nold; i++) {
-        while (at < nnew && new[at].source != FLOW_NO_SOURCE) at++;
-        bool stays = kept[i];
-        if (stays && (!ranks || at == i)) {
-            at++;
-            continue;
-        }
-        head_row row = old[i]; // the cache's bytes go with the old head
-        row.bytes.p = base_arena_memdup(arena, row.bytes.p, row.bytes.n);
-        give(f, &row, i + 1, -1);
-        if (stays) give(f, &row, ++at, 1);
-    }
-    for (uint32_t i = 0; i < nnew; i++)
-        if (new[i].source != FLOW_NO_SOURCE) give(f, &new[i], i + 1, 1);
-}
-
-// The rows of one group meet their partition's head.
-static void meet(flush *f, base_str key, uint64_t hash, const held_row *held, uint32_t nheld,
-                 const uint32_t *rows, uint32_t n, head_row *room) {
-    grow_op *grow = f->grow;
-    head_row *old = room, *new = room + grow->limit + 1;
-    bool *kept = base_arena_array(f->ctx->arena, bool, nheld + 1u);
-    old_rows(f, held, nheld, old);
-    old_rows(f, held, nheld, new);
-    uint32_t nnew = nheld;
-    for (uint32_t i = 0; i < n; i++) {
-        head_row row = {.order = f->orders[rows[i]], .source = rows[i]};
-        for (int64_t k = col_weight(f->rows, rows[i]); k > 0; k--) {
-            uint32_t before = nnew;
-            insert_row(f, new, &nnew, row);
-            if (before == grow->limit && k > grow->limit) k = grow->limit; // no more can be shown
-        }
-    }
-    uint32_t nkept = 0;
-    held_row *after = base_arena_alloc(f->ctx->arena, sizeof *after * (nnew + 1u));
-    for (uint32_t i = 0; i < nnew; i++) {
-        if (new[i].source == FLOW_NO_SOURCE) {
-            kept[nkept++] = true; // those that stay are the first of the old ones
-        } else {
-            complete_key(f, &new[i]);
-            base_buf_clear(&grow->buf);
-            col_row_encode(&grow->buf, f->rows, new[i].source, grow->config.ncolumns,
-                           grow->columns);
-            new[i].bytes =
-                (base_str){base_arena_memdup(f->ctx->arena, grow->buf.p, grow->buf.n), grow->buf.n};
-        }
-        after[i] = (held_row){new[i].key.p, new[i].bytes.p, (uint32_t) new[i].key.n,
-                              (uint32_t) new[i].bytes.n, 1};
-    }
-    if (nkept == nnew) return; // none of the step's rows is among them
-    give_changes(f, old, nheld, new, nnew, kept);
-    if (grow->op.graph->store == NULL) return;
-    f->keys[f->nkeys] = key;
-    f->values[f->nkeys++] = encode_head(f->ctx->arena, &grow->buf, after, nnew);
-    partition_cache_put(&grow->cache, key, hash, nnew, after, false);
-}
-
 // Whether the table is empty, so that the cache knows all there is.
 static base_rc look(grow_op *grow, flow_ctx *ctx, base_error *err) {
     uint64_t rows;
-    if (grow->looked || grow->op.graph->store == NULL) return BASE_OK;
+    if (grow->looked || !has_store(grow)) return BASE_OK;
     base_rc rc = state_table_count(ctx->txn, grow->table, &rows, err);
     grow->complete = rc == BASE_OK && rows == 0;
     grow->looked = true;
     return rc;
 }
 
-// Stored heads of the groups that the cache does not have.
-static base_rc read_heads(flush *f, uint32_t n, const base_str *keys, const uint64_t *hashes,
-                          base_str *values, base_error *err) {
+// What is kept of the groups in order: of the cache, or of the table, borrowed. p NULL: nothing.
+static base_rc read_heads(flush *f, uint32_t n, const uint32_t *order, base_str *values,
+                          base_error *err) {
     grow_op *grow = f->grow;
     base_arena *arena = f->ctx->arena;
-    if (grow->complete || grow->op.graph->store == NULL) return BASE_OK;
+    if (!has_store(grow)) return BASE_OK;
     base_str *wanted = base_arena_alloc(arena, sizeof *wanted * (n + 1u));
-    uint32_t *groups = base_arena_alloc(arena, sizeof *groups * (n + 1u)), nwanted = 0;
-    for (uint32_t g = 0; g < n; g++) {
-        if (partition_cache_find(&grow->cache, keys[g], hashes[g]) != NULL) continue;
-        wanted[nwanted] = keys[g];
-        groups[nwanted++] = g;
+    uint32_t *places = base_arena_alloc(arena, sizeof *places * (n + 1u)), nwanted = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t g = order[i];
+        const held_partition *held =
+            partition_cache_find(&grow->cache, grow->map.keys[g], grow->map.hashes[g]);
+        if (held != NULL) {
+            values[i] = (base_str){held->rows[0].bytes, held->rows[0].bytes_n};
+        } else if (!grow->complete) {
+            wanted[nwanted] = grow->map.keys[g];
+            places[nwanted++] = i;
+        }
     }
-    const uint32_t *order = flow_keys_sort(arena, nwanted, wanted);
-    base_str *in_order = base_arena_alloc(arena, sizeof *in_order * (nwanted + 1u));
     base_str *found = base_arena_array(arena, base_str, nwanted + 1u);
-    for (uint32_t i = 0; i < nwanted; i++) in_order[i] = wanted[order[i]];
-    base_rc rc = state_get_batch(f->ctx->txn, grow->table, nwanted, in_order, found, err);
-    for (uint32_t i = 0; i < nwanted && rc == BASE_OK; i++) values[groups[order[i]]] = found[i];
+    base_rc rc = state_get_batch(f->ctx->txn, grow->table, nwanted, wanted, found, err);
+    for (uint32_t i = 0; i < nwanted && rc == BASE_OK; i++) values[places[i]] = found[i];
     return rc;
 }
 
-// Rows by group: those of group g are rows[begin[g]..begin[g + 1]).
-static void by_group(base_arena *arena, uint32_t nrows, const uint32_t *group_of, uint32_t n,
-                     uint32_t **begin, uint32_t **rows) {
-    *begin = base_arena_array(arena, uint32_t, n + 2u);
-    *rows = base_arena_alloc(arena, sizeof(uint32_t) * (nrows + 1u));
-    for (uint32_t i = 0; i < nrows; i++) (*begin)[group_of[i] + 2]++;
-    for (uint32_t g = 1; g < n + 1; g++) (*begin)[g + 1] += (*begin)[g];
-    for (uint32_t i = 0; i < nrows; i++) (*rows)[(*begin)[group_of[i] + 1]++] = i;
-}
-
-static base_rc write_heads(flush *f, base_error *err) {
-    base_arena *arena = f->ctx->arena;
-    uint32_t n = f->nkeys;
-    if (n == 0) return BASE_OK;
-    const uint32_t *order = flow_keys_sort(arena, n, f->keys);
-    base_str *keys = base_arena_alloc(arena, sizeof *keys * n);
-    base_str *values = base_arena_alloc(arena, sizeof *values * n);
-    for (uint32_t i = 0; i < n; i++) {
-        keys[i] = f->keys[order[i]];
-        values[i] = f->values[order[i]];
+static void add_change(flush *f, base_str bytes, int64_t weight, int64_t rank) {
+    if (f->nchanges == f->cap) {
+        uint32_t cap = f->cap == 0 ? 256 : f->cap * 2;
+        change *changes = base_arena_alloc(f->ctx->arena, sizeof *changes * cap);
+        if (f->nchanges > 0) memcpy(changes, f->changes, sizeof *changes * f->nchanges);
+        f->changes = changes;
+        f->cap = cap;
     }
-    return state_put_batch(f->ctx->txn, f->grow->table, n, keys, values, err);
+    f->changes[f->nchanges++] = (change){bytes, weight, rank};
 }
 
-static base_rc meet_all(flush *f, const flow_keymap *map, const uint32_t *group_of,
-                        base_error *err) {
+// The step's rows among those that were there: rows[0..) in order, of which is_new[] says which are
+// the step's. Equal ones come behind those that were there.
+static uint32_t merge(grow_op *grow, top_head *old, top_head *new, const top_row **rows,
+                      bool *is_new) {
+    uint32_t n = 0, a = 0, b = 0;
+    while (n < grow->codec.limit && (a < old->n || b < new->n)) {
+        bool second = a == old->n ||
+                      (b < new->n &&top_compare(&grow->codec, &new->rows[b], &old->rows[a]) < 0);
+        is_new[n] = second;
+        rows[n++] = second ? &new->rows[b++] : &old->rows[a++];
+    }
+    return n;
+}
+
+// What of the old head goes and what comes, by rank or without.
+static void give_changes(flush *f, const top_head *old, const top_row *const *rows,
+                         const bool *is_new, uint32_t n) {
+    bool ranks = f->grow->op.node->with_rank;
+    uint32_t at = 0, kept = 0;
+    for (uint32_t i = 0; i < n; i++) kept += !is_new[i];
+    for (uint32_t i = 0; i < old->n; i++) {
+        bool stays = i < kept; // the first of the old ones do
+        for (; stays && is_new[at]; at++) {
+        }
+        if (stays && (!ranks || at == i)) {
+            at++;
+            continue;
+        }
+        base_str bytes = old->rows[i].bytes; // the cache's, which the new head replaces
+        bytes.p = base_arena_memdup(f->ctx->arena, bytes.p, bytes.n);
+        add_change(f, bytes, -1, i + 1);
+        if (stays) add_change(f, bytes, 1, ++at);
+    }
+    for (uint32_t i = 0; i < n; i++)
+        if (is_new[i]) add_change(f, rows[i]->bytes, 1, i + 1);
+}
+
+// The step's rows of a group meet those that were there.
+static void meet(flush *f, uint32_t group, top_head *old, const top_row **rows, bool *is_new) {
+    grow_op *grow = f->grow;
+    uint32_t n = merge(grow, old, &grow->heads[group], rows, is_new);
+    bool any = false;
+    for (uint32_t i = 0; i < n && !any; i++) any = is_new[i];
+    if (!any) return;
+    give_changes(f, old, rows, is_new, n);
+    if (!has_store(grow)) return;
+    top_head_encode(&grow->codec.buf, rows, n);
+    base_str key = grow->map.keys[group], value = base_buf_str(&grow->codec.buf);
+    const held_row blob = {.key = value.p, .bytes = value.p, .bytes_n = (uint32_t)value.n};
+    const held_partition *held =
+        partition_cache_put(&grow->cache, key, grow->map.hashes[group], 1, &blob, false);
+    f->keys[f->nkeys] = key;
+    f->values[f->nkeys++] = (base_str){held->rows[0].bytes, held->rows[0].bytes_n};
+}
+
+static base_rc meet_all(flush *f, base_error *err) {
     grow_op *grow = f->grow;
     base_arena *arena = f->ctx->arena;
-    uint32_t n = map->n, *begin, *rows;
+    uint32_t n = grow->map.n, limit = grow->codec.limit;
+    const uint32_t *order = flow_keys_sort(arena, n, grow->map.keys);
     base_str *stored = base_arena_array(arena, base_str, n + 1u);
-    base_rc rc = read_heads(f, n, map->keys, map->hashes, stored, err);
-    by_group(arena, f->rows->nrows, group_of, n, &begin, &rows);
+    base_rc rc = read_heads(f, n, order, stored, err);
     f->keys = base_arena_alloc(arena, sizeof(base_str) * (n + 1u));
     f->values = base_arena_alloc(arena, sizeof(base_str) * (n + 1u));
-    head_row *room = base_arena_array(arena, head_row, 2 * (grow->limit + 1u));
-    held_row *decoded = base_arena_array(arena, held_row, grow->limit + 1u);
-    for (uint32_t g = 0; g < n && rc == BASE_OK; g++) {
-        const held_partition *held =
-            partition_cache_find(&grow->cache, map->keys[g], map->hashes[g]);
-        const held_row *head = held == NULL ? decoded : held->rows;
-        uint32_t nhead = held == NULL ? 0 : held->n;
-        if (held == NULL && stored[g].p != NULL)
-            rc = decode_head(grow, stored[g], decoded, &nhead, err);
-        if (rc != BASE_OK) break;
-        meet(f, map->keys[g], map->hashes[g], head, nhead, rows + begin[g], begin[g + 1] - begin[g],
-             room);
+    const top_row **rows = base_arena_array(arena, const top_row *, limit + 1u);
+    bool *is_new = base_arena_array(arena, bool, limit + 1u);
+    top_head old = {0};
+    for (uint32_t i = 0; i < n && rc == BASE_OK; i++) {
+        old.n = 0;
+        if (stored[i].p != NULL) rc = top_head_decode(&grow->codec, arena, stored[i], &old, err);
+        if (rc == BASE_OK) meet(f, order[i], &old, rows, is_new);
+        if (rc == BASE_OK) rc = codec_failure(grow, err);
     }
     return rc;
+}
+
+// ------------------------------------------------------------------------------------ a step
+
+// Changes [begin, begin + n) as columns.
+static base_rc emit_changes(flush *f, flow_out *out, uint32_t begin, uint32_t n, base_error *err) {
+    grow_op *grow = f->grow;
+    base_arena *arena = f->ctx->arena;
+    col_batch *batch = col_batch_create(arena, grow->op.node->ncolumns, grow->types, n);
+    int64_t *weights = base_arena_alloc(arena, sizeof *weights * (n + 1u));
+    base_rc rc = BASE_OK;
+    for (uint32_t i = 0; i < n && rc == BASE_OK; i++) {
+        const change *c = &f->changes[begin + i];
+        size_t at = 0;
+        weights[i] = c->weight;
+        rc = col_row_decode(c->bytes, &at, batch, i, grow->codec.ncolumns, grow->codec.columns,
+                            arena, err);
+        if (grow->op.node->with_rank) col_i64(&batch->cols[grow->codec.ncolumns])[i] = c->rank;
+    }
+    batch->weights = weights;
+    return rc == BASE_OK ? flow_emit(out, f->ctx, batch, err) : rc;
+}
+
+static void end_step(grow_op *grow) {
+    grow->map = (flow_keymap){0};
+    grow->heads = NULL;
+    grow->heads_cap = 0;
+    grow->codec.rc = BASE_OK;
 }
 
 static base_rc grow_flush(flow_op *op, flow_ctx *ctx, flow_out *out, base_error *err) {
     grow_op *grow = (grow_op *)op;
-    if (grow->pile.n == 0) return BASE_OK;
-    base_arena *arena = ctx->arena;
+    if (grow->map.n == 0) return BASE_OK;
     flush f = {.grow = grow, .ctx = ctx};
-    f.rows = flow_pile_concat(&grow->pile, arena, op->node->inputs[0]);
-    grow->pile = (flow_pile){0};
-    uint32_t n = f.rows->nrows, nfresh;
-    base_str *partitions = base_arena_alloc(arena, sizeof(base_str) * (n + 1u));
-    f.orders = base_arena_alloc(arena, sizeof(base_str) * (n + 1u));
-    flow_partition_encode(&grow->config, arena, f.rows, partitions, f.orders);
-    flow_keymap map;
-    flow_keymap_init(&map, arena, n);
-    uint32_t *group_of = base_arena_alloc(arena, sizeof(uint32_t) * (n + 1u));
-    uint32_t *fresh = base_arena_alloc(arena, sizeof(uint32_t) * (n + 1u));
-    flow_keymap_put(&map, arena, n, partitions, group_of, fresh, &nfresh);
     base_rc rc = look(grow, ctx, err);
-    if (rc == BASE_OK) rc = meet_all(&f, &map, group_of, err);
+    if (rc == BASE_OK) rc = meet_all(&f, err);
     uint32_t most = op->graph->batch_rows;
-    for (uint32_t at = 0; at < f.nout && rc == BASE_OK; at += most)
-        rc = emit_rows(&f, out, at, f.nout - at < most ? f.nout - at : most, err);
-    return rc == BASE_OK && op->graph->store != NULL ? write_heads(&f, err) : rc;
+    for (uint32_t at = 0; at < f.nchanges && rc == BASE_OK; at += most)
+        rc = emit_changes(&f, out, at, f.nchanges - at < most ? f.nchanges - at : most, err);
+    if (rc == BASE_OK && f.nkeys > 0)
+        rc = state_put_batch(ctx->txn, grow->table, f.nkeys, f.keys, f.values, err);
+    end_step(grow);
+    return rc;
 }
 
 static void count_cache(grow_op *grow) {
@@ -401,7 +328,7 @@ static base_rc grow_save(flow_op *op, flow_ctx *ctx, base_error *err) {
 
 static void grow_reset(flow_op *op) {
     grow_op *grow = (grow_op *)op;
-    grow->pile = (flow_pile){0};
+    end_step(grow);
     partition_cache_deinit(&grow->cache);
     grow->looked = grow->complete = false;
     count_cache(grow);
@@ -413,19 +340,18 @@ static base_rc grow_verify(flow_op *op, flow_ctx *ctx, base_error *err) {
     state_cursor *cursor;
     base_rc rc = state_cursor_open(ctx->txn, grow->table, &cursor, err);
     if (rc != BASE_OK) return rc;
-    held_row *rows = base_arena_array(ctx->arena, held_row, grow->limit + 1u);
+    top_head head = {0};
     for (;;) {
         base_str key, value;
         bool end;
-        uint32_t n;
         rc = state_cursor_next(cursor, &key, &value, &end, err);
         if (rc != BASE_OK || end) break;
-        rc = decode_head(grow, value, rows, &n, err);
-        for (uint32_t i = 1; i < n && rc == BASE_OK; i++) {
-            if (base_str_cmp((base_str){rows[i - 1].key, rows[i - 1].key_n},
-                             (base_str){rows[i].key, rows[i].key_n}) > 0)
-                rc = corrupt(err, value.n);
+        rc = top_head_decode(&grow->codec, ctx->arena, value, &head, err);
+        for (uint32_t i = 1; i < head.n && rc == BASE_OK; i++) {
+            if (top_compare(&grow->codec, &head.rows[i - 1], &head.rows[i]) > 0)
+                rc = base_fail(err, BASE_E_CORRUPT, NULL, "a stored head is not in order");
         }
+        if (rc == BASE_OK) rc = codec_failure(grow, err);
         if (rc != BASE_OK) break;
     }
     state_cursor_close(cursor);
@@ -442,7 +368,7 @@ static void grow_stats(flow_op *op, flow_op_stats *stats) {
 static void grow_close(flow_op *op) {
     grow_op *grow = (grow_op *)op;
     partition_cache_deinit(&grow->cache);
-    base_buf_deinit(&grow->buf);
+    top_codec_deinit(&grow->codec);
 }
 
 base_rc flow_top_grow_create(flow_graph *graph, uint32_t view_id, const plan_node *node,
@@ -457,9 +383,10 @@ base_rc flow_top_grow_create(flow_graph *graph, uint32_t view_id, const plan_nod
                                         .close = grow_close};
     grow_op *grow = base_arena_new(&graph->arena, grow_op);
     FLOW_OP_INIT(&grow->op, &class, graph, view_id, node);
+    grow->op.hold = FLOW_HOLD_NONE;
     *out = &grow->op;
     must(node->limit >= 0 && node->limit <= FLOW_TOP_GROW_MAX);
-    grow->limit = (uint32_t)node->limit;
+    grow->types = flow_types(&graph->arena, node);
     grow->config = (flow_partition_config){.op = &grow->op,
                                            .ncolumns = node->inputs[0]->ncolumns,
                                            .types = flow_types(&graph->arena, node->inputs[0]),
@@ -467,8 +394,7 @@ base_rc flow_top_grow_create(flow_graph *graph, uint32_t view_id, const plan_nod
                                            .keys = node->partition,
                                            .norder = node->nsort,
                                            .order = node->sort};
-    grow->columns = base_arena_array(&graph->arena, uint32_t, grow->config.ncolumns + 1u);
-    for (uint32_t c = 0; c < grow->config.ncolumns; c++) grow->columns[c] = c;
+    top_codec_init(&grow->codec, &graph->arena, &grow->config, (uint32_t)node->limit);
     graph->ncaches++;
     if (graph->store == NULL) return BASE_OK;
     return flow_table_open(graph, false, view_id, node->id, "heads", &grow->table, err);
