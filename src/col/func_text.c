@@ -332,7 +332,14 @@ static base_str change_case(base_arena *arena, base_str s, text_case how) {
     char *p = base_arena_alloc(arena, s.n * 2 + 4); // a case pair differs by one byte at most
     size_t length = 0;
     bool in_word = false;
-    for (size_t at = 0; at < s.n;) {
+    if (how != CASE_INITCAP) {
+        while (length < s.n && (uint8_t)s.p[length] < 0x80) {
+            char c = s.p[length];
+            bool change = how == CASE_UPPER ? c >= 'a' && c <= 'z' : c >= 'A' && c <= 'Z';
+            p[length++] = (char)(change ? c ^ 0x20 : c);
+        }
+    }
+    for (size_t at = length; at < s.n;) {
         uint32_t code = func_utf8_decode(s, &at);
         bool upper = how == CASE_UPPER || (how == CASE_INITCAP && !in_word);
         if (how == CASE_INITCAP) in_word = is_word(code, locale);

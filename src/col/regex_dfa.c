@@ -38,7 +38,8 @@ typedef struct re_state {
     uint32_t *items;
     uint32_t n;
     uint32_t hash;
-    bool accepts, waits; // has ACCEPT; has ASSERT
+    bool accepts, waits;     // has ACCEPT; has ASSERT
+    struct re_state *inside; // waits: what it is where no condition of EDGES holds, if known
     uint32_t nresolved;
     struct {
         uint64_t holds;
@@ -354,8 +355,11 @@ static uint64_t conditions_at(re_run *run, const re_dfa *dfa, size_t at) {
     return holds & which;
 }
 
-static __attribute__((noinline)) re_state *resolve(re_run *run, re_dfa *dfa, re_state *s,
-                                                   size_t at) {
+// Conditions that hold nowhere but at the ends of the text.
+#define EDGES (1ull << RE_TEXT_BEGIN | 1ull << RE_TEXT_END)
+
+static __attribute__((noinline)) re_state *work_out(re_run *run, re_dfa *dfa, re_state *s,
+                                                    size_t at) {
     uint64_t holds = conditions_at(run, dfa, at);
     for (uint32_t i = 0; i < s->nresolved; i++) {
         if (s->resolved[i].holds == holds) return s->resolved[i].to;
@@ -369,8 +373,14 @@ static __attribute__((noinline)) re_state *resolve(re_run *run, re_dfa *dfa, re_
     if (epoch == dfa->epoch && s->nresolved < sizeof s->resolved / sizeof s->resolved[0]) {
         s->resolved[s->nresolved].holds = holds;
         s->resolved[s->nresolved++].to = to;
+        if (holds == 0 && (dfa->conditions & ~EDGES) == 0) s->inside = to;
     }
     return to;
+}
+
+static inline re_state *resolve(re_run *run, re_dfa *dfa, re_state *s, size_t at) {
+    if (s->inside != NULL && at > 0 && at < run->n) return s->inside;
+    return work_out(run, dfa, s, at);
 }
 
 // ---- running ----

@@ -73,6 +73,8 @@ typedef struct re_set {
     uint64_t *classes; // bits
 } re_set;
 
+#define RE_LITERAL_MAX 32u
+
 #define RE_DIRECT 0x800u // code points whose class is in a table
 
 struct regex {
@@ -91,8 +93,10 @@ struct regex {
     uint32_t *starts; // of segments of code points, ascending; starts[0] is 0
     uint16_t *segment_class;
     uint32_t nsegments;
-    re_dfa *whole, *search; // of root
-    re_dfa *made;           // all automata
+    re_dfa *whole, *search;       // of root
+    char literal[RE_LITERAL_MAX]; // that every match contains; literal_n 0: none
+    size_t literal_n, literal_before;
+    re_dfa *made; // all automata
     uint64_t runs;
 };
 
@@ -131,6 +135,11 @@ size_t re_longest(re_run *run, re_dfa *dfa, size_t begin, size_t most);
 size_t re_shortest(re_run *run, re_dfa *dfa, size_t begin, size_t least, size_t most);
 // For a searching automaton: the first end; *cold: no match begins before it.
 size_t re_search(re_run *run, re_dfa *dfa, size_t from, size_t *cold);
+
+// regex_literal.c: false if no match begins at *from or after it, else *from is where a search for
+// the first may begin.
+void re_literal_find(regex *re);
+bool re_search_from(const regex *re, base_str s, size_t *from);
 
 // regex_match.c
 static inline size_t re_char_len(const re_run *run, size_t at) {

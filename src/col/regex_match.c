@@ -304,7 +304,7 @@ base_rc regex_find(regex *re, base_str s, size_t from, uint32_t nspans, regex_sp
                    bool *found, base_error *err) {
     regex_span local[16], *all = local;
     *found = false;
-    if (from > s.n) return BASE_OK;
+    if (from > s.n || !re_search_from(re, s, &from)) return BASE_OK;
     re->runs++;
     re_run run = {.re = re, .s = s.n == 0 ? "" : s.p, .n = s.n, .work_left = WORK_MAX, .err = err};
     size_t cold, close = re_search(&run, re->search, from, &cold);
@@ -348,6 +348,7 @@ base_rc regex_compile(base_str pattern, unsigned flags, regex **out, base_error 
     base_rc rc = re_parse(re, pattern, flags, err);
     if (rc == BASE_OK) {
         re_sets_finish(re);
+        re_literal_find(re);
         rc = make_automata(re, err);
     }
     if (rc != BASE_OK) {

@@ -334,6 +334,7 @@ base_rc sql_optimise(sql_ctx *ctx, const plan_node *node, const plan_node **out)
     plan = merge(ctx, plan);
     plan = sql_prune(ctx, plan);
     plan = merge(ctx, plan);
+    plan = sql_prune(ctx, sql_common(ctx, plan));
     *out = sql_share(ctx, sql_annotate(ctx, plan));
     return BASE_OK;
 }

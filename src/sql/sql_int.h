@@ -598,6 +598,7 @@ plan_node *sql_with_filter(sql_ctx *ctx, plan_node *node, const sql_exprs *condi
 bool sql_within(const plan_expr *expr, uint32_t begin, uint32_t end); // no other columns
 bool sql_uses_columns(const plan_expr *expr);
 plan_node *sql_prune(sql_ctx *ctx, const plan_node *node);
+const plan_node *sql_common(sql_ctx *ctx, const plan_node *node); // common.c
 // Columns that are computed put behind those of node.
 plan_node *sql_project_more(sql_ctx *ctx, plan_node *node, const sql_exprs *added);
 // over.c: conditions over window functions.

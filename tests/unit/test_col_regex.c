@@ -80,6 +80,30 @@ TEST(back_references) {
     EXPECT_EQ_STR(find("\\1(a)", "aa", 0), "2201B");
 }
 
+// Every match contains a run of characters; the search begins near it.
+TEST(contained_runs) {
+    EXPECT_EQ_STR(find("(?:&|^)id=([^&]*)", "id=7&x=1&id=8", 0), "0-4 3-4");
+    EXPECT_EQ_STR(find("(?:&|^)id=([^&]*)", "xid=7&x=1&id=8", 0), "9-14 13-14");
+    EXPECT_EQ_STR(find("(?:&|^)id=([^&]*)", "xid=7", 0), "none");
+    EXPECT_EQ_STR(find("é?abc", "xxéabc", 0), "2-7");
+    EXPECT_EQ_STR(find("..abc", "éèabcabc", 0), "0-7");
+    EXPECT_EQ_STR(find("x*abc", "xxxxxabc", 0), "0-8");
+    EXPECT_EQ_STR(find("(?<=z)abc", "abczabc", 0), "4-7");
+    EXPECT_EQ_STR(find("(?=ab)a", "xaab", 0), "2-3");
+    EXPECT_EQ_STR(find("ab(?!c)", "abcab", 0), "3-5");
+    EXPECT_EQ_STR(find("(ab|cd)ef", "abcdef", 0), "2-6 2-4");
+    EXPECT_EQ_STR(find("(a)bc\\1", "abcbca abca", 0), "7-11 7-8");
+    EXPECT_EQ_STR(find("abc$", "abcabc", 0), "3-6");
+    EXPECT_EQ_STR(find("x{0}abc", "xabc", 0), "1-4");
+    EXPECT_EQ_STR(find("x{70}abc", "abc", 0), "none");
+    EXPECT_EQ_STR(find("ABC", "xabc", REGEX_FOLD), "1-4");
+    EXPECT_EQ_STR(find("(?:)", "", 0), "0-0");
+    EXPECT_EQ_STR(find("abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz",
+                       "-abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz", 0),
+                  "1-53");
+    EXPECT_EQ_STR(find("\\yab\\y", "aba ab", 0), "4-6");
+}
+
 TEST(characters) {
     EXPECT_EQ_STR(find("[à-ï]+", "xéèy", 0), "1-5");
     EXPECT_EQ_STR(find("É", "é", REGEX_FOLD), "0-2");
@@ -117,4 +141,5 @@ TEST(bounded_work) {
 }
 
 TEST_MAIN(TEST_ENTRY(preference), TEST_ENTRY(groups), TEST_ENTRY(conditions),
-          TEST_ENTRY(back_references), TEST_ENTRY(characters), TEST_ENTRY(bounded_work))
+          TEST_ENTRY(back_references), TEST_ENTRY(contained_runs), TEST_ENTRY(characters),
+          TEST_ENTRY(bounded_work))
