@@ -15,6 +15,7 @@
 #include "col/func.h"
 #include "col/kernel.h"
 #include "flow/acc_int.h"
+#include "flow/agg_sketch.h"
 
 // ------------------------------------------------------------------------------------ specs
 
@@ -114,6 +115,7 @@ static base_rc kind_of(acc_spec *spec, const plan_agg *agg, bool append_only, ba
         spec->size = agg->filter == NULL ? 0 : sizeof(int64_t);
         return BASE_OK;
     case PLAN_AGG_COUNT:
+    case PLAN_AGG_APPROX_COUNT_DISTINCT: // counts marks
         spec->kind = ACC_COUNT;
         spec->size = sizeof(int64_t);
         return BASE_OK;
@@ -159,7 +161,9 @@ base_rc acc_spec_init(acc_spec *spec, const plan_agg *agg, bool append_only, bas
     if (agg->arg != NULL) spec->arg = agg->arg->type;
     base_rc rc = kind_of(spec, agg, append_only, err);
     if (rc != BASE_OK || spec->kind == ACC_HELD) return rc;
-    if (spec->kind == ACC_EXTREME) {
+    if (spec->id == PLAN_AGG_APPROX_COUNT_DISTINCT) {
+        spec->feed = ACC_FEED_DISTINCT;
+    } else if (spec->kind == ACC_EXTREME) {
         spec->feed = append_only ? ACC_FEED_ROWS : ACC_FEED_EXTREME;
     } else if (agg->distinct && agg->arg != NULL && !plan_agg_ignores_repeats(spec->id)) {
         spec->feed = ACC_FEED_DISTINCT;
@@ -778,9 +782,12 @@ base_rc acc_result(const acc_spec *spec, const char *block, col_vec *out, uint32
     case ACC_WEIGHT:
         set_int(out, row, *(const int64_t *)(const void *)block);
         return BASE_OK;
-    case ACC_COUNT:
-        set_int(out, row, *(const int64_t *)at);
+    case ACC_COUNT: {
+        int64_t n = *(const int64_t *)at;
+        bool marks = spec->id == PLAN_AGG_APPROX_COUNT_DISTINCT;
+        set_int(out, row, marks ? agg_marks_estimate(n) : n);
         return BASE_OK;
+    }
     case ACC_INT:
         return int_result(spec, at, out, row, err);
     case ACC_DEC:

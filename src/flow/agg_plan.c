@@ -100,6 +100,20 @@ static void add_strict(agg_set *set, const acc_spec *spec, const agg_use *use) {
     }
 }
 
+// What approximate aggregates keep in place of the values.
+static void plan_coding(agg_set *set, const acc_spec *spec, const plan_agg *a) {
+    if (spec->id == PLAN_AGG_APPROX_COUNT_DISTINCT) {
+        set->coding = AGG_MARKS;
+    } else if (spec->id == PLAN_AGG_APPROX_PERCENTILE) {
+        set->coding = AGG_BUCKETS;
+        set->error = agg_whole_error(a);
+    } else {
+        return;
+    }
+    must(set->nslots == 1);
+    set->types[0] = col_type_of(COL_INT4);
+}
+
 static void describe_set(agg_op *agg, uint32_t s, agg_set *set) {
     base_arena *arena = &agg->op.graph->arena;
     const acc_spec *spec = &agg->specs[s];
@@ -134,6 +148,7 @@ static void describe_set(agg_op *agg, uint32_t s, agg_set *set) {
         }
     }
     add_strict(set, spec, use);
+    plan_coding(set, spec, a);
     set->ncols = set->nslots;
     set->cells = spec->feed != ACC_FEED_DISTINCT;
     set->single = spec->feed == ACC_FEED_EXTREME;
@@ -147,9 +162,10 @@ static void describe_set(agg_op *agg, uint32_t s, agg_set *set) {
 }
 
 static bool same_values(const agg_set *a, const agg_set *b) {
-    bool same = a->nslots == b->nslots && a->tagged == b->tagged && a->nstrict == b->nstrict &&
-                memcmp(a->slots, b->slots, sizeof *a->slots * a->nslots) == 0 &&
-                memcmp(a->strict, b->strict, sizeof *a->strict * a->nstrict) == 0;
+    bool same = a->coding == b->coding && a->error == b->error;
+    same = same && a->nslots == b->nslots && a->tagged == b->tagged && a->nstrict == b->nstrict &&
+           memcmp(a->slots, b->slots, sizeof *a->slots * a->nslots) == 0 &&
+           memcmp(a->strict, b->strict, sizeof *a->strict * a->nstrict) == 0;
     for (uint32_t c = 0; c < a->nslots && same; c++) {
         same = a->order[c].descending == b->order[c].descending &&
                a->order[c].nulls_first == b->order[c].nulls_first;
@@ -220,13 +236,13 @@ base_rc agg_plan(agg_op *agg, const plan_node *node, bool append_only, base_erro
         stride += spec->size;
         agg->uses[s] =
             (agg_use){.agg = &node->aggs[s], .set = AGG_NONE, .distinct = node->aggs[s].distinct};
+        if (spec->feed == ACC_FEED_WHOLE) rc = agg_whole_init(&agg->uses[s], spec, arena, err);
+        if (rc != BASE_OK) return rc;
         if (spec->feed == ACC_FEED_ROWS) {
             plan_view(agg, s);
         } else {
             plan_set(agg, s);
         }
-        if (spec->feed == ACC_FEED_WHOLE) rc = agg_whole_init(&agg->uses[s], spec, arena, err);
-        if (rc != BASE_OK) return rc;
     }
     for (uint32_t i = 0; i < agg->nsets; i++) agg_set_init(&agg->sets[i], arena);
     agg->stride = (stride + 7) & ~(size_t)7;

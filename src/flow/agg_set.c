@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "flow/agg_sketch.h"
 
 #define HASH_BYTES 16u
 
@@ -124,6 +125,16 @@ static void add_weights(agg_set *set, uint32_t n, const uint32_t *sel, const uin
     }
 }
 
+static void encode_first(const agg_set *set, base_arena *arena, col_vec *values) {
+    col_vec codes;
+    if (set->coding == AGG_MARKS) {
+        agg_marks_of(arena, values, &codes);
+    } else {
+        agg_buckets_of(arena, values, set->error, &codes);
+    }
+    *values = codes;
+}
+
 void agg_set_add(agg_set *set, flow_ctx *ctx, const uint32_t *group_of, uint32_t n,
                  const col_vec *const *slots, const uint8_t *const *masks, const int64_t *weights) {
     base_arena *arena = ctx->arena;
@@ -141,6 +152,7 @@ void agg_set_add(agg_set *set, flow_ctx *ctx, const uint32_t *group_of, uint32_t
         const col_vec *vec = slots[set->slots[c]];
         pairs.cols[1 + c] = sel == NULL ? *vec : *col_vec_gather(arena, vec, sel, m);
     }
+    if (set->coding != AGG_AS_IT_IS) encode_first(set, arena, &pairs.cols[1]);
     if (set->tagged) {
         col_vec_init(&pairs.cols[ncols - 1], arena, col_type_of(COL_INT8), m);
         make_tags(set, pairs.cols + 1, m, &pairs.cols[ncols - 1]);

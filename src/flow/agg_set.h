@@ -24,13 +24,17 @@
 
 enum { AGG_SET_CHANGED = 1, AGG_SET_WENT = 2 }; // what befell the values of a group and filter
 
+typedef enum agg_coding { AGG_AS_IT_IS, AGG_MARKS, AGG_BUCKETS } agg_coding; // agg_sketch.h
+
 typedef struct agg_set {
     uint32_t number;
     uint32_t nslots, ncols; // ncols: nslots, and one for the tag
     uint32_t *slots;        // the operator's evaluated value of each column but the tag
     bool tagged;
-    bool cells;  // columns are read back
-    bool single; // holds an extreme: has one filter, so that the first value is found at once
+    agg_coding coding; // of the first column: codes of the values take their place
+    double error;      // of buckets
+    bool cells;        // columns are read back
+    bool single;       // holds an extreme: has one filter, so that the first value is found at once
     uint32_t nstrict, strict[AGG_SET_STRICT]; // slots that make no value where they are null
     col_sort_key *order;                      // ncols: all columns, in their order
     col_type *types;                          // ncols

@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "col/array.h"
+#include "flow/agg_sketch.h"
 
 #define RESULT_BYTES_MAX ((size_t)256 << 20)
 
@@ -208,11 +209,16 @@ static uint32_t value_at(const agg_use *use, const agg_rows *rows, int64_t place
     return w.row;
 }
 
+// Of the first value that has the fraction p of all at or before it.
+static int64_t place_of(int64_t n, double p) {
+    int64_t place = (int64_t)ceil(p * (double)n);
+    return place < 1 ? 0 : place - 1;
+}
+
 static void percentile_disc(const agg_use *use, const agg_rows *rows, int64_t n, double p,
                             base_arena *arena, col_vec *out) {
-    int64_t place = (int64_t)ceil(p * (double)n);
     walk w = walk_start(use, rows);
-    give(&w, value_at(use, rows, place < 1 ? 0 : place - 1), out, arena);
+    give(&w, value_at(use, rows, place_of(n, p)), out, arena);
 }
 
 // low + (high - low) * part
@@ -281,6 +287,10 @@ static void percentile(const agg_use *use, const acc_spec *spec, const agg_rows 
             col_vec_set_null(&one, arena, 0);
         } else if (spec->id == PLAN_AGG_PERCENTILE_DISC) {
             percentile_disc(use, rows, n, p, arena, &one);
+        } else if (spec->id == PLAN_AGG_APPROX_PERCENTILE) {
+            uint32_t bucket = value_at(use, rows, place_of(n, p));
+            int32_t code = col_i32(&rows->rows->cols[use->args[0]])[bucket];
+            col_f64(&one)[0] = agg_bucket_value(code, agg_whole_error(use->agg));
         } else {
             percentile_cont(use, rows, n, p, arena, &one, failed);
         }
@@ -389,6 +399,11 @@ static base_rc constant_of(const plan_expr *expr, const char *name, const col_ve
     return BASE_OK;
 }
 
+double agg_whole_error(const plan_agg *agg) {
+    bool given = agg->def->nargs == 3 && !col_is_null(agg->more[1]->constant, 0);
+    return given ? col_f64(agg->more[1]->constant)[0] : PLAN_APPROX_ERROR;
+}
+
 base_rc agg_whole_init(agg_use *use, const acc_spec *spec, base_arena *arena, base_error *err) {
     const plan_agg *agg = use->agg;
     if (spec->id < PLAN_AGG_STRING_AGG) {
@@ -404,6 +419,14 @@ base_rc agg_whole_init(agg_use *use, const acc_spec *spec, base_arena *arena, ba
     for (uint32_t i = 0; i < n; i++) {
         base_rc rc = constant_of(agg->more[i], agg->def->name, &use->direct[i], err);
         if (rc != BASE_OK) return rc;
+    }
+    if (spec->id == PLAN_AGG_APPROX_PERCENTILE) {
+        double error = agg_whole_error(agg);
+        if (!(error >= PLAN_APPROX_ERROR_LEAST && error <= PLAN_APPROX_ERROR_MOST)) {
+            return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_NUMERIC_RANGE,
+                             "relative error %g is not between %g and %g", error,
+                             PLAN_APPROX_ERROR_LEAST, PLAN_APPROX_ERROR_MOST);
+        }
     }
     col_vec fractions;
     if (hypothetical_set || n == 0 || !fractions_of(use, arena, &fractions)) return BASE_OK;
@@ -437,6 +460,7 @@ base_rc agg_whole(const agg_use *use, const acc_spec *spec, const agg_rows *rows
         return BASE_OK;
     case PLAN_AGG_PERCENTILE_DISC:
     case PLAN_AGG_PERCENTILE_CONT:
+    case PLAN_AGG_APPROX_PERCENTILE:
         percentile(use, spec, rows, arena, out, failed);
         return BASE_OK;
     case PLAN_AGG_RANK:

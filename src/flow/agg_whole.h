@@ -28,6 +28,8 @@ BASE_MUST_USE base_rc agg_whole_init(agg_use *use, const acc_spec *spec, base_ar
 BASE_MUST_USE base_rc agg_whole(const agg_use *use, const acc_spec *spec, const agg_rows *rows,
                                 base_arena *arena, col_vec *out, const char **failed,
                                 base_error *err);
+// The relative error that approx_percentile is asked for.
+double agg_whole_error(const plan_agg *agg);
 // Whether there is a result, not null, of no values.
 bool agg_whole_of_nothing(plan_agg_id id);
 

@@ -1,6 +1,6 @@
 // agg.c - the table of aggregates. One row a name and argument type, rows of a name side by side;
 // flow/ implements an id for every kind that stands here. Source: PostgreSQL 15, "Aggregate
-// Functions". Entry point: plan_agg_find.
+// Functions"; approx_* are spelt as in RisingWave. Entry point: plan_agg_find.
 #include "plan/agg.h"
 
 #include "plan/node.h"
@@ -32,6 +32,15 @@
     { name, id, 0, COL_UNKNOWN, ret, COL_UNKNOWN, PLAN_AGG_HYPOTHETICAL }
 
 static const plan_agg_def agg_defs[] = {
+    PLAIN("approx_count_distinct", PLAN_AGG_APPROX_COUNT_DISTINCT, COL_UNKNOWN, COL_INT8),
+    {"approx_percentile", PLAN_AGG_APPROX_PERCENTILE, 2, COL_FLOAT8, COL_FLOAT8, COL_FLOAT8,
+     PLAN_AGG_ORDERED_SET},
+    {"approx_percentile", PLAN_AGG_APPROX_PERCENTILE, 3, COL_FLOAT8, COL_FLOAT8, COL_FLOAT8,
+     PLAN_AGG_ORDERED_SET},
+    {"approx_percentile", PLAN_AGG_APPROX_PERCENTILE, 2, FLOATS, COL_ARRAY, COL_FLOAT8,
+     PLAN_AGG_ORDERED_SET},
+    {"approx_percentile", PLAN_AGG_APPROX_PERCENTILE, 3, FLOATS, COL_ARRAY, COL_FLOAT8,
+     PLAN_AGG_ORDERED_SET},
     {"array_agg", PLAN_AGG_ARRAY_AGG, 1, COL_UNKNOWN, COL_ARRAY, COL_UNKNOWN, PLAN_AGG_ORDERED},
     SPREAD("avg", PLAN_AGG_AVG),
     PLAIN("avg", PLAN_AGG_AVG, COL_INTERVAL, COL_INTERVAL),

@@ -7,6 +7,7 @@
 typedef enum plan_agg_id {
     PLAN_AGG_COUNT_STAR,
     PLAN_AGG_COUNT,
+    PLAN_AGG_APPROX_COUNT_DISTINCT,
     PLAN_AGG_SUM,
     PLAN_AGG_AVG,
     PLAN_AGG_MIN,
@@ -39,12 +40,18 @@ typedef enum plan_agg_id {
     PLAN_AGG_MODE,
     PLAN_AGG_PERCENTILE_CONT,
     PLAN_AGG_PERCENTILE_DISC,
+    PLAN_AGG_APPROX_PERCENTILE,
     PLAN_AGG_RANK,
     PLAN_AGG_DENSE_RANK,
     PLAN_AGG_PERCENT_RANK,
     PLAN_AGG_CUME_DIST,
     PLAN_AGG_ID_COUNT
 } plan_agg_id;
+
+// The relative error of approx_percentile: if none is given, and what may be.
+#define PLAN_APPROX_ERROR       0.01
+#define PLAN_APPROX_ERROR_LEAST 0.0001
+#define PLAN_APPROX_ERROR_MOST  0.5
 
 typedef enum plan_agg_form {
     PLAN_AGG_PLAIN,

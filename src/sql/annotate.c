@@ -142,7 +142,8 @@ static void annotate_aggregate(sql_ctx *ctx, plan_node *node) {
     for (uint32_t i = 0; i < node->naggs; i++) {
         plan_agg_id id = node->aggs[i].def->id;
         bool counts = id == PLAN_AGG_COUNT || id == PLAN_AGG_COUNT_STAR ||
-                      id == PLAN_AGG_REGR_COUNT || node->aggs[i].def->form == PLAN_AGG_HYPOTHETICAL;
+                      id == PLAN_AGG_REGR_COUNT || id == PLAN_AGG_APPROX_COUNT_DISTINCT ||
+                      node->aggs[i].def->form == PLAN_AGG_HYPOTHETICAL;
         inherit(&sql_columns(node)[node->nexprs + i], &(plan_column){.not_null = counts});
     }
     set_key(ctx, node, node->nexprs, key);

@@ -172,15 +172,24 @@ static base_rc check_fractions(sql_ctx *ctx, const plan_expr *p) {
     return BASE_OK;
 }
 
+static base_rc check_error(sql_ctx *ctx, const plan_expr *error) {
+    if (error->kind != PLAN_EXPR_CONST || sql_const_is_null(error)) return BASE_OK;
+    double v = col_f64(error->constant)[0];
+    if (v >= PLAN_APPROX_ERROR_LEAST && v <= PLAN_APPROX_ERROR_MOST) return BASE_OK;
+    return sql_fail(ctx, error->position, BASE_E_INVALID, BASE_SQLSTATE_NUMERIC_RANGE,
+                    "relative error %g is not between %g and %g", v, PLAN_APPROX_ERROR_LEAST,
+                    PLAN_APPROX_ERROR_MOST);
+}
+
 // percentile_cont(0.5) WITHIN GROUP (ORDER BY x), mode() ...
 static base_rc ordered_set(agg_call *call, plan_agg *agg) {
     sql_ctx *ctx = call->binder->ctx;
     uint32_t direct = agg->def->nargs - 1u;
     for (uint32_t i = 0; i < direct; i++) {
-        SQL_TRY(coerce_to(call, &call->args[i], agg->def->arg));
+        SQL_TRY(coerce_to(call, &call->args[i], i == 0 ? agg->def->arg : agg->def->arg2));
         SQL_TRY(need_constant(call, &call->args[i]));
         add_more(ctx, agg, call->args[i]);
-        SQL_TRY(check_fractions(ctx, call->args[i]));
+        SQL_TRY(i == 0 ? check_fractions(ctx, call->args[i]) : check_error(ctx, call->args[i]));
     }
     SQL_TRY(coerce_to(call, &call->args[direct], direct == 0 ? agg->def->arg : agg->def->arg2));
     agg->arg = call->args[direct];
@@ -283,6 +292,22 @@ static base_rc plain(agg_call *call, plan_agg *agg) {
     return BASE_OK;
 }
 
+// approx_percentile(fraction, value [, error]) as (fraction [, error]) WITHIN GROUP (ORDER BY
+// value)
+static base_rc within_group(agg_call *call, bool distinct) {
+    if (distinct || call->norder > 0)
+        return sql_unsupported(call->binder->ctx, call->position,
+                               "%s takes neither DISTINCT nor ORDER BY", call->name);
+    if (call->nargs < 2 || call->nargs > 3) return BASE_OK;
+    const plan_expr *value = call->args[1];
+    call->args[1] = call->args[call->nargs - 1];
+    call->args[call->nargs - 1] = value;
+    call->nargs--;
+    call->norder = 1;
+    call->within = true;
+    return BASE_OK;
+}
+
 // ---- entry -----------------------------------------------------------------------------------
 
 base_rc sql_agg_arguments(sql_binder *binder, const char *name, const sql_tree *body,
@@ -299,6 +324,8 @@ base_rc sql_agg_arguments(sql_binder *binder, const char *name, const sql_tree *
         return sql_fail(ctx, position, BASE_E_NOT_FOUND, "42809",
                         "%s(*) must be used to call a parameterless aggregate function", name);
     SQL_TRY(bind_all(call, body, agg));
+    if (strcmp(name, "approx_percentile") == 0 && !call->within)
+        SQL_TRY(within_group(call, agg->distinct));
     SQL_TRY(resolve(call, &agg->def));
     if (agg->def->form == PLAN_AGG_ORDERED_SET)
         SQL_TRY(ordered_set(call, agg));

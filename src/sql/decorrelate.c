@@ -424,6 +424,7 @@ static const plan_expr *agg_of_nothing(sql_ctx *ctx, const plan_agg *agg) {
     switch (agg->def->id) {
     case PLAN_AGG_COUNT:
     case PLAN_AGG_COUNT_STAR:
+    case PLAN_AGG_APPROX_COUNT_DISTINCT:
     case PLAN_AGG_REGR_COUNT:
     case PLAN_AGG_PERCENT_RANK:
         return plan_expr_const(ctx->arena, vec);
