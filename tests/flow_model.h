@@ -236,6 +236,18 @@ M_FN plan_node *m_join(base_arena *a, uint32_t *id, plan_join_kind kind, const p
     return node;
 }
 
+M_FN plan_node *m_asof(base_arena *a, uint32_t *id, plan_join_kind kind, plan_asof asof,
+                       const plan_node *left, const plan_node *right, uint32_t nequi,
+                       const uint32_t *left_keys, const uint32_t *right_keys, uint32_t left_time,
+                       uint32_t right_time) {
+    plan_node *node = m_join(a, id, kind, left, right, nequi, left_keys, right_keys, NULL);
+    node->kind = PLAN_NODE_ASOF;
+    node->asof = asof;
+    node->left_time = left_time;
+    node->right_time = right_time;
+    return node;
+}
+
 // ------------------------------------------------------------------------------------ reference
 
 typedef struct ref_cell {
@@ -502,6 +514,41 @@ static void ref_join(base_arena *a, const plan_node *node, const ref_rows *left,
     }
 }
 
+// Whether right row x is a better match than y: its time is nearer, else its columns are greater.
+static bool ref_nearer(const plan_node *node, const ref_cell *x, const ref_cell *y) {
+    int order = ref_cmp(&x[node->right_time], &y[node->right_time]);
+    if (node->asof == PLAN_ASOF_LE || node->asof == PLAN_ASOF_LT) order = -order;
+    for (uint32_t c = 0; c < node->inputs[1]->ncolumns && order == 0; c++)
+        order = ref_cmp(&x[c], &y[c]);
+    return order > 0;
+}
+
+static void ref_asof(base_arena *a, const plan_node *node, const ref_rows *left,
+                     const ref_rows *right, ref_rows *out) {
+    for (uint32_t l = 0; l < left->n; l++) {
+        const ref_cell *x = left->rows[l].cells, *best = NULL;
+        for (uint32_t r = 0; r < right->n; r++) {
+            const ref_cell *y = right->rows[r].cells;
+            const ref_cell *own = &x[node->left_time], *time = &y[node->right_time];
+            bool fits = !own->null && !time->null;
+            for (uint32_t k = 0; k < node->nequi; k++) {
+                const ref_cell *p = &x[node->left_keys[k]], *q = &y[node->right_keys[k]];
+                fits = fits && !p->null && !q->null && ref_cmp(p, q) == 0;
+            }
+            int order = fits ? ref_cmp(own, time) : 0;
+            fits = fits && (node->asof == PLAN_ASOF_GE   ? order >= 0
+                            : node->asof == PLAN_ASOF_GT ? order > 0
+                            : node->asof == PLAN_ASOF_LE ? order <= 0
+                                                         : order < 0);
+            if (fits && (best == NULL || ref_nearer(node, y, best))) best = y;
+        }
+        if (best == NULL && node->join == PLAN_JOIN_INNER) continue;
+        ref_alone(a, node, 0, &left->rows[l], left->ncols, out);
+        if (best != NULL)
+            memcpy(out->rows[out->n - 1].cells + left->ncols, best, sizeof *best * right->ncols);
+    }
+}
+
 // One aggregate over the values of a group (rows x naggs, computed before).
 static ref_cell ref_aggregate(base_arena *a, const plan_agg *agg, uint32_t n,
                               ref_cell *const *values, uint32_t which) {
@@ -742,7 +789,8 @@ static void ref_node(base_arena *a, const plan_node *node, const bool *needed,
                      const ref_rows *(*input)(const plan_object *object), ref_rows *out) {
     ref_rows in[2];
     for (uint32_t i = 0; i < node->ninputs; i++) {
-        bool two = node->kind == PLAN_NODE_JOIN || node->kind == PLAN_NODE_SETOP;
+        bool two = node->kind == PLAN_NODE_JOIN || node->kind == PLAN_NODE_SETOP ||
+                   node->kind == PLAN_NODE_ASOF;
         bool *needs = i == 1 && two ? NULL : ref_needs(a, node, needed);
         if (needs == NULL) {
             needs = base_arena_array(a, bool, node->inputs[i]->ncolumns + 1u);
@@ -806,6 +854,9 @@ static void ref_node(base_arena *a, const plan_node *node, const bool *needed,
         return;
     case PLAN_NODE_JOIN:
         ref_join(a, node, &in[0], &in[1], out);
+        return;
+    case PLAN_NODE_ASOF:
+        ref_asof(a, node, &in[0], &in[1], out);
         return;
     case PLAN_NODE_DISTINCT:
         for (uint32_t i = 0; i < in[0].n; i++) {

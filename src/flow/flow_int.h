@@ -104,6 +104,8 @@ BASE_MUST_USE base_rc flow_union_create(flow_graph *graph, const plan_node *node
                                         base_error *err);
 BASE_MUST_USE base_rc flow_agg_create(flow_graph *graph, uint32_t view_id, const plan_node *node,
                                       bool append_only, flow_op **out, base_error *err);
+BASE_MUST_USE base_rc flow_asof_create(flow_graph *graph, uint32_t view_id, const plan_node *node,
+                                       flow_op **out, base_error *err);
 BASE_MUST_USE base_rc flow_setop_create(flow_graph *graph, uint32_t view_id, const plan_node *node,
                                         flow_op **out, base_error *err);
 BASE_MUST_USE base_rc flow_expand_create(flow_graph *graph, const plan_node *node, flow_op **out,

@@ -344,6 +344,9 @@ static bool append_only(bool stored, const plan_node *node) {
     case PLAN_NODE_JOIN:
         if (stored && node->join != PLAN_JOIN_INNER && node->join != PLAN_JOIN_SEMI) return false;
         break;
+    case PLAN_NODE_ASOF:
+        if (stored) return false;
+        break;
     case PLAN_NODE_SETOP:
         if (stored && node->set_op == PLAN_SET_EXCEPT) return false;
         break;
@@ -397,6 +400,8 @@ static base_rc make_op(flow_graph *graph, uint32_t view_id, const plan_node *nod
         return flow_join_create(graph, view_id, node, out, err);
     case PLAN_NODE_DISTINCT:
         return flow_distinct_create(graph, view_id, node, out, err);
+    case PLAN_NODE_ASOF:
+        return flow_asof_create(graph, view_id, node, out, err);
     case PLAN_NODE_SETOP:
         return flow_setop_create(graph, view_id, node, out, err);
     case PLAN_NODE_UNION_ALL:

@@ -259,6 +259,14 @@ static void print_join(const plan_node *node, base_buf *buf) {
     free(names);
 }
 
+static void print_asof(const plan_node *node, base_buf *buf) {
+    static const char *const ops[] = {">=", ">", "<=", "<"};
+    print_join(node, buf);
+    base_buf_printf(buf, "%s%s %s %s", node->nequi > 0 ? ", " : " on ",
+                    node->inputs[0]->columns[node->left_time].name, ops[node->asof],
+                    node->inputs[1]->columns[node->right_time].name);
+}
+
 static void print_limit(const char *word, int64_t value, const plan_expr *param, base_buf *buf) {
     if (param != NULL) {
         base_buf_printf(buf, " %s ", word);
@@ -340,6 +348,7 @@ static const struct {
     [PLAN_NODE_SESSION] = {"Window", print_window},
     [PLAN_NODE_AGGREGATE] = {"Aggregate", print_aggregate},
     [PLAN_NODE_JOIN] = {"Join", print_join},
+    [PLAN_NODE_ASOF] = {"As-of join", print_asof},
     [PLAN_NODE_DISTINCT] = {"Distinct", print_nothing},
     [PLAN_NODE_UNION_ALL] = {"Union all", print_nothing},
     [PLAN_NODE_MATCH] = {"Match", plan_match_print},

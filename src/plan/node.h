@@ -17,6 +17,7 @@ typedef enum plan_node_kind {
     PLAN_NODE_SESSION,   // the same; windows end where a partition has no row for the gap
     PLAN_NODE_AGGREGATE, // group expressions first, then aggregates
     PLAN_NODE_JOIN,      // two inputs; output by plan_join_kind
+    PLAN_NODE_ASOF,      // as an inner or left JOIN, but one right row at most: by asof
     PLAN_NODE_DISTINCT,
     PLAN_NODE_UNION_ALL,
     PLAN_NODE_MATCH,     // MATCH_RECOGNIZE: match
@@ -43,6 +44,10 @@ typedef enum plan_join_kind {
                     // `mark` expression, of the matches: true if it is true for one, else null if
                     // it is null for one, else false. EXISTS: no mark; x IN (SELECT y): mark x = y
 } plan_join_kind;
+
+// Which right row is the match: the one whose time is nearest to the left row's, of those for which
+// left_time op right_time.
+typedef enum plan_asof { PLAN_ASOF_GE, PLAN_ASOF_GT, PLAN_ASOF_LE, PLAN_ASOF_LT } plan_asof;
 
 typedef enum plan_set_op { PLAN_SET_INTERSECT, PLAN_SET_EXCEPT } plan_set_op;
 
@@ -139,6 +144,9 @@ struct plan_node {
     const uint32_t *right_keys;
     const bool *null_safe; // JOIN, by key: nulls are equal (IS NOT DISTINCT FROM); NULL: of none
     const plan_expr *mark; // JOIN MARK: over left+right columns, or NULL
+
+    plan_asof asof;                 // ASOF
+    uint32_t left_time, right_time; // ASOF: columns of the inputs, of one type
 
     plan_set_op set_op; // SETOP
     bool set_all;       // SETOP: a row counts as often as it is there

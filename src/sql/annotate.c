@@ -201,6 +201,12 @@ static void annotate_join(sql_ctx *ctx, plan_node *node) {
     set_key(ctx, node, n, key);
 }
 
+// One row at most for each left row.
+static void annotate_asof(sql_ctx *ctx, plan_node *node) {
+    annotate_join(ctx, node);
+    set_key(ctx, node, node->inputs[0]->nkey, node->inputs[0]->key);
+}
+
 static void annotate_distinct(sql_ctx *ctx, plan_node *node) {
     annotate_same(ctx, node);
     if (node->nkey > 0) return;
@@ -329,6 +335,7 @@ static void (*const annotators[])(sql_ctx *, plan_node *) = {
     [PLAN_NODE_WINDOW] = annotate_window,
     [PLAN_NODE_AGGREGATE] = annotate_aggregate,
     [PLAN_NODE_JOIN] = annotate_join,
+    [PLAN_NODE_ASOF] = annotate_asof,
     [PLAN_NODE_DISTINCT] = annotate_distinct,
     [PLAN_NODE_UNION_ALL] = annotate_union,
     [PLAN_NODE_SORT] = annotate_same,

@@ -282,18 +282,25 @@ base_rc sql_bind_statement(sql_cursor *cursor, sql_statement *statement) {
                            statement_words(ctx, cursor));
 }
 
-base_rc sql_bind_expr_text(sql_ctx *ctx, const plan_object *object, base_str text, size_t offset,
-                           const char *place, const plan_expr **out) {
+base_rc sql_parse_expr_text(sql_ctx *ctx, base_str text, size_t offset, const sql_tree **out) {
     static const char head[] = "SELECT (";
-    bool in_view = ctx->in_view;
-    const char *view_word = ctx->view_word;
     char *source = base_arena_printf(ctx->arena, "%s%.*s)", head, BASE_STR_ARG(text));
     const sql_tree *tree;
     SQL_TRY(sql_parse(ctx, base_str_of(source), (int64_t)offset - (int64_t)strlen(head), &tree));
     const sql_tree *targets = sql_get(sql_body(tree), "targetList");
     if (!sql_is(tree, "SelectStmt") || targets == NULL || targets->child == NULL ||
-        targets->child->next != NULL)
+        targets->child->next != NULL || sql_get(sql_body(tree), "fromClause") != NULL)
         return SQL_SYNTAX(ctx, sql_text_position(ctx, offset), "one expression is expected here");
+    *out = sql_get(sql_body(targets->child), "val");
+    return BASE_OK;
+}
+
+base_rc sql_bind_expr_text(sql_ctx *ctx, const plan_object *object, base_str text, size_t offset,
+                           const char *place, const plan_expr **out) {
+    bool in_view = ctx->in_view;
+    const char *view_word = ctx->view_word;
+    const sql_tree *tree;
+    SQL_TRY(sql_parse_expr_text(ctx, text, offset, &tree));
     sql_binder binder = {.ctx = ctx, .place = place};
     uint32_t rel = sql_scope_add_rel(ctx, &binder.scope,
                                      (sql_rel){.schema = object->schema, .name = object->name});
@@ -306,7 +313,7 @@ base_rc sql_bind_expr_text(sql_ctx *ctx, const plan_object *object, base_str tex
                                          .hidden = object->columns[i].hidden});
     ctx->in_view = strcmp(place, "DEFAULT") != 0; // a default may say now(): it is taken once
     ctx->view_word = place;
-    base_rc rc = sql_bind_expr(&binder, sql_get(sql_body(targets->child), "val"), out);
+    base_rc rc = sql_bind_expr(&binder, tree, out);
     ctx->in_view = in_view;
     ctx->view_word = view_word;
     return rc;

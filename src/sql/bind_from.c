@@ -2,6 +2,7 @@
 // handlers. Each gives a piece: a plan node and the names over its columns. Conditions of joins
 // stay on the join (LEFT) or become a filter over it (INNER); the optimiser finds the equal keys.
 // Entry point: sql_bind_from.
+#include "sql/join_int.h"
 #include "sql/subquery.h"
 
 #include "base/must.h"
@@ -337,12 +338,14 @@ static base_rc list_natural(sql_ctx *ctx, sql_scope *scope, uint32_t nleft, merg
     return BASE_OK;
 }
 
-static base_rc equate(sql_ctx *ctx, const merged *list, uint32_t n, const plan_expr **condition) {
+// last: the operator of the last pair, which is >= in an ASOF JOIN.
+static base_rc equate(sql_ctx *ctx, const merged *list, uint32_t n, const char *last,
+                      const plan_expr **condition) {
     for (uint32_t i = 0; i < n; i++) {
         const plan_expr *equal,
             *a = plan_expr_column(ctx->arena, list[i].left->index, list[i].left->column->type),
             *b = plan_expr_column(ctx->arena, list[i].right->index, list[i].right->column->type);
-        SQL_TRY(sql_operator(ctx, "=", a, b, 0, &equal));
+        SQL_TRY(sql_operator(ctx, i + 1 == n ? last : "=", a, b, 0, &equal));
         *condition = sql_and(ctx, *condition, equal);
     }
     return BASE_OK;
@@ -480,8 +483,9 @@ static base_rc table_func_on(sql_ctx *ctx, plan_join_kind kind, const plan_expr 
 }
 
 // The columns that NATURAL or USING merges, and the whole condition, over the names of both sides.
-static base_rc join_condition(sql_binder *names, const sql_tree *body, uint32_t nleft, merged *list,
-                              uint32_t *nmerged, const plan_expr **condition) {
+static base_rc join_condition(sql_binder *names, const sql_tree *body, const sql_join_text *text,
+                              uint32_t nleft, merged *list, uint32_t *nmerged,
+                              const plan_expr **condition) {
     const sql_tree *using = sql_get(body, "usingClause");
     if (sql_get_bool(body, "isNatural")) {
         SQL_TRY(list_natural(names->ctx, &names->scope, nleft, list, nmerged));
@@ -490,7 +494,8 @@ static base_rc join_condition(sql_binder *names, const sql_tree *body, uint32_t 
     } else if (sql_get(body, "quals") != NULL) {
         SQL_TRY(sql_bind_condition(names, sql_get(body, "quals"), "JOIN/ON", condition));
     }
-    return equate(names->ctx, list, *nmerged, condition);
+    bool asof = text != NULL && text->asof && text->match.end == 0;
+    return equate(names->ctx, list, *nmerged, asof ? ">=" : "=", condition);
 }
 
 static base_rc bind_onto(sql_binder *binder, const piece *left, const sql_tree *wrapper,
@@ -525,9 +530,17 @@ static base_rc join_onto(sql_binder *binder, const piece *before, const sql_tree
     uint32_t nleft = left.scope.ncolumns;
     merged *list =
         base_arena_array(ctx->arena, merged, nleft + sql_tree_count(sql_get(body, "usingClause")));
-    SQL_TRY(join_condition(&names, body, nleft, list, &nmerged, &condition));
+    const sql_join_text *text = sql_join_text_of(ctx, sql_get(body, "rarg"));
+    SQL_TRY(join_condition(&names, body, text, nleft, list, &nmerged, &condition));
     bool late = condition != NULL && sql_has_subquery(condition);
-    if (over) {
+    if (text != NULL && (over || lateral)) {
+        return sql_unsupported(ctx, sql_text_position(ctx, (size_t)(text->place - ctx->text.p)),
+                               "%s with LATERAL is not supported",
+                               text->asof ? "ASOF JOIN" : "FOR SYSTEM_TIME AS OF");
+    } else if (text != NULL) {
+        SQL_TRY(
+            sql_bind_timed_join(&names, text, &kind, left.node, right.node, condition, &out->node));
+    } else if (over) {
         SQL_TRY(table_func_on(ctx, kind, condition, &out->node));
     } else if (lateral) {
         SQL_TRY(sql_lateral_join(ctx, kind, left.node, right.node, number, condition, &out->node));

@@ -363,18 +363,7 @@ static char *qualify(sql_ctx *ctx, base_str text) {
 }
 
 static base_rc parse_expr(sql_ctx *ctx, const sql_match_text *text, const sql_tree **out) {
-    static const char head[] = "SELECT (";
-    char *source = base_arena_printf(ctx->arena, "%s%s)", head, qualify(ctx, text->text));
-    const sql_tree *tree;
-    SQL_TRY(
-        sql_parse(ctx, base_str_of(source), (int64_t)text->offset - (int64_t)strlen(head), &tree));
-    const sql_tree *targets = sql_get(sql_body(tree), "targetList");
-    if (!sql_is(tree, "SelectStmt") || targets == NULL || targets->child == NULL ||
-        targets->child->next != NULL || sql_get(sql_body(tree), "fromClause") != NULL)
-        return SQL_SYNTAX(ctx, sql_text_position(ctx, text->offset),
-                          "one expression is expected here");
-    *out = sql_get(sql_body(targets->child), "val");
-    return BASE_OK;
+    return sql_parse_expr_text(ctx, base_str_of(qualify(ctx, text->text)), text->offset, out);
 }
 
 static bool has_sub_query(const sql_tree *tree) {

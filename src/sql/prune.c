@@ -239,6 +239,8 @@ static pruned prune_join(sql_ctx *ctx, const plan_node *node, const bool *used) 
     bool pairs = node->join <= PLAN_JOIN_FULL;
     bool *below = no_columns(ctx, nleft + node->inputs[1]->ncolumns);
     memcpy(below, used, (pairs ? n : nleft) * sizeof *below);
+    if (node->kind == PLAN_NODE_ASOF)
+        below[node->left_time] = below[nleft + node->right_time] = true;
     if (node->predicate != NULL) plan_expr_columns(node->predicate, below);
     if (node->mark != NULL) plan_expr_columns(node->mark, below);
     for (uint32_t i = 0; i < node->nequi; i++) {
@@ -259,6 +261,12 @@ static pruned prune_join(sql_ctx *ctx, const plan_node *node, const bool *used) 
     for (uint32_t i = 0; i < node->nequi; i++) {
         left_keys[i] = sides[0].map[node->left_keys[i]];
         right_keys[i] = sides[1].map[node->right_keys[i]];
+    }
+    if (node->kind == PLAN_NODE_ASOF) {
+        out.node->kind = node->kind;
+        out.node->asof = node->asof;
+        out.node->left_time = sides[0].map[node->left_time];
+        out.node->right_time = sides[1].map[node->right_time];
     }
     out.node->nequi = node->nequi;
     out.node->left_keys = left_keys;
@@ -510,6 +518,7 @@ static pruned (*const pruners[])(sql_ctx *, const plan_node *, const bool *) = {
     [PLAN_NODE_WINDOW] = prune_window,
     [PLAN_NODE_AGGREGATE] = prune_aggregate,
     [PLAN_NODE_JOIN] = prune_join,
+    [PLAN_NODE_ASOF] = prune_join,
     [PLAN_NODE_DISTINCT] = prune_all,
     [PLAN_NODE_UNION_ALL] = prune_union,
     [PLAN_NODE_SORT] = prune_sort,

@@ -2,7 +2,7 @@
 // kind of join lets it, equalities across become keys, an outer join of which a condition drops the
 // rows without a match becomes a stricter one, and a mark join whose mark is all that is asked for
 // a semi or anti join. Entry point: sql_push_join.
-#include "sql/sql_int.h"
+#include "sql/join_int.h"
 
 #include "base/must.h"
 
@@ -26,8 +26,8 @@ static bool is_equality(const plan_expr *expr, bool *null_safe, const plan_expr 
 
 // `left = right` over pairs of which the first nleft columns are the left input's. Gives both
 // sides, right's over the right input alone.
-static bool equi_sides(sql_ctx *ctx, const plan_expr *expr, uint32_t nleft, uint32_t ncolumns,
-                       const plan_expr **left, const plan_expr **right, bool *null_safe) {
+bool sql_equi_sides(sql_ctx *ctx, const plan_expr *expr, uint32_t nleft, uint32_t ncolumns,
+                    const plan_expr **left, const plan_expr **right, bool *null_safe) {
     const plan_expr *const *args;
     if (!is_equality(expr, null_safe, &args)) return false;
     for (int side = 0; side < 2; side++) {
@@ -86,7 +86,7 @@ static void sort_own(sql_ctx *ctx, const plan_node *join, const sql_exprs *own, 
             sql_exprs_add(ctx, &parts->left, expr);
         } else if (sql_within(expr, nleft, n) && on_right_goes(join->join)) {
             sql_exprs_add(ctx, &parts->right, plan_expr_shift(ctx->arena, expr, -(int32_t)nleft));
-        } else if (equi_sides(ctx, expr, nleft, n, &a, &b, &null_safe)) {
+        } else if (sql_equi_sides(ctx, expr, nleft, n, &a, &b, &null_safe)) {
             add_key(ctx, parts, a, b, null_safe);
         } else {
             sql_exprs_add(ctx, &parts->rest, expr);
@@ -107,7 +107,7 @@ static void sort_above(sql_ctx *ctx, const plan_node *join, const sql_exprs *abo
             sql_exprs_add(ctx, &parts->left, expr);
         } else if (sql_within(expr, nleft, n) && above_right_goes(join->join)) {
             sql_exprs_add(ctx, &parts->right, plan_expr_shift(ctx->arena, expr, -(int32_t)nleft));
-        } else if (inner && equi_sides(ctx, expr, nleft, n, &a, &b, &null_safe)) {
+        } else if (inner && sql_equi_sides(ctx, expr, nleft, n, &a, &b, &null_safe)) {
             add_key(ctx, parts, a, b, null_safe);
         } else {
             sql_exprs_add(ctx, inner ? &parts->rest : &parts->above, expr);
@@ -201,8 +201,8 @@ static plan_node *unmark(sql_ctx *ctx, const plan_node *join, sql_exprs *conditi
 
 // The column of *node that holds expr; a projection is put on *node for what is no plain column.
 // `added` expressions wait for one projection.
-static uint32_t key_column(sql_ctx *ctx, const plan_node *node, sql_exprs *added,
-                           const plan_expr *expr) {
+uint32_t sql_key_column(sql_ctx *ctx, const plan_node *node, sql_exprs *added,
+                        const plan_expr *expr) {
     if (expr->kind == PLAN_EXPR_COLUMN) return expr->index;
     for (uint32_t i = 0; i < added->n; i++)
         if (plan_expr_equal(added->items[i], expr)) return node->ncolumns + i;
@@ -243,8 +243,8 @@ static bool has_key(const plan_node *node, uint32_t left, uint32_t right, bool n
 }
 
 // Back to the columns as they were before key columns were added.
-static plan_node *project_old(sql_ctx *ctx, plan_node *node, const plan_node *join,
-                              uint32_t added_left) {
+plan_node *sql_project_old(sql_ctx *ctx, plan_node *node, const plan_node *join,
+                           uint32_t added_left) {
     const plan_expr **exprs = base_arena_array(ctx->arena, const plan_expr *, join->ncolumns);
     const char **names = base_arena_array(ctx->arena, const char *, join->ncolumns);
     for (uint32_t i = 0; i < join->ncolumns; i++) {
@@ -265,8 +265,8 @@ static plan_node *rebuild(sql_ctx *ctx, const plan_node *join, join_parts *parts
     plan_node keys = {.left_keys = left_keys, .right_keys = right_keys, .null_safe = null_safe};
     bool any = false;
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t a = key_column(ctx, left, &added[0], parts->left_keys.items[i]);
-        uint32_t b = key_column(ctx, right, &added[1], parts->right_keys.items[i]);
+        uint32_t a = sql_key_column(ctx, left, &added[0], parts->left_keys.items[i]);
+        uint32_t b = sql_key_column(ctx, right, &added[1], parts->right_keys.items[i]);
         if (has_key(&keys, a, b, parts->null_safe[i])) continue;
         any |= null_safe[keys.nequi] = parts->null_safe[i];
         left_keys[keys.nequi] = a;
@@ -283,7 +283,22 @@ static plan_node *rebuild(sql_ctx *ctx, const plan_node *join, join_parts *parts
     node->right_keys = right_keys;
     node->null_safe = any ? null_safe : NULL;
     bool same = added[0].n + (join->join <= PLAN_JOIN_FULL ? added[1].n : 0) == 0;
-    return same ? node : project_old(ctx, node, join, added[0].n);
+    return same ? node : sql_project_old(ctx, node, join, added[0].n);
+}
+
+// The match of a left row does not depend on other left rows; that of a right row does.
+plan_node *sql_push_asof(sql_ctx *ctx, const plan_node *join, sql_exprs *conditions) {
+    sql_exprs left = {0}, above = {0}, none = {0};
+    join = stricter(ctx, join, conditions);
+    for (uint32_t i = 0; i < conditions->n; i++) {
+        const plan_expr *expr = conditions->items[i];
+        bool goes = sql_within(expr, 0, join->inputs[0]->ncolumns) && sql_uses_columns(expr);
+        sql_exprs_add(ctx, goes ? &left : &above, expr);
+    }
+    plan_node *copy = sql_node_copy(ctx, join);
+    copy->inputs[0] = sql_push_filters(ctx, join->inputs[0], &left);
+    copy->inputs[1] = sql_push_filters(ctx, join->inputs[1], &none);
+    return sql_with_filter(ctx, copy, &above);
 }
 
 plan_node *sql_push_join(sql_ctx *ctx, const plan_node *join, sql_exprs *conditions) {

@@ -59,6 +59,9 @@ static bool same_kind(const plan_node *a, const plan_node *b) {
         return same_aggregate(a, b);
     case PLAN_NODE_JOIN:
         return same_join(a, b);
+    case PLAN_NODE_ASOF:
+        return a->asof == b->asof && a->left_time == b->left_time &&
+               a->right_time == b->right_time && same_join(a, b);
     case PLAN_NODE_DISTINCT:
     case PLAN_NODE_UNION_ALL:
         return true;

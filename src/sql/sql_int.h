@@ -48,6 +48,8 @@ sql_token sql_token_next(base_str source, size_t *at, base_arena *arena);
 typedef struct sql_subquery sql_subquery;
 typedef struct sql_outer sql_outer;
 
+typedef struct sql_join_text sql_join_text;
+
 typedef struct sql_ctx {
     base_arena *arena;
     const sql_session *session;
@@ -75,6 +77,8 @@ typedef struct sql_ctx {
     uint32_t nsubqueries, subqueries_cap, nouters, outers_cap;
     sql_subquery **subqueries;
     sql_outer *outers;
+    uint32_t njoins, joins_cap; // in texts with ASOF or FOR SYSTEM_TIME (join_text.c)
+    sql_join_text *joins;
     uint32_t nmatches, matches_cap; // MATCH_RECOGNIZE cut out of the text (match_clause.c)
     struct sql_match_clause **matches;
 } sql_ctx;
@@ -594,6 +598,7 @@ bool sql_never_null(const plan_expr *expr, const plan_node *annotated);
 // Puts conditions over node's columns on it, as far down as they may go.
 plan_node *sql_push_filters(sql_ctx *ctx, const plan_node *node, sql_exprs *conjuncts);
 plan_node *sql_push_join(sql_ctx *ctx, const plan_node *join, sql_exprs *conditions);
+plan_node *sql_push_asof(sql_ctx *ctx, const plan_node *join, sql_exprs *conditions);
 plan_node *sql_with_filter(sql_ctx *ctx, plan_node *node, const sql_exprs *conditions);
 bool sql_within(const plan_expr *expr, uint32_t begin, uint32_t end); // no other columns
 bool sql_uses_columns(const plan_expr *expr);
@@ -629,6 +634,9 @@ base_rc sql_ddl_subscribe(sql_cursor *cursor, sql_statement *statement);
 BASE_MUST_USE base_rc sql_take_new_name(sql_cursor *cursor, sql_statement *statement);
 // bind.c: any statement whose tokens begin at the cursor.
 BASE_MUST_USE base_rc sql_bind_statement(sql_cursor *cursor, sql_statement *statement);
+// The tree of a text that is one expression; offset: of the text in the statement.
+BASE_MUST_USE base_rc sql_parse_expr_text(sql_ctx *ctx, base_str text, size_t offset,
+                                          const sql_tree **out);
 // An expression over an object's columns.
 BASE_MUST_USE base_rc sql_bind_expr_text(sql_ctx *ctx, const plan_object *object, base_str text,
                                          size_t offset, const char *place, const plan_expr **out);

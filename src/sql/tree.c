@@ -4,7 +4,7 @@
 // memory by thread, so any thread may parse. Entry point: sql_parse.
 #include <pg_query.h>
 
-#include "sql/sql_int.h"
+#include "sql/join_int.h"
 
 #include <stdlib.h>
 
@@ -259,6 +259,7 @@ base_rc sql_parse(sql_ctx *ctx, base_str text, int64_t delta, const sql_tree **s
     char *copy = base_arena_memdup(ctx->arena, text.p, text.n);
     sql_unwrap_windows(copy, text);
     SQL_TRY(sql_cut_matches(ctx, copy, text, delta));
+    SQL_TRY(sql_cut_joins(ctx, copy, text, delta));
     PgQueryParseResult result = pg_query_parse(copy);
     if (result.error != NULL) {
         base_rc rc = parse_failed(ctx, result.error, text);

@@ -6,7 +6,7 @@
 A file has CREATE STREAM/TABLE, INSERT and SELECT statements. In PostgreSQL a STREAM is a TABLE,
 options and WATERMARK are left out, a row whose key is there is left (STREAM) or replaced (TABLE), and
 windows (TUMBLE, HOP, CUMULATE) are sub-selects with date_bin,
-generate_series and date_trunc. Each SELECT runs in weir ad hoc and, unless it has
+generate_series and date_trunc, an ASOF JOIN is a LATERAL sub-select with LIMIT 1. Each SELECT runs in weir ad hoc and, unless it has
 a comment -- adhoc before it, as a materialized view that was made before the first INSERT and as one
 made at the end. All must give PostgreSQL's rows; with ORDER BY in its order (ad hoc), else as a bag.
 A line "\\ir FILE" stands for that file, named relative to the one it is in, as in psql.
@@ -102,6 +102,13 @@ class Translation:
                      rf"CASE WHEN \3 IS NOT NULL THEN max(\3) OVER s + \4 END AS window_end FROM "
                      rf"(SELECT *, sum(n) OVER w AS number FROM (SELECT *, {starts} AS n FROM \1 WINDOW w AS (PARTITION BY \2 ORDER BY \3, id)) AS a "
                      rf"WINDOW w AS (PARTITION BY \2 ORDER BY \3, id)) AS b WINDOW s AS (PARTITION BY \2, number)) AS \1", sql)
+        # The nearest row; of several at one time the greatest, column by column.
+        def nearest(m):
+            left, table, alias, keys, time, op, column = m.groups()
+            way = "DESC" if op.startswith(">") else "ASC"
+            return (f"{left or ''}JOIN LATERAL (SELECT * FROM {table} AS {alias} WHERE {keys} AND {time} {op} {column} "
+                    f"ORDER BY {column} {way}, {alias} DESC LIMIT 1) AS {alias} ON true")
+        sql = re.sub(r"ASOF (LEFT )?JOIN (\w+) AS (\w+) ON (.*?) AND (\w+\.\w+) (>=|<=|>|<) (\w+\.\w+)", nearest, sql)
         return sql
 
 

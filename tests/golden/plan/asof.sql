@@ -1,0 +1,13 @@
+CREATE SCHEMA s;
+CREATE STREAM s.trade (id BIGINT, sym TEXT, at TIMESTAMPTZ, price NUMERIC(12,2), note TEXT, PRIMARY KEY (id), WATERMARK FOR at AS at);
+CREATE TABLE s.quote (sym TEXT, at TIMESTAMPTZ NOT NULL, bid NUMERIC(12,2), ask NUMERIC(12,2), PRIMARY KEY (sym, at), EFFECTIVE TIME FOR at);
+CREATE TABLE s.firm (sym TEXT PRIMARY KEY, name TEXT, since TIMESTAMPTZ, EFFECTIVE TIME FOR since);
+SELECT t.id, q.bid FROM s.trade t ASOF JOIN s.quote q ON t.sym = q.sym AND t.at >= q.at;
+SELECT t.id, t.price - q.ask AS over FROM s.trade t ASOF LEFT JOIN s.quote q ON q.sym = lower(t.sym) AND q.at > t.at + INTERVAL '1 s' AND q.bid > 0 WHERE t.price > 5 AND q.ask < 7;
+SELECT sym, count(*) AS n FROM s.trade ASOF JOIN s.quote USING (sym, at) GROUP BY sym;
+SELECT t.id, q.sym, q.bid FROM s.trade t ASOF JOIN s.quote q MATCH_CONDITION (t.at >= q.at);
+SELECT t.id, q.bid, f.name FROM s.trade t LEFT JOIN s.quote FOR SYSTEM_TIME AS OF t.at AS q ON q.sym = t.sym JOIN s.firm f ON f.sym = t.sym;
+SELECT t.id FROM s.trade t JOIN s.firm FOR SYSTEM_TIME AS OF t.at AS f ON f.sym = t.sym;
+SELECT t.id FROM s.trade t ASOF JOIN s.quote q ON t.sym = q.sym AND t.at = q.at;
+SELECT t.id FROM s.trade t ASOF FULL JOIN s.quote q ON t.sym = q.sym AND t.at > q.at;
+SELECT t.id FROM s.trade t ASOF JOIN s.quote q MATCH_CONDITION (t.at > q.at;
