@@ -69,7 +69,7 @@ static void count_step_memory(agg_op *agg) {
     agg->step_counted = agg->op.step_bytes = bytes;
 }
 
-static void group_rows(agg_op *agg, flow_ctx *ctx, const col_vec *const *keys, uint32_t n) {
+void agg_group_rows(agg_op *agg, flow_ctx *ctx, const col_vec *const *keys, uint32_t n) {
     reserve_scratch(agg, n);
     if (agg->global) {
         memset(agg->scratch_groups, 0, sizeof(uint32_t) * n);
@@ -166,7 +166,7 @@ static base_rc agg_push(flow_op *op, flow_ctx *ctx, uint32_t port, const col_bat
     if (rc != BASE_OK || rows->nrows == 0) return rc;
     uint32_t n = rows->nrows;
     agg->touched = true;
-    group_rows(agg, ctx, values, n);
+    agg_group_rows(agg, ctx, values, n);
     const col_vec *const *slots = values + agg->nkeys;
     const uint8_t **masks = base_arena_array(ctx->arena, const uint8_t *, agg->nslots + 1u);
     for (uint32_t s = 0; s < agg->nslots; s++) {
@@ -348,10 +348,8 @@ static base_rc work_out_memory(agg_op *agg, flow_ctx *ctx, uint32_t i, uint32_t 
 
 // ------------------------------------------------------------------------------------ records
 
-// Finds or reads the records of n groups, whose keys are in order.
-static base_rc load_records(agg_op *agg, flow_ctx *ctx, const base_str *keys,
-                            const uint32_t *groups, uint32_t n, flow_record **records,
-                            base_error *err) {
+base_rc agg_load_records(agg_op *agg, flow_ctx *ctx, const base_str *keys, const uint32_t *groups,
+                         uint32_t n, flow_record **records, base_error *err) {
     base_arena *arena = ctx->arena;
     uint32_t *missing = base_arena_alloc(arena, sizeof(uint32_t) * (n + 1u)), nmissing = 0;
     base_str *wanted = base_arena_alloc(arena, sizeof(base_str) * (n + 1u));
@@ -526,7 +524,7 @@ static base_rc flush_chunk(agg_op *agg, flow_ctx *ctx, flow_out *out, const base
         const col_batch *all = flow_groups_batch(&agg->groups, arena, 0, agg->groups.n);
         key_rows = col_batch_gather(arena, all, groups, m);
     }
-    base_rc rc = load_records(agg, ctx, keys, groups, m, records, err);
+    base_rc rc = agg_load_records(agg, ctx, keys, groups, m, records, err);
     if (rc != BASE_OK) return rc;
     col_vec *results = make_results(agg, arena, 2 * m);
     uint8_t *shown = base_arena_array(arena, uint8_t, 2 * m);
@@ -540,6 +538,7 @@ static base_rc flush_chunk(agg_op *agg, flow_ctx *ctx, flow_out *out, const base
     if (rc != BASE_OK) return rc;
     keep_old_strings(agg, arena, results, shown, m);
     for (uint32_t i = 0; i < m; i++) {
+        agg_leave(agg, groups[i], records[i]);
         merge_record(agg, records[i], agg->partials + agg->stride * groups[i]);
     }
     rc = refresh(agg, ctx, keys, groups, m, records, err);
@@ -572,6 +571,7 @@ static base_rc flush_store(agg_op *agg, flow_ctx *ctx, flow_out *out, uint32_t n
         rc = agg_set_merge(&agg->sets[i], ctx, agg->values, keys, n, moves, err);
         if (rc == BASE_OK) rc = feed_sets(agg, ctx, i, moves, err);
     }
+    if (rc == BASE_OK) rc = agg_move_groups(agg, ctx, keys, err);
     // One sort serves the reads, the order of what is given downstream, and the writes of save.
     const uint32_t *order = flow_keys_sort(arena, n, keys);
     for (uint32_t begin = 0; begin < n && rc == BASE_OK; begin += CHUNK_GROUPS) {
@@ -622,6 +622,7 @@ static void clear_step(agg_op *agg) {
         agg->partials_cap = 0;
     }
     agg->partials_n = 0;
+    agg->moved = (agg_moved){0};
     agg->touched = false;
     count_step_memory(agg);
 }

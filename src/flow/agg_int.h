@@ -13,6 +13,13 @@ typedef struct agg_view {
     uint32_t mask; // slot of the filter, or AGG_NONE
 } agg_view;
 
+// Groups whose rows all become those of others in this step; see agg_move.c.
+typedef struct agg_moved {
+    uint32_t n, cap;
+    uint32_t *from, *to; // groups of the step
+    uint8_t *left;       // by group, once they have been moved: nothing stays of what it was
+} agg_moved;
+
 typedef struct agg_op {
     flow_op op;
     uint32_t nkeys, nspecs, nslots;
@@ -35,6 +42,7 @@ typedef struct agg_op {
     uint32_t partials_n, partials_cap;
     bool touched; // rows came in this step
 
+    agg_moved moved;          // of the step
     uint32_t *scratch_groups; // of a batch
     uint64_t *scratch_hashes;
     uint32_t scratch_cap;
@@ -45,6 +53,18 @@ typedef struct agg_op {
     bool always_known; // the records of groups that are always there have been looked for
     uint64_t cache_counted, step_counted;
 } agg_op;
+
+// agg.c: the groups of the step that n rows of keys are, in agg->scratch_groups.
+void agg_group_rows(agg_op *agg, flow_ctx *ctx, const col_vec *const *keys, uint32_t n);
+// Finds or reads the records of n groups, whose keys are in order.
+BASE_MUST_USE base_rc agg_load_records(agg_op *agg, flow_ctx *ctx, const base_str *keys,
+                                       const uint32_t *groups, uint32_t n, flow_record **records,
+                                       base_error *err);
+// agg_move.c: what has moved goes into the partials of where it goes. keys: by group.
+BASE_MUST_USE base_rc agg_move_groups(agg_op *agg, flow_ctx *ctx, const base_str *keys,
+                                      base_error *err);
+// Before the partial of a group is added to its record: what has left goes from it.
+void agg_leave(agg_op *agg, uint32_t group, flow_record *record);
 
 // Fills exprs, specs, uses, views, sets and stride of an operator whose nkeys and nspecs are set.
 BASE_MUST_USE base_rc agg_plan(agg_op *agg, const plan_node *node, bool append_only,

@@ -50,6 +50,7 @@ void flow_graph_destroy(flow_graph *graph) {
     free(graph->sources);
     free(graph->views);
     free(graph->timers);
+    free(graph->grown_sessions);
     base_arena_deinit(&graph->arena);
     free(graph);
 }
@@ -372,6 +373,42 @@ static bool keeps_heads(const flow_graph *graph, const plan_node *node) {
            node->overs[0].id == PLAN_OVER_ROW_NUMBER && node->limit <= FLOW_TOP_GROW_MAX;
 }
 
+// The operator that has been made of a node of the view; NULL: none yet.
+static flow_op *built(const flow_graph *graph, uint32_t view_id, const plan_node *node) {
+    for (uint32_t i = graph->nops; i-- > 0;) {
+        if (graph->ops[i]->node == node && graph->ops[i]->view_id == view_id) return graph->ops[i];
+    }
+    return NULL;
+}
+
+// The sessions that an aggregate is told of as they grow; NULL: it is given rows. columns: room for
+// its keys.
+static const plan_node *grown_session(flow_graph *graph, const plan_node *node, uint32_t *columns) {
+    const plan_node *session;
+    if (graph->store == NULL || node->kind != PLAN_NODE_AGGREGATE || !flow_agg_can_move(node) ||
+        !flow_session_is_aggregated(&graph->arena, node, &session, columns) ||
+        !append_only(true, session->inputs[0]))
+        return NULL;
+    return session;
+}
+
+static bool is_grown(const flow_graph *graph, const plan_node *session) {
+    for (uint32_t i = 0; i < graph->ngrown; i++)
+        if (graph->grown_sessions[i] == session) return true;
+    return false;
+}
+
+static base_rc make_aggregate(flow_graph *graph, uint32_t view_id, const plan_node *node,
+                              flow_op **out, base_error *err) {
+    uint32_t *columns = base_arena_array(&graph->arena, uint32_t, node->nexprs + 1u);
+    const plan_node *session = grown_session(graph, node, columns);
+    bool grows = session != NULL || append_only(graph->store != NULL, node->inputs[0]);
+    base_rc rc = flow_agg_create(graph, view_id, node, grows, out, err);
+    if (rc == BASE_OK && session != NULL)
+        flow_session_grow_feed(built(graph, view_id, session), *out, columns);
+    return rc;
+}
+
 static base_rc make_op(flow_graph *graph, uint32_t view_id, const plan_node *node,
                        const bool *needed, flow_op **out, flow_op **from, base_error *err) {
     switch (node->kind) {
@@ -388,12 +425,12 @@ static base_rc make_op(flow_graph *graph, uint32_t view_id, const plan_node *nod
     case PLAN_NODE_TEMPORAL:
         return flow_temporal_create(graph, view_id, node, out, err);
     case PLAN_NODE_SESSION:
-        return flow_session_create(graph, view_id, node, out, err);
+        return is_grown(graph, node) ? flow_session_grow_create(graph, view_id, node, out, err)
+                                     : flow_session_create(graph, view_id, node, out, err);
     case PLAN_NODE_EMIT:
         return flow_emit_create(graph, view_id, node, out, err);
     case PLAN_NODE_AGGREGATE:
-        return flow_agg_create(graph, view_id, node,
-                               append_only(graph->store != NULL, node->inputs[0]), out, err);
+        return make_aggregate(graph, view_id, node, out, err);
     case PLAN_NODE_EXPAND:
         return flow_expand_create(graph, node, out, err);
     case PLAN_NODE_JOIN:
@@ -424,14 +461,6 @@ static base_rc make_op(flow_graph *graph, uint32_t view_id, const plan_node *nod
                      (int)node->kind);
 }
 
-// The operator that has been made of a shared node of the view; NULL: none yet.
-static flow_op *built(const flow_graph *graph, uint32_t view_id, const plan_node *node) {
-    for (uint32_t i = graph->nops; i-- > 0;) {
-        if (graph->ops[i]->node == node && graph->ops[i]->view_id == view_id) return graph->ops[i];
-    }
-    return NULL;
-}
-
 static base_rc build(flow_graph *graph, uint32_t view_id, const plan_node *node, const bool *needed,
                      flow_op **out, base_error *err) {
     if (node->shared) { // for all its readers
@@ -440,6 +469,12 @@ static base_rc build(flow_graph *graph, uint32_t view_id, const plan_node *node,
         bool *all = base_arena_array(&graph->arena, bool, node->ncolumns + 1u);
         memset(all, 1, node->ncolumns);
         needed = all;
+    }
+    const plan_node *grown =
+        grown_session(graph, node, base_arena_array(&graph->arena, uint32_t, node->nexprs + 1u));
+    if (grown != NULL) {
+        GROW(graph->grown_sessions, graph->ngrown, graph->grown_cap);
+        graph->grown_sessions[graph->ngrown++] = grown;
     }
     flow_op **inputs = base_arena_array(&graph->arena, flow_op *, node->ninputs + 1u);
     for (uint32_t i = 0; i < node->ninputs; i++) {

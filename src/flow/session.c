@@ -10,6 +10,7 @@
 //
 // State: of flow/partition, "rows": each partition's rows by time. Entry point:
 // flow_session_create.
+#include "flow/session.h"
 #include "flow/partition_op.h"
 
 typedef struct session_op {
@@ -28,17 +29,6 @@ static base_rc time_of(const session_op *session, const flow_partition_row *row,
     return col_key_decode(row->key, &place, &cell, 0, NULL, err);
 }
 
-static int64_t end_of(const session_op *session, int64_t at) {
-    int64_t end;
-    if (at == INT64_MIN) return at;
-    return __builtin_add_overflow(at, session->gap_us, &end) ? INT64_MAX : end;
-}
-
-// Whether a session that has a row at `a` is over at `b`, which is not before it.
-static bool apart(const session_op *session, int64_t a, int64_t b) {
-    return b != a && b >= end_of(session, a);
-}
-
 // Draws in rows before the first change until one that is there and a gap away: its session is not
 // touched.
 static base_rc grow_front(session_op *session, flow_segment *segment, base_error *err) {
@@ -50,7 +40,8 @@ static base_rc grow_front(session_op *session, flow_segment *segment, base_error
         if (rc != BASE_OK || segment->n == n) return rc;
         const flow_partition_row *row = &segment->rows[0];
         rc = time_of(session, row, &before, err);
-        if (rc != BASE_OK || (row->is > 0 && apart(session, before, first))) return rc;
+        if (rc != BASE_OK || (row->is > 0 && session_apart(session->gap_us, before, first)))
+            return rc;
         if (row->is > 0) first = before;
     }
     return rc;
@@ -67,7 +58,9 @@ static base_rc grow_end(session_op *session, flow_segment *segment, base_error *
         const flow_partition_row *row = &segment->rows[n];
         rc = time_of(session, row, &after, err);
         bool unchanged = row->was == row->is;
-        if (rc != BASE_OK || (unchanged && row->is > 0 && apart(session, last, after))) return rc;
+        if (rc != BASE_OK ||
+            (unchanged && row->is > 0 && session_apart(session->gap_us, last, after)))
+            return rc;
         if (row->was > 0 || row->is > 0) last = after;
     }
     return rc;
@@ -92,11 +85,11 @@ static spans find_spans(const session_op *session, base_arena *arena, const flow
     int64_t start = 0;
     for (uint32_t i = 0; i <= n; i++) {
         if (i < n && times_there(&segment->rows[i], after) == 0) continue;
-        bool over = i == n || last == UINT32_MAX || apart(session, at[last], at[i]);
+        bool over = i == n || last == UINT32_MAX || session_apart(session->gap_us, at[last], at[i]);
         if (over && last != UINT32_MAX)
             for (uint32_t k = begin; k < i; k++) {
                 s.starts[k] = start;
-                s.ends[k] = end_of(session, at[last]);
+                s.ends[k] = session_end(session->gap_us, at[last]);
             }
         if (i == n) break;
         if (over) {
@@ -118,10 +111,9 @@ static col_vec *window_columns(base_arena *arena, const session_op *session, uin
 
 static void set_window(col_vec *columns, uint32_t i, const spans *s, uint32_t row) {
     int64_t end = s->ends[row];
-    bool infinite = end == INT64_MIN || end == INT64_MAX;
     col_i64(&columns[0])[i] = s->starts[row];
     col_i64(&columns[1])[i] = end;
-    col_i64(&columns[2])[i] = infinite ? end : end - 1000;
+    col_i64(&columns[2])[i] = session_time(end);
 }
 
 // Rows at the ends that show the gap have sessions that reach beyond, but the same ones twice.
