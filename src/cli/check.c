@@ -34,15 +34,17 @@ static void print_report(const cli_sql *sql, const base_buf *report) {
 int cli_check(int argc, char **argv) {
     bool quiet = false;
     cli_option options[] = {
-        {"quiet", CLI_FLAG, &quiet, NULL, "print errors only", 0, 0},
+        {"quiet", CLI_FLAG, &quiet, NULL, "print errors only, no warnings", 0, 0},
     };
     cli_usage usage = {
         .command = "weir check",
         .synopsis = "FILE.sql|DIR... [options]",
-        .about = "Binds every statement against an empty catalogue and reports every error as\n"
-                 "file:line:column: message. Several files, or the *.sql files of a directory by\n"
-                 "name, are checked as one text, as weir serve would apply them. Nothing is\n"
-                 "created. Exit code 1 if there is an error.",
+        .about =
+            "Binds every statement against an empty catalogue and reports every error as\n"
+            "file:line:column: message, and as warnings and notes what state of views and\n"
+            "streams would grow for ever. Several files, or the *.sql files of a directory by\n"
+            "name, are checked as one text, as weir serve would apply them. Nothing is\n"
+            "created. Exit code 1 if there is an error.",
         .examples = "  weir check sales.sql\n  weir check contracts.sql views.sql\n",
         .noptions = 1,
         .options = options,
@@ -59,7 +61,8 @@ int cli_check(int argc, char **argv) {
     for (size_t i = 0; rc == BASE_OK && i < files.n; i++)
         rc = cli_sql_add(&sql, files.items[i], &err);
     size_t nerrors = 0;
-    if (rc == BASE_OK) rc = engine_check(base_buf_str(&sql.text), MARK, &report, &nerrors, &err);
+    if (rc == BASE_OK)
+        rc = engine_check(base_buf_str(&sql.text), MARK, !quiet, &report, &nerrors, &err);
     if (rc != BASE_OK) {
         code = cli_sql_error(&sql, &err);
     } else {

@@ -147,8 +147,9 @@ BASE_MUST_USE base_rc engine_run_sql(engine_session *session, base_str text, bas
 BASE_MUST_USE base_rc engine_apply(engine_session *session, base_str text, base_buf *report,
                                    base_error *err);
 // Binds a text against an empty catalogue (weir check): every error is reported, not only the
-// first; what engine_apply would refuse is one.
-BASE_MUST_USE base_rc engine_check(base_str text, const char *file, base_buf *report,
+// first; what engine_apply would refuse is one. warn: also what of the state of views and streams
+// would grow for ever, as "warning" (with each row) and "note" (more slowly).
+BASE_MUST_USE base_rc engine_check(base_str text, const char *file, bool warn, base_buf *report,
                                    size_t *nerrors, base_error *err);
 
 // ---- Events in ----------------------------------------------------------------------------------

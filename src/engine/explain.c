@@ -8,6 +8,7 @@
 
 #include "base/must.h"
 #include "engine/system_int.h"
+#include "plan/growth.h"
 
 // ---- figures -----------------------------------------------------------------------------------
 
@@ -25,15 +26,6 @@ void engine_operators_note(void *arg, uint32_t view_id, uint32_t node_id, const 
     if (node_id >= list->nnodes || strcmp(op, "source") == 0) return;
     if (operator_of(list, node_id) != NULL || list->n == ENGINE_OPERATORS_MAX) return;
     list->items[list->n++] = (engine_operator){.node_id = node_id, .op = op, .stats = *stats};
-}
-
-static uint32_t count_nodes(const plan_node *node) {
-    uint32_t n = node->id + 1;
-    for (uint32_t i = 0; i < node->ninputs; i++) {
-        uint32_t below = count_nodes(node->inputs[i]);
-        if (below > n) n = below;
-    }
-    return n;
 }
 
 // Tables "v<view>.<node>.<suffix>" of the view's operators.
@@ -82,7 +74,7 @@ static base_rc measure_state(engine_flow *flow, engine_operators *list, base_are
 
 base_rc engine_operators_of(engine *e, const plan_object *view, base_arena *arena,
                             engine_operators *out, base_error *err) {
-    *out = (engine_operators){.view_id = view->id, .nnodes = count_nodes(view->plan)};
+    *out = (engine_operators){.view_id = view->id, .nnodes = plan_node_id_end(view->plan)};
     out->items = base_arena_array(arena, engine_operator, ENGINE_OPERATORS_MAX);
     engine_flow *flow = engine_flow_of_view(e, view->id);
     if (flow == NULL)
@@ -110,8 +102,13 @@ static void add_bytes(base_buf *buf, uint64_t bytes) {
         base_buf_printf(buf, "%llu MB", (unsigned long long)(bytes >> 20));
 }
 
-static void note_figures(void *arg, const plan_node *node, base_buf *buf) {
-    const engine_operator *op = operator_of(arg, node->id);
+typedef struct notes {
+    engine_operators *figures; // or NULL
+    const plan_states *states; // or NULL
+} notes;
+
+static void note_figures(engine_operators *figures, const plan_node *node, base_buf *buf) {
+    const engine_operator *op = operator_of(figures, node->id);
     if (op == NULL) return;
     const flow_op_stats *stats = &op->stats;
     base_buf_printf(buf, "  (rows in=%llu out=%llu, time=%.3f ms",
@@ -128,13 +125,28 @@ static void note_figures(void *arg, const plan_node *node, base_buf *buf) {
     base_buf_add_byte(buf, ')');
 }
 
-static void print(const sql_statement *statement, const plan_node *plan, engine_operators *figures,
-                  base_buf *buf) {
-    plan_note note = figures == NULL ? NULL : note_figures;
+static void note(void *arg, const plan_node *node, base_buf *buf) {
+    const notes *n = arg;
+    if (n->figures != NULL) note_figures(n->figures, node, buf);
+    if (n->states != NULL && node->id < n->states->n)
+        plan_state_print(&n->states->by_id[node->id], buf);
+}
+
+static void print(const sql_statement *statement, const plan_node *plan, base_arena *arena,
+                  engine_operators *figures, base_buf *buf) {
+    plan_states states;
+    notes n = {figures, NULL};
+    if (statement->state) {
+        states = plan_growth_of(arena, plan);
+        n.states = &states;
+    }
     if (statement->dot)
-        plan_node_dot(plan, note, figures, buf);
+        plan_node_dot(plan, note, &n, buf);
     else
-        plan_node_print_noted(plan, note, figures, buf);
+        plan_node_print_noted(plan, note, &n, buf);
+    if (n.states == NULL || statement->dot) return;
+    const plan_state *view = &states.by_id[plan->id];
+    base_buf_printf(buf, "View: %s\n", plan_growth_text(view->rows));
 }
 
 base_rc engine_explain(engine_session *session, const sql_statement *statement, base_arena *arena,
@@ -142,23 +154,23 @@ base_rc engine_explain(engine_session *session, const sql_statement *statement, 
     const plan_node *plan = statement->plan;
     engine_operators figures;
     if (!statement->analyze) {
-        print(statement, plan, NULL, buf);
+        print(statement, plan, arena, NULL, buf);
         return BASE_OK;
     }
     bool kept = statement->target != NULL && statement->target->kind == PLAN_OBJECT_VIEW;
     if (kept) {
         base_rc rc = engine_operators_of(session->engine, statement->target, arena, &figures, err);
-        if (rc == BASE_OK) print(statement, plan, &figures, buf);
+        if (rc == BASE_OK) print(statement, plan, arena, &figures, buf);
         return rc;
     }
-    figures = (engine_operators){.nnodes = count_nodes(plan)};
+    figures = (engine_operators){.nnodes = plan_node_id_end(plan)};
     figures.items = base_arena_array(arena, engine_operator, ENGINE_OPERATORS_MAX);
     uint64_t begin_ns = plat_monotonic_ns(session->engine->plat);
     const col_batch *rows;
     base_rc rc = engine_query_timed(session, plan, arena, &rows, standing, &figures, err);
     if (rc != BASE_OK) return rc;
     uint64_t took_ns = plat_monotonic_ns(session->engine->plat) - begin_ns;
-    print(statement, plan, &figures, buf);
+    print(statement, plan, arena, &figures, buf);
     base_buf_printf(
         buf, statement->dot ? "// %u rows in %.3f ms\n" : "Rows: %u\nExecution Time: %.3f ms\n",
         rows->nrows, (double)took_ns / 1e6);
@@ -177,6 +189,7 @@ base_rc system_fill_operators(system_rows *r, base_error *err) {
         base_error failed; // a flow that has failed shows in weir.flows
         if (engine_operators_of(r->engine, objects[i], r->arena, &figures, &failed) != BASE_OK)
             continue;
+        plan_states states = plan_growth_of(r->arena, objects[i]->plan);
         for (uint32_t k = 0; k < figures.n; k++) {
             const engine_operator *op = &figures.items[k];
             system_row(r);
@@ -190,6 +203,8 @@ base_rc system_fill_operators(system_rows *r, base_error *err) {
             system_i64(r, "state_rows", (int64_t)op->state_rows);
             system_i64(r, "state_bytes", (int64_t)op->state_bytes);
             system_i64(r, "cache_bytes", (int64_t)op->stats.cache_bytes);
+            const plan_state *state = &states.by_id[op->node_id];
+            if (state->keeps != NULL) system_text(r, "growth", plan_growth_text(state->state));
         }
     }
     return BASE_OK;

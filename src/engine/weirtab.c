@@ -756,7 +756,7 @@ const system_def system_weir_defs[] = {
      fill_flows, "flows: views of one schema and one refresh"},
     {15017, "weir", "operators",
      "schema name, view name, node integer, operator text, rows_in bigint, rows_out bigint, "
-     "time interval?, state_rows bigint, state_bytes bigint, cache_bytes bigint",
+     "time interval?, state_rows bigint, state_bytes bigint, cache_bytes bigint, growth text?",
      system_fill_operators, "what the operators of each view have done since its flow was made"},
     {15006, "weir", "sinks",
      "schema name, name name, view text, connector text?, status text?, step bigint, "

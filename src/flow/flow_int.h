@@ -146,8 +146,7 @@ BASE_MUST_USE base_rc flow_recursive_create(flow_graph *graph, const plan_node *
 BASE_MUST_USE base_rc flow_over_create(flow_graph *graph, uint32_t view_id, const plan_node *node,
                                        flow_op **out, base_error *err);
 
-// Of an input that only grows, by row_number, with limit up to FLOW_TOP_GROW_MAX.
-#define FLOW_TOP_GROW_MAX 1000
+// Of an input that only grows, by row_number, with limit up to PLAN_TOP_HEADS_MAX.
 BASE_MUST_USE base_rc flow_top_grow_create(flow_graph *graph, uint32_t view_id,
                                            const plan_node *node, flow_op **out, base_error *err);
 BASE_MUST_USE base_rc flow_top_create(flow_graph *graph, uint32_t view_id, const plan_node *node,

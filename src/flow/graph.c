@@ -7,6 +7,7 @@
 //  - Without a store a graph lives for one step, so that operators need keep nothing but the step.
 // Entry points: flow_graph_create, flow_graph_add, then begin / push / flush / output / save / end.
 #include "flow/flow_int.h"
+#include "plan/growth.h"
 #include "plan/over.h"
 
 #include <stdlib.h>
@@ -325,53 +326,12 @@ static bool *child_needs(flow_graph *graph, const plan_node *node, uint32_t i, c
     }
 }
 
-// Whether no row of the output is ever retracted.
-static bool append_only(bool stored, const plan_node *node) {
-    switch (node->kind) {
-    case PLAN_NODE_SCAN: // without a store there is one step, in which tables give what is there
-        return node->object->kind == PLAN_OBJECT_STREAM || !stored;
-    case PLAN_NODE_VALUES:
-        return true;
-    case PLAN_NODE_AGGREGATE:
-    case PLAN_NODE_MATCH:
-    case PLAN_NODE_TEMPORAL: // rows leave
-    case PLAN_NODE_OVER:
-    case PLAN_NODE_TOP:
-    case PLAN_NODE_SESSION: // and change sessions
-        return !stored;
-    case PLAN_NODE_SORT:
-        if (stored && (node->limit >= 0 || node->offset > 0)) return false;
-        break;
-    case PLAN_NODE_JOIN:
-        if (stored && node->join != PLAN_JOIN_INNER && node->join != PLAN_JOIN_SEMI) return false;
-        break;
-    case PLAN_NODE_ASOF:
-        if (stored) return false;
-        break;
-    case PLAN_NODE_SETOP:
-        if (stored && node->set_op == PLAN_SET_EXCEPT) return false;
-        break;
-    default:
-        break;
-    }
-    for (uint32_t i = 0; i < node->ninputs; i++) {
-        if (!append_only(stored, node->inputs[i])) return false;
-    }
-    return true;
-}
-
 bool flow_plan_only_grows(const plan_node *plan) {
-    return append_only(true, plan);
+    return plan_only_grows(plan, true);
 }
 
 static base_rc build(flow_graph *graph, uint32_t view_id, const plan_node *node, const bool *needed,
                      flow_op **out, base_error *err);
-
-// Whether rows that do not rank within a top-N now never will.
-static bool keeps_heads(const flow_graph *graph, const plan_node *node) {
-    return append_only(graph->store != NULL, node->inputs[0]) &&
-           node->overs[0].id == PLAN_OVER_ROW_NUMBER && node->limit <= FLOW_TOP_GROW_MAX;
-}
 
 // The operator that has been made of a node of the view; NULL: none yet.
 static flow_op *built(const flow_graph *graph, uint32_t view_id, const plan_node *node) {
@@ -387,7 +347,7 @@ static const plan_node *grown_session(flow_graph *graph, const plan_node *node, 
     const plan_node *session;
     if (graph->store == NULL || node->kind != PLAN_NODE_AGGREGATE || !flow_agg_can_move(node) ||
         !flow_session_is_aggregated(&graph->arena, node, &session, columns) ||
-        !append_only(true, session->inputs[0]))
+        !plan_only_grows(session->inputs[0], true))
         return NULL;
     return session;
 }
@@ -402,7 +362,7 @@ static base_rc make_aggregate(flow_graph *graph, uint32_t view_id, const plan_no
                               flow_op **out, base_error *err) {
     uint32_t *columns = base_arena_array(&graph->arena, uint32_t, node->nexprs + 1u);
     const plan_node *session = grown_session(graph, node, columns);
-    bool grows = session != NULL || append_only(graph->store != NULL, node->inputs[0]);
+    bool grows = session != NULL || plan_only_grows(node->inputs[0], graph->store != NULL);
     base_rc rc = flow_agg_create(graph, view_id, node, grows, out, err);
     if (rc == BASE_OK && session != NULL)
         flow_session_grow_feed(built(graph, view_id, session), *out, columns);
@@ -454,8 +414,9 @@ static base_rc make_op(flow_graph *graph, uint32_t view_id, const plan_node *nod
     case PLAN_NODE_OVER:
         return flow_over_create(graph, view_id, node, out, err);
     case PLAN_NODE_TOP:
-        return keeps_heads(graph, node) ? flow_top_grow_create(graph, view_id, node, out, err)
-                                        : flow_top_create(graph, view_id, node, out, err);
+        return plan_top_keeps_heads(node, graph->store != NULL)
+                   ? flow_top_grow_create(graph, view_id, node, out, err)
+                   : flow_top_create(graph, view_id, node, out, err);
     }
     return base_fail(err, BASE_E_UNSUPPORTED, NULL, "a plan node of kind %d cannot be run",
                      (int)node->kind);
@@ -500,7 +461,8 @@ static base_rc build(flow_graph *graph, uint32_t view_id, const plan_node *node,
 static bool gives_distinct_rows(const flow_graph *graph, const plan_node *node) {
     if (node->kind == PLAN_NODE_AGGREGATE) return true;
     if (node->kind == PLAN_NODE_TOP)
-        return node->limit <= 1 || (node->with_rank && keeps_heads(graph, node));
+        return node->limit <= 1 ||
+               (node->with_rank && plan_top_keeps_heads(node, graph->store != NULL));
     if (node->kind != PLAN_NODE_PROJECT || !gives_distinct_rows(graph, node->inputs[0]))
         return false;
     for (uint32_t i = 0; i < node->inputs[0]->ncolumns; i++) {

@@ -12,6 +12,7 @@
 #include "flow/keymap.h"
 #include "flow/partition_cache.h"
 #include "flow/top_head.h"
+#include "plan/growth.h"
 
 typedef struct grow_op {
     flow_op op;
@@ -385,7 +386,7 @@ base_rc flow_top_grow_create(flow_graph *graph, uint32_t view_id, const plan_nod
     FLOW_OP_INIT(&grow->op, &class, graph, view_id, node);
     grow->op.hold = FLOW_HOLD_NONE;
     *out = &grow->op;
-    must(node->limit >= 0 && node->limit <= FLOW_TOP_GROW_MAX);
+    must(node->limit >= 0 && node->limit <= PLAN_TOP_HEADS_MAX);
     grow->types = flow_types(&graph->arena, node);
     grow->config = (flow_partition_config){.op = &grow->op,
                                            .ncolumns = node->inputs[0]->ncolumns,

@@ -373,6 +373,19 @@ static void print_node(const plan_node *node, int depth, plan_note note, void *a
     }
 }
 
+const char *plan_node_kind_name(plan_node_kind kind) {
+    return node_kinds[kind].name;
+}
+
+uint32_t plan_node_id_end(const plan_node *node) {
+    uint32_t n = node->id + 1;
+    for (uint32_t i = 0; i < node->ninputs; i++) {
+        uint32_t below = plan_node_id_end(node->inputs[i]);
+        if (below > n) n = below;
+    }
+    return n;
+}
+
 void plan_node_print(const plan_node *node, base_buf *buf) {
     print_node(node, 0, NULL, NULL, buf);
 }

@@ -193,6 +193,9 @@ typedef void (*plan_note)(void *arg, const plan_node *node, base_buf *buf);
 void plan_node_print_noted(const plan_node *node, plan_note note, void *arg, base_buf *buf);
 // As a graph in Graphviz's language, from the inputs to the output.
 void plan_node_dot(const plan_node *node, plan_note note, void *arg, base_buf *buf);
+const char *plan_node_kind_name(plan_node_kind kind); // "Join"
+// One more than the greatest id in the plan.
+uint32_t plan_node_id_end(const plan_node *node);
 // Visits scans, left to right.
 void plan_node_scans(const plan_node *node, void (*visit)(void *arg, const plan_node *scan),
                      void *arg);

@@ -165,12 +165,13 @@ static base_rc explain_view(sql_cursor *cursor, sql_statement *statement) {
 
 base_rc sql_ddl_explain(sql_cursor *cursor, sql_statement *statement) {
     bool analyze = false;
-    if (sql_take_symbol(cursor, "(")) { // options: ANALYZE counts, the rest is accepted
+    if (sql_take_symbol(cursor, "(")) { // options: those that mean nothing here are accepted
         do {
             const char *name;
             SQL_TRY(sql_take_name(cursor, &name));
             bool off = sql_take_word(cursor, "OFF") || sql_take_word(cursor, "FALSE");
             if (strcmp(name, "analyze") == 0) analyze = !off;
+            if (strcmp(name, "state") == 0) statement->state = !off;
             if (strcmp(name, "format") == 0) {
                 statement->dot = sql_take_word(cursor, "DOT");
                 if (!statement->dot && !sql_take_word(cursor, "TEXT"))

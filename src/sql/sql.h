@@ -62,6 +62,7 @@ typedef struct sql_statement {
     const char *value;  // COMMENT, SET
     bool if_exists, if_not_exists, or_replace, cascade, analyze;
     bool dot;      // EXPLAIN (FORMAT DOT)
+    bool state;    // EXPLAIN (STATE)
     bool is_local; // SET LOCAL
     plan_object_kind drop_kind;
     plan_object *object; // CREATE ...; id not set

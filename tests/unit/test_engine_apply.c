@@ -207,13 +207,14 @@ TEST(checking) {
     base_buf report = {0};
     size_t n;
     base_error err = {0};
-    REQUIRE_OK(engine_check(BASE_STR(SCHEMA STREAM VIEW TOP TABLE), "f.sql", &report, &n, &err));
+    REQUIRE_OK(
+        engine_check(BASE_STR(SCHEMA STREAM VIEW TOP TABLE), "f.sql", false, &report, &n, &err));
     EXPECT_EQ_INT(n, 0);
     EXPECT_EQ_STR(base_buf_cstr(&report), "");
     REQUIRE_OK(engine_check(BASE_STR(SCHEMA STREAM
                                      "\nSELECT nope FROM s.e;\n-- \xc3\xa4\nSELECT\n  'x' + ;\n"
                                      "SELECT id FROM s.e;\nSELECT * FROM s.f;"),
-                            "f.sql", &report, &n, &err));
+                            "f.sql", false, &report, &n, &err));
     EXPECT_EQ_INT(n, 4);
     EXPECT_EQ_STR(base_buf_cstr(&report),
                   "f.sql:4:8: error: column \"nope\" does not exist [42703]\n"
@@ -221,6 +222,41 @@ TEST(checking) {
                   "f.sql:8:1: error: a file that is applied holds CREATE, COMMENT, INSERT and SET "
                   "only [0A000]\n"
                   "f.sql:9:15: error: relation \"s.f\" does not exist [42P01]\n");
+    base_buf_clear(&report);
+    REQUIRE_OK(engine_check(
+        BASE_STR(
+            "CREATE STREAM a (id INT NOT NULL, k INT, at TIMESTAMPTZ NOT NULL, PRIMARY KEY (id),\n"
+            " WATERMARK FOR at AS at) WITH (dedup_horizon = '1 day');\n"
+            "CREATE STREAM b (id INT NOT NULL, k INT, PRIMARY KEY (id));\n"
+            "CREATE TABLE t (k INT NOT NULL, name TEXT, PRIMARY KEY (k));\n"
+            "CREATE MATERIALIZED VIEW v1 AS SELECT k, count(*) FROM a GROUP BY k;\n"
+            "CREATE MATERIALIZED VIEW v2 AS SELECT a.id FROM a JOIN b USING (k);\n"
+            "CREATE MATERIALIZED VIEW v3 AS SELECT name, count(*) FROM t GROUP BY name;\n"
+            "CREATE MATERIALIZED VIEW v4 AS SELECT k, count(DISTINCT id) FROM a\n"
+            " WHERE at > now() - INTERVAL '1 hour' GROUP BY k;\n"
+            "CREATE MATERIALIZED VIEW v5 AS SELECT id FROM a WHERE k > 1;\n"
+            "CREATE MATERIALIZED VIEW v6 AS SELECT k FROM v5 JOIN t ON t.k = v5.id LIMIT 3;\n"),
+        "f.sql", true, &report, &n, &err));
+    EXPECT_EQ_INT(n, 0);
+    EXPECT_EQ_STR(base_buf_cstr(&report),
+                  "f.sql:3:1: warning: stream public.b keeps every business key, to tell "
+                  "duplicates: grows with each row\n"
+                  "    hint: With a WATERMARK and WITH (dedup_horizon = '7 days') older "
+                  "keys are forgotten.\n"
+                  "f.sql:5:1: note: materialized view public.v1: Aggregate keeps a group "
+                  "for each (k): grows with distinct values of public.a\n"
+                  "f.sql:6:1: warning: materialized view public.v2: Join keeps the rows "
+                  "of the left side: grows with each row of public.a\n"
+                  "    hint: A condition such as at > now() - INTERVAL '7 days' lets rows"
+                  " go as time passes.\n"
+                  "f.sql:10:1: warning: materialized view public.v5 keeps its rows: grows"
+                  " with each row of public.a\n"
+                  "    hint: A condition such as at > now() - INTERVAL '7 days' lets rows"
+                  " go as time passes.\n"
+                  "f.sql:11:1: warning: materialized view public.v6: Join keeps the rows "
+                  "of the left side: grows with each row of public.a\n"
+                  "    hint: A condition such as at > now() - INTERVAL '7 days' lets rows"
+                  " go as time passes.\n");
     base_buf_deinit(&report);
 }
 

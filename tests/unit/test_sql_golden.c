@@ -3,6 +3,7 @@
 // files anew.
 #include <glob.h>
 
+#include "plan/growth.h"
 #include "sql_fixture.h"
 
 static void print_error(const base_error *err, base_buf *out) {
@@ -59,6 +60,10 @@ static void print_object(const plan_object *object, base_buf *out) {
     free(names);
 }
 
+static void note_state(void *arg, const plan_node *node, base_buf *buf) {
+    plan_state_print(&((const plan_states *)arg)->by_id[node->id], buf);
+}
+
 static void print_statement(const fixture *f, base_buf *out) {
     const sql_statement *s = f->statement;
     if (s->kind == SQL_EMPTY) return;
@@ -75,7 +80,16 @@ static void print_statement(const fixture *f, base_buf *out) {
     }
     if (plan == NULL) return;
     if (s->object == NULL) print_columns(plan->ncolumns, plan->columns, out);
-    plan_node_print(plan, out);
+    if (!s->state) {
+        plan_node_print(plan, out);
+        return;
+    }
+    base_arena arena;
+    base_arena_init(&arena, 4096);
+    plan_states states = plan_growth_of(&arena, plan);
+    plan_node_print_noted(plan, note_state, &states, out);
+    base_buf_printf(out, "View: %s\n", plan_growth_text(states.by_id[plan->id].rows));
+    base_arena_deinit(&arena);
 }
 
 static void run_script(base_str text, base_buf *out) {
