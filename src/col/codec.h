@@ -39,6 +39,31 @@ uint32_t col_batch_encoded_rows(base_str bytes);
 BASE_MUST_USE base_rc col_batch_decode(base_str bytes, base_arena *arena, uint32_t ncols,
                                        const col_type *types, col_batch **out, base_error *err);
 
+// A block: rows rows[0..n) of a batch, packed column by column, of which single rows are read
+// without the rest; for state. It has no checksum of its own, but reading stays within it.
+#define COL_BLOCK_ROWS_MAX 1024u
+typedef struct col_block_column {
+    const char *nulls; // a bit a row, or NULL
+    const char *cells;
+    base_str bytes; // of strings
+    int64_t least;  // of a packed column
+    bool packed;
+    uint8_t width, scale;
+    struct col_block_column *children; // STRUCT
+} col_block_column;
+typedef struct col_block {
+    uint32_t nrows, ncols;
+    col_block_column *columns; // in the arena, pointing into the bytes
+} col_block;
+void col_block_encode(base_buf *buf, const col_batch *batch, const uint32_t *rows, uint32_t n);
+BASE_MUST_USE base_rc col_block_open(base_str bytes, base_arena *arena, uint32_t ncols,
+                                     const col_type *types, col_block *out, base_error *err);
+// Cells rows[0..n) of a column go to vec[at], vec[at + 1], ... copy: strings to the arena, else they
+// are borrowed from the bytes.
+BASE_MUST_USE base_rc col_block_take(const col_block *block, uint32_t column, const uint32_t *rows,
+                                     uint32_t n, col_vec *vec, uint32_t at, base_arena *arena,
+                                     bool copy, base_error *err);
+
 // Text, as PostgreSQL's input and output functions (zone offset for timestamptz without zone).
 // parse: vec[row] is set, strings copied to the arena only if they must change. Checks VARCHAR
 // length and NUMERIC precision. Errors: 22P02, 22003, 22007, 22001, 22021.

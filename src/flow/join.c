@@ -11,8 +11,10 @@
 // weight. With a mark that can be null, rows for which it is are counted apart.
 // Null keys match nothing, unless null-safe: such rows are dropped, or stand by themselves at once.
 //
-// State, with a store: "v<view>.<node>.left" and ".right": join key ++ hash of the row ->
-// weight, m (and the null marks), row. nequi 0: every row has the same, empty key.
+// State, with a store: where m depends on more than equal keys, "v<view>.<node>.left" and ".right":
+// join key ++ hash of the row -> weight, m (and the null marks), row (join_store.c). Else spines of
+// the sides' rows under the same names and, where m matters, of their summed weights a key,
+// ".ltotal" and ".rtotal" (join_spine.c). nequi 0: every row has the same, empty key.
 // Entry point: flow_join_create.
 #include "flow/join_int.h"
 
@@ -39,6 +41,7 @@ static base_rc join_flush(flow_op *op, flow_ctx *ctx, flow_out *out, base_error 
     join_op *join = (join_op *)op;
     if (join->sides[0].pile.n == 0 && join->sides[1].pile.n == 0) return BASE_OK;
     base_rc rc = op->graph->store == NULL ? join_memory(join, ctx, out, err)
+                 : join->by_spine         ? join_spine(join, ctx, out, err)
                                           : join_store(join, ctx, out, err);
     join->sides[0].pile = join->sides[1].pile = (flow_pile){0};
     return rc;
@@ -51,15 +54,36 @@ static base_rc join_save(flow_op *op, flow_ctx *ctx, base_error *err) {
 
 static void join_reset(flow_op *op) {
     join_op *join = (join_op *)op;
-    join->sides[0].pile = join->sides[1].pile = (flow_pile){0};
+    for (uint32_t s = 0; s < 2; s++) {
+        join->sides[s].pile = (flow_pile){0};
+        flow_spine_reset(&join->sides[s].rows);
+        flow_spine_reset(&join->sides[s].totals);
+    }
+}
+
+static base_rc join_verify(flow_op *op, flow_ctx *ctx, base_error *err) {
+    join_op *join = (join_op *)op;
+    base_rc rc = BASE_OK;
+    for (uint32_t s = 0; s < 2 && rc == BASE_OK && join->by_spine; s++) {
+        join_side *side = &join->sides[s];
+        if (side->has_rows) rc = flow_spine_verify(&side->rows, ctx, err);
+        if (rc == BASE_OK && side->has_totals) rc = flow_spine_verify(&side->totals, ctx, err);
+    }
+    return rc;
 }
 
 static void join_stats(flow_op *op, flow_op_stats *stats) {
+    join_op *join = (join_op *)op;
     *stats = op->stats;
+    for (uint32_t s = 0; s < 2; s++) stats->state_rows += flow_spine_count(&join->sides[s].rows);
 }
 
 static void join_close(flow_op *op) {
-    (void)op;
+    join_op *join = (join_op *)op;
+    for (uint32_t s = 0; s < 2; s++) {
+        flow_spine_deinit(&join->sides[s].rows);
+        flow_spine_deinit(&join->sides[s].totals);
+    }
 }
 
 static base_rc check_keys(const join_op *join, base_error *err) {
@@ -82,7 +106,7 @@ base_rc flow_join_create(flow_graph *graph, uint32_t view_id, const plan_node *n
                                         .flush = join_flush,
                                         .save = join_save,
                                         .reset = join_reset,
-                                        .verify = join_save,
+                                        .verify = join_verify,
                                         .stats = join_stats,
                                         .close = join_close};
     static const char *const tables[2] = {"left", "right"};
@@ -107,7 +131,11 @@ base_rc flow_join_create(flow_graph *graph, uint32_t view_id, const plan_node *n
         for (uint32_t c = 0; c < side->ncolumns; c++) side->columns[c] = c;
     }
     *out = &join->op;
+    bool counted = join->sides[0].counted || join->sides[1].counted;
+    join->by_spine = graph->store != NULL && !(counted && join->tests_pairs);
+    for (uint32_t i = 0; i < 2; i++) join->sides[i].rows.op = join->sides[i].totals.op = &join->op;
     base_rc rc = check_keys(join, err);
+    if (rc == BASE_OK && join->by_spine) return join_spine_open(join, err);
     for (uint32_t i = 0; i < 2 && rc == BASE_OK && graph->store != NULL; i++) {
         rc =
             flow_table_open(graph, false, view_id, node->id, tables[i], &join->sides[i].table, err);

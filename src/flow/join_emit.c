@@ -95,8 +95,21 @@ void join_pairs_init(join_pairs *pairs, uint64_t expected) {
     pairs->cap = expected < most ? (uint32_t)expected + 1 : most;
     pairs->left_rows = base_arena_alloc(arena, sizeof(uint32_t) * pairs->cap);
     pairs->right_rows = base_arena_alloc(arena, sizeof(uint32_t) * pairs->cap);
-    pairs->left_weights = base_arena_alloc(arena, sizeof(int64_t) * pairs->cap);
-    pairs->right_weights = base_arena_alloc(arena, sizeof(int64_t) * pairs->cap);
+}
+
+static inline int64_t weight_of(const int64_t *weights, uint32_t row) {
+    return weights == NULL ? 1 : weights[row];
+}
+
+// NULL: all 1.
+static const int64_t *pair_weights(const join_pairs *p) {
+    if (p->left_weights == NULL && p->right_weights == NULL) return NULL;
+    int64_t *weights = base_arena_alloc(p->ctx->arena, sizeof(int64_t) * (p->n + 1u));
+    for (uint32_t i = 0; i < p->n; i++) {
+        weights[i] = weight_of(p->left_weights, p->left_rows[i]) *
+                     weight_of(p->right_weights, p->right_rows[i]);
+    }
+    return all_one(weights, p->n) ? NULL : weights;
 }
 
 // The joined rows, and a last column with the number of the pair.
@@ -115,12 +128,8 @@ static col_batch *make_rows(const join_pairs *p) {
     col_vec *number = &batch->cols[nleft + nright];
     *number = (col_vec){.type = col_type_of(COL_INT4), .n = n};
     number->data = base_arena_alloc(arena, sizeof(int32_t) * (n + 1u));
-    int64_t *weights = base_arena_alloc(arena, sizeof(int64_t) * (n + 1u));
-    for (uint32_t i = 0; i < n; i++) {
-        col_i32(number)[i] = (int32_t)i;
-        weights[i] = p->left_weights[i] * p->right_weights[i];
-    }
-    batch->weights = all_one(weights, n) ? NULL : weights;
+    for (uint32_t i = 0; i < n; i++) col_i32(number)[i] = (int32_t)i;
+    batch->weights = pair_weights(p);
     return batch;
 }
 
@@ -146,8 +155,8 @@ static base_rc keep_true(join_pairs *p, const plan_expr *expr, const col_batch *
 static void count_pair(join_pairs *p, uint32_t i, bool yes) {
     int64_t *left = yes ? p->left_counts.yes : p->left_counts.maybe;
     int64_t *right = yes ? p->right_counts.yes : p->right_counts.maybe;
-    if (left != NULL) left[p->left_rows[i]] += p->right_weights[i];
-    if (right != NULL) right[p->right_rows[i]] += p->left_weights[i];
+    if (left != NULL) left[p->left_rows[i]] += weight_of(p->right_weights, p->right_rows[i]);
+    if (right != NULL) right[p->right_rows[i]] += weight_of(p->left_weights, p->left_rows[i]);
 }
 
 base_rc join_pairs_flush(join_pairs *p, base_error *err) {

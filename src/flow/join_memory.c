@@ -43,7 +43,7 @@ static void chain_rows(join_op *join, base_arena *arena, const col_batch *right,
 static base_rc probe(join_pairs *p, const chains *c, base_error *err) {
     const join_op *join = p->join;
     base_arena *arena = p->ctx->arena;
-    const col_batch *left = p->left, *right = p->right;
+    const col_batch *left = p->left;
     uint64_t *hashes = base_arena_alloc(arena, sizeof(uint64_t) * (left->nrows + 1u));
     uint32_t *group_of = base_arena_alloc(arena, sizeof(uint32_t) * (left->nrows + 1u));
     col_batch keys;
@@ -57,7 +57,7 @@ static base_rc probe(join_pairs *p, const chains *c, base_error *err) {
             continue;
         }
         for (uint32_t r = c->head[group_of[l]]; r != 0 && rc == BASE_OK; r = c->next[r - 1]) {
-            rc = join_pairs_add(p, l, r - 1, col_weight(left, l), col_weight(right, r - 1), err);
+            rc = join_pairs_add(p, l, r - 1, err);
         }
     }
     return rc == BASE_OK ? join_pairs_flush(p, err) : rc;
@@ -80,6 +80,8 @@ base_rc join_memory(join_op *join, flow_ctx *ctx, flow_out *out, base_error *err
     join_pairs p = {.join = join, .ctx = ctx, .out = out};
     p.left = flow_pile_concat(&join->sides[0].pile, arena, join->sides[0].node);
     p.right = flow_pile_concat(&join->sides[1].pile, arena, join->sides[1].node);
+    p.left_weights = p.left->weights;
+    p.right_weights = p.right->weights;
     if (join->sides[0].counted) join_counts_init(join, &p.left_counts, arena, p.left->nrows);
     if (join->sides[1].counted) join_counts_init(join, &p.right_counts, arena, p.right->nrows);
     chains c;

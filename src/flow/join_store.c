@@ -1,4 +1,5 @@
-// join_store.c - a join's deltas against its stored rows.
+// join_store.c - a join's deltas against rows that are stored one by one with their counts: where a
+// side is counted and what matches is more than equal keys.
 //
 // Deltas are sorted by key, so the other side is read by one cursor that moves forward; rows of a
 // key are read in bounded chunks, however many there are. Where a side is counted, each stored row
@@ -16,6 +17,7 @@ typedef struct delta {
     uint32_t *key_n;  // bytes of the join key
     int64_t *weights; // not 0
     int64_t *yes, *maybe;
+    int64_t *row_weights; // the weights by row of batch
 } delta;
 
 typedef struct stored_row {
@@ -74,6 +76,8 @@ static void make_delta(join_op *join, join_side *side, base_arena *arena, delta 
         d->weights[d->n++] = col_weight(batch, row);
     }
     if (d->n > 0 && d->weights[d->n - 1] == 0) d->n--;
+    d->row_weights = base_arena_alloc(arena, sizeof(int64_t) * (total + 1u));
+    for (uint32_t i = 0; i < d->n; i++) d->row_weights[d->rows[i]] = d->weights[i];
 }
 
 static base_str delta_join_key(const delta *d, uint32_t i) {
@@ -184,14 +188,20 @@ static base_rc join_chunk(join_op *join, flow_ctx *ctx, flow_out *out, uint32_t 
                     .left_counts = which == 0 ? of_chunk : *of_delta,
                     .right_counts = which == 0 ? *of_delta : of_chunk};
     uint64_t total = 0;
-    for (uint32_t i = 0; i < c->n; i++) total += c->rows[i].end - c->rows[i].begin;
+    int64_t *weights = base_arena_alloc(ctx->arena, sizeof *weights * c->n);
+    for (uint32_t i = 0; i < c->n; i++) {
+        total += c->rows[i].end - c->rows[i].begin;
+        weights[i] = c->rows[i].weight;
+    }
+    p.left_weights = which == 0 ? weights : d->row_weights;
+    p.right_weights = which == 0 ? d->row_weights : weights;
     join_pairs_init(&p, total);
     base_rc rc = BASE_OK;
     for (uint32_t i = 0; i < c->n && rc == BASE_OK; i++) {
         const stored_row *row = &c->rows[i];
         for (uint32_t k = row->begin; k < row->end && rc == BASE_OK; k++) {
-            rc = which == 0 ? join_pairs_add(&p, i, d->rows[k], row->weight, d->weights[k], err)
-                            : join_pairs_add(&p, d->rows[k], i, d->weights[k], row->weight, err);
+            rc = which == 0 ? join_pairs_add(&p, i, d->rows[k], err)
+                            : join_pairs_add(&p, d->rows[k], i, err);
         }
     }
     if (rc == BASE_OK) rc = join_pairs_flush(&p, err);
