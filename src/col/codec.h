@@ -58,8 +58,8 @@ typedef struct col_block {
 void col_block_encode(base_buf *buf, const col_batch *batch, const uint32_t *rows, uint32_t n);
 BASE_MUST_USE base_rc col_block_open(base_str bytes, base_arena *arena, uint32_t ncols,
                                      const col_type *types, col_block *out, base_error *err);
-// Cells rows[0..n) of a column go to vec[at], vec[at + 1], ... copy: strings to the arena, else they
-// are borrowed from the bytes.
+// Cells rows[0..n) of a column go to vec[at], vec[at + 1], ... copy: strings to the arena, else
+// they are borrowed from the bytes.
 BASE_MUST_USE base_rc col_block_take(const col_block *block, uint32_t column, const uint32_t *rows,
                                      uint32_t n, col_vec *vec, uint32_t at, base_arena *arena,
                                      bool copy, base_error *err);
