@@ -1,5 +1,9 @@
 // flow_seed.h - the main program of tests that run random worlds by seed: FLOW_SEED_INIT(w, seed)
 // makes the world. Arguments: seed=N, runs=N.
+#ifndef FLOW_SEED_STEPS
+#define FLOW_SEED_STEPS 10
+#endif
+
 static bool run_seed(uint64_t seed, bool lmdb) {
     world *w = calloc(1, sizeof *w);
     FLOW_SEED_INIT(w, seed);
@@ -15,7 +19,7 @@ static bool run_seed(uint64_t seed, bool lmdb) {
     }
     base_arena_init(&r.step, 1 << 16);
     bool good = open_graph(&r);
-    uint32_t nsteps = 3 + below(w, 10);
+    uint32_t nsteps = 3 + below(w, FLOW_SEED_STEPS);
     push pushes[4];
     for (uint32_t s = 0; s < nsteps && good; s++) {
         uint32_t n = gen_pushes(w, pushes, 4);

@@ -524,6 +524,7 @@ M_FN base_rc run_step(runner *r, const push *pushes, uint32_t npushes, uint32_t 
                        flow_graph_output(r->graph, v == 0 ? r->w->view.id : r->w->second.id));
     }
     if (rc == BASE_OK && stop_at != 1 && stop_at != 2) rc = flow_graph_save(r->graph, &r->err);
+    if (rc == BASE_OK && stop_at == 0) rc = flow_graph_verify(r->graph, &ctx, &r->err);
     if (rc != BASE_OK || stop_at != 0) {
         state_abort(txn);
         flow_graph_reset(r->graph);

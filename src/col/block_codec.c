@@ -308,7 +308,12 @@ static base_rc take_packed(const col_block_column *column, const uint32_t *rows,
                            col_vec *vec, uint32_t at, base_error *err) {
     switch (col_storage_of(vec)) {
     case COL_ST_U8:
-        TAKE(uint8_t)
+        for (uint32_t i = 0; i < n; i++) {
+            uint64_t v = (uint64_t)column->least + cell_at(column, rows[i]);
+            col_u8(vec)[at + i] = (uint8_t)v;
+            if (vec->type.kind == COL_BOOL && v > 1) return corrupt(err, "value out of range");
+        }
+        return BASE_OK;
     case COL_ST_I16:
         TAKE(int16_t)
     case COL_ST_I32:

@@ -84,7 +84,7 @@ typedef struct flow_spine_reader {
     uint64_t hash;
     uint32_t niters, first, iter; // the first run that has it; the one being read
     spine_iter *iters;
-    uint64_t visited; // blocks
+    uint64_t visited; // blocks of large runs
     uint32_t cap, nrefs, room;
     flow_spine_ref *refs; // what flow_spine_read has found
 } flow_spine_reader;

@@ -85,6 +85,7 @@ BASE_MUST_USE base_rc spine_decode(const flow_spine_reader *reader, base_arena *
                                    bool copy, const col_batch **out, base_error *err);
 
 // spine_merge.c
+bool spine_run_is_large(const flow_spine_run *run); // merged only when lookups have paid for it
 BASE_MUST_USE base_rc spine_tidy(flow_spine *spine, flow_ctx *ctx, int64_t bound_us,
                                  base_error *err);
 // Rows whose time is at or above the bound; the same struct if all are.

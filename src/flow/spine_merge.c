@@ -23,6 +23,10 @@ static uint32_t class_of(const flow_spine_run *run) {
     return class < CLASSES ? class : CLASSES - 1;
 }
 
+bool spine_run_is_large(const flow_spine_run *run) {
+    return class_of(run) > CLASS_SMALL;
+}
+
 // ------------------------------------------------------------------------------------ time
 
 static bool below(const col_vec *times, uint32_t row, int64_t bound_us) {

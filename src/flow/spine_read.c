@@ -11,6 +11,7 @@
 struct spine_iter {
     state_cursor *cursor;
     uint64_t run;
+    bool is_large;
     bool placed; // the cursor stands on a block
     bool end;
     uint64_t last; // hash of the block
@@ -32,7 +33,7 @@ static base_rc take_block(flow_spine_reader *r, spine_iter *it, base_str key, ba
         it->end = true;
         return BASE_OK;
     }
-    r->visited++;
+    r->visited += it->is_large;
     it->last = spine_get_be(key.p + 8);
     it->block = base_arena_alloc(r->arena, sizeof *it->block);
     it->at = 0;
@@ -101,7 +102,9 @@ static base_rc begin(flow_spine_reader *r, flow_spine *spine, flow_ctx *ctx, bas
     r->iters = base_arena_array(arena, spine_iter, nruns + 1u);
     base_rc rc = BASE_OK;
     for (uint32_t i = 0; i < nruns && rc == BASE_OK; i++) {
-        r->iters[i].run = spine->runs[which == NULL ? i : which[i]].id;
+        const flow_spine_run *run = &spine->runs[which == NULL ? i : which[i]];
+        r->iters[i].run = run->id;
+        r->iters[i].is_large = spine_run_is_large(run);
         rc = state_cursor_open(ctx->txn, spine->table, &r->iters[i].cursor, err);
         if (rc == BASE_OK) r->niters++;
     }
@@ -132,6 +135,8 @@ base_rc spine_read_runs(flow_spine_reader *reader, flow_spine *spine, flow_ctx *
 void flow_spine_read_end(flow_spine_reader *reader) {
     for (uint32_t i = 0; i < reader->niters; i++) state_cursor_close(reader->iters[i].cursor);
     reader->niters = 0;
+    if (reader->hashes != NULL) reader->spine->debt += reader->visited;
+    reader->visited = 0;
 }
 
 // ------------------------------------------------------------------------------------ reading

@@ -1,4 +1,6 @@
 // Keys, rows and batches as bytes: round trips, order, and damaged bytes.
+#include <stdlib.h>
+
 #include "base/hash.h"
 #include "col/codec.h"
 #include "col/kernel.h"
@@ -242,6 +244,89 @@ TEST(batches_come_back) {
     }
 }
 
+static void check_block(const col_batch *batch, const uint32_t *rows, uint32_t n, base_str bytes) {
+    col_block block;
+    EXPECT_EQ_INT(col_block_open(bytes, &arena, COL_RANDOM_TYPES, col_random_types, &block, &err),
+                  BASE_OK);
+    EXPECT_EQ_INT(block.nrows, n);
+    uint32_t some[64], nsome = 0; // rows of the block, in any order
+    while (n > 0 && nsome < 40) some[nsome++] = (uint32_t)base_random_below(&random_state, n);
+    for (uint32_t c = 0; c < COL_RANDOM_TYPES; c++) {
+        col_vec vec;
+        col_vec_init(&vec, &arena, col_random_types[c], 64);
+        for (int copy = 0; copy < 2; copy++) {
+            EXPECT_EQ_INT(col_block_take(&block, c, some, nsome, &vec, 3, &arena, copy != 0, &err),
+                          BASE_OK);
+            for (uint32_t i = 0; i < nsome; i++)
+                EXPECT(col_same_cell(&batch->cols[c], rows[some[i]], &vec, 3 + i));
+        }
+    }
+}
+
+TEST(blocks_give_single_rows) {
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        start(700 + seed);
+        col_batch *batch =
+            col_random_batch(&random_state, &arena, COL_RANDOM_TYPES, col_random_types, 300);
+        uint32_t rows[COL_BLOCK_ROWS_MAX];
+        uint32_t n = seed == 1 ? 0 : seed == 2 ? COL_BLOCK_ROWS_MAX : 1 + (uint32_t)seed * 7;
+        for (uint32_t i = 0; i < n; i++) rows[i] = (uint32_t)base_random_below(&random_state, 300);
+        base_buf buf = {0};
+        col_block_encode(&buf, batch, rows, n);
+        check_block(batch, rows, n, base_buf_str(&buf));
+        // Damaged bytes are an error or other values, and nothing beyond them is read.
+        for (int i = 0; i < 300 && n > 0; i++) {
+            size_t size = i < 100 ? base_random_below(&random_state, buf.n) : buf.n;
+            char *damaged = malloc(size + (size == 0)); // so that the sanitiser sees its end
+            memcpy(damaged, buf.p, size);
+            if (i >= 100)
+                damaged[base_random_below(&random_state, size)] ^=
+                    (char)(1 << base_random_below(&random_state, 8));
+            col_block block;
+            base_rc rc = col_block_open((base_str){damaged, size}, &arena, COL_RANDOM_TYPES,
+                                        col_random_types, &block, &err);
+            EXPECT(rc != BASE_OK || size == buf.n);
+            for (uint32_t c = 0; rc == BASE_OK && block.nrows == n && c < COL_RANDOM_TYPES; c++) {
+                const uint32_t last = n - 1;
+                col_vec vec;
+                col_vec_init(&vec, &arena, col_random_types[c], 1);
+                (void)!col_block_take(&block, c, &last, 1, &vec, 0, &arena, true, &err);
+            }
+            free(damaged);
+        }
+        base_buf_deinit(&buf);
+    }
+}
+
+TEST(blocks_are_small) {
+    start(8);
+    const col_type types[] = {{COL_INT8, 0, 0, 0, NULL},
+                              {COL_TIMESTAMP, 0, 0, 0, NULL},
+                              {COL_NUMERIC, 12, 2, 0, NULL},
+                              {COL_INT4, 0, 0, 0, NULL}};
+    col_batch *batch = col_batch_create(&arena, 4, types, 1000);
+    uint32_t rows[1000];
+    for (uint32_t i = 0; i < 1000; i++) {
+        rows[i] = i;
+        col_i64(&batch->cols[0])[i] = INT64_MIN + i % 200;           // a byte
+        col_i64(&batch->cols[1])[i] = 1000000000000ll + i * 10;      // two
+        col_dec(&batch->cols[2])[i] = base_decimal_make(100 * i, 2); // four
+        col_i32(&batch->cols[3])[i] = -7;                            // none
+    }
+    base_buf buf = {0};
+    col_block_encode(&buf, batch, rows, 1000);
+    EXPECT(buf.n < 7100);
+    col_block block;
+    EXPECT_EQ_INT(col_block_open(base_buf_str(&buf), &arena, 4, types, &block, &err), BASE_OK);
+    for (uint32_t c = 0; c < 4; c++) {
+        col_vec vec;
+        col_vec_init(&vec, &arena, types[c], 1000);
+        EXPECT_EQ_INT(col_block_take(&block, c, rows, 1000, &vec, 0, &arena, false, &err), BASE_OK);
+        for (uint32_t i = 0; i < 1000; i++) EXPECT(col_same_cell(&batch->cols[c], i, &vec, i));
+    }
+    base_buf_deinit(&buf);
+}
+
 TEST(batches_of_other_types_are_refused) {
     start(9);
     col_type type = col_type_of(COL_INT8), other = col_type_of(COL_TIMESTAMP);
@@ -262,4 +347,5 @@ TEST_MAIN(TEST_ENTRY(keys_keep_order), TEST_ENTRY(keys_of_rows_keep_order_and_co
           TEST_ENTRY(keys_are_fixed_bytes), TEST_ENTRY(hashes_are_fixed),
           TEST_ENTRY(rows_come_back), TEST_ENTRY(rows_are_small),
           TEST_ENTRY(keys_cut_short_are_errors), TEST_ENTRY(batches_come_back),
-          TEST_ENTRY(batches_of_other_types_are_refused))
+          TEST_ENTRY(batches_of_other_types_are_refused), TEST_ENTRY(blocks_give_single_rows),
+          TEST_ENTRY(blocks_are_small))
