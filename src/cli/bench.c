@@ -9,15 +9,6 @@
 
 #define STREAM "bench.events"
 
-static base_rc create_stream(bench_engine *b, bool with_key, base_error *err) {
-    base_buf sql = {0};
-    base_rc rc = bench_sql(b, "CREATE SCHEMA bench", err);
-    bench_stream_ddl(&sql, STREAM, with_key);
-    if (rc == BASE_OK) rc = bench_sql(b, base_buf_cstr(&sql), err);
-    base_buf_deinit(&sql);
-    return rc;
-}
-
 static void print_rate(const char *what, const bench_options *o, double seconds) {
     printf("  %-46s %6.2f M events/s  %6.3f GB/s\n", what, (double)o->events / seconds / 1e6,
            (double)o->events * o->event_bytes / seconds / 1e9);
@@ -37,14 +28,14 @@ static base_rc throughput(const bench_options *o, bool with_key, base_error *err
            cli_number(o->events), o->event_bytes, cli_number(o->keys), o->rounds);
     bench_engine b;
     base_rc rc = bench_open(&b, o, err);
-    if (rc == BASE_OK) rc = create_stream(&b, with_key, err);
+    if (rc == BASE_OK) rc = bench_stream(&b, STREAM, with_key, err);
     bench_time scans[BENCH_ROUNDS_MAX], times[BENCH_ROUNDS_MAX];
     base_buf copy = {0};
     base_buf_printf(&copy, "%s/events.ndjson", b.dir == NULL ? "" : b.dir);
     double begin = cli_seconds();
     if (rc == BASE_OK) {
         say("writing the log");
-        rc = bench_fill(&b, STREAM, o->events, base_buf_cstr(&copy), err);
+        rc = bench_fill(&b, STREAM, 0, o->events, base_buf_cstr(&copy), err);
     }
     double filled = cli_seconds() - begin;
     uint64_t steps = 0;
@@ -75,10 +66,10 @@ static base_rc commit_cost(const bench_options *o, base_error *err) {
     printf("\ncommit: the same view; what durable commits cost, with small and large steps\n");
     bench_engine b;
     base_rc rc = bench_open(&b, o, err);
-    if (rc == BASE_OK) rc = create_stream(&b, false, err);
+    if (rc == BASE_OK) rc = bench_stream(&b, STREAM, false, err);
     if (rc == BASE_OK) {
         say("writing the log");
-        rc = bench_fill(&b, STREAM, o->events, NULL, err);
+        rc = bench_fill(&b, STREAM, 0, o->events, NULL, err);
     }
     static const uint64_t step_bytes[] = {1u << 20, 8u << 20, 64u << 20};
     for (size_t k = 0; rc == BASE_OK && k < 3; k++) {
@@ -131,7 +122,7 @@ static base_rc memory(const bench_options *given, base_error *err) {
     base_rc rc = bench_open(&b, &o, err);
     // Caches that hold everything: the dearest case.
     if (rc == BASE_OK) rc = bench_reopen(&b, 0, false, 64ull << 30, err);
-    if (rc == BASE_OK) rc = create_stream(&b, false, err);
+    if (rc == BASE_OK) rc = bench_stream(&b, STREAM, false, err);
     if (rc == BASE_OK)
         rc = bench_sql(&b,
                        "CREATE MATERIALIZED VIEW bench.by_order AS SELECT order_id, "
@@ -140,7 +131,7 @@ static base_rc memory(const bench_options *given, base_error *err) {
                        err);
     if (rc == BASE_OK) {
         say("writing the log");
-        rc = bench_fill(&b, STREAM, o.events, NULL, err);
+        rc = bench_fill(&b, STREAM, 0, o.events, NULL, err);
     }
     uint64_t before = anonymous_bytes();
     uint64_t disk_before = bench_tree_bytes(b.dir == NULL ? "" : b.dir);
@@ -166,7 +157,7 @@ static base_rc memory(const bench_options *given, base_error *err) {
 // ---- the command --------------------------------------------------------------------------------
 
 static const char *const subjects[] = {"aggregate", "dedup",   "commit", "memory",
-                                       "latency",   "nexmark", "all"};
+                                       "latency",   "nexmark", "scale",  "all"};
 
 static int run_subject(const bench_options *o, const char *subject) {
     base_error err = {0};
@@ -178,6 +169,7 @@ static int run_subject(const bench_options *o, const char *subject) {
     if (rc == BASE_OK && (all || strcmp(subject, "commit") == 0)) rc = commit_cost(o, &err);
     if (rc == BASE_OK && (all || strcmp(subject, "memory") == 0)) rc = memory(o, &err);
     if (rc == BASE_OK && strcmp(subject, "nexmark") == 0) rc = bench_nexmark(o, &err);
+    if (rc == BASE_OK && strcmp(subject, "scale") == 0) rc = bench_scale(o, &err);
     int code = rc == BASE_OK ? CLI_OK : cli_error(&err);
     if (code == CLI_OK && (all || strcmp(subject, "latency") == 0)) code = bench_latency(o);
     return cli_flush_stdout(code);
@@ -204,7 +196,7 @@ int cli_bench(int argc, char **argv) {
         {"rounds", CLI_U32, &o.rounds, "N", "rounds, of which the median is shown (3)", 3,
          BENCH_ROUNDS_MAX},
         {"cores", CLI_U32, &o.cores, "N", "that a step may use (1)", 1, 1024},
-        {NULL, CLI_SECTION, NULL, NULL, "Throughput (aggregate, dedup, commit)", 0, 0},
+        {NULL, CLI_SECTION, NULL, NULL, "Throughput (aggregate, dedup, commit, scale)", 0, 0},
         {"events", CLI_U64, &o.events, "N", "events (2,000,000)", 1000, 1000000000},
         {"keys", CLI_U32, &o.keys, "N", "distinct keys (10,000)", 1, 1u << 30},
         {"bytes", CLI_U32, &o.event_bytes, "N", "bytes of an event (231)", BENCH_EVENT_BYTES_MIN,
@@ -213,8 +205,9 @@ int cli_bench(int argc, char **argv) {
          "events in a second of event time (10,000): how many\n"
          "windows there are",
          1, 1000000},
-        {NULL, CLI_SECTION, NULL, NULL, "Nexmark (also --events, --per-second)", 0, 0},
-        {"queries", CLI_TEXT, &o.queries, "LIST", "only these: q0,q4", 0, 0},
+        {NULL, CLI_SECTION, NULL, NULL, "Nexmark and scale (also --events, --per-second)", 0, 0},
+        {"queries", CLI_TEXT, &o.queries, "LIST",
+         "only these: q0,q4; of scale: window, totals, latest,\ntop3, join, views", 0, 0},
         {"seed", CLI_U64, &o.seed, "N", "of the events (1)", 0, UINT64_MAX},
         {"disorder-ms", CLI_U32, &o.disorder_ms, "N",
          "events arrive up to so much of event time out of order\n(0)", 0, 60000},
@@ -238,7 +231,7 @@ int cli_bench(int argc, char **argv) {
     };
     cli_usage usage = {
         .command = "weir bench",
-        .synopsis = "[aggregate|dedup|commit|memory|latency|nexmark|all] [options]",
+        .synopsis = "[aggregate|dedup|commit|memory|latency|nexmark|scale|all] [options]",
         .about =
             "Measures this machine with data it makes itself, in a temporary directory.\n\n"
             "  aggregate  one core: JSON events from the durable log to a one-minute tumbling\n"
@@ -253,7 +246,10 @@ int cli_bench(int argc, char **argv) {
             "  nexmark    the queries of the Nexmark benchmark, q0 to q22, each from the durable "
             "log\n"
             "             to the committed rows of its view\n"
-            "  all        all of these but nexmark",
+            "  scale      ten times the keys, the history, the views: what each does to the rate\n"
+            "             of catching up and to the time of a step; and 1 to 100 views of a "
+            "stream\n"
+            "  all        all of these but nexmark and scale",
         .examples = "  weir bench --events 5000000\n  weir bench latency --rate 20000\n",
         .noptions = sizeof options / sizeof options[0],
         .options = options,
@@ -271,7 +267,7 @@ int cli_bench(int argc, char **argv) {
         return cli_usage_error("weir bench", "nothing to measure is called \"%s\"; %s%s", subject,
                                nearest != NULL ? "did you mean "
                                                : "there is aggregate, dedup, "
-                                                 "commit, memory, latency, nexmark, all",
+                                                 "commit, memory, latency, nexmark, scale, all",
                                nearest != NULL ? nearest : "");
     }
     cli_catch_interrupt();

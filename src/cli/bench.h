@@ -15,7 +15,7 @@ typedef struct bench_options {
     uint32_t per_second; // events of one second of event time
     uint64_t groups;     // memory
     uint32_t seconds, rate, latency_bytes, senders, linger_us;
-    const char *queries; // nexmark: names with commas between; NULL: all
+    const char *queries; // nexmark, scale: names with commas between; NULL: all
     const char *write;   // nexmark: a directory for the events; NULL: measure
     uint64_t seed;
     uint32_t disorder_ms, late, late_ms; // as in nexmark_config
@@ -59,10 +59,14 @@ BASE_MUST_USE base_rc bench_reopen(bench_engine *b, uint64_t step_bytes, bool no
                                    uint64_t cache_bytes, base_error *err);
 void bench_close(bench_engine *b); // and removes the directory
 BASE_MUST_USE base_rc bench_sql(bench_engine *b, const char *text, base_error *err);
-// Fills a stream with events. copy: a file that gets the same bytes, a line an event (for
-// bench_scan); may be NULL.
-BASE_MUST_USE base_rc bench_fill(bench_engine *b, const char *stream, uint64_t events,
-                                 const char *copy, base_error *err);
+// Whether a list of names with commas between (NULL: all) has the name.
+bool bench_wants(const char *list, const char *name);
+// Fills a stream with `events` events from number `first` on. copy: a file that gets the same
+// bytes, a line an event (for bench_scan); may be NULL.
+BASE_MUST_USE base_rc bench_fill(bench_engine *b, const char *stream, uint64_t first,
+                                 uint64_t events, const char *copy, base_error *err);
+BASE_MUST_USE base_rc bench_stream(bench_engine *b, const char *stream, bool with_key,
+                                   base_error *err); // and its schema, "bench"
 // What simdjson alone takes to read three fields of each line of such a file, all of it once and in
 // its order, from the page cache through a mapping, as the engine reads its log.
 BASE_MUST_USE base_rc bench_scan(const char *path, uint64_t events, bench_time *time,
@@ -92,7 +96,8 @@ void bench_histogram_add(bench_histogram *h, uint64_t us, uint64_t n);
 void bench_histogram_merge(bench_histogram *h, const bench_histogram *more);
 uint64_t bench_histogram_at(const bench_histogram *h, double share); // upper end of the bucket
 
-int bench_latency(const bench_options *options); // bench_latency.c
+BASE_MUST_USE base_rc bench_scale(const bench_options *options, base_error *err); // bench_scale.c
+int bench_latency(const bench_options *options);                                  // bench_latency.c
 BASE_MUST_USE base_rc bench_nexmark(const bench_options *options,
                                     base_error *err); // bench_nexmark.c
 

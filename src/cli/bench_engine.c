@@ -122,24 +122,41 @@ base_rc bench_scan(const char *path, uint64_t events, bench_time *time, base_err
     return rc;
 }
 
+base_rc bench_stream(bench_engine *b, const char *stream, bool with_key, base_error *err) {
+    base_buf sql = {0};
+    base_rc rc = bench_sql(b, "CREATE SCHEMA bench", err);
+    bench_stream_ddl(&sql, stream, with_key);
+    if (rc == BASE_OK) rc = bench_sql(b, base_buf_cstr(&sql), err);
+    base_buf_deinit(&sql);
+    return rc;
+}
+
+bool bench_wants(const char *list, const char *name) {
+    if (list == NULL) return true;
+    size_t n = strlen(name);
+    for (const char *p = list; (p = strstr(p, name)) != NULL; p += n)
+        if ((p == list || p[-1] == ',') && (p[n] == '\0' || p[n] == ',')) return true;
+    return false;
+}
+
 static base_rc write_copy(FILE *copy, const char *path, const char *bytes, size_t n,
                           base_error *err) {
     if (copy == NULL || fwrite(bytes, 1, n, copy) == n) return BASE_OK;
     return base_fail_errno(err, errno, "cannot write \"%s\"", path);
 }
 
-static base_rc fill(bench_engine *b, const char *stream, uint64_t events, FILE *copy,
-                    const char *path, base_error *err) {
+static base_rc fill(bench_engine *b, const char *stream, uint64_t first, uint64_t events,
+                    FILE *copy, const char *path, base_error *err) {
     const bench_options *o = b->options;
     base_buf text = {0};
     base_arena arena;
     base_arena_init(&arena, 1 << 20);
     base_rc rc = BASE_OK;
     int64_t begin_us = 24ll * 366 * BASE_US_PER_DAY; // some day of 2024
-    for (uint64_t i = 0; rc == BASE_OK && i < events;) {
+    for (uint64_t i = first, end = first + events; rc == BASE_OK && i < end;) {
         base_buf_clear(&text);
-        uint64_t first = i;
-        for (; i < events && text.n < FILL_BYTES; i++) {
+        uint64_t begin = i;
+        for (; i < end && text.n < FILL_BYTES; i++) {
             base_buf_reserve(&text, o->event_bytes + 64);
             int64_t at_us = begin_us + (int64_t)(i * (1000000ull / o->per_second));
             text.n += bench_event(i, o->keys, at_us, o->event_bytes, text.p + text.n);
@@ -151,7 +168,7 @@ static base_rc fill(bench_engine *b, const char *stream, uint64_t events, FILE *
         engine_ingest_result result;
         rc = engine_ingest(b->engine, base_str_of(stream), base_buf_str(&text), "bench", &arena,
                            &result, err);
-        if (rc == BASE_OK && result.accepted != i - first)
+        if (rc == BASE_OK && result.accepted != i - begin)
             rc = base_fail(err, BASE_E_INTERNAL, NULL, "%llu events were refused: %s",
                            (unsigned long long)result.quarantined,
                            result.nfaults > 0 ? result.faults[0].message : "");
@@ -163,12 +180,12 @@ static base_rc fill(bench_engine *b, const char *stream, uint64_t events, FILE *
     return rc;
 }
 
-base_rc bench_fill(bench_engine *b, const char *stream, uint64_t events, const char *copy,
-                   base_error *err) {
-    if (copy == NULL) return fill(b, stream, events, NULL, NULL, err);
+base_rc bench_fill(bench_engine *b, const char *stream, uint64_t first, uint64_t events,
+                   const char *copy, base_error *err) {
+    if (copy == NULL) return fill(b, stream, first, events, NULL, NULL, err);
     FILE *file = fopen(copy, "wb");
     if (file == NULL) return base_fail_errno(err, errno, "cannot make \"%s\"", copy);
-    base_rc rc = fill(b, stream, events, file, copy, err);
+    base_rc rc = fill(b, stream, first, events, file, copy, err);
     char blanks[WIRE_JSON_PADDING];
     memset(blanks, ' ', sizeof blanks);
     if (rc == BASE_OK) rc = write_copy(file, copy, blanks, sizeof blanks, err);

@@ -137,8 +137,8 @@ typedef struct cli_engine_options {
          CLI_U64,                                                                                    \
          &(o)->journal_kb,                                                                           \
          "KB",                                                                                       \
-         "journal of an immediate flow, before its commits go to the\n"                              \
-         "pages of its store (65536)",                                                               \
+         "journal of a flow, before its commits go to the pages of its\n"                            \
+         "store (65536, half of it for a flow with an interval)",                                    \
          1,                                                                                          \
          131072},                                                                                    \
     {                                                                                                \

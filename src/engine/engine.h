@@ -28,7 +28,8 @@ typedef struct engine_config {
     uint64_t cache_bytes;        // a flow's operator caches; 0: 256 MiB
     uint32_t batch_rows;         // 0: 65,536
     uint64_t step_bytes;         // log bytes a step takes at most; 0: 128 MiB
-    uint64_t journal_bytes;      // of an immediate flow, at a checkpoint; 0: 64 MiB
+    uint64_t journal_bytes;      // of a flow, at a checkpoint; 0: 64 MiB, half of it if the
+                                 // flow has an interval
     uint64_t segment_bytes;      // of a stream's log files; 0: log's default
     uint64_t query_memory_bytes; // an ad-hoc query; 0: 1 GiB
     uint64_t changes_keep_steps; // change log a view keeps beyond what its readers need; 0: 100,000

@@ -123,8 +123,11 @@ static base_rc start_steps(engine_flow *flow, base_error *err) {
 static base_rc open_store(engine_flow *flow, base_error *err) {
     engine *e = flow->engine;
     state_config config = engine_state_config(e, flow->dir);
-    // Steps that come as fast as events do are small; those of an interval are worth a commit each.
-    config.journal = flow->refresh_us == 0;
+    // A step that takes few events in touches pages all over its tables. Large ones pass the
+    // journal by (step_is_large); so flows with an interval, which are many, have less in it.
+    config.journal = true;
+    if (flow->refresh_us > 0 && config.journal_bytes == 0)
+        config.journal_bytes = STATE_JOURNAL_BYTES / 2;
     base_rc rc = state_store_open(e->plat, flow->dir, &config, &flow->store, err);
     if (rc == BASE_OK) rc = state_table_open(flow->store, "engine.flow", &flow->t_flow, err);
     if (rc == BASE_OK) rc = state_table_open(flow->store, "engine.cursor", &flow->t_cursor, err);
