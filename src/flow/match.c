@@ -80,7 +80,7 @@ static base_rc match_segment(flow_partition_op *op, flow_ctx *ctx, flow_segment 
     match_op *match = (match_op *)op;
     base_str state;
     uint32_t front;
-    base_rc rc = flow_segment_to_mark(segment, &state, err);
+    base_rc rc = flow_segment_to_mark(segment, false, &state, err);
     match_input input = {0};
     bool from_start = state.n == 0;
     if (!from_start && state.n != sizeof input.matched)

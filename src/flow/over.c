@@ -302,7 +302,7 @@ static base_rc draw_running(over_op *over, flow_segment *segment, base_str *stat
                             uint32_t *context, base_error *err) {
     const plan_reach *reach = &over->plan.reach;
     base_rc rc = flow_segment_before(segment, reach->affected_before, err);
-    if (rc == BASE_OK) rc = flow_segment_to_mark(segment, state, err);
+    if (rc == BASE_OK) rc = flow_segment_to_mark(segment, over->plan.peers, state, err);
     uint32_t had = segment->n;
     for (uint32_t i = 0; i < reach->context_before && rc == BASE_OK; i++)
         rc = flow_segment_grow_front(segment, err);
@@ -390,6 +390,22 @@ static base_rc init_func(over_op *over, uint32_t i, const plan_over *def, base_e
     return rc;
 }
 
+static bool looks_at_peers(const plan_over *over) {
+    switch (over->id) {
+    case PLAN_OVER_ROW_NUMBER:
+    case PLAN_OVER_LAG:
+    case PLAN_OVER_LEAD:
+        return false;
+    case PLAN_OVER_AGGREGATE:
+    case PLAN_OVER_FIRST_VALUE:
+    case PLAN_OVER_LAST_VALUE:
+    case PLAN_OVER_NTH_VALUE:
+        return over->frame.mode != PLAN_FRAME_ROWS || over->frame.exclude != PLAN_EXCLUDE_NONE;
+    default:
+        return true;
+    }
+}
+
 base_rc flow_over_create(flow_graph *graph, uint32_t view_id, const plan_node *node, flow_op **out,
                          base_error *err) {
     static const flow_partition_class class = {FLOW_PARTITION_LIFE("over"), .segment = over_segment,
@@ -405,6 +421,7 @@ base_rc flow_over_create(flow_graph *graph, uint32_t view_id, const plan_node *n
     for (uint32_t i = 0; i < node->nover && rc == BASE_OK; i++)
         rc = init_func(over, i, &node->overs[i], err);
     if (rc != BASE_OK) return rc;
+    for (uint32_t i = 0; i < node->nover; i++) plan->peers |= looks_at_peers(&node->overs[i]);
     plan->reach = plan_over_reach_all(node->overs, node->nover);
     plan->running = plan->reach.unit == PLAN_REACH_ROWS && plan->reach.forward;
     if (plan->running && !over_state_storable(plan)) {

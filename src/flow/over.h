@@ -29,6 +29,7 @@ typedef struct over_plan {
     uint32_t blocks_size;
     plan_reach reach;
     bool running; // forward: results are computed from a state on
+    bool peers;   // a row's result depends on its peers
 } over_plan;
 
 // A segment's rows on one side. Positions count each row as often as it is there.

@@ -85,7 +85,7 @@ base_rc flow_partition_open(const flow_partition_config *config, flow_partition 
     part->config = *config;
     part->columns = base_arena_array(&graph->arena, uint32_t, config->ncolumns + 1u);
     for (uint32_t c = 0; c < config->ncolumns; c++) part->columns[c] = c;
-    part->few = graph->cache_bytes < 64 << 10 ? 4 : FLOW_PARTITION_FEW;
+    part->few = graph->cache_bytes <= 1 << 20 ? 4 : FLOW_PARTITION_FEW;
     base_arena_init(&part->scratch, 16 << 10);
     *out = part;
     graph->ncaches++;
@@ -689,10 +689,12 @@ bool flow_segment_wants_marks(const flow_segment *segment) {
 }
 
 // The last mark before the segment: one set in this step, or a stored one.
-static base_rc find_mark(flow_segment *segment, mark *found, base_error *err) {
+static base_rc find_mark(flow_segment *segment, bool peers, mark *found, base_error *err) {
     flow_partition *part = segment->part;
     base_arena *arena = &part->scratch;
-    base_str own = segment->partition, front = joined(arena, own, segment->rows[0].key);
+    base_str own = segment->partition, first = segment->rows[0].key;
+    if (peers) first.n -= FLOW_PARTITION_HASH;
+    base_str front = joined(arena, own, first);
     *found = (mark){0};
     if (part->nmarks > 0) {
         const mark *last = &part->new_marks[part->nmarks - 1];
@@ -719,11 +721,11 @@ static base_rc find_mark(flow_segment *segment, mark *found, base_error *err) {
     return rc;
 }
 
-base_rc flow_segment_to_mark(flow_segment *segment, base_str *state, base_error *err) {
+base_rc flow_segment_to_mark(flow_segment *segment, bool peers, base_str *state, base_error *err) {
     flow_partition *part = segment->part;
     mark found = {0};
     base_rc rc = BASE_OK;
-    if (flow_segment_wants_marks(segment)) rc = find_mark(segment, &found, err);
+    if (flow_segment_wants_marks(segment)) rc = find_mark(segment, peers, &found, err);
     base_str limit = {NULL, 0};
     if (found.key.p != NULL) {
         limit = (base_str){found.key.p + segment->partition.n, found.key.n - segment->partition.n};

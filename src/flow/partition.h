@@ -30,7 +30,7 @@
 
 #define FLOW_PARTITION_HASH 16u  // bytes of the row hash, the end of a row's key
 #define FLOW_PARTITION_KEY  495u // bytes of a key that the store keeps in order
-#define FLOW_PARTITION_FEW  256u // rows of a partition that is cached; with tiny caches 4
+#define FLOW_PARTITION_FEW  256u // rows of a partition that is cached; with caches of 1 MB at most 4
 #define FLOW_NO_SOURCE      UINT32_MAX
 #define FLOW_ALL_ROWS       UINT32_MAX
 
@@ -111,8 +111,10 @@ BASE_MUST_USE base_rc flow_segment_gather(flow_segment *segment, base_arena *are
 // that ends a segment before the end of the partition must know that what it computes for later
 // rows, and the marks there, stay as they are; it then sets a mark on the segment's last row.
 // flow_segment_to_mark draws in all rows after the last mark that is before the segment's first
-// row; *state is its bytes, empty at the start of the partition.
-BASE_MUST_USE base_rc flow_segment_to_mark(flow_segment *segment, base_str *state, base_error *err);
+// row, or, with peers, before the first of that row's peers: a row that has come behind a mark may
+// be a peer of rows before it. *state is the mark's bytes, empty at the start of the partition.
+BASE_MUST_USE base_rc flow_segment_to_mark(flow_segment *segment, bool peers, base_str *state,
+                                           base_error *err);
 bool flow_segment_wants_marks(const flow_segment *segment);
 uint32_t flow_segment_mark_every(const flow_segment *segment); // rows; at least 4
 void flow_segment_mark(flow_segment *segment, uint32_t row, base_str state);

@@ -194,7 +194,7 @@ static void forward_segment(rig *r, flow_segment *s) {
     base_error err;
     base_str state;
     REQUIRE_OK(flow_segment_before(s, below(r, 3), &err));
-    REQUIRE_OK(flow_segment_to_mark(s, &state, &err));
+    REQUIRE_OK(flow_segment_to_mark(s, false, &state, &err));
     REQUIRE_OK(flow_segment_after(s, FLOW_ALL_ROWS, &err));
     totals was = {0}, is = {0}, running;
     if (state.n == sizeof was) memcpy(&was, state.p, sizeof was);
