@@ -790,7 +790,7 @@ static void ref_node(base_arena *a, const plan_node *node, const bool *needed,
     ref_rows in[2];
     for (uint32_t i = 0; i < node->ninputs; i++) {
         bool two = node->kind == PLAN_NODE_JOIN || node->kind == PLAN_NODE_SETOP ||
-                   node->kind == PLAN_NODE_ASOF;
+                   node->kind == PLAN_NODE_ASOF || node->kind == PLAN_NODE_LOOKUP;
         bool *needs = i == 1 && two ? NULL : ref_needs(a, node, needed);
         if (needs == NULL) {
             needs = base_arena_array(a, bool, node->inputs[i]->ncolumns + 1u);
@@ -852,6 +852,7 @@ static void ref_node(base_arena *a, const plan_node *node, const bool *needed,
     case PLAN_NODE_AGGREGATE:
         ref_group(a, node, &in[0], out);
         return;
+    case PLAN_NODE_LOOKUP: // of a query that runs once; of a view: test_flow_lookup.c
     case PLAN_NODE_JOIN:
         ref_join(a, node, &in[0], &in[1], out);
         return;

@@ -1,7 +1,11 @@
 // flow_seed.h - the main program of tests that run random worlds by seed: FLOW_SEED_INIT(w, seed)
-// makes the world. Arguments: seed=N, runs=N.
+// makes the world, FLOW_SEED_CHECK(runner), if it is defined, looks at it after each step.
+// Arguments: seed=N, runs=N.
 #ifndef FLOW_SEED_STEPS
 #define FLOW_SEED_STEPS 10
+#endif
+#ifndef FLOW_SEED_CHECK
+#define FLOW_SEED_CHECK check_views
 #endif
 
 static bool run_seed(uint64_t seed, bool lmdb) {
@@ -32,7 +36,7 @@ static bool run_seed(uint64_t seed, bool lmdb) {
         }
         good = good && run_step(&r, pushes, n, 0) == BASE_OK;
         if (!good) fprintf(stderr, "step %u: %s\n", s, r.err.message);
-        good = good && check_views(&r);
+        good = good && FLOW_SEED_CHECK(&r);
     }
     good = good && check_adhoc(&r);
     if (!good) {

@@ -163,6 +163,7 @@ typedef struct engine_input {
     uint64_t upstream_step;         // last step taken over
     uint64_t upstream_seen;         // steps up to this one had nothing to take over; in memory only
     bool started;                   // upstream: the snapshot has been taken
+    bool first; // rows of others are looked up in it: it is read to its end before them
     uint32_t ncolumns;
     const uint32_t *columns;
     int64_t watermark_us; // of the whole input

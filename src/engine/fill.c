@@ -5,7 +5,8 @@
 // own record of duplicates; a table gives its present rows; a view gives its present rows. What
 // comes after the cursor reaches the new view in ordinary steps. Operators are incremental and
 // their results do not depend on the order of their input, so the view ends as if it had always
-// been there. Entry point: engine_flow_fill.
+// been there. Only look-ups (FOR SYSTEM_TIME AS OF PROCTIME()) do depend on it: what they look rows
+// up in is given first. Entry point: engine_flow_fill.
 
 #include <string.h>
 
@@ -204,6 +205,8 @@ static base_rc gather_history(engine_flow *flow, void *arg, uint64_t *rows, base
     flow_hooks quiet = *hooks;
     quiet.duplicate = NULL;
     flow->ctx.hooks = &quiet;
+    // Rows are looked up in what is there already.
+    plan_node_lookup_scans(f.view->object->plan, visit_fill, &f);
     plan_node_scans(f.view->object->plan, visit_fill, &f);
     flow->ctx.hooks = hooks;
     *rows = f.rows;

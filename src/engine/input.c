@@ -62,6 +62,17 @@ static base_rc build_log_input(engine_flow *flow, engine_input *input, base_erro
     return BASE_OK;
 }
 
+// Of what others are looked up in (FOR SYSTEM_TIME AS OF PROCTIME()), also through views of the
+// flow.
+static void mark_first(void *arg, const plan_node *scan) {
+    engine_flow *flow = arg;
+    const engine_view *inner =
+        scan->object->kind == PLAN_OBJECT_VIEW ? engine_flow_view(flow, scan->object->id) : NULL;
+    if (inner != NULL) plan_node_scans(inner->object->plan, mark_first, flow);
+    for (uint32_t i = 0; i < flow->ninputs; i++)
+        if (flow->inputs[i].object->id == scan->object->id) flow->inputs[i].first = true;
+}
+
 base_rc engine_inputs_build(engine_flow *flow, base_error *err) {
     const flow_input *found;
     size_t n = flow_graph_inputs(flow->graph, &found);
@@ -89,6 +100,8 @@ base_rc engine_inputs_build(engine_flow *flow, base_error *err) {
         input->partitions =
             base_arena_array(&flow->graph_arena, engine_partition, input->npartitions);
     }
+    for (uint32_t i = 0; i < flow->nviews; i++)
+        plan_node_lookup_scans(flow->views[i].object->plan, mark_first, flow);
     return BASE_OK;
 }
 
@@ -317,7 +330,7 @@ void engine_inputs_watermarks(engine_flow *flow) {
     // reads.
     for (uint32_t i = 0; i < flow->nviews; i++) {
         least_watermark least = {flow, 0, false};
-        plan_node_scans(flow->views[i].object->plan, visit_scan, &least);
+        plan_node_driving_scans(flow->views[i].object->plan, visit_scan, &least);
         if (least.any && least.us > flow->views[i].watermark_us)
             flow->views[i].watermark_us = least.us;
     }
@@ -653,29 +666,34 @@ static base_rc gather_upstream(engine_flow *flow, engine_input *input, uint64_t 
     return BASE_OK;
 }
 
+// Each partition may take its share of the budget, so that none starves the others.
+static base_rc gather_input(engine_flow *flow, engine_input *input, uint64_t budget, uint64_t *rows,
+                            base_error *err) {
+    base_rc rc = BASE_OK;
+    if (input->upstream != NULL) rc = gather_upstream(flow, input, rows, err);
+    uint64_t share = budget / input->npartitions + 1;
+    for (uint32_t p = 0; input->upstream == NULL && rc == BASE_OK && p < input->npartitions; p++) {
+        uint64_t left = share;
+        rc = gather_partition(flow, input, p, &left, rows, err);
+    }
+    if (rc != BASE_OK)
+        base_error_prefix(err, "flow \"%s\", input \"%s.%s\"", flow->name, input->object->schema,
+                          input->object->name);
+    return rc;
+}
+
 base_rc engine_inputs_gather(engine_flow *flow, uint64_t *rows, base_error *err) {
     uint64_t budget =
         flow->engine->config.step_bytes > 0 ? flow->engine->config.step_bytes : ENGINE_STEP_BYTES;
     *rows = 0;
     flow->cut_short = false;
     for (uint32_t i = 0; i < flow->ninputs; i++) flow->inputs[i].step_rows = 0;
-    for (uint32_t i = 0; i < flow->ninputs; i++) {
-        engine_input *input = &flow->inputs[i];
-        base_rc rc = BASE_OK;
-        if (input->upstream != NULL) {
-            rc = gather_upstream(flow, input, rows, err);
-        } else {
-            // Each partition may take its share, so that none starves the others.
-            uint64_t share = budget / (flow->ninputs * input->npartitions) + 1;
-            for (uint32_t p = 0; rc == BASE_OK && p < input->npartitions; p++) {
-                uint64_t left = share;
-                rc = gather_partition(flow, input, p, &left, rows, err);
-            }
-        }
-        if (rc != BASE_OK) {
-            base_error_prefix(err, "flow \"%s\", input \"%s.%s\"", flow->name,
-                              input->object->schema, input->object->name);
-            return rc;
+    // What others are looked up in comes first; they wait until it has been read to its end.
+    for (int first = 1; first >= 0 && !flow->cut_short; first--) {
+        for (uint32_t i = 0; i < flow->ninputs; i++) {
+            if (flow->inputs[i].first != first) continue;
+            base_rc rc = gather_input(flow, &flow->inputs[i], budget / flow->ninputs, rows, err);
+            if (rc != BASE_OK) return rc;
         }
     }
     return BASE_OK;

@@ -16,11 +16,10 @@
 // State: "v<view>.<node>.left" and ".right": the place above -> weight, row.
 // Without a store: both sides are sorted and merged. Entry point: flow_asof_create.
 #include "base/hash.h"
-#include "flow/flow_int.h"
+#include "flow/delta.h"
 
 #define ROW_HASH    16u
 #define TIE_BYTES   160u // of a right row's encoding, in its place
-#define HEAD        8u   // weight before a stored row
 #define RIGHT_AT    ((char)0x80)
 #define CHUNK_FIRST 64u // stored left rows made whole at once: at first, and at most
 #define CHUNK_MOST  16384u
@@ -46,20 +45,6 @@ typedef struct asof_op {
     bool inverted; // <= and <
     char left_at;  // the byte of left rows
 } asof_op;
-
-// The step's rows of a side in order of place, equal ones summed.
-typedef struct asof_delta {
-    const col_batch *batch;
-    uint32_t n;
-    uint32_t *rows;
-    base_str *places;
-    uint32_t *key_n; // bytes of the join key
-    int64_t *weights;
-    uint32_t nnull; // rows that match nothing
-    uint32_t *nulls;
-    // With a store: what stands there, and what is to stand there (p NULL: nothing).
-    base_str *stored, *values;
-} asof_delta;
 
 // A right row, as it is stored; place.n 0: none.
 typedef struct asof_match {
@@ -198,103 +183,29 @@ static base_str place_of(const asof_op *asof, uint32_t which, base_arena *arena,
     return (base_str){place, n};
 }
 
-static void make_delta(asof_op *asof, uint32_t which, base_arena *arena, asof_delta *d) {
+static void make_delta(asof_op *asof, uint32_t which, base_arena *arena, flow_delta *d) {
     asof_side *side = &asof->sides[which];
     const col_batch *batch = flow_pile_concat(&side->pile, arena, side->node);
-    uint32_t total = batch->nrows, n = 0;
-    *d = (asof_delta){.batch = batch};
-    d->nulls = base_arena_alloc(arena, sizeof(uint32_t) * (total + 1u));
-    d->rows = base_arena_alloc(arena, sizeof(uint32_t) * (total + 1u));
-    d->places = base_arena_alloc(arena, sizeof(base_str) * (total + 1u));
-    d->key_n = base_arena_alloc(arena, sizeof(uint32_t) * (total + 1u));
-    d->weights = base_arena_alloc(arena, sizeof(int64_t) * (total + 1u));
-    uint32_t *sel = base_arena_alloc(arena, sizeof(uint32_t) * (total + 1u));
-    base_str *keys = base_arena_alloc(arena, sizeof(base_str) * (total + 1u));
-    base_str *places = base_arena_alloc(arena, sizeof(base_str) * (total + 1u));
+    uint32_t n = batch->nrows;
+    base_str *keys = base_arena_alloc(arena, sizeof(base_str) * (n + 1u));
+    base_str *places = base_arena_array(arena, base_str, n + 1u);
+    uint32_t *key_n = base_arena_alloc(arena, sizeof(uint32_t) * (n + 1u));
     flow_keys_encode(arena, batch, asof->nkeys, side->keys, keys);
     base_buf scratch = {0};
-    for (uint32_t i = 0; i < total; i++) {
-        if (no_match(asof, side, batch, i)) {
-            d->nulls[d->nnull++] = i;
-            continue;
-        }
-        places[n] = place_of(asof, which, arena, &scratch, batch, i, keys[i]);
-        sel[n++] = i;
+    for (uint32_t i = 0; i < n; i++) {
+        key_n[i] = (uint32_t)keys[i].n;
+        if (no_match(asof, side, batch, i)) continue;
+        places[i] = place_of(asof, which, arena, &scratch, batch, i, keys[i]);
     }
     base_buf_deinit(&scratch);
-    const uint32_t *order = flow_keys_sort(arena, n, places);
-    for (uint32_t i = 0; i < n; i++) {
-        base_str place = places[order[i]];
-        uint32_t row = sel[order[i]];
-        if (d->n > 0 && base_str_eq(d->places[d->n - 1], place)) {
-            d->weights[d->n - 1] += col_weight(batch, row);
-            continue;
-        }
-        if (d->n > 0 && d->weights[d->n - 1] == 0) d->n--;
-        d->rows[d->n] = row;
-        d->places[d->n] = place;
-        d->key_n[d->n] = (uint32_t)keys[row].n;
-        d->weights[d->n++] = col_weight(batch, row);
-    }
-    if (d->n > 0 && d->weights[d->n - 1] == 0) d->n--;
-}
-
-static base_str key_of(const asof_delta *d, uint32_t i) {
-    return (base_str){d->places[i].p, d->key_n[i]};
+    flow_delta_make(d, arena, batch, places, key_n);
 }
 
 // ------------------------------------------------------------------------------------ stored rows
 
-static base_rc weight_of(base_str value, int64_t *weight, base_error *err) {
-    if (value.n < HEAD) {
-        return base_fail(err, BASE_E_CORRUPT, NULL, "a stored row has %zu bytes", value.n);
-    }
-    memcpy(weight, value.p, HEAD);
-    return BASE_OK;
-}
-
-static int64_t weight_in(base_str value) { // that has been read or made here
-    int64_t weight = 0;
-    if (value.p != NULL) memcpy(&weight, value.p, HEAD);
-    return weight;
-}
-
 static asof_match match_of(base_str place, base_str value) {
-    return (asof_match){.place = place, .value = {value.p + HEAD, value.n - HEAD}};
-}
-
-static base_str keep(asof_run *run, base_str bytes) {
-    return (base_str){base_arena_memdup(run->ctx->arena, bytes.p, bytes.n), bytes.n};
-}
-
-// Reads what is stored at a delta's places and works out what will be.
-static base_rc merge_stored(asof_run *run, uint32_t which, asof_delta *d, base_error *err) {
-    const asof_side *side = &run->asof->sides[which];
-    base_arena *arena = run->ctx->arena;
-    d->stored = base_arena_array(arena, base_str, d->n + 1u);
-    d->values = base_arena_array(arena, base_str, d->n + 1u);
-    base_rc rc = state_get_batch(run->ctx->txn, side->table, d->n, d->places, d->stored, err);
-    base_buf buf = {0};
-    for (uint32_t i = 0; i < d->n && rc == BASE_OK; i++) {
-        int64_t weight = 0;
-        if (d->stored[i].p != NULL) {
-            d->stored[i] = keep(run, d->stored[i]);
-            rc = weight_of(d->stored[i], &weight, err);
-        }
-        weight += d->weights[i];
-        if (weight == 0) continue;
-        base_buf_clear(&buf);
-        base_buf_add(&buf, &weight, HEAD);
-        col_row_encode(&buf, d->batch, d->rows[i], side->ncolumns, side->columns);
-        d->values[i] = keep(run, base_buf_str(&buf));
-    }
-    base_buf_deinit(&buf);
-    return rc;
-}
-
-static base_rc write_delta(asof_run *run, uint32_t which, const asof_delta *d, base_error *err) {
-    return state_put_batch(run->ctx->txn, run->asof->sides[which].table, d->n, d->places, d->values,
-                           err);
+    return (asof_match){.place = place,
+                        .value = {value.p + FLOW_DELTA_HEAD, value.n - FLOW_DELTA_HEAD}};
 }
 
 // A walk over the stored right rows of a key that are there (weight above 0).
@@ -308,9 +219,9 @@ static base_rc walk_on(right_walk *walk, base_str at, base_str value, bool end, 
     base_rc rc = BASE_OK;
     for (; rc == BASE_OK && !end && base_str_starts(at, walk->key);) {
         int64_t weight;
-        rc = weight_of(value, &weight, err);
+        rc = flow_delta_weight(value, &weight, err);
         if (rc == BASE_OK && weight > 0) {
-            walk->place = keep(walk->run, at);
+            walk->place = flow_kept(walk->run->ctx->arena, at);
             return BASE_OK;
         }
         if (rc == BASE_OK) rc = state_cursor_next(walk->cursor, &at, &value, &end, err);
@@ -343,15 +254,16 @@ static base_rc find_before(right_walk *walk, base_str place, asof_match *found, 
     base_rc rc = state_cursor_seek(walk->cursor, place, &at, &value, &end, err);
     if (rc == BASE_OK && until != NULL) {
         bool more = !end && base_str_starts(at, walk->key);
-        *until = more ? keep(walk->run, at) : (base_str){0};
+        *until = more ? flow_kept(walk->run->ctx->arena, at) : (base_str){0};
     }
     for (;;) {
         if (rc == BASE_OK) rc = state_cursor_prev(walk->cursor, &at, &value, &end, err);
         int64_t weight = 0;
         if (rc != BASE_OK || end || !base_str_starts(at, walk->key)) return rc;
-        rc = weight_of(value, &weight, err);
+        rc = flow_delta_weight(value, &weight, err);
         if (rc != BASE_OK || weight <= 0) continue;
-        *found = match_of(keep(walk->run, at), keep(walk->run, value));
+        *found =
+            match_of(flow_kept(walk->run->ctx->arena, at), flow_kept(walk->run->ctx->arena, value));
         return BASE_OK;
     }
 }
@@ -382,8 +294,8 @@ static base_rc move_row(asof_run *run, left_chunk *c, base_str stored, asof_matc
                         asof_match *after, base_error *err) {
     const asof_side *side = &run->asof->sides[0];
     int64_t weight;
-    size_t at = HEAD;
-    base_rc rc = weight_of(stored, &weight, err);
+    size_t at = FLOW_DELTA_HEAD;
+    base_rc rc = flow_delta_weight(stored, &weight, err);
     if (rc != BASE_OK) return rc;
     if (c->n == c->cap) {
         rc = end_chunk(run, c, err);
@@ -391,7 +303,7 @@ static base_rc move_row(asof_run *run, left_chunk *c, base_str stored, asof_matc
         begin_chunk(run, c, most < CHUNK_MOST ? most : CHUNK_MOST);
         if (rc != BASE_OK) return rc;
     }
-    base_str row = keep(run, stored);
+    base_str row = flow_kept(run->ctx->arena, stored);
     uint32_t old, new;
     rc = col_row_decode(row, &at, c->batch, c->n, side->ncolumns, side->columns, run->ctx->arena,
                         err);
@@ -417,11 +329,11 @@ static base_rc move_range(asof_run *run, left_chunk *c, base_str from, base_str 
     return rc;
 }
 
-static bool flips(const asof_delta *d, uint32_t i) {
-    return (weight_in(d->stored[i]) > 0) != (weight_in(d->values[i]) > 0);
+static bool flips(const flow_delta *d, uint32_t i) {
+    return (flow_delta_weight_in(d->stored[i]) > 0) != (flow_delta_weight_in(d->values[i]) > 0);
 }
 
-static uint32_t next_flip(const asof_delta *d, uint32_t i, uint32_t end) {
+static uint32_t next_flip(const flow_delta *d, uint32_t i, uint32_t end) {
     while (i < end && !flips(d, i)) i++;
     return i;
 }
@@ -429,7 +341,7 @@ static uint32_t next_flip(const asof_delta *d, uint32_t i, uint32_t end) {
 // From the first of the right rows of a key that come or go, *at, over all that follow, to a right
 // row that stays or the key's end: old and new are the matches so far, as it was and as it is to
 // be. *at: the first that is left.
-static base_rc move_region(asof_run *run, left_chunk *c, right_walk *walk, const asof_delta *d,
+static base_rc move_region(asof_run *run, left_chunk *c, right_walk *walk, const flow_delta *d,
                            uint32_t *at, uint32_t end, base_error *err) {
     uint32_t i = *at;
     asof_match old, new;
@@ -438,7 +350,7 @@ static base_rc move_region(asof_run *run, left_chunk *c, right_walk *walk, const
     if (rc == BASE_OK) rc = walk_from(walk, d->places[i], err);
     while (rc == BASE_OK && i < end) {
         base_str from = d->places[i];
-        if (weight_in(d->stored[i]) > 0) {
+        if (flow_delta_weight_in(d->stored[i]) > 0) {
             old = match_of(from, d->stored[i]);
             rc = walk_next(walk, err); // which stood there
         } else {
@@ -448,7 +360,7 @@ static base_rc move_region(asof_run *run, left_chunk *c, right_walk *walk, const
         if (rc != BASE_OK) break;
         base_str next = i < end ? d->places[i] : (base_str){0};
         bool stays = walk->place.n > 0 && (next.n == 0 || base_str_cmp(walk->place, next) < 0);
-        if (stays) next = keep(run, walk->place);
+        if (stays) next = flow_kept(run->ctx->arena, walk->place);
         rc = move_range(run, c, from, next, walk->key, &old, &new, err);
         if (stays) break;
     }
@@ -457,7 +369,7 @@ static base_rc move_region(asof_run *run, left_chunk *c, right_walk *walk, const
 }
 
 // Each stored left row whose match changes goes from the old to the new.
-static base_rc move_lefts(asof_run *run, const asof_delta *d, base_error *err) {
+static base_rc move_lefts(asof_run *run, const flow_delta *d, base_error *err) {
     if (next_flip(d, 0, d->n) == d->n) return BASE_OK;
     right_walk walk = {.run = run};
     left_chunk chunk = {0};
@@ -471,8 +383,8 @@ static base_rc move_lefts(asof_run *run, const asof_delta *d, base_error *err) {
     uint32_t most = run->asof->op.graph->batch_rows;
     begin_chunk(run, &chunk, most < CHUNK_FIRST ? most : CHUNK_FIRST);
     for (uint32_t begin = 0, end; begin < d->n && rc == BASE_OK; begin = end) {
-        walk.key = key_of(d, begin);
-        for (end = begin + 1; end < d->n && base_str_eq(key_of(d, end), walk.key);) end++;
+        walk.key = flow_delta_key(d, begin);
+        for (end = begin + 1; end < d->n && base_str_eq(flow_delta_key(d, end), walk.key);) end++;
         for (uint32_t i = next_flip(d, begin, end); i < end && rc == BASE_OK;) {
             rc = move_region(run, &chunk, &walk, d, &i, end, err);
         }
@@ -486,7 +398,7 @@ static base_rc move_lefts(asof_run *run, const asof_delta *d, base_error *err) {
 // ------------------------------------------------------------------------------------ left rows
 
 // In order of place, so that one may have the match of the one before.
-static base_rc match_lefts(asof_run *run, const asof_delta *d, base_error *err) {
+static base_rc match_lefts(asof_run *run, const flow_delta *d, base_error *err) {
     if (d->n == 0) return BASE_OK;
     right_walk walk = {.run = run};
     asof_match match = {0};
@@ -496,7 +408,7 @@ static base_rc match_lefts(asof_run *run, const asof_delta *d, base_error *err) 
     uint32_t most = run->asof->op.graph->batch_rows;
     begin_pairs(run, d->batch, NULL, d->n < most ? d->n : most);
     for (uint32_t i = 0; i < d->n && rc == BASE_OK; i++) {
-        base_str key = key_of(d, i), place = d->places[i];
+        base_str key = flow_delta_key(d, i), place = d->places[i];
         bool same =
             i > 0 && base_str_eq(key, walk.key) && (until.n == 0 || base_str_cmp(place, until) < 0);
         walk.key = key;
@@ -511,7 +423,7 @@ static base_rc match_lefts(asof_run *run, const asof_delta *d, base_error *err) 
 }
 
 // Without a store: both deltas are in one order.
-static base_rc merge_sides(asof_run *run, const asof_delta *left, const asof_delta *right,
+static base_rc merge_sides(asof_run *run, const flow_delta *left, const flow_delta *right,
                            base_error *err) {
     base_rc rc = BASE_OK;
     uint32_t most = run->asof->op.graph->batch_rows, match = COL_NO_ROW;
@@ -521,7 +433,8 @@ static base_rc merge_sides(asof_run *run, const asof_delta *left, const asof_del
         for (; r < right->n && base_str_cmp(right->places[r], left->places[l]) < 0; r++) {
             if (right->weights[r] > 0) match = r;
         }
-        bool same = match != COL_NO_ROW && base_str_eq(key_of(right, match), key_of(left, l));
+        bool same = match != COL_NO_ROW &&
+                    base_str_eq(flow_delta_key(right, match), flow_delta_key(left, l));
         if (run->n == run->cap) rc = next_pairs(run, err);
         add_pair(run, left->rows[l], same ? right->rows[match] : COL_NO_ROW, left->weights[l]);
     }
@@ -529,7 +442,7 @@ static base_rc merge_sides(asof_run *run, const asof_delta *left, const asof_del
 }
 
 // Left rows that match nothing, whatever comes.
-static base_rc emit_nulls(asof_run *run, const asof_delta *left, const asof_delta *right,
+static base_rc emit_nulls(asof_run *run, const flow_delta *left, const flow_delta *right,
                           base_error *err) {
     if (left->nnull == 0 || !run->asof->left) return BASE_OK;
     begin_pairs(run, left->batch, right->batch, left->nnull);
@@ -543,7 +456,7 @@ static base_rc asof_flush(flow_op *op, flow_ctx *ctx, flow_out *out, base_error 
     asof_op *asof = (asof_op *)op;
     if (asof->sides[0].pile.n == 0 && asof->sides[1].pile.n == 0) return BASE_OK;
     asof_run run = {.asof = asof, .ctx = ctx, .out = out};
-    asof_delta left, right;
+    flow_delta left, right;
     make_delta(asof, 0, ctx->arena, &left);
     make_delta(asof, 1, ctx->arena, &right);
     asof->sides[0].pile = asof->sides[1].pile = (flow_pile){0};
@@ -551,12 +464,12 @@ static base_rc asof_flush(flow_op *op, flow_ctx *ctx, flow_out *out, base_error 
     if (op->graph->store == NULL) {
         return rc == BASE_OK ? merge_sides(&run, &left, &right, err) : rc;
     }
-    if (rc == BASE_OK) rc = merge_stored(&run, 1, &right, err);
+    if (rc == BASE_OK) rc = flow_delta_read(&right, ctx, asof->sides[1].table, err);
     if (rc == BASE_OK) rc = move_lefts(&run, &right, err);
-    if (rc == BASE_OK) rc = write_delta(&run, 1, &right, err);
-    if (rc == BASE_OK) rc = merge_stored(&run, 0, &left, err);
+    if (rc == BASE_OK) rc = flow_delta_write(&right, ctx, asof->sides[1].table, err);
+    if (rc == BASE_OK) rc = flow_delta_read(&left, ctx, asof->sides[0].table, err);
     if (rc == BASE_OK) rc = match_lefts(&run, &left, err);
-    if (rc == BASE_OK) rc = write_delta(&run, 0, &left, err);
+    if (rc == BASE_OK) rc = flow_delta_write(&left, ctx, asof->sides[0].table, err);
     return rc;
 }
 

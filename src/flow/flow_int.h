@@ -109,6 +109,9 @@ BASE_MUST_USE base_rc flow_agg_create(flow_graph *graph, uint32_t view_id, const
                                       bool append_only, flow_op **out, base_error *err);
 BASE_MUST_USE base_rc flow_asof_create(flow_graph *graph, uint32_t view_id, const plan_node *node,
                                        flow_op **out, base_error *err);
+// left_grows: no row of the left side is ever retracted.
+BASE_MUST_USE base_rc flow_lookup_create(flow_graph *graph, uint32_t view_id, const plan_node *node,
+                                         bool left_grows, flow_op **out, base_error *err);
 BASE_MUST_USE base_rc flow_setop_create(flow_graph *graph, uint32_t view_id, const plan_node *node,
                                         flow_op **out, base_error *err);
 BASE_MUST_USE base_rc flow_expand_create(flow_graph *graph, const plan_node *node, flow_op **out,

@@ -399,6 +399,9 @@ static base_rc make_op(flow_graph *graph, uint32_t view_id, const plan_node *nod
         return flow_distinct_create(graph, view_id, node, out, err);
     case PLAN_NODE_ASOF:
         return flow_asof_create(graph, view_id, node, out, err);
+    case PLAN_NODE_LOOKUP:
+        return flow_lookup_create(graph, view_id, node,
+                                  plan_only_grows(node->inputs[0], graph->store != NULL), out, err);
     case PLAN_NODE_SETOP:
         return flow_setop_create(graph, view_id, node, out, err);
     case PLAN_NODE_UNION_ALL:

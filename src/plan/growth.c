@@ -56,6 +56,8 @@ bool plan_only_grows(const plan_node *node, bool stored) {
     case PLAN_NODE_ASOF:
         if (stored) return false;
         break;
+    case PLAN_NODE_LOOKUP: // whatever the right side does
+        return plan_only_grows(node->inputs[0], stored);
     case PLAN_NODE_SETOP:
         if (stored && node->set_op == PLAN_SET_EXCEPT) return false;
         break;
@@ -303,6 +305,25 @@ static void aggregate(growing *g, const plan_node *node, plan_state *state) {
     for (uint32_t i = n; i < node->ncolumns; i++) set_domain(g, node, i, state->rows);
 }
 
+// Left rows that can go are kept, too, for what they were given.
+static void lookup(growing *g, const plan_node *node, plan_state *state) {
+    const plan_node *left = node->inputs[0], *right = node->inputs[1];
+    const plan_state *l = &g->states[left->id], *r = &g->states[right->id];
+    bool forgets = plan_only_grows(left, true);
+    plan_growth l_kept = forgets ? PLAN_GROWTH_NONE : kept_rows(g, left);
+    plan_growth r_kept = kept_rows(g, right);
+    state->rows = l->rows;
+    state->cause = l->cause;
+    state->state = worse(l_kept, r_kept);
+    state->state_cause = l_kept > r_kept ? l->cause : r->cause;
+    state->keeps = forgets           ? "the rows of the right side"
+                   : l_kept > r_kept ? "what left rows were given"
+                                     : "the rows of the right side and what left rows were given";
+    if (!plan_growth_is_bounded(state->state)) state->hint = TEMPORAL_HINT;
+    inherit(g, node, 0, left);
+    inherit(g, node, left->ncolumns, right);
+}
+
 static void join(growing *g, const plan_node *node, plan_state *state) {
     const plan_node *left = node->inputs[0], *right = node->inputs[1];
     const plan_state *l = &g->states[left->id], *r = &g->states[right->id];
@@ -442,6 +463,9 @@ static void operator_state(growing *g, const plan_node *node, plan_state *state)
         return;
     case PLAN_NODE_AGGREGATE:
         aggregate(g, node, state);
+        return;
+    case PLAN_NODE_LOOKUP:
+        lookup(g, node, state);
         return;
     case PLAN_NODE_JOIN:
     case PLAN_NODE_ASOF:

@@ -349,6 +349,7 @@ static const struct {
     [PLAN_NODE_AGGREGATE] = {"Aggregate", print_aggregate},
     [PLAN_NODE_JOIN] = {"Join", print_join},
     [PLAN_NODE_ASOF] = {"As-of join", print_asof},
+    [PLAN_NODE_LOOKUP] = {"Lookup join", print_join},
     [PLAN_NODE_DISTINCT] = {"Distinct", print_nothing},
     [PLAN_NODE_UNION_ALL] = {"Union all", print_nothing},
     [PLAN_NODE_MATCH] = {"Match", plan_match_print},
@@ -445,6 +446,21 @@ void plan_node_scans(const plan_node *node, void (*visit)(void *arg, const plan_
                      void *arg) {
     if (node->kind == PLAN_NODE_SCAN) visit(arg, node);
     for (uint32_t i = 0; i < node->ninputs; i++) plan_node_scans(node->inputs[i], visit, arg);
+}
+
+void plan_node_driving_scans(const plan_node *node, void (*visit)(void *arg, const plan_node *scan),
+                             void *arg) {
+    if (node->kind == PLAN_NODE_SCAN) visit(arg, node);
+    uint32_t n = node->kind == PLAN_NODE_LOOKUP ? 1 : node->ninputs;
+    for (uint32_t i = 0; i < n; i++) plan_node_driving_scans(node->inputs[i], visit, arg);
+}
+
+void plan_node_lookup_scans(const plan_node *node, void (*visit)(void *arg, const plan_node *scan),
+                            void *arg) {
+    bool lookup = node->kind == PLAN_NODE_LOOKUP;
+    if (lookup) plan_node_scans(node->inputs[1], visit, arg);
+    for (uint32_t i = 0; i < (lookup ? 1 : node->ninputs); i++)
+        plan_node_lookup_scans(node->inputs[i], visit, arg);
 }
 
 static int64_t param_i64(const plan_expr *param, const col_batch *values, int64_t if_null) {

@@ -18,6 +18,9 @@ typedef enum plan_node_kind {
     PLAN_NODE_AGGREGATE, // group expressions first, then aggregates
     PLAN_NODE_JOIN,      // two inputs; output by plan_join_kind
     PLAN_NODE_ASOF,      // as an inner or left JOIN, but one right row at most: by asof
+    // The same by keys alone, of which the right side has one row each at most: a left row is
+    // joined when it comes, and stays as it was joined whatever the right side does later.
+    PLAN_NODE_LOOKUP,
     PLAN_NODE_DISTINCT,
     PLAN_NODE_UNION_ALL,
     PLAN_NODE_MATCH,     // MATCH_RECOGNIZE: match
@@ -199,6 +202,12 @@ uint32_t plan_node_id_end(const plan_node *node);
 // Visits scans, left to right.
 void plan_node_scans(const plan_node *node, void (*visit)(void *arg, const plan_node *scan),
                      void *arg);
+// The same without those on the right of a LOOKUP: what makes rows of the output change.
+void plan_node_driving_scans(const plan_node *node, void (*visit)(void *arg, const plan_node *scan),
+                             void *arg);
+// Those on the right of a LOOKUP alone.
+void plan_node_lookup_scans(const plan_node *node, void (*visit)(void *arg, const plan_node *scan),
+                            void *arg);
 // A copy with $n replaced by constants.
 const plan_node *plan_node_bind_params(base_arena *arena, const plan_node *node,
                                        const col_batch *values);

@@ -336,6 +336,7 @@ static void (*const annotators[])(sql_ctx *, plan_node *) = {
     [PLAN_NODE_AGGREGATE] = annotate_aggregate,
     [PLAN_NODE_JOIN] = annotate_join,
     [PLAN_NODE_ASOF] = annotate_asof,
+    [PLAN_NODE_LOOKUP] = annotate_asof,
     [PLAN_NODE_DISTINCT] = annotate_distinct,
     [PLAN_NODE_UNION_ALL] = annotate_union,
     [PLAN_NODE_SORT] = annotate_same,

@@ -1,7 +1,8 @@
 // bind_asof.c - joins that go by time. ASOF JOIN: of the condition's parts the equalities between
 // the sides become keys, the one inequality says which row is the match, and what is about one side
 // alone is a condition on it. t FOR SYSTEM_TIME AS OF x: the rows of t are versions, each in force
-// from its time on; it is the ASOF JOIN with x >= that time. Entry point: sql_bind_timed_join.
+// from its time on; it is the ASOF JOIN with x >= that time. With PROCTIME() for x: a look-up.
+// Entry point: sql_bind_timed_join.
 #include "sql/join_int.h"
 #include "sql/subquery.h"
 
@@ -13,6 +14,7 @@ typedef struct asof_parts {
     const plan_expr *left_time, *right_time;
     plan_asof asof;
     const plan_expr *inequality;
+    bool lookup; // which takes none
 } asof_parts;
 
 static base_rc refuse(sql_ctx *ctx, const plan_expr *expr, int32_t position, const char *what) {
@@ -20,6 +22,12 @@ static base_rc refuse(sql_ctx *ctx, const plan_expr *expr, int32_t position, con
     sql_fail(ctx, position, BASE_E_UNSUPPORTED, "0A000", "%s", what);
     base_error_hint(ctx->err, "The condition of an ASOF JOIN is made of equalities between its "
                               "sides and one of >=, >, <= and < between their times.");
+    return ctx->err->code;
+}
+
+static base_rc refuse_versions(sql_ctx *ctx, int32_t position, const char *what, const char *hint) {
+    sql_fail(ctx, position, BASE_E_UNSUPPORTED, "0A000", "%s", what);
+    base_error_hint(ctx->err, "%s", hint);
     return ctx->err->code;
 }
 
@@ -95,14 +103,21 @@ static base_rc sort_parts(sql_ctx *ctx, plan_join_kind kind, const sql_exprs *al
             sql_exprs_add(ctx, &parts->right_keys, b);
             continue;
         }
-        SQL_TRY(take_inequality(ctx, expr, nleft, n, parts, &taken));
+        taken = false;
+        if (!parts->lookup) SQL_TRY(take_inequality(ctx, expr, nleft, n, parts, &taken));
+        if (!taken && parts->lookup)
+            return refuse_versions(ctx, expr->position,
+                                   "this condition of a join AS OF PROCTIME() is not supported",
+                                   "It takes equalities between its sides and conditions on the "
+                                   "right side; of an inner join others may stand in WHERE.");
         if (!taken) return refuse(ctx, expr, 0, "this condition of an ASOF JOIN is not supported");
     }
     return BASE_OK;
 }
 
-// What the parts make: the sides with their conditions and with columns for keys and times.
-static plan_node *make_asof(sql_ctx *ctx, plan_join_kind kind, const plan_node *left,
+// What the parts make: the sides with their conditions and with columns for keys and times. Without
+// times: a look-up.
+static plan_node *make_join(sql_ctx *ctx, plan_join_kind kind, const plan_node *left,
                             const plan_node *right, const asof_parts *parts) {
     sql_exprs added[2] = {{0}, {0}};
     const plan_node *join = sql_node_join(ctx, PLAN_JOIN_INNER, left, right, NULL); // its columns
@@ -115,28 +130,24 @@ static plan_node *make_asof(sql_ctx *ctx, plan_join_kind kind, const plan_node *
         left_keys[i] = sql_key_column(ctx, sides[0], &added[0], parts->left_keys.items[i]);
         right_keys[i] = sql_key_column(ctx, sides[1], &added[1], parts->right_keys.items[i]);
     }
-    uint32_t left_time = sql_key_column(ctx, sides[0], &added[0], parts->left_time);
-    uint32_t right_time = sql_key_column(ctx, sides[1], &added[1], parts->right_time);
+    bool timed = parts->left_time != NULL;
+    uint32_t times[2] = {0, 0};
+    if (timed) times[0] = sql_key_column(ctx, sides[0], &added[0], parts->left_time);
+    if (timed) times[1] = sql_key_column(ctx, sides[1], &added[1], parts->right_time);
     for (int s = 0; s < 2; s++) sides[s] = sql_project_more(ctx, sides[s], &added[s]);
     plan_node *node = sql_node_join(ctx, kind, sides[0], sides[1], NULL);
-    node->kind = PLAN_NODE_ASOF;
+    node->kind = timed ? PLAN_NODE_ASOF : PLAN_NODE_LOOKUP;
     node->asof = parts->asof;
     node->nequi = nkeys;
     node->left_keys = left_keys;
     node->right_keys = right_keys;
-    node->left_time = left_time;
-    node->right_time = right_time;
+    node->left_time = times[0];
+    node->right_time = times[1];
     bool same = added[0].n + added[1].n == 0;
     return same ? node : sql_project_old(ctx, node, join, added[0].n);
 }
 
 // ---- FOR SYSTEM_TIME AS OF ------------------------------------------------------------------
-
-static base_rc refuse_versions(sql_ctx *ctx, int32_t position, const char *what, const char *hint) {
-    sql_fail(ctx, position, BASE_E_UNSUPPORTED, "0A000", "%s", what);
-    base_error_hint(ctx->err, "%s", hint);
-    return ctx->err->code;
-}
 
 // The column that says from when a row of it is in force: the effective time of its contract, else
 // the event time.
@@ -207,6 +218,37 @@ static base_rc version_condition(sql_binder *names, sql_join_part part, const pl
     return sql_operator(ctx, ">=", time, version, position, out);
 }
 
+// ---- FOR SYSTEM_TIME AS OF PROCTIME() -------------------------------------------------------
+
+static bool is_proctime(const sql_ctx *ctx, sql_join_part part) {
+    static const char *const texts[] = {"proctime", "(", ")"};
+    base_str text = {ctx->text.p + part.begin, part.end - part.begin};
+    size_t at = 0;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        sql_token token = sql_token_next(text, &at, NULL);
+        if (!base_str_eq_nocase(token.text, base_str_of(texts[i]))) return false;
+    }
+    return true;
+}
+
+static base_rc bind_lookup(sql_ctx *ctx, plan_join_kind kind, const plan_node *left,
+                           const plan_node *right, const plan_expr *condition, int32_t position,
+                           plan_node **out) {
+    asof_parts parts = {.lookup = true};
+    sql_exprs all = {0}, none = {0};
+    sql_conjuncts(ctx, condition, &all);
+    SQL_TRY(sort_parts(ctx, kind, &all, left->ncolumns, left->ncolumns + right->ncolumns, &parts));
+    const plan_node *known = sql_annotate(ctx, sql_push_filters(ctx, right, &none));
+    if (parts.left_keys.n == 0 || !has_one_row(known, &parts))
+        return refuse_versions(ctx, position,
+                               "FOR SYSTEM_TIME AS OF PROCTIME() looks rows up by their key: the "
+                               "condition must have equalities with all of its columns",
+                               "Without the clause it is a join that later changes of either side "
+                               "change.");
+    *out = make_join(ctx, kind, left, right, &parts);
+    return BASE_OK;
+}
+
 base_rc sql_bind_timed_join(sql_binder *names, const sql_join_text *text, plan_join_kind *kind,
                             const plan_node *left, const plan_node *right,
                             const plan_expr *condition, plan_node **out) {
@@ -220,15 +262,19 @@ base_rc sql_bind_timed_join(sql_binder *names, const sql_join_text *text, plan_j
     }
     if (*kind != PLAN_JOIN_INNER && *kind != PLAN_JOIN_LEFT)
         return refuse(ctx, NULL, position, "a join as of a time must be INNER or LEFT");
+    if (versions && text->asof)
+        return refuse(ctx, NULL, position, "FOR SYSTEM_TIME is of joins without ASOF");
+    if (condition != NULL && sql_has_subquery(condition))
+        return refuse(ctx, NULL, position, "sub-queries in a join as of a time are not supported");
+    if (versions && is_proctime(ctx, text->time))
+        return bind_lookup(ctx, *kind, left, right, condition, position, out);
     const plan_node *known = versions ? sql_annotate(ctx, right) : right;
     if (versions) {
-        if (text->asof)
-            return refuse(ctx, NULL, position, "FOR SYSTEM_TIME is of joins without ASOF");
         SQL_TRY(version_condition(names, text->time, left, known, &more));
     }
     condition = sql_and(ctx, condition, more);
-    if (condition != NULL && sql_has_subquery(condition))
-        return refuse(ctx, NULL, position, "sub-queries in an ASOF JOIN are not supported");
+    if (more != NULL && sql_has_subquery(more))
+        return refuse(ctx, NULL, position, "sub-queries in a join as of a time are not supported");
     asof_parts parts = {0};
     sql_exprs all = {0};
     sql_conjuncts(ctx, condition, &all);
@@ -241,6 +287,6 @@ base_rc sql_bind_timed_join(sql_binder *names, const sql_join_text *text, plan_j
             "FOR SYSTEM_TIME AS OF needs the versions of a row: of this table only "
             "the present one is kept",
             "Make the time a part of its primary key, or keep the versions in a stream.");
-    *out = make_asof(ctx, *kind, left, right, &parts);
+    *out = make_join(ctx, *kind, left, right, &parts);
     return BASE_OK;
 }

@@ -192,7 +192,7 @@ static plan_node *(*const pushers[])(sql_ctx *, const plan_node *, sql_exprs *) 
     [PLAN_NODE_EMIT] = push_emit,           [PLAN_NODE_OVER] = sql_push_over,
     [PLAN_NODE_TOP] = sql_push_top,         [PLAN_NODE_TABLE_FUNC] = push_table_func,
     [PLAN_NODE_SESSION] = push_session,     [PLAN_NODE_EXPAND] = push_expand,
-    [PLAN_NODE_ASOF] = sql_push_asof,
+    [PLAN_NODE_ASOF] = sql_push_asof,       [PLAN_NODE_LOOKUP] = sql_push_asof,
 };
 
 plan_node *sql_push_filters(sql_ctx *ctx, const plan_node *node, sql_exprs *conjuncts) {

@@ -262,8 +262,8 @@ static pruned prune_join(sql_ctx *ctx, const plan_node *node, const bool *used) 
         left_keys[i] = sides[0].map[node->left_keys[i]];
         right_keys[i] = sides[1].map[node->right_keys[i]];
     }
+    out.node->kind = node->kind;
     if (node->kind == PLAN_NODE_ASOF) {
-        out.node->kind = node->kind;
         out.node->asof = node->asof;
         out.node->left_time = sides[0].map[node->left_time];
         out.node->right_time = sides[1].map[node->right_time];
@@ -519,6 +519,7 @@ static pruned (*const pruners[])(sql_ctx *, const plan_node *, const bool *) = {
     [PLAN_NODE_AGGREGATE] = prune_aggregate,
     [PLAN_NODE_JOIN] = prune_join,
     [PLAN_NODE_ASOF] = prune_join,
+    [PLAN_NODE_LOOKUP] = prune_join,
     [PLAN_NODE_DISTINCT] = prune_all,
     [PLAN_NODE_UNION_ALL] = prune_union,
     [PLAN_NODE_SORT] = prune_sort,

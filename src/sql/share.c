@@ -58,6 +58,7 @@ static bool same_kind(const plan_node *a, const plan_node *b) {
     case PLAN_NODE_AGGREGATE:
         return same_aggregate(a, b);
     case PLAN_NODE_JOIN:
+    case PLAN_NODE_LOOKUP:
         return same_join(a, b);
     case PLAN_NODE_ASOF:
         return a->asof == b->asof && a->left_time == b->left_time &&

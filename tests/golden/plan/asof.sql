@@ -11,3 +11,6 @@ SELECT t.id FROM s.trade t JOIN s.firm FOR SYSTEM_TIME AS OF t.at AS f ON f.sym 
 SELECT t.id FROM s.trade t ASOF JOIN s.quote q ON t.sym = q.sym AND t.at = q.at;
 SELECT t.id FROM s.trade t ASOF FULL JOIN s.quote q ON t.sym = q.sym AND t.at > q.at;
 SELECT t.id FROM s.trade t ASOF JOIN s.quote q MATCH_CONDITION (t.at > q.at;
+SELECT t.id, f.name FROM s.trade t JOIN s.firm FOR SYSTEM_TIME AS OF PROCTIME() AS f ON f.sym = t.sym;
+SELECT t.id, f.name, t.price * 2 AS double FROM s.trade t LEFT JOIN s.firm FOR SYSTEM_TIME AS OF PROCTIME() f ON f.sym = lower(t.sym) AND f.since IS NOT NULL WHERE t.price > 3 AND f.name <> '';
+SELECT t.id FROM s.trade t JOIN s.quote FOR SYSTEM_TIME AS OF PROCTIME() AS q ON q.sym = t.sym;
