@@ -330,7 +330,7 @@ base_rc sql_optimise(sql_ctx *ctx, const plan_node *node, const plan_node **out)
     if (!is_sound(node))
         return sql_fail(ctx, 0, BASE_E_INTERNAL, BASE_SQLSTATE_INTERNAL,
                         "a column was bound outside its input");
-    plan_node *plan = sql_push_filters(ctx, node, &none);
+    plan_node *plan = sql_push_filters(ctx, sql_order_joins(ctx, node), &none);
     if (ctx->in_view && ctx->uses_clock) SQL_TRY(sql_temporal(ctx, plan, &plan));
     plan = merge(ctx, plan);
     plan = sql_prune(ctx, plan);

@@ -1,7 +1,7 @@
 // prune.c - each node keeps only the columns that something above it uses, down to the scans. Entry
 // point: sql_prune.
 #include "plan/match.h"
-#include "sql/sql_int.h"
+#include "sql/subquery.h"
 
 #include "base/must.h"
 #include "plan/over.h"
@@ -227,13 +227,36 @@ static const plan_expr *remap_pairs(sql_ctx *ctx, const plan_expr *expr, const p
     return plan_expr_substitute(ctx->arena, expr, map);
 }
 
+// Whether a row of one side has at most one match on the other.
+static bool matches_one(sql_ctx *ctx, const plan_node *node, uint32_t other) {
+    if (node->kind != PLAN_NODE_JOIN) return true;
+    bool *fixed = no_columns(ctx, node->inputs[other]->ncolumns);
+    const uint32_t *keys = other == 1 ? node->right_keys : node->left_keys;
+    for (uint32_t i = 0; i < node->nequi; i++) fixed[keys[i]] = true;
+    return sql_single_row(ctx, node->inputs[other], fixed);
+}
+
+// The side of which the output has each row once, whatever it matches, and of whose match nothing
+// is read: it can take the join's place. 2: there is none.
+static uint32_t alone_side(sql_ctx *ctx, const plan_node *node, const bool *used) {
+    uint32_t nleft = node->inputs[0]->ncolumns;
+    if (node->join == PLAN_JOIN_MARK) return used[nleft] ? 2 : 0;
+    if (node->join != PLAN_JOIN_LEFT && node->join != PLAN_JOIN_RIGHT) return 2;
+    uint32_t other = node->join == PLAN_JOIN_LEFT ? 1 : 0;
+    const bool *of_other = other == 1 ? used + nleft : used;
+    if (memchr(of_other, true, node->inputs[other]->ncolumns) != NULL) return 2;
+    return matches_one(ctx, node, other) ? 1 - other : 2;
+}
+
 static pruned prune_join(sql_ctx *ctx, const plan_node *node, const bool *used) {
     uint32_t n = node->ncolumns, nleft = node->inputs[0]->ncolumns;
-    if (node->join == PLAN_JOIN_MARK && !used[nleft]) { // each left row once, whatever it matches
-        pruned left = prune(ctx, node->inputs[0], used);
-        pruned out = {left.node, base_arena_array(ctx->arena, uint32_t, n)};
-        memcpy(out.map, left.map, nleft * sizeof *out.map);
-        out.map[nleft] = UINT32_MAX;
+    uint32_t alone = alone_side(ctx, node, used);
+    if (alone < 2) {
+        uint32_t first = alone == 0 ? 0 : nleft, nalone = node->inputs[alone]->ncolumns;
+        pruned side = prune(ctx, node->inputs[alone], used + first);
+        pruned out = {side.node, base_arena_array(ctx->arena, uint32_t, n)};
+        for (uint32_t i = 0; i < n; i++)
+            out.map[i] = i >= first && i < first + nalone ? side.map[i - first] : UINT32_MAX;
         return out;
     }
     bool pairs = node->join <= PLAN_JOIN_FULL;

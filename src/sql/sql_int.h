@@ -598,6 +598,8 @@ bool sql_never_null(const plan_expr *expr, const plan_node *annotated);
 // Puts conditions over node's columns on it, as far down as they may go.
 plan_node *sql_push_filters(sql_ctx *ctx, const plan_node *node, sql_exprs *conjuncts);
 plan_node *sql_push_join(sql_ctx *ctx, const plan_node *join, sql_exprs *conditions);
+// join_order.c: inner joins of three relations and more in the order in which they are to be made.
+plan_node *sql_order_joins(sql_ctx *ctx, const plan_node *node);
 plan_node *sql_push_asof(sql_ctx *ctx, const plan_node *join, sql_exprs *conditions);
 plan_node *sql_with_filter(sql_ctx *ctx, plan_node *node, const sql_exprs *conditions);
 bool sql_within(const plan_expr *expr, uint32_t begin, uint32_t end); // no other columns

@@ -379,7 +379,25 @@ static const plan_agg_def *agg_for(const char *name, col_kind kind) {
     return NULL;
 }
 
-// Aggregates over all rows of a query, joined to the node for each binding.
+// What is to be known of counts, and other aggregates as they are: whether there is a row, and
+// whether there is one without a value. As this changes seldom, a row more or less of the query is
+// no change to the rows that it is joined to.
+static base_rc told_by_counts(sql_ctx *ctx, plan_node **node) {
+    uint32_t n = (*node)->ncolumns;
+    const plan_expr **exprs = base_arena_array(ctx->arena, const plan_expr *, n);
+    const char **names = base_arena_array(ctx->arena, const char *, n);
+    for (uint32_t i = 0; i < n; i++) exprs[i] = sql_column_of(ctx, *node, i);
+    const plan_expr *rows = exprs[0], *values = exprs[1];
+    SQL_TRY(sql_operator(ctx, ">", rows, sql_i64_const(ctx, 0, COL_INT8, 0), 0, &exprs[0]));
+    SQL_TRY(sql_operator(ctx, "<", values, rows, 0, &exprs[1]));
+    names[0] = "some";
+    names[1] = "nulls";
+    *node = sql_node_project(ctx, *node, n, exprs, names);
+    return BASE_OK;
+}
+
+// Aggregates over all rows of a query, of which the first two count, joined to the node for each
+// binding; of the counts what they tell.
 static base_rc join_aggs(const comparison *c, const plan_node *query, uint32_t n,
                          const plan_agg *aggs, const plan_expr **out) {
     sql_ctx *ctx = c->ctx;
@@ -388,6 +406,7 @@ static base_rc join_aggs(const comparison *c, const plan_node *query, uint32_t n
     node->aggs = aggs;
     for (uint32_t i = 0; i < n; i++)
         sql_columns(node)[i] = (plan_column){.name = aggs[i].def->name, .type = aggs[i].type};
+    SQL_TRY(told_by_counts(ctx, &node));
     sql_dependent d;
     sql_unnested u;
     uint32_t first;
@@ -410,17 +429,13 @@ static const plan_expr *three_valued(sql_ctx *ctx, const plan_expr *hit, const p
 }
 
 // One column: null if no row compares as true, and there is a row, and a side of it is null.
-static base_rc unknown_of(const comparison *c, const plan_expr *rows, const plan_expr *values,
-                          const plan_expr **out) {
+static const plan_expr *unknown_of(const comparison *c, const plan_expr *some,
+                                   const plan_expr *nulls) {
     sql_ctx *ctx = c->ctx;
-    const plan_expr *some, *fewer;
-    SQL_TRY(sql_operator(ctx, ">", rows, sql_i64_const(ctx, 0, COL_INT8, 0), 0, &some));
-    SQL_TRY(sql_operator(ctx, "<", values, rows, 0, &fewer));
     plan_expr *either = sql_expr(ctx, PLAN_EXPR_OR, col_type_of(COL_BOOL), 2, 0);
     either->args[0] = unary(ctx, PLAN_EXPR_IS_NULL, c->marker->args[0]);
-    either->args[1] = fewer;
-    *out = sql_and(ctx, some, either);
-    return BASE_OK;
+    either->args[1] = nulls;
+    return sql_and(ctx, some, either);
 }
 
 static const plan_agg_def count_rows_def = {
@@ -436,14 +451,92 @@ static plan_agg *counting(const comparison *c, uint32_t n) {
     return aggs;
 }
 
-static base_rc any_equal(const comparison *c, const plan_expr **out) {
+// Compares with the distinct rows of `right`, whose first columns are the sub-query's: a mark.
+static void mark_rows(const comparison *c, sql_dependent *d, const plan_node *right,
+                      const plan_expr *condition, const plan_expr **out) {
     sql_ctx *ctx = c->ctx;
-    const plan_expr *found, *aggs[2], *unknown;
+    uint32_t first = (*c->node)->ncolumns, n = c->sub->node->ncolumns;
+    const plan_expr **columns = base_arena_array(ctx->arena, const plan_expr *, n + 1u);
+    for (uint32_t i = 0; i < n; i++)
+        columns[i] = plan_expr_column(ctx->arena, first + i, right->columns[i].type);
+    plan_node *distinct = sql_node(ctx, PLAN_NODE_DISTINCT, right->ncolumns, 1, right, NULL);
+    memcpy(sql_columns(distinct), right->columns, right->ncolumns * sizeof *right->columns);
+    join_mark(ctx, c->node, distinct, condition, sql_dependent_expr(d, c->compare, columns), out);
+}
+
+// Whether one of the expressions is null; NULL: never.
+static const plan_expr *any_null(sql_ctx *ctx, uint32_t n, const plan_expr *const *exprs,
+                                 const plan_node *input) {
+    const plan_node *known = sql_annotate(ctx, input);
+    sql_exprs tests = {0};
+    for (uint32_t i = 0; i < n; i++)
+        if (!is_null_free(exprs[i], known))
+            sql_exprs_add(ctx, &tests, unary(ctx, PLAN_EXPR_IS_NULL, exprs[i]));
+    if (tests.n < 2) return tests.n == 0 ? NULL : tests.items[0];
+    plan_expr *any = sql_expr(ctx, PLAN_EXPR_OR, col_type_of(COL_BOOL), tests.n, 0);
+    memcpy(any->args, tests.items, tests.n * sizeof *any->args);
+    return any;
+}
+
+// Rows of several columns: a comparison is null only where a side has a null. So rows with nulls
+// are compared with all of the other side, others, which are most, with those alone that have
+// nulls: these by a key, whether a row has nulls.
+static base_rc unknown_rows(const comparison *c, const plan_expr **out) {
+    sql_ctx *ctx = c->ctx;
+    const plan_node *query = c->sub->node;
+    uint32_t n = query->ncolumns;
+    sql_exprs columns = {0}, unknown = {0};
+    sql_dependent d;
+    for (uint32_t i = 0; i < n; i++) sql_exprs_add(ctx, &columns, sql_column_of(ctx, query, i));
+    const plan_expr *left = any_null(ctx, c->marker->nargs, c->marker->args, *c->node), *mark;
+    const plan_expr *right = any_null(ctx, n, columns.items, query), *same;
+    SQL_TRY(depend(ctx, c->sub, c->marker->args, *c->node, &d));
+    if (right != NULL) {
+        mark_rows(c, &d, sql_node_filter(ctx, query, right), NULL, &mark);
+        sql_exprs_add(ctx, &unknown, unary(ctx, PLAN_EXPR_IS_NULL, mark));
+    }
+    if (left != NULL) {
+        sql_exprs_add(ctx, &columns, sql_bool_const(ctx, true));
+        const plan_node *all = sql_node_project(ctx, query, n + 1, columns.items, NULL);
+        const plan_expr *yes =
+            plan_expr_column(ctx->arena, (*c->node)->ncolumns + n, col_type_of(COL_BOOL));
+        SQL_TRY(sql_operator(ctx, "=", left, yes, 0, &same));
+        mark_rows(c, &d, all, same, &mark);
+        sql_exprs_add(ctx, &unknown, unary(ctx, PLAN_EXPR_IS_NULL, mark));
+    }
+    *out = unknown.n == 0 ? sql_bool_const(ctx, false) : unknown.items[0];
+    if (unknown.n < 2) return BASE_OK;
+    plan_expr *either = sql_expr(ctx, PLAN_EXPR_OR, col_type_of(COL_BOOL), 2, 0);
+    memcpy(either->args, unknown.items, 2 * sizeof *either->args);
+    *out = either;
+    return BASE_OK;
+}
+
+static base_rc equal_parts(const comparison *c, const plan_expr **found,
+                           const plan_expr **unknown) {
+    sql_ctx *ctx = c->ctx;
+    const plan_expr *aggs[2];
     SQL_TRY(place_exists(ctx, c->sub, sql_node_filter(ctx, c->sub->node, c->compare),
-                         c->marker->args, c->node, &found));
+                         c->marker->args, c->node, found));
+    if (c->op == NULL) return unknown_rows(c, unknown);
     SQL_TRY(join_aggs(c, c->sub->node, 2, counting(c, 2), aggs));
-    SQL_TRY(unknown_of(c, aggs[0], aggs[1], &unknown));
-    *out = three_valued(ctx, found, unknown);
+    *unknown = unknown_of(c, aggs[0], aggs[1]);
+    return BASE_OK;
+}
+
+static base_rc any_equal(const comparison *c, const plan_expr **out) {
+    const plan_expr *found, *unknown;
+    SQL_TRY(equal_parts(c, &found, &unknown));
+    *out = three_valued(c->ctx, found, unknown);
+    return BASE_OK;
+}
+
+// x NOT IN (...) as a condition: no row is equal, which is an anti join, and none may be.
+static base_rc none_equal(const comparison *c, const plan_expr **out) {
+    const plan_expr *found, *unknown;
+    SQL_TRY(equal_parts(c, &found, &unknown));
+    *out = sql_and(c->ctx, unary(c->ctx, PLAN_EXPR_NOT, found),
+                   unary(c->ctx, PLAN_EXPR_NOT, unary(c->ctx, PLAN_EXPR_IS_TRUE, unknown)));
     return BASE_OK;
 }
 
@@ -451,7 +544,7 @@ static base_rc any_equal(const comparison *c, const plan_expr **out) {
 static base_rc any_ordered(const comparison *c, const plan_agg_def *min, const plan_agg_def *max,
                            const plan_expr **out) {
     sql_ctx *ctx = c->ctx;
-    const plan_expr *aggs[4], *hit, *other, *unknown, *x = c->marker->args[0];
+    const plan_expr *aggs[4], *hit, *other, *x = c->marker->args[0];
     bool unequal = strcmp(c->op, "<>") == 0, less = c->op[0] == '<' && !unequal;
     plan_agg *specs = counting(c, unequal ? 4 : 3);
     specs[2] =
@@ -469,8 +562,7 @@ static base_rc any_ordered(const comparison *c, const plan_agg_def *min, const p
         either->args[1] = other;
         hit = either;
     }
-    SQL_TRY(unknown_of(c, aggs[0], aggs[1], &unknown));
-    *out = three_valued(ctx, hit, unknown);
+    *out = three_valued(ctx, hit, unknown_of(c, aggs[0], aggs[1]));
     return BASE_OK;
 }
 
@@ -509,6 +601,21 @@ static bool is_correlated(const comparison *c) {
     return false;
 }
 
+// Equality alone, of one column or of rows, which is null only where a side has a null: what is
+// equal is found by the key.
+static bool is_told_by_key(const comparison *c) {
+    if (is_correlated(c)) return false;
+    if (c->op != NULL) return strcmp(c->op, "=") == 0;
+    sql_exprs parts = {0};
+    sql_conjuncts(c->ctx, c->compare, &parts);
+    for (uint32_t i = 0; i < parts.n; i++) {
+        const plan_expr *part = parts.items[i];
+        if (part->kind != PLAN_EXPR_CALL || part->nargs != 2 || strcmp(part->func->name, "=") != 0)
+            return false;
+    }
+    return parts.n > 1;
+}
+
 static base_rc any_value(const comparison *c, const plan_expr **out) {
     bool ordered = c->op != NULL && strcmp(c->op, "=") != 0;
     const plan_agg_def *min = NULL, *max = NULL;
@@ -520,7 +627,7 @@ static base_rc any_value(const comparison *c, const plan_expr **out) {
     if (c->sub->filtering || !may_be_null(c))
         return place_exists(c->ctx, c->sub, sql_node_filter(c->ctx, c->sub->node, c->compare),
                             c->marker->args, c->node, out);
-    return c->op != NULL && !ordered && !is_correlated(c) ? any_equal(c, out) : any_marked(c, out);
+    return is_told_by_key(c) ? any_equal(c, out) : any_marked(c, out);
 }
 
 static const char *negation_of(const char *op) {
@@ -632,7 +739,13 @@ static base_rc place_test(sql_ctx *ctx, plan_node **node, const plan_expr *condi
     if (sub->kind == SQL_SUBQUERY_ANY) {
         comparison c = {ctx, sub, marker, sub->compare, sub->op, node};
         if (sub->op != NULL && strcmp(sub->op, "=") != 0) return BASE_OK;
-        if (!keep && may_be_null(&c)) return BASE_OK;
+        if (!keep && may_be_null(&c)) {
+            *done = is_told_by_key(&c);
+            if (!*done) return BASE_OK;
+            SQL_TRY(none_equal(&c, &found));
+            *node = sql_node_filter(ctx, *node, found);
+            return check_size(ctx, *node, sub->position);
+        }
         query = sql_node_filter(ctx, sub->node, sub->compare);
     } else if (sub->kind != SQL_SUBQUERY_EXISTS) {
         return BASE_OK;
