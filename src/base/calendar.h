@@ -2,10 +2,9 @@
 // Units: a date is int32 days since 2000-01-01; time of day is int64 microseconds; timestamp and
 // timestamptz are int64 microseconds since 2000-01-01 00:00:00 (UTC for timestamptz).
 // INT64_MIN / INT64_MAX (INT32 for dates) are '-infinity' / 'infinity'.
-// The session time zone is UTC unless a fixed offset is given; named zones other than UTC/GMT/Z are
-// read from the system's zoneinfo (see base_zone_find). Source: PostgreSQL 15, "Date/Time Types".
-// Timestamps lie from 4714-11-24 BC to 294276 AD, dates to 5874897 AD, as PostgreSQL's.
-// Threads: all functions may be called by any thread.
+// Time zones are read from the system's zoneinfo (see base_zone_find). Source: PostgreSQL 15,
+// "Date/Time Types". Timestamps lie from 4714-11-24 BC to 294276 AD, dates to 5874897 AD, as
+// PostgreSQL's. Threads: all functions may be called by any thread.
 #ifndef WEIR_BASE_CALENDAR_H
 #define WEIR_BASE_CALENDAR_H
 
@@ -31,6 +30,8 @@ typedef struct base_interval {
 } base_interval;
 _Static_assert(sizeof(base_interval) == 16, "base_interval is part of disk formats");
 
+typedef struct base_zone base_zone;
+
 #define BASE_TIME_TEXT_MAX     48
 #define BASE_INTERVAL_TEXT_MAX 96
 
@@ -50,14 +51,14 @@ static inline bool base_timestamp_valid(int64_t us) { // infinities are
 
 // Parsers accept ISO 8601 and PostgreSQL's usual ISO forms ("2011-12-09 12:50:00.123+01:30",
 // "2011-12-09T12:50:00Z", "infinity"); errors are 22007 / 22008. A fast path serves the fixed ISO
-// layout. timestamptz text without zone takes zone_offset_seconds (east positive). The order of a
+// layout. timestamptz text without zone takes the zone given. The order of a
 // date is year, month, day; names of months and two-digit years are not read. Words that would read
 // the clock ('now', 'today') are BASE_E_UNSUPPORTED: a value may not depend on when it is parsed.
 BASE_MUST_USE base_rc base_date_parse(base_str text, int32_t *days, base_error *err);
 BASE_MUST_USE base_rc base_time_parse(base_str text, int64_t *us, base_error *err);
 BASE_MUST_USE base_rc base_timestamp_parse(base_str text, int64_t *us, base_error *err);
-BASE_MUST_USE base_rc base_timestamptz_parse(base_str text, int32_t zone_offset_seconds,
-                                             int64_t *us, base_error *err);
+BASE_MUST_USE base_rc base_timestamptz_parse(base_str text, const base_zone *zone, int64_t *us,
+                                             base_error *err);
 // PostgreSQL's verbose style and ISO 8601 durations: '1 day 02:03:04', '5 seconds', 'P1DT2H', '-1
 // mon'.
 BASE_MUST_USE base_rc base_interval_parse(base_str text, base_interval *out, base_error *err);
@@ -66,7 +67,7 @@ BASE_MUST_USE base_rc base_interval_parse(base_str text, base_interval *out, bas
 int base_date_format(int32_t days, char out[BASE_TIME_TEXT_MAX]);
 int base_time_format(int64_t us, char out[BASE_TIME_TEXT_MAX]);
 int base_timestamp_format(int64_t us, char out[BASE_TIME_TEXT_MAX]);
-int base_timestamptz_format(int64_t us, int32_t zone_offset_seconds, char out[BASE_TIME_TEXT_MAX]);
+int base_timestamptz_format(int64_t us, const base_zone *zone, char out[BASE_TIME_TEXT_MAX]);
 int base_interval_format(const base_interval *interval, char out[BASE_INTERVAL_TEXT_MAX]);
 // RFC 3339 in UTC with 'T' and 'Z', for JSON and logs.
 int base_rfc3339_format(int64_t us, char out[BASE_TIME_TEXT_MAX]);
@@ -114,15 +115,18 @@ BASE_MUST_USE base_rc base_timestamp_extract(base_str field, int64_t us, int64_t
 BASE_MUST_USE base_rc base_timestamp_extract_field(base_time_field field, int64_t us,
                                                    int64_t *unscaled, int *scale, base_error *err);
 
-// A time zone: 'UTC', '+02:00' (east positive) or an IANA name from zoneinfo. Found zones live as
-// long as the process.
-typedef struct base_zone base_zone;
+// A time zone. Names are PostgreSQL's: an IANA name in any case, or POSIX's form, where west is
+// positive ("UTC+3", "<+02>-2", "EST5EDT,M3.2.0,M11.1.0", "+02:00"). Found zones live as long as
+// the process. Wherever a zone is taken, NULL stands for UTC.
 BASE_MUST_USE base_rc base_zone_find(base_str name, const base_zone **zone, base_error *err);
+// The same, and abbreviations ("CEST", "MSK") before other names, as AT TIME ZONE and the text of a
+// timestamptz take them.
+BASE_MUST_USE base_rc base_zone_find_any(base_str name, const base_zone **zone, base_error *err);
+const char *base_zone_name(const base_zone *zone); // canonical
 // Offset in seconds east at a UTC instant, and at a local time: a time that a change skips counts
 // by the offset before it, one that it repeats by the offset after it, as in PostgreSQL.
 int32_t base_zone_offset_at(const base_zone *zone, int64_t utc_us);
 int32_t base_zone_offset_local(const base_zone *zone, int64_t local_us);
-BASE_MUST_USE base_rc base_zone_offset(base_str zone, int64_t utc_us, int32_t *offset_seconds,
-                                       base_error *err);
+const char *base_zone_abbreviation(const base_zone *zone, int64_t utc_us); // "CET"
 
 #endif

@@ -267,11 +267,16 @@ int base_scan_displacement(const char **p, const char *end, int32_t *offset_seco
     return 1;
 }
 
+static bool is_zone_part(char c) {
+    return c == '/' || c == '_' || c == '+' || c == '-' || is_digit(c);
+}
+
 static base_str take_word(cursor *c) {
     const char *from = c->p;
     while (c->p < c->end && is_letter(*c->p)) c->p++;
-    // A zone's name goes on with these: "Europe/Paris", "Etc/GMT+3", "America/Port-au-Prince".
-    if (c->p > from && c->p < c->end && (*c->p == '/' || *c->p == '_')) {
+    // A zone's name goes on with these: "Europe/Paris", "Etc/GMT+3", "America/Port-au-Prince",
+    // "UTC+3", "EST5EDT".
+    if (c->p > from && c->p < c->end && is_zone_part(*c->p)) {
         while (c->p < c->end && !is_blank(*c->p)) c->p++;
     }
     return (base_str){from, (size_t)(c->p - from)};
@@ -302,7 +307,8 @@ static scan_result scan_suffix(cursor *c, time_fields *f) {
         f->zone_name = word;
         // A word that is no zone's name is just wrong; "Area/Place" is checked by who needs it.
         const base_zone *zone;
-        if (memchr(word.p, '/', word.n) == NULL && base_zone_find(word, &zone, NULL) != BASE_OK) {
+        if (memchr(word.p, '/', word.n) == NULL &&
+            base_zone_find_any(word, &zone, NULL) != BASE_OK) {
             return SCAN_SYNTAX;
         }
     } else {
@@ -487,31 +493,29 @@ base_rc base_timestamp_parse(base_str text, int64_t *us, base_error *err) {
     if (rc != BASE_OK) return rc;
     if (f.zone_name.n > 0) { // it has no meaning here, but must be one
         const base_zone *zone;
-        rc = base_zone_find(f.zone_name, &zone, err);
+        rc = base_zone_find_any(f.zone_name, &zone, err);
         if (rc != BASE_OK) return rc;
     }
     return base_timestamp_valid(*us) ? BASE_OK : fail_range("timestamp", text, err);
 }
 
-base_rc base_timestamptz_parse(base_str text, int32_t zone_offset_seconds, int64_t *us,
-                               base_error *err) {
+base_rc base_timestamptz_parse(base_str text, const base_zone *zone, int64_t *us, base_error *err) {
     fixed_timestamp fixed;
     if (fixed_scan(text.p, text.n, &fixed)) {
-        int32_t offset = fixed.has_zone ? fixed.zone_seconds : zone_offset_seconds;
+        int32_t offset =
+            fixed.has_zone ? fixed.zone_seconds : base_zone_offset_local(zone, fixed.us);
         *us = fixed.us - offset * BASE_US_PER_SECOND;
         return BASE_OK;
     }
     time_fields f = {0};
     base_rc rc = parse_local(text, "timestamp with time zone", &f, us, err);
     if (rc != BASE_OK || f.special != SPECIAL_NONE) return rc;
-    int32_t offset = zone_offset_seconds;
-    if (f.has_zone) offset = f.zone_seconds;
     if (f.zone_name.n > 0) {
-        const base_zone *zone;
-        rc = base_zone_find(f.zone_name, &zone, err);
+        rc = base_zone_find_any(f.zone_name, &zone, err);
         if (rc != BASE_OK) return rc;
-        offset = base_zone_offset_local(zone, *us);
     }
+    bool displaced = f.has_zone && f.zone_name.n == 0;
+    int32_t offset = displaced ? f.zone_seconds : base_zone_offset_local(zone, *us);
     if (__builtin_sub_overflow(*us, offset * BASE_US_PER_SECOND, us) ||
         !base_timestamp_valid(*us)) {
         return fail_range("timestamp", text, err);
@@ -580,10 +584,10 @@ int base_timestamp_format(int64_t us, char out[BASE_TIME_TEXT_MAX]) {
     return finish(out, put_bc(to, bc));
 }
 
-int base_timestamptz_format(int64_t us, int32_t zone_offset_seconds, char out[BASE_TIME_TEXT_MAX]) {
+int base_timestamptz_format(int64_t us, const base_zone *zone, char out[BASE_TIME_TEXT_MAX]) {
     if (us == INT64_MAX) return put_word(out, "infinity");
     if (us == INT64_MIN) return put_word(out, "-infinity");
-    must(zone_offset_seconds > -86400 && zone_offset_seconds < 86400);
+    int32_t zone_offset_seconds = base_zone_offset_at(zone, us);
     int64_t local;
     if (__builtin_add_overflow(us, zone_offset_seconds * BASE_US_PER_SECOND, &local)) {
         local = us; // within a day of the end of time: shown in UTC

@@ -1,121 +1,22 @@
-// zone.c - time zones: fixed offsets, and named ones read from the system's zoneinfo files (TZif,
-// RFC 8536) with the rule in their last line for the time after their table. Invariants: a zone
-// never changes once it is in the list, and the list only grows (at its head, by compare and swap),
-// so readers need no lock. Two threads may read one file at once; then both zones are in the list
-// and say the same. The files are read with stdio here, below plat: they are a constant of the
-// system, like its C library, and not a part of what a simulation varies. Entry points:
-// base_zone_find(), base_zone_offset_at().
+// zone.c - time zones: finding them by name, and their offsets at an instant or a local time.
+// Invariants: a zone never changes once it is in the list, and the list only grows (at its head, by
+// compare and swap), so readers need no lock. Two threads may read one file at once; then both
+// zones are in the list and say the same. Zones come from zone_file.c, abbreviations from
+// zone_names.c. Entry points: base_zone_find(), base_zone_offset_at().
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "base/calendar_int.h"
 #include "base/must.h"
+#include "base/zone_int.h"
 
-#define ZONE_NAME_MAX  63
-#define ZONES_MAX      1024      // there are about 600 names
-#define FILE_BYTES_MAX (1 << 18) // the largest of Debian 12's has 4 KB
-#define UNIX_2000      (BASE_UNIX_EPOCH_US / BASE_US_PER_SECOND)
-
-// When daylight saving time begins or ends: a day of the year and a time on it.
-typedef struct zone_change {
-    char kind;                // 'M': month, week, weekday; 'J': 1..365, no leap days; '0': 0..365
-    int32_t month, week, day; // day: of the week from Sunday for 'M', else of the year
-    int32_t time_seconds;     // local, may be negative or over a day
-} zone_change;
-
-typedef struct zone_rule {
-    bool present, has_saving;
-    int32_t standard_seconds, saving_seconds; // east
-    zone_change begin, end;
-} zone_rule;
-
-struct base_zone {
-    const base_zone *next;
-    char name[ZONE_NAME_MAX + 1];
-    size_t count;            // of changes
-    int64_t *change_seconds; // since 1970, ascending
-    int32_t *offset_seconds; // from that change on
-    int32_t first_seconds;   // before all changes
-    zone_rule rule;          // from the last change on
-};
+// There are about 600 names and 200 abbreviations. Rules that users and data spell out are limited.
+#define RULES_MAX 1024
 
 static _Atomic(const base_zone *) zones;
-static atomic_uint zone_count;
+static atomic_uint rule_count;
 
 // ---------------------------------------------------------------------------------------------------
-// Rules ("CET-1CEST,M3.5.0,M10.5.0/3")
-
-static bool rule_name(const char **p) {
-    const char *from = *p;
-    if (**p == '<') {
-        while (**p != '\0' && **p != '>') (*p)++;
-        return *(*p)++ == '>';
-    }
-    while (is_letter(**p)) (*p)++;
-    return *p - from >= 3;
-}
-
-static bool rule_number(const char **p, int32_t max, int32_t *out) {
-    if (!is_digit(**p)) return false;
-    int32_t v = 0;
-    while (is_digit(**p) && v <= max) v = v * 10 + (*(*p)++ - '0');
-    *out = v;
-    return v <= max;
-}
-
-// [+-]hh[:mm[:ss]]
-static bool rule_time(const char **p, int32_t *seconds) {
-    bool negative = **p == '-';
-    if (**p == '-' || **p == '+') (*p)++;
-    int32_t part, total;
-    if (!rule_number(p, 167, &part)) return false;
-    total = part * 3600;
-    for (int32_t unit = 60; unit >= 1 && **p == ':'; unit /= 60) {
-        (*p)++;
-        if (!rule_number(p, 59, &part)) return false;
-        total += part * unit;
-    }
-    *seconds = negative ? -total : total;
-    return true;
-}
-
-static bool rule_change(const char **p, zone_change *change) {
-    if (*(*p)++ != ',') return false;
-    change->kind = '0';
-    if (**p == 'M') {
-        change->kind = *(*p)++;
-        if (!rule_number(p, 12, &change->month) || change->month < 1 || *(*p)++ != '.' ||
-            !rule_number(p, 5, &change->week) || change->week < 1 || *(*p)++ != '.' ||
-            !rule_number(p, 6, &change->day)) {
-            return false;
-        }
-    } else {
-        if (**p == 'J') change->kind = *(*p)++;
-        if (!rule_number(p, 365, &change->day)) return false;
-    }
-    change->time_seconds = 2 * 3600;
-    if (**p != '/') return true;
-    (*p)++;
-    return rule_time(p, &change->time_seconds);
-}
-
-// Each step stops at the NUL at the latest, because a NUL matches nothing that is looked for.
-static bool parse_rule(const char *p, zone_rule *rule) {
-    int32_t west;
-    if (!rule_name(&p) || !rule_time(&p, &west)) return false;
-    rule->standard_seconds = -west;
-    rule->present = true;
-    if (*p == '\0') return true;
-    if (!rule_name(&p)) return false;
-    rule->has_saving = true;
-    rule->saving_seconds = rule->standard_seconds + 3600;
-    if (*p != ',') {
-        if (!rule_time(&p, &west)) return false;
-        rule->saving_seconds = -west;
-    }
-    return rule_change(&p, &rule->begin) && rule_change(&p, &rule->end) && *p == '\0';
-}
+// Asking
 
 // Local seconds since 1970 of a change in a year.
 static int64_t change_at(const zone_change *change, int32_t year) {
@@ -133,196 +34,67 @@ static int64_t change_at(const zone_change *change, int32_t year) {
     return day * 86400 + UNIX_2000 + change->time_seconds;
 }
 
-static int32_t rule_offset(const zone_rule *rule, int64_t unix_seconds) {
-    if (!rule->has_saving) return rule->standard_seconds;
-    int64_t local = unix_seconds - UNIX_2000 + rule->standard_seconds;
+static const zone_type *rule_type(const zone_rule *rule, int64_t unix_seconds) {
+    if (!rule->has_saving) return &rule->standard;
+    int64_t local = unix_seconds - UNIX_2000 + rule->standard.seconds;
     int32_t year, month, day;
     base_civil_from_days((int32_t)floor_div(local, 86400), &year, &month, &day);
-    int64_t begin = change_at(&rule->begin, year) - rule->standard_seconds;
-    int64_t end = change_at(&rule->end, year) - rule->saving_seconds;
+    int64_t begin = change_at(&rule->begin, year) - rule->standard.seconds;
+    int64_t end = change_at(&rule->end, year) - rule->saving.seconds;
     bool saving = begin < end ? unix_seconds >= begin && unix_seconds < end
                               : unix_seconds >= begin || unix_seconds < end;
-    return saving ? rule->saving_seconds : rule->standard_seconds;
+    return saving ? &rule->saving : &rule->standard;
 }
 
-// ---------------------------------------------------------------------------------------------------
-// Files
-
-static int64_t read_be(const uint8_t *p, size_t bytes) {
-    uint64_t v = (p[0] & 0x80) != 0 ? UINT64_MAX : 0;
-    for (size_t i = 0; i < bytes; i++) v = v << 8 | p[i];
-    return (int64_t)v;
-}
-
-typedef struct tzif_header {
-    char version;
-    int64_t utc_count, standard_count, leap_count, time_count, type_count, char_count;
-} tzif_header;
-
-#define TZIF_HEADER_BYTES 44
-
-static bool tzif_read_header(const uint8_t *p, size_t n, tzif_header *h) {
-    if (n < TZIF_HEADER_BYTES || memcmp(p, "TZif", 4) != 0) return false;
-    h->version = (char)p[4];
-    int64_t *counts[] = {&h->utc_count,  &h->standard_count, &h->leap_count,
-                         &h->time_count, &h->type_count,     &h->char_count};
-    for (int i = 0; i < 6; i++) {
-        *counts[i] = read_be(p + 20 + 4 * i, 4);
-        if (*counts[i] < 0 || *counts[i] > FILE_BYTES_MAX) return false;
-    }
-    return h->type_count > 0;
-}
-
-static size_t tzif_body_bytes(const tzif_header *h, size_t time_bytes) {
-    return (size_t)h->time_count * (time_bytes + 1) + (size_t)h->type_count * 6 +
-           (size_t)h->char_count + (size_t)h->leap_count * (time_bytes + 4) +
-           (size_t)h->standard_count + (size_t)h->utc_count;
-}
-
-static bool tzif_load(const uint8_t *p, size_t n, base_zone *zone) {
-    tzif_header h;
-    // Version 1 has 32-bit times only; every file of this century has a second part with 64 bits.
-    if (!tzif_read_header(p, n, &h) || h.version < '2') return false;
-    size_t skip = TZIF_HEADER_BYTES + tzif_body_bytes(&h, 4);
-    if (skip > n || !tzif_read_header(p + skip, n - skip, &h)) return false;
-    p += skip + TZIF_HEADER_BYTES;
-    n -= skip + TZIF_HEADER_BYTES;
-    size_t body = tzif_body_bytes(&h, 8), count = (size_t)h.time_count;
-    if (body > n) return false;
-    const uint8_t *types = p + count * 8, *type_table = types + count;
-    zone->change_seconds = malloc((count + 1) * sizeof *zone->change_seconds);
-    zone->offset_seconds = malloc((count + 1) * sizeof *zone->offset_seconds);
-    must(zone->change_seconds != NULL && zone->offset_seconds != NULL);
-    for (size_t i = 0; i < count; i++) {
-        if (types[i] >= h.type_count) return false;
-        zone->change_seconds[i] = read_be(p + i * 8, 8);
-        zone->offset_seconds[i] = (int32_t)read_be(type_table + types[i] * 6, 4);
-        if (i > 0 && zone->change_seconds[i] <= zone->change_seconds[i - 1]) return false;
-        if (zone->offset_seconds[i] <= -86400 || zone->offset_seconds[i] >= 86400) return false;
-    }
-    zone->count = count;
-    zone->first_seconds = (int32_t)read_be(type_table, 4);
-    if (zone->first_seconds <= -86400 || zone->first_seconds >= 86400) return false;
-    // The last line: newline, rule, newline.
-    char rule[128];
-    const char *line = (const char *)p + body;
-    size_t line_n = n - body;
-    if (line_n < 2 || line_n - 2 >= sizeof rule || line[0] != '\n' || line[line_n - 1] != '\n') {
-        return false;
-    }
-    memcpy(rule, line + 1, line_n - 2);
-    rule[line_n - 2] = '\0';
-    return rule[0] == '\0' || parse_rule(rule, &zone->rule);
-}
-
-static bool name_is_safe(base_str name) {
-    if (name.n == 0 || name.n > ZONE_NAME_MAX || !is_letter(name.p[0])) return false;
-    for (size_t i = 0; i < name.n; i++) {
-        char c = name.p[i];
-        // No dots: no way out of the directory.
-        if (!is_letter(c) && !is_digit(c) && c != '_' && c != '+' && c != '-' && c != '/')
-            return false;
-    }
-    return true;
-}
-
-static bool load_file(base_str name, base_zone *zone) {
-    char path[128];
-    snprintf(path, sizeof path, "/usr/share/zoneinfo/%.*s", BASE_STR_ARG(name));
-    FILE *file = fopen(path, "rbe");
-    if (file == NULL) return false;
-    uint8_t *bytes = malloc(FILE_BYTES_MAX);
-    must(bytes != NULL);
-    size_t n = fread(bytes, 1, FILE_BYTES_MAX, file);
-    bool ok = !ferror(file) && n < FILE_BYTES_MAX && tzif_load(bytes, n, zone);
-    fclose(file);
-    free(bytes);
-    return ok;
-}
-
-// ---------------------------------------------------------------------------------------------------
-// Finding and asking
-
-static bool is_utc(base_str name) {
-    static const base_str names[] = {{"UTC", 3}, {"GMT", 3}, {"Z", 1}, {"zulu", 4}, {"Etc/UTC", 7}};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (base_str_eq_nocase(name, names[i])) return true;
-    }
-    return false;
-}
-
-// "+02", "-05:30": all of the text.
-static bool is_displacement(base_str name, int32_t *offset_seconds) {
-    if (name.n < 2 || (name.p[0] != '+' && name.p[0] != '-')) return false;
-    const char *p = name.p, *end = name.p + name.n;
-    return base_scan_displacement(&p, end, offset_seconds) > 0 && p == end;
-}
-
-static base_rc fail_zone(base_str name, base_error *err) {
-    return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
-                     "time zone \"%.*s\" not recognized", name.n > 64 ? 64 : (int)name.n, name.p);
-}
-
-base_rc base_zone_find(base_str name, const base_zone **zone, base_error *err) {
-    static const base_zone utc = {.name = "UTC"};
-    if (is_utc(name)) {
-        *zone = &utc;
-        return BASE_OK;
-    }
-    for (const base_zone *z = atomic_load_explicit(&zones, memory_order_acquire); z != NULL;
-         z = z->next) {
-        if (base_str_eq(base_str_of(z->name), name)) {
-            *zone = z;
-            return BASE_OK;
-        }
-    }
-    int32_t fixed;
-    bool is_fixed = is_displacement(name, &fixed);
-    if (!is_fixed && !name_is_safe(name)) return fail_zone(name, err);
-    if (atomic_load(&zone_count) >= ZONES_MAX) {
-        return base_fail(err, BASE_E_LIMIT, NULL, "more than %d time zones are in use", ZONES_MAX);
-    }
-    base_zone *found = calloc(1, sizeof *found);
-    must(found != NULL);
-    memcpy(found->name, name.p, name.n);
-    if (is_fixed) {
-        found->first_seconds = fixed;
-    } else if (!load_file(name, found)) {
-        free(found->change_seconds);
-        free(found->offset_seconds);
-        free(found);
-        return fail_zone(name, err);
-    }
-    found->next = atomic_load(&zones);
-    while (!atomic_compare_exchange_weak(&zones, &found->next, found)) continue;
-    atomic_fetch_add(&zone_count, 1);
-    *zone = found;
-    return BASE_OK;
-}
-
-int32_t base_zone_offset_at(const base_zone *zone, int64_t utc_us) {
-    int64_t seconds = floor_div(utc_us, BASE_US_PER_SECOND) + UNIX_2000;
-    if (zone->count == 0) {
-        return zone->rule.present ? rule_offset(&zone->rule, seconds) : zone->first_seconds;
-    }
-    if (seconds < zone->change_seconds[0]) return zone->first_seconds;
-    size_t low = 0, high = zone->count; // change low is at or before seconds, high is after
-    if (seconds >= zone->change_seconds[high - 1]) {
-        return zone->rule.present ? rule_offset(&zone->rule, seconds)
-                                  : zone->offset_seconds[high - 1];
-    }
-    while (high - low > 1) {
+// How many changes are at or before an instant.
+static size_t changes_until(const base_zone *zone, int64_t unix_seconds) {
+    size_t low = 0, high = zone->count;
+    while (low < high) {
         size_t middle = (low + high) / 2;
-        if (zone->change_seconds[middle] <= seconds) {
-            low = middle;
+        if (zone->change_seconds[middle] <= unix_seconds) {
+            low = middle + 1;
         } else {
             high = middle;
         }
     }
-    return zone->offset_seconds[low];
+    return low;
+}
+
+static const zone_type *type_at(const base_zone *zone, int64_t unix_seconds) {
+    size_t n = zone->count == 0 ? 0 : changes_until(zone, unix_seconds);
+    if (n == zone->count && zone->rule.present) return rule_type(&zone->rule, unix_seconds);
+    return n == 0 ? &zone->types[0] : &zone->types[zone->change_type[n - 1]];
+}
+
+// What an abbreviation meant in its zone at an instant: as it was last used until then, else as it
+// was first used after; if never, what the zone's clocks showed.
+static int32_t meaning_at(const base_zone *abbreviation, int64_t unix_seconds) {
+    const base_zone *zone = abbreviation->of;
+    size_t until = changes_until(zone, unix_seconds);
+    for (size_t i = until; i-- > 0;) {
+        const zone_type *type = &zone->types[zone->change_type[i]];
+        if (strcmp(type->name, abbreviation->name) == 0) return type->seconds;
+    }
+    for (size_t i = until; i < zone->count; i++) {
+        const zone_type *type = &zone->types[zone->change_type[i]];
+        if (strcmp(type->name, abbreviation->name) == 0) return type->seconds;
+    }
+    return type_at(zone, unix_seconds)->seconds;
+}
+
+int32_t base_zone_offset_at(const base_zone *zone, int64_t utc_us) {
+    if (zone == NULL) return 0;
+    int64_t seconds = floor_div(utc_us, BASE_US_PER_SECOND) + UNIX_2000;
+    return zone->of != NULL ? meaning_at(zone, seconds) : type_at(zone, seconds)->seconds;
 }
 
 int32_t base_zone_offset_local(const base_zone *zone, int64_t local_us) {
+    if (zone == NULL) return 0;
+    if (zone->of != NULL) {
+        int64_t by = base_zone_offset_local(zone->of, local_us) * BASE_US_PER_SECOND, utc_us;
+        return base_zone_offset_at(zone, __builtin_sub_overflow(local_us, by, &utc_us) ? local_us
+                                                                                       : utc_us);
+    }
     // The ends of time have no room for the day on either side, nor changes.
     if (local_us < INT64_MIN + 2 * BASE_US_PER_DAY || local_us > INT64_MAX - 2 * BASE_US_PER_DAY) {
         return base_zone_offset_at(zone, local_us);
@@ -334,11 +106,122 @@ int32_t base_zone_offset_local(const base_zone *zone, int64_t local_us) {
     return after_holds ? after : before;
 }
 
-base_rc base_zone_offset(base_str zone, int64_t utc_us, int32_t *offset_seconds, base_error *err) {
-    if (is_displacement(zone, offset_seconds)) return BASE_OK;
-    const base_zone *found;
-    base_rc rc = base_zone_find(zone, &found, err);
-    if (rc != BASE_OK) return rc;
-    *offset_seconds = base_zone_offset_at(found, utc_us);
+const char *base_zone_abbreviation(const base_zone *zone, int64_t utc_us) {
+    if (zone == NULL) return "UTC";
+    if (zone->is_abbreviation) return zone->name;
+    return type_at(zone, floor_div(utc_us, BASE_US_PER_SECOND) + UNIX_2000)->name;
+}
+
+const char *base_zone_name(const base_zone *zone) {
+    return zone == NULL ? "UTC" : zone->name;
+}
+
+// ---------------------------------------------------------------------------------------------------
+// Finding
+
+static base_rc fail_zone(base_str name, base_error *err) {
+    if (name.n > 64) name.n = base_utf8_valid_prefix((base_str){name.p, 64});
+    return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
+                     "time zone \"%.*s\" not recognized", BASE_STR_ARG(name));
+}
+
+static const base_zone *find_known(base_str name, bool is_abbreviation) {
+    for (const base_zone *z = atomic_load_explicit(&zones, memory_order_acquire); z != NULL;
+         z = z->next) {
+        if (z->is_abbreviation == is_abbreviation && base_str_eq_nocase(base_str_of(z->name), name))
+            return z;
+    }
+    return NULL;
+}
+
+static const base_zone *keep(base_zone *zone) {
+    zone->next = atomic_load(&zones);
+    while (!atomic_compare_exchange_weak(&zones, &zone->next, zone)) continue;
+    return zone;
+}
+
+static base_zone *new_zone(base_str name) {
+    base_zone *zone = calloc(1, sizeof *zone);
+    must(zone != NULL && name.n <= ZONE_NAME_MAX);
+    memcpy(zone->name, name.p, name.n);
+    return zone;
+}
+
+static void give_types(base_zone *zone, const zone_type *type) {
+    zone->types = malloc(sizeof *zone->types);
+    must(zone->types != NULL);
+    zone->types[0] = *type;
+}
+
+// Names that are there whether or not the system has zoneinfo files.
+static bool is_utc(base_str name) {
+    return base_str_eq_nocase(name, BASE_STR("UTC")) || base_str_eq_nocase(name, BASE_STR("GMT")) ||
+           base_str_eq_nocase(name, BASE_STR("Etc/UTC"));
+}
+
+base_rc base_zone_find(base_str name, const base_zone **zone, base_error *err) {
+    static zone_type utc_type = {0, "UTC"};
+    static const base_zone utc = {.name = "UTC", .types = &utc_type};
+    if (base_str_eq_nocase(name, BASE_STR("UTC"))) {
+        *zone = &utc;
+        return BASE_OK;
+    }
+    const base_zone *known = find_known(name, false);
+    if (known != NULL) {
+        *zone = known;
+        return BASE_OK;
+    }
+    if (name.n == 0 || name.n > ZONE_NAME_MAX || memchr(name.p, '\0', name.n) != NULL)
+        return fail_zone(name, err);
+    base_zone *found = new_zone(name);
+    if (zone_load_file(name, found)) {
+        *zone = keep(found);
+        return BASE_OK;
+    }
+    free(found->change_seconds);
+    free(found->change_type);
+    free(found->types);
+    free(found);
+    if (is_utc(name)) {
+        *zone = &utc;
+        return BASE_OK;
+    }
+    found = new_zone(name);
+    if (!zone_parse_rule(found->name, true, &found->rule)) {
+        free(found);
+        return fail_zone(name, err);
+    }
+    if (atomic_fetch_add(&rule_count, 1) >= RULES_MAX) {
+        atomic_fetch_sub(&rule_count, 1);
+        free(found);
+        return base_fail(err, BASE_E_LIMIT, NULL,
+                         "more than %d time zones that are written as rules are in use", RULES_MAX);
+    }
+    give_types(found, &found->rule.standard);
+    *zone = keep(found);
+    return BASE_OK;
+}
+
+base_rc base_zone_find_any(base_str name, const base_zone **zone, base_error *err) {
+    const char *canonical, *of;
+    zone_type type = {0};
+    if (!zone_abbreviation_find(name, &canonical, &type.seconds, &of))
+        return base_zone_find(name, zone, err);
+    const base_zone *known = find_known(name, true);
+    if (known != NULL) {
+        *zone = known;
+        return BASE_OK;
+    }
+    const base_zone *history = NULL;
+    if (of != NULL) {
+        base_rc rc = base_zone_find(base_str_of(of), &history, err);
+        if (rc != BASE_OK) return rc;
+    }
+    base_zone *found = new_zone(base_str_of(canonical));
+    found->is_abbreviation = true;
+    found->of = history;
+    memcpy(type.name, found->name, sizeof type.name - 1);
+    give_types(found, &type);
+    *zone = keep(found);
     return BASE_OK;
 }

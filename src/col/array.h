@@ -57,9 +57,9 @@ bool col_array_valid(const col_vec *arrays, uint32_t row, base_arena *arena);
 bool col_array_from_key(base_str key, col_vec *out, uint32_t row, base_arena *arena);
 
 // PostgreSQL's text of arrays: {1,NULL,"b c"}. 22P02; 0A000 for further dimensions and bounds.
-BASE_MUST_USE base_rc col_array_parse(base_str text, int32_t zone_offset_seconds, col_vec *vec,
+BASE_MUST_USE base_rc col_array_parse(base_str text, const base_zone *zone, col_vec *vec,
                                       uint32_t row, base_arena *arena, base_error *err);
-void col_array_format(const col_vec *vec, uint32_t row, int32_t zone_offset_seconds, base_buf *buf);
+void col_array_format(const col_vec *vec, uint32_t row, const base_zone *zone, base_buf *buf);
 // A JSON array, whose elements are as strict as a contract: numbers for numbers, strings for text.
 BASE_MUST_USE base_rc col_array_parse_json(base_str json, col_vec *vec, uint32_t row,
                                            base_arena *arena, base_error *err);

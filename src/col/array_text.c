@@ -147,7 +147,7 @@ static base_rc scan_items(scanner *s, base_str *items, uint32_t *n) {
     return s->p == s->end ? BASE_OK : malformed(s->text, s->err);
 }
 
-base_rc col_array_parse(base_str text, int32_t zone_offset_seconds, col_vec *vec, uint32_t row,
+base_rc col_array_parse(base_str text, const base_zone *zone, col_vec *vec, uint32_t row,
                         base_arena *arena, base_error *err) {
     scanner s = {text, text.p, text.p + text.n, arena, err};
     size_t commas = 0;
@@ -170,7 +170,7 @@ base_rc col_array_parse(base_str text, int32_t zone_offset_seconds, col_vec *vec
             col_vec_set_null(&elements, arena, i);
             continue;
         }
-        rc = col_text_parse(items[i], zone_offset_seconds, &elements, i, arena, err);
+        rc = col_text_parse(items[i], zone, &elements, i, arena, err);
         if (rc != BASE_OK) return rc;
     }
     col_str(vec)[row] = col_array_make(arena, &elements, 0, n);
@@ -203,8 +203,7 @@ static void quote(base_buf *buf, size_t begin, base_buf *spare) {
     base_buf_add_byte(buf, '"');
 }
 
-void col_array_format(const col_vec *vec, uint32_t row, int32_t zone_offset_seconds,
-                      base_buf *buf) {
+void col_array_format(const col_vec *vec, uint32_t row, const base_zone *zone, base_buf *buf) {
     base_arena scratch;
     base_buf spare = {0};
     base_arena_init(&scratch, 1024);
@@ -218,7 +217,7 @@ void col_array_format(const col_vec *vec, uint32_t row, int32_t zone_offset_seco
             continue;
         }
         size_t begin = buf->n;
-        col_text_format(&reader.cell, 0, zone_offset_seconds, buf);
+        col_text_format(&reader.cell, 0, zone, buf);
         if (needs_quotes((base_str){buf->p + begin, buf->n - begin})) quote(buf, begin, &spare);
     }
     base_buf_add_byte(buf, '}');

@@ -300,8 +300,7 @@ FUNC_KERNEL(string_any) {
     FUNC_UNUSED;
     base_error e;
     FUNC_EACH(i) {
-        FUNC_ROW_CALL(
-            col_text_parse(col_str(args[0])[i], ctx->zone_offset_seconds, out, i, ctx->arena, &e));
+        FUNC_ROW_CALL(col_text_parse(col_str(args[0])[i], ctx->zone, out, i, ctx->arena, &e));
     }
     return BASE_OK;
 }
@@ -314,7 +313,7 @@ static base_rc any_string(col_func_ctx *ctx, uint32_t n, const col_vec *from, co
     for (uint32_t i = 0; i < n && rc == BASE_OK; i++) {
         if (col_is_null(out, i)) continue;
         base_buf_clear(&buf);
-        col_text_format(from, i, ctx->zone_offset_seconds, &buf);
+        col_text_format(from, i, ctx->zone, &buf);
         base_str text = {base_arena_memdup(ctx->arena, buf.p, buf.n), buf.n};
         rc = string_fit(&out->type, explicit_cast, text, &col_str(out)[i], &e);
         if (rc != BASE_OK) rc = func_row_error(ctx, out, i, &e);

@@ -40,6 +40,14 @@ BASE_MUST_USE base_rc func_split_name(base_str text, base_arena *arena, base_str
 
 // Overflow-checked shift of a timestamp between UTC and local time; infinities stay.
 BASE_MUST_USE base_rc func_shift_us(int64_t us, int64_t by_us, int64_t *out, base_error *err);
+// Between an instant and the local time of a zone (NULL: UTC); infinities stay.
+BASE_MUST_USE base_rc func_to_local(const base_zone *zone, int64_t us, int64_t *local,
+                                    base_error *err);
+BASE_MUST_USE base_rc func_from_local(const base_zone *zone, int64_t local, int64_t *us,
+                                      base_error *err);
+// A finite instant plus an interval, months and days by the zone's clock.
+BASE_MUST_USE base_rc func_add_interval(const base_zone *zone, int64_t us, const base_interval *by,
+                                        int64_t *to, base_error *err);
 BASE_MUST_USE base_rc func_date_to_us(int32_t days, int64_t *out, base_error *err);
 int32_t func_us_to_days(int64_t us);
 

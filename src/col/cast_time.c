@@ -1,5 +1,5 @@
 // cast_time.c - casts among the time kinds. A timestamptz is an instant: it meets local time
-// through the session's fixed zone offset. Infinities stay infinite.
+// through the session's time zone. Infinities stay infinite.
 #include "col/cast_int.h"
 
 #define TIMESTAMP_MIN_US (-211813488000000000ll) // 4714-11-24 BC, PostgreSQL's first
@@ -46,8 +46,12 @@ static int64_t time_of_day(int64_t us) {
     return rest < 0 ? rest + BASE_US_PER_DAY : rest;
 }
 
-static int64_t zone_us(const col_func_ctx *ctx) {
-    return ctx->zone_offset_seconds * BASE_US_PER_SECOND;
+base_rc func_to_local(const base_zone *zone, int64_t us, int64_t *local, base_error *err) {
+    return func_shift_us(us, base_zone_offset_at(zone, us) * BASE_US_PER_SECOND, local, err);
+}
+
+base_rc func_from_local(const base_zone *zone, int64_t local, int64_t *us, base_error *err) {
+    return func_shift_us(local, -base_zone_offset_local(zone, local) * BASE_US_PER_SECOND, us, err);
 }
 
 CAST_DECLARE(cast_date_timestamp) {
@@ -63,7 +67,7 @@ CAST_DECLARE(cast_date_timestamptz) {
     FUNC_EACH(i) {
         int64_t us = 0;
         base_rc rc = func_date_to_us(col_i32(args[0])[i], &us, &e);
-        if (rc == BASE_OK) rc = func_shift_us(us, -zone_us(ctx), &col_i64(out)[i], &e);
+        if (rc == BASE_OK) rc = func_from_local(ctx->zone, us, &col_i64(out)[i], &e);
         FUNC_ROW_CALL(rc);
     }
     return BASE_OK;
@@ -90,21 +94,20 @@ CAST_DECLARE(cast_timestamp_time) {
     return BASE_OK;
 }
 
-static base_rc shift_rows(col_func_ctx *ctx, uint32_t n, const col_vec *from, col_vec *out,
-                          int64_t by_us) {
-    base_error e;
-    FUNC_EACH(i) FUNC_ROW_CALL(func_shift_us(col_i64(from)[i], by_us, &col_i64(out)[i], &e));
-    return BASE_OK;
-}
-
 CAST_DECLARE(cast_timestamp_timestamptz) {
     FUNC_UNUSED;
-    return shift_rows(ctx, n, args[0], out, -zone_us(ctx));
+    base_error e;
+    FUNC_EACH(i)
+    FUNC_ROW_CALL(func_from_local(ctx->zone, col_i64(args[0])[i], &col_i64(out)[i], &e));
+    return BASE_OK;
 }
 
 CAST_DECLARE(cast_timestamptz_timestamp) {
     FUNC_UNUSED;
-    return shift_rows(ctx, n, args[0], out, zone_us(ctx));
+    base_error e;
+    FUNC_EACH(i)
+    FUNC_ROW_CALL(func_to_local(ctx->zone, col_i64(args[0])[i], &col_i64(out)[i], &e));
+    return BASE_OK;
 }
 
 CAST_DECLARE(cast_timestamptz_date) {
@@ -112,7 +115,7 @@ CAST_DECLARE(cast_timestamptz_date) {
     base_error e;
     FUNC_EACH(i) {
         int64_t us = 0;
-        FUNC_ROW_CALL(func_shift_us(col_i64(args[0])[i], zone_us(ctx), &us, &e));
+        FUNC_ROW_CALL(func_to_local(ctx->zone, col_i64(args[0])[i], &us, &e));
         col_i32(out)[i] = func_us_to_days(us);
     }
     return BASE_OK;
@@ -123,7 +126,7 @@ CAST_DECLARE(cast_timestamptz_time) {
     base_error e;
     FUNC_EACH(i) {
         int64_t us = 0;
-        FUNC_ROW_CALL(func_shift_us(col_i64(args[0])[i], zone_us(ctx), &us, &e));
+        FUNC_ROW_CALL(func_to_local(ctx->zone, col_i64(args[0])[i], &us, &e));
         put_time(ctx, out, i, us);
     }
     return BASE_OK;

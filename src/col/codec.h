@@ -67,9 +67,9 @@ BASE_MUST_USE base_rc col_block_take(const col_block *block, uint32_t column, co
 // Text, as PostgreSQL's input and output functions (zone offset for timestamptz without zone).
 // parse: vec[row] is set, strings copied to the arena only if they must change. Checks VARCHAR
 // length and NUMERIC precision. Errors: 22P02, 22003, 22007, 22001, 22021.
-BASE_MUST_USE base_rc col_text_parse(base_str text, int32_t zone_offset_seconds, col_vec *vec,
+BASE_MUST_USE base_rc col_text_parse(base_str text, const base_zone *zone, col_vec *vec,
                                      uint32_t row, base_arena *arena, base_error *err);
-void col_text_format(const col_vec *vec, uint32_t row, int32_t zone_offset_seconds,
+void col_text_format(const col_vec *vec, uint32_t row, const base_zone *zone,
                      base_buf *buf); // not null
 // JSON value: numbers bare (NUMERIC exact; NaN and infinities as strings), times as ISO 8601
 // strings (timestamptz RFC 3339 with Z), bytea as "\\x..", jsonb as is, struct as object, null as

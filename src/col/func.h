@@ -12,9 +12,9 @@
 typedef struct col_func_ctx {
     base_arena *arena;
     base_error *err;
-    int64_t now_us;              // microseconds since 2000 UTC
-    int32_t zone_offset_seconds; // session time zone, east positive
-    const char *user;            // session user, or NULL in a view
+    int64_t now_us;        // microseconds since 2000 UTC
+    const base_zone *zone; // of the session; NULL, as in views: UTC
+    const char *user;      // session user, or NULL in a view
     const char *database;
     // Tolerant mode: not NULL, n bytes; a row that fails is marked 1 here, its result is null, and
     // the call goes on (the first failure's text stays in err). NULL: the first failure fails the

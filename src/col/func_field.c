@@ -251,7 +251,7 @@ static base_rc extract_cell(const col_func_ctx *ctx, field_cache *cache, base_st
         return extract_timestamp(cache->field, name, col_i64(from)[row], kind, 0, v, err);
     case COL_TIMESTAMPTZ:
         return extract_timestamp(cache->field, name, col_i64(from)[row], kind,
-                                 ctx->zone_offset_seconds, v, err);
+                                 base_zone_offset_at(ctx->zone, col_i64(from)[row]), v, err);
     case COL_DATE:
         if (as_midnight) {
             int64_t us = 0;
@@ -342,19 +342,28 @@ FUNC_KERNEL(trunc_timestamp) {
     return BASE_OK;
 }
 
+static base_rc trunc_in_zone(int field, int64_t us, const base_zone *zone, int64_t *to,
+                             base_error *err) {
+    int64_t local = 0;
+    base_rc rc = func_to_local(zone, us, &local, err);
+    if (rc == BASE_OK) rc = base_timestamp_trunc_field((base_time_field)field, local, &local, err);
+    if (rc != BASE_OK) return rc;
+    // Below a day a local time that comes twice stays in its own round: the offset is kept.
+    if (field <= BASE_FIELD_HOUR) {
+        return func_shift_us(local, -base_zone_offset_at(zone, us) * BASE_US_PER_SECOND, to, err);
+    }
+    return func_from_local(zone, local, to, err);
+}
+
 FUNC_KERNEL(trunc_timestamptz) {
     FUNC_UNUSED;
-    int64_t zone_us = ctx->zone_offset_seconds * BASE_US_PER_SECOND;
     field_cache cache = {0};
     base_error e;
     FUNC_EACH(i) {
-        int64_t us = 0;
         base_rc rc = trunc_field(&cache, col_str(args[0])[i], COL_TIMESTAMPTZ, &e);
-        if (rc == BASE_OK) rc = func_shift_us(col_i64(args[1])[i], zone_us, &us, &e);
         if (rc == BASE_OK) {
-            rc = base_timestamp_trunc_field((base_time_field)cache.field, us, &us, &e);
+            rc = trunc_in_zone(cache.field, col_i64(args[1])[i], ctx->zone, &col_i64(out)[i], &e);
         }
-        if (rc == BASE_OK) rc = func_shift_us(us, -zone_us, &col_i64(out)[i], &e);
         FUNC_ROW_CALL(rc);
     }
     return BASE_OK;
@@ -364,21 +373,19 @@ FUNC_KERNEL(trunc_timestamptz) {
 FUNC_KERNEL(trunc_timestamptz_zone) {
     FUNC_UNUSED;
     field_cache cache = {0};
+    const base_zone *zone = NULL;
+    base_str zone_name = {0};
     base_error e;
     FUNC_EACH(i) {
-        int64_t us = col_i64(args[1])[i];
-        const base_zone *zone = NULL;
         base_rc rc = trunc_field(&cache, col_str(args[0])[i], COL_TIMESTAMPTZ, &e);
-        if (rc == BASE_OK) rc = base_zone_find(col_str(args[2])[i], &zone, &e);
-        if (rc == BASE_OK) {
-            rc = func_shift_us(us, base_zone_offset_at(zone, us) * BASE_US_PER_SECOND, &us, &e);
+        base_str name = col_str(args[2])[i];
+        if (rc == BASE_OK && (zone == NULL || !base_str_eq(name, zone_name))) {
+            rc = base_zone_find_any(name, &zone, &e);
+            if (rc != BASE_OK) zone = NULL;
+            zone_name = name;
         }
         if (rc == BASE_OK) {
-            rc = base_timestamp_trunc_field((base_time_field)cache.field, us, &us, &e);
-        }
-        if (rc == BASE_OK) {
-            int64_t by = -base_zone_offset_local(zone, us) * BASE_US_PER_SECOND;
-            rc = func_shift_us(us, by, &col_i64(out)[i], &e);
+            rc = trunc_in_zone(cache.field, col_i64(args[1])[i], zone, &col_i64(out)[i], &e);
         }
         FUNC_ROW_CALL(rc);
     }
@@ -519,15 +526,15 @@ static base_rc age_of(int64_t a, int64_t b, base_interval *to, base_error *err) 
 }
 
 static base_rc age_rows(col_func_ctx *ctx, uint32_t n, uint32_t nargs, const col_vec *const *args,
-                        col_vec *out, int64_t zone_us) {
+                        col_vec *out, const base_zone *zone) {
     // age(x) counts from midnight of today.
     int64_t today = func_us_to_days(func_local_now_us(ctx)) * BASE_US_PER_DAY;
     base_error e;
     FUNC_EACH(i) {
         int64_t a = today, b = 0;
         base_rc rc = BASE_OK;
-        if (nargs == 2) rc = func_shift_us(col_i64(args[0])[i], zone_us, &a, &e);
-        if (rc == BASE_OK) rc = func_shift_us(col_i64(args[nargs - 1])[i], zone_us, &b, &e);
+        if (nargs == 2) rc = func_to_local(zone, col_i64(args[0])[i], &a, &e);
+        if (rc == BASE_OK) rc = func_to_local(zone, col_i64(args[nargs - 1])[i], &b, &e);
         if (rc == BASE_OK) rc = age_of(a, b, &col_interval(out)[i], &e);
         FUNC_ROW_CALL(rc);
     }
@@ -535,11 +542,11 @@ static base_rc age_rows(col_func_ctx *ctx, uint32_t n, uint32_t nargs, const col
 }
 
 FUNC_KERNEL(age_timestamp) {
-    return age_rows(ctx, n, nargs, args, out, 0);
+    return age_rows(ctx, n, nargs, args, out, NULL);
 }
 
 FUNC_KERNEL(age_timestamptz) {
-    return age_rows(ctx, n, nargs, args, out, ctx->zone_offset_seconds * BASE_US_PER_SECOND);
+    return age_rows(ctx, n, nargs, args, out, ctx->zone);
 }
 
 #define S      COL_FUNC_STRICT

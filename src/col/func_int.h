@@ -24,6 +24,7 @@ extern const func_table func_jsonb_edit_table;
 extern const func_table func_bytes_table;
 extern const func_table func_encode_table;
 extern const func_table func_format_table;
+extern const func_table func_format_read_table;
 extern const func_table func_format_number_table;
 extern const func_table func_time_table;
 extern const func_table func_field_table;

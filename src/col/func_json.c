@@ -314,8 +314,7 @@ static void add_json(base_buf *buf, const col_func_ctx *ctx, const col_vec *vec,
         base_buf_add_cstr(buf, "null");
     } else if (vec->type.kind == COL_TIMESTAMPTZ) {
         char text[BASE_TIME_TEXT_MAX];
-        size_t n =
-            (size_t)base_timestamptz_format(col_i64(vec)[row], ctx->zone_offset_seconds, text);
+        size_t n = (size_t)base_timestamptz_format(col_i64(vec)[row], ctx->zone, text);
         char *space = memchr(text, ' ', n);
         if (space != NULL) *space = 'T';
         bool short_zone = n > 3 && (text[n - 3] == '+' || text[n - 3] == '-');

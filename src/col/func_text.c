@@ -512,7 +512,7 @@ static void add_text(base_buf *buf, const col_func_ctx *ctx, const col_vec *vec,
     } else if (vec->type.kind == COL_REGCLASS) {
         base_buf_add_str(buf, func_regclass_name(ctx, col_u32(vec)[row]));
     } else {
-        col_text_format(vec, row, ctx->zone_offset_seconds, buf);
+        col_text_format(vec, row, ctx->zone, buf);
     }
 }
 

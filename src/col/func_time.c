@@ -1,6 +1,6 @@
 // func_time.c - arithmetic of dates, times and intervals, readings of the fixed clock, constructors
 // and time zones. Fields (extract, date_trunc, age): func_field.c. Source: PostgreSQL 15.
-// A timestamptz meets months and days in the session's fixed zone offset.
+// A timestamptz meets months and days in the session's time zone.
 #include <math.h>
 
 #include "base/must.h"
@@ -93,16 +93,32 @@ static base_rc interval_negate(base_interval v, base_interval *to, base_error *e
     return overflow ? out_of_range("interval", err) : BASE_OK;
 }
 
-static base_rc timestamp_shift(int64_t us, base_interval by, bool minus, int64_t zone_us,
+// Months are added by the local clock, then days, then the time as time that passes.
+base_rc func_add_interval(const base_zone *zone, int64_t us, const base_interval *by, int64_t *to,
+                          base_error *err) {
+    if (zone == NULL || (by->months | by->days) == 0) return base_timestamp_add(us, by, to, err);
+    base_interval part = {0, 0, by->months};
+    base_rc rc = BASE_OK;
+    for (int pass = 0; pass < 2 && rc == BASE_OK; pass++) {
+        int64_t local = us;
+        if (part.months != 0 || part.days != 0) {
+            rc = func_to_local(zone, us, &local, err);
+            if (rc == BASE_OK) rc = base_timestamp_add(local, &part, &local, err);
+            if (rc == BASE_OK) rc = func_from_local(zone, local, &us, err);
+        }
+        part = (base_interval){0, by->days, 0};
+    }
+    part = (base_interval){by->us, 0, 0};
+    return rc == BASE_OK ? base_timestamp_add(us, &part, to, err) : rc;
+}
+
+static base_rc timestamp_shift(int64_t us, base_interval by, bool minus, const base_zone *zone,
                                int64_t *to, base_error *err) {
     *to = us;
     if (us_infinite(us)) return BASE_OK;
     base_rc rc = BASE_OK;
     if (minus) rc = interval_negate(by, &by, err);
-    if (rc == BASE_OK && zone_us != 0) rc = func_shift_us(us, zone_us, &us, err);
-    if (rc == BASE_OK) rc = base_timestamp_add(us, &by, to, err);
-    if (rc == BASE_OK && zone_us != 0) rc = func_shift_us(*to, -zone_us, to, err);
-    return rc;
+    return rc == BASE_OK ? func_add_interval(zone, us, &by, to, err) : rc;
 }
 
 static inline bool is_finite(int64_t us) {
@@ -111,7 +127,7 @@ static inline bool is_finite(int64_t us) {
 
 static base_rc shift_rows(col_func_ctx *ctx, uint32_t n, const col_vec *times,
                           const col_vec *intervals, col_vec *out, bool minus, bool zoned) {
-    int64_t zone_us = zoned ? ctx->zone_offset_seconds * BASE_US_PER_SECOND : 0;
+    const base_zone *zone = zoned ? ctx->zone : NULL;
     base_error e;
     FUNC_EACH(i) {
         int64_t us = col_i64(times)[i], sum;
@@ -124,7 +140,7 @@ static base_rc shift_rows(col_func_ctx *ctx, uint32_t n, const col_vec *times,
             col_i64(out)[i] = sum;
             continue;
         }
-        FUNC_ROW_CALL(timestamp_shift(us, by, minus, zone_us, &col_i64(out)[i], &e));
+        FUNC_ROW_CALL(timestamp_shift(us, by, minus, zone, &col_i64(out)[i], &e));
     }
     return BASE_OK;
 }
@@ -148,7 +164,7 @@ static base_rc date_shift_rows(col_func_ctx *ctx, uint32_t n, const col_vec *dat
         int64_t us = 0;
         base_rc rc = func_date_to_us(col_i32(dates)[i], &us, &e);
         if (rc == BASE_OK) {
-            rc = timestamp_shift(us, col_interval(intervals)[i], minus, 0, &col_i64(out)[i], &e);
+            rc = timestamp_shift(us, col_interval(intervals)[i], minus, NULL, &col_i64(out)[i], &e);
         }
         FUNC_ROW_CALL(rc);
     }
@@ -371,7 +387,7 @@ FUNC_KERNEL(now_timestamptz) {
 }
 
 int64_t func_local_now_us(const col_func_ctx *ctx) {
-    return ctx->now_us + ctx->zone_offset_seconds * BASE_US_PER_SECOND;
+    return ctx->now_us + base_zone_offset_at(ctx->zone, ctx->now_us) * BASE_US_PER_SECOND;
 }
 
 FUNC_KERNEL(now_timestamp) {
@@ -442,7 +458,7 @@ FUNC_KERNEL(make_time_int) {
 }
 
 static base_rc make_timestamps(col_func_ctx *ctx, uint32_t n, const col_vec *const *args,
-                               col_vec *out, int64_t zone_us) {
+                               col_vec *out, const base_zone *zone) {
     base_error e;
     FUNC_EACH(i) {
         int32_t days = 0;
@@ -454,7 +470,7 @@ static base_rc make_timestamps(col_func_ctx *ctx, uint32_t n, const col_vec *con
                 make_time(col_i32(args[3])[i], col_i32(args[4])[i], col_f64(args[5])[i], &time, &e);
         }
         if (rc == BASE_OK) rc = date_and_time(days, time, &us, &e);
-        if (rc == BASE_OK) rc = func_shift_us(us, -zone_us, &col_i64(out)[i], &e);
+        if (rc == BASE_OK) rc = func_from_local(zone, us, &col_i64(out)[i], &e);
         FUNC_ROW_CALL(rc);
     }
     return BASE_OK;
@@ -462,12 +478,12 @@ static base_rc make_timestamps(col_func_ctx *ctx, uint32_t n, const col_vec *con
 
 FUNC_KERNEL(make_timestamp_int) {
     FUNC_UNUSED;
-    return make_timestamps(ctx, n, args, out, 0);
+    return make_timestamps(ctx, n, args, out, NULL);
 }
 
 FUNC_KERNEL(make_timestamptz_int) {
     FUNC_UNUSED;
-    return make_timestamps(ctx, n, args, out, ctx->zone_offset_seconds * BASE_US_PER_SECOND);
+    return make_timestamps(ctx, n, args, out, ctx->zone);
 }
 
 static base_rc from_epoch(double seconds, int64_t *us, base_error *err) {
@@ -515,21 +531,6 @@ FUNC_KERNEL(isfinite_interval) {
 
 // ---- zones ----
 
-// The numeric names that AT TIME ZONE takes have POSIX's sign: '+02' is two hours WEST.
-static base_rc find_zone(base_str name, base_arena *arena, const base_zone **zone,
-                         base_error *err) {
-    base_error ignored;
-    base_str key = name;
-    if (name.n > 0 && (name.p[0] == '+' || name.p[0] == '-')) {
-        char *turned = base_arena_memdup(arena, name.p, name.n);
-        turned[0] = name.p[0] == '+' ? '-' : '+';
-        key.p = turned;
-    }
-    if (name.n <= 255 && base_zone_find(key, zone, &ignored) == BASE_OK) return BASE_OK;
-    return base_fail(err, BASE_E_INVALID, NULL, "time zone \"%.*s\" not recognized",
-                     (int)(name.n < 200 ? name.n : 200), name.p);
-}
-
 static base_rc zone_rows(col_func_ctx *ctx, uint32_t n, const col_vec *const *args, col_vec *out,
                          bool to_utc) {
     const base_zone *zone = NULL;
@@ -539,7 +540,7 @@ static base_rc zone_rows(col_func_ctx *ctx, uint32_t n, const col_vec *const *ar
         base_str wanted = col_str(args[0])[i];
         if (zone == NULL || !base_str_eq(wanted, name)) {
             zone = NULL;
-            if (find_zone(wanted, ctx->arena, &zone, &e) != BASE_OK) {
+            if (base_zone_find_any(wanted, &zone, &e) != BASE_OK) {
                 zone = NULL;
                 FUNC_TOLERATE(func_row_error(ctx, out, i, &e));
                 continue;

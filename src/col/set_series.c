@@ -62,16 +62,13 @@ SET_GIVE(series_of_times) {
     __int128 length = col_interval_total(&step);
     bool zoned = args[0]->type.kind == COL_TIMESTAMPTZ;
     // Days and months are counted by the clock of the session's zone.
-    int64_t zone_us = zoned ? ctx->zone_offset_seconds * BASE_US_PER_SECOND : 0;
+    const base_zone *zone = zoned ? ctx->zone : NULL;
     if (length == 0) return no_step(err);
     while (length > 0 ? v <= stop : v >= stop) {
         SET_TRY(col_set_add(set, err));
         col_i64(&set->cols[0])[set->n - 1] = v;
         if (v == INT64_MIN || v == INT64_MAX) break; // an infinity is followed by itself
-        int64_t local;
-        SET_TRY(func_shift_us(v, zone_us, &local, err));
-        SET_TRY(base_timestamp_add(local, &step, &local, err));
-        SET_TRY(func_shift_us(local, -zone_us, &v, err));
+        SET_TRY(func_add_interval(zone, v, &step, &v, err));
     }
     return BASE_OK;
 }

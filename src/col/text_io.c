@@ -275,12 +275,12 @@ static base_rc parse_string(base_str text, col_vec *vec, uint32_t row, base_aren
     }
 }
 
-static base_rc parse_struct(const col_json *node, int32_t zone, col_vec *vec, uint32_t row,
+static base_rc parse_struct(const col_json *node, const base_zone *zone, col_vec *vec, uint32_t row,
                             base_arena *arena, base_error *err);
 
 // A field of a struct from its JSON value.
-static base_rc parse_json_value(const col_json *node, int32_t zone, col_vec *vec, uint32_t row,
-                                base_arena *arena, base_error *err) {
+static base_rc parse_json_value(const col_json *node, const base_zone *zone, col_vec *vec,
+                                uint32_t row, base_arena *arena, base_error *err) {
     if (node == NULL || node->kind == COL_JSON_NULL) {
         col_vec_set_null(vec, arena, row);
         return BASE_OK;
@@ -310,7 +310,7 @@ static base_rc parse_json_value(const col_json *node, int32_t zone, col_vec *vec
     }
 }
 
-static base_rc parse_struct(const col_json *node, int32_t zone, col_vec *vec, uint32_t row,
+static base_rc parse_struct(const col_json *node, const base_zone *zone, col_vec *vec, uint32_t row,
                             base_arena *arena, base_error *err) {
     if (node->kind != COL_JSON_OBJECT) {
         return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_INVALID_TEXT,
@@ -366,13 +366,13 @@ static base_rc parse_whole(base_str text, col_vec *vec, uint32_t row, base_error
     }
 }
 
-base_rc col_text_parse(base_str text, int32_t zone_offset_seconds, col_vec *vec, uint32_t row,
+base_rc col_text_parse(base_str text, const base_zone *zone, col_vec *vec, uint32_t row,
                        base_arena *arena, base_error *err) {
     must(row < vec->n);
     if (vec->nulls != NULL) vec->nulls[row] = 0;
     if (text.n == 0) text.p = "";
     if (col_kind_is_array(vec->type.kind)) {
-        return col_array_parse(text, zone_offset_seconds, vec, row, arena, err);
+        return col_array_parse(text, zone, vec, row, arena, err);
     }
     switch (vec->type.kind) {
     case COL_BOOL:
@@ -399,7 +399,7 @@ base_rc col_text_parse(base_str text, int32_t zone_offset_seconds, col_vec *vec,
     case COL_TIMESTAMP:
         return base_timestamp_parse(text, &col_i64(vec)[row], err);
     case COL_TIMESTAMPTZ:
-        return base_timestamptz_parse(text, zone_offset_seconds, &col_i64(vec)[row], err);
+        return base_timestamptz_parse(text, zone, &col_i64(vec)[row], err);
     case COL_INTERVAL:
         return base_interval_parse(text, &col_interval(vec)[row], err);
     case COL_UUID:
@@ -408,7 +408,7 @@ base_rc col_text_parse(base_str text, int32_t zone_offset_seconds, col_vec *vec,
         col_json *node = NULL;
         base_rc rc = col_json_parse(text, arena, &node, err);
         if (rc != BASE_OK) return rc;
-        return parse_struct(node, zone_offset_seconds, vec, row, arena, err);
+        return parse_struct(node, zone, vec, row, arena, err);
     }
     default:
         must(col_kind_is_string(vec->type.kind));
@@ -581,14 +581,14 @@ static void format_char(base_buf *buf, uint8_t c) {
     }
 }
 
-void col_text_format(const col_vec *vec, uint32_t row, int32_t zone_offset_seconds, base_buf *buf) {
+void col_text_format(const col_vec *vec, uint32_t row, const base_zone *zone, base_buf *buf) {
     char text[BASE_INTERVAL_TEXT_MAX];
     _Static_assert(BASE_INTERVAL_TEXT_MAX >= BASE_TIME_TEXT_MAX &&
                        BASE_INTERVAL_TEXT_MAX >= BASE_DECIMAL_TEXT_MAX,
                    "room for all");
     must(row < vec->n && !col_is_null(vec, row));
     if (col_kind_is_array(vec->type.kind)) {
-        col_array_format(vec, row, zone_offset_seconds, buf);
+        col_array_format(vec, row, zone, buf);
         return;
     }
     int n = 0;
@@ -637,7 +637,7 @@ void col_text_format(const col_vec *vec, uint32_t row, int32_t zone_offset_secon
         n = base_timestamp_format(col_i64(vec)[row], text);
         break;
     case COL_TIMESTAMPTZ:
-        n = base_timestamptz_format(col_i64(vec)[row], zone_offset_seconds, text);
+        n = base_timestamptz_format(col_i64(vec)[row], zone, text);
         break;
     case COL_INTERVAL:
         n = base_interval_format(&col_interval(vec)[row], text);

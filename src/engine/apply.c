@@ -511,7 +511,7 @@ static base_rc apply_statement(apply *a, const sql_statement *s, base_error *err
 static base_rc apply_one(apply *a, base_str whole, base_str text, base_error *err) {
     plan_catalog catalog = engine_plan_catalog(a->engine);
     sql_session session = {&catalog, a->session->schema, plat_wall_us(a->engine->plat),
-                           a->session->zone_offset_seconds};
+                           a->session->zone};
     int32_t offset = characters_before(whole, text.p);
     sql_statement *s;
     base_rc rc = sql_bind(a->arena, &session, text, offset, 0, NULL, &s, err);

@@ -143,7 +143,7 @@ static base_rc check_statement(engine_session *session, base_str statement, int3
     *made = NULL;
     plan_catalog catalog = engine_plan_catalog(session->engine);
     sql_session bind_session = {&catalog, session->schema, plat_wall_us(session->engine->plat),
-                                session->zone_offset_seconds};
+                                session->zone};
     sql_statement *bound;
     base_rc rc = sql_bind(arena, &bind_session, statement, offset, 0, NULL, &bound, err);
     if (rc != BASE_OK) return rc;

@@ -54,7 +54,7 @@ void engine_close(engine *e); // stops threads at a step boundary
 
 // What differs from the defaults, by the setting's number (setting.c).
 typedef struct engine_settings {
-    int32_t zone_offset_seconds;
+    const base_zone *zone;
     char schema_name[128]; // of search_path; "": public
     char values[ENGINE_SESSION_SETTINGS][64];
     uint64_t made; // bit i: values[i] counts
@@ -64,7 +64,7 @@ typedef struct engine_session {
     engine *engine;
     const char *user, *database,
         *schema; // schema: default "public"; owned by whoever made the session
-    int32_t zone_offset_seconds;
+    const base_zone *zone;
     uint32_t pid;         // shown by pg_backend_pid()
     volatile bool cancel; // set by another thread to stop the running statement
     int64_t deadline_us;  // monotonic microseconds; 0: none

@@ -280,7 +280,7 @@ base_rc engine_query_timed(engine_session *session, const plan_node *plan, base_
                            .step_arena = &q.scratch,
                            .now_us = plat_wall_us(e->plat),
                            .low_watermark_us = ENGINE_NO_WATERMARK,
-                           .zone_offset_seconds = session->zone_offset_seconds,
+                           .zone = session->zone,
                            .host = &host,
                            .user = session->user,
                            .database = session->database,

@@ -179,22 +179,47 @@ static bool parse_ms(const char *value, int64_t *ms) {
     return false;
 }
 
-// A zone's name, an offset in hours ("2", "-3.5") or as "+02:00". Of a named zone the offset of the
-// present counts for the session: instants stay right, the shown offset is the present one.
-static base_rc set_zone(const engine_session *session, const setting_def *def, const char *value,
+// "<+02:30>-02:30": the name of an offset, and the offset west.
+static void zone_by_offset(int32_t seconds, char text[64]) {
+    char offset[16];
+    int32_t away = seconds < 0 ? -seconds : seconds;
+    int n = snprintf(offset, sizeof offset, "%02d", away / 3600);
+    if (away % 3600 != 0)
+        n += snprintf(offset + n, sizeof offset - (size_t)n, ":%02d", away / 60 % 60);
+    if (away % 60 != 0) snprintf(offset + n, sizeof offset - (size_t)n, ":%02d", away % 60);
+    snprintf(text, 64, "<%c%s>%c%s", seconds < 0 ? '-' : '+', offset, seconds < 0 ? '+' : '-',
+             offset);
+}
+
+// A zone's name, or hours east of Greenwich: "2", "-3.5", INTERVAL '2:30'. Hours are kept in the
+// form of POSIX: "<+02>-02".
+static base_rc set_zone(const setting_def *def, const char **value, char text[64],
                         engine_settings *to, base_error *err) {
-    char *end;
-    double hours = strtod(value, &end);
-    if (end != value && *end == 0 && strchr(value, ':') == NULL) {
-        if (!(hours > -16.0 && hours < 16.0)) return bad_value(def, value, err);
-        to->zone_offset_seconds = (int32_t)(hours * 3600.0);
-        return BASE_OK;
-    }
-    const base_zone *zone;
+    static const char interval_word[] = "interval "; // sql_bind says so of INTERVAL '...'
     base_error ignored;
-    if (base_zone_find(base_str_of(value), &zone, &ignored) != BASE_OK)
-        return bad_value(def, value, err);
-    to->zone_offset_seconds = base_zone_offset_at(zone, plat_wall_us(engine_plat(session->engine)));
+    char *end;
+    double seconds = strtod(*value, &end) * 3600.0;
+    bool by_hours = end != *value && *end == 0;
+    if (strncmp(*value, interval_word, strlen(interval_word)) == 0) {
+        base_interval by;
+        base_str part = base_str_of(*value + strlen(interval_word));
+        if (base_interval_parse(part, &by, &ignored) != BASE_OK || by.months != 0 || by.days != 0)
+            return bad_value(def, *value, err);
+        seconds = (double)(by.us / BASE_US_PER_SECOND);
+        by_hours = true;
+    }
+    if (by_hours) {
+        if (!(seconds > -86400.0 && seconds < 86400.0)) {
+            bad_value(def, *value, err);
+            base_error_detail(err, "UTC timezone offset is out of range.");
+            return err->code;
+        }
+        zone_by_offset((int32_t)seconds, text);
+        *value = text;
+    }
+    if (base_zone_find(base_str_of(*value), &to->zone, &ignored) != BASE_OK)
+        return bad_value(def, *value, err);
+    *value = base_zone_name(to->zone);
     return BASE_OK;
 }
 
@@ -232,9 +257,8 @@ static base_rc set_schema(const setting_def *def, const char *value, engine_sett
     return BASE_OK;
 }
 
-static base_rc check_value(const engine_session *session, const setting_def *def,
-                           const char **value, char text[64], engine_settings *to,
-                           base_error *err) {
+static base_rc check_value(const setting_def *def, const char **value, char text[64],
+                           engine_settings *to, base_error *err) {
     int64_t ms;
     switch (def->class) {
     case SETTING_FIXED:
@@ -264,7 +288,7 @@ static base_rc check_value(const engine_session *session, const setting_def *def
         *value = text;
         return BASE_OK;
     case SETTING_ZONE:
-        return set_zone(session, def, *value, to, err);
+        return set_zone(def, value, text, to, err);
     case SETTING_SCHEMA:
         return set_schema(def, *value, to, err);
     case SETTING_TEXT:
@@ -278,7 +302,7 @@ static void take(engine_settings *to, const engine_settings *from, const setting
     size_t i = (size_t)(def - settings);
     to->made = (to->made & ~(1ull << i)) | (from->made & (1ull << i));
     memcpy(to->values[i], from->values[i], sizeof to->values[i]);
-    if (def->class == SETTING_ZONE) to->zone_offset_seconds = from->zone_offset_seconds;
+    if (def->class == SETTING_ZONE) to->zone = from->zone;
     if (def->class == SETTING_SCHEMA)
         memcpy(to->schema_name, from->schema_name, sizeof to->schema_name);
 }
@@ -286,7 +310,7 @@ static void take(engine_settings *to, const engine_settings *from, const setting
 // What other code reads of the settings.
 static void show(engine_session *session) {
     engine_settings *now = &session->settings;
-    session->zone_offset_seconds = now->zone_offset_seconds;
+    session->zone = now->zone;
     if (now->schema_name[0] != 0)
         session->schema = now->schema_name;
     else if (session->schema == now->schema_name) // not one that the session's owner gave it
@@ -305,7 +329,7 @@ base_rc engine_setting_set(engine_session *session, const char *name, const char
         take(&to, &session->at_start, def);
     } else {
         char text[64];
-        base_rc rc = check_value(session, def, &value, text, &to, err);
+        base_rc rc = check_value(def, &value, text, &to, err);
         if (rc != BASE_OK) return rc;
         snprintf(to.values[i], sizeof to.values[i], "%s", value);
         to.made |= 1ull << i;

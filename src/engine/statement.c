@@ -122,8 +122,7 @@ static void describe_statement(engine_prepared *p) {
 static base_rc bind(engine_prepared *p, base_error *err) {
     engine *e = p->session->engine;
     plan_catalog catalog = engine_plan_catalog(e);
-    sql_session session = {&catalog, p->session->schema, plat_wall_us(e->plat),
-                           p->session->zone_offset_seconds};
+    sql_session session = {&catalog, p->session->schema, plat_wall_us(e->plat), p->session->zone};
     p->version = engine_catalog_version(e);
     base_rc rc = sql_bind(p->arena, &session, p->text, p->text_offset, p->nparam_types,
                           p->param_types, &p->statement, err);

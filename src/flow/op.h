@@ -38,7 +38,7 @@ typedef struct flow_ctx {
     uint64_t step;
     int64_t now_us;           // processing time of the step, microseconds since 2000 UTC
     int64_t low_watermark_us; // for expiry of deduplication: least watermark of the sources
-    int32_t zone_offset_seconds;
+    const base_zone *zone;
     void *host; // col_func_ctx.host, for ad-hoc queries over system catalogs
     const char *user, *database;
     const flow_hooks *hooks;      // NULL: a failing row fails the call (ad-hoc queries)

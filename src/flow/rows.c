@@ -10,7 +10,7 @@ void flow_func_ctx(col_func_ctx *func, flow_ctx *ctx, base_error *err) {
     *func = (col_func_ctx){.arena = ctx->arena,
                            .err = err,
                            .now_us = ctx->now_us,
-                           .zone_offset_seconds = ctx->zone_offset_seconds,
+                           .zone = ctx->zone,
                            .user = ctx->user,
                            .database = ctx->database,
                            .host = ctx->host};

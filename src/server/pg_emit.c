@@ -54,8 +54,8 @@ static void copy_header(server_pg_session *session, const engine_result *result)
     base_buf_deinit(&line);
 }
 
-static void csv_row(const engine_result *result, uint32_t row, int32_t zone, base_buf *cell,
-                    base_buf *line) {
+static void csv_row(const engine_result *result, uint32_t row, const base_zone *zone,
+                    base_buf *cell, base_buf *line) {
     base_str null_text = base_str_of(result->copy_null == NULL ? "" : result->copy_null);
     for (uint32_t i = 0; i < result->ncolumns; i++) {
         if (i > 0) base_buf_add_byte(line, (uint8_t)result->copy_delimiter);
@@ -81,7 +81,7 @@ static void csv_row(const engine_result *result, uint32_t row, int32_t zone, bas
 
 static void copy_row(server_pg_session *session, const engine_result *result, uint32_t row,
                      base_buf *cell, base_buf *line) {
-    int32_t zone = session->engine.zone_offset_seconds;
+    const base_zone *zone = session->engine.zone;
     if (result->copy_csv)
         csv_row(result, row, zone, cell, line);
     else
@@ -162,7 +162,7 @@ void server_pg_emit_some(server_pg_session *session) {
             copy_row(session, result, emit->row, &cell, &line);
         else
             wire_pg_data_row(&session->out, result->rows, emit->row, result->ncolumns,
-                             emit->formats, session->engine.zone_offset_seconds);
+                             emit->formats, session->engine.zone);
         emit->row++;
         emit->sent++;
     }

@@ -176,8 +176,8 @@ static base_rc bind_params(server_pg_session *session, const wire_pg_message *me
         if (message->nparam_formats > 1) format = message->param_formats[i];
         base_str bytes = {base_arena_memdup(arena, message->params[i].p, message->params[i].n),
                           message->params[i].n};
-        base_rc rc = wire_pg_param(bytes, format, session->engine.zone_offset_seconds,
-                                   &batch->cols[i], 0, arena, err);
+        base_rc rc =
+            wire_pg_param(bytes, format, session->engine.zone, &batch->cols[i], 0, arena, err);
         if (rc != BASE_OK) {
             base_error_detail(err, "This is the value of parameter $%u.", i + 1u);
             return rc;

@@ -19,7 +19,8 @@ static base_rc set_value(sql_ctx *ctx, const sql_tree *args, const char **value)
     *value = NULL;
     for (const sql_tree *arg = args == NULL ? NULL : args->child; arg != NULL; arg = arg->next) {
         const sql_tree *at = arg;
-        if (sql_is(at, "TypeCast")) at = sql_get(sql_body(at), "arg"); // INTERVAL '..' of zones
+        bool interval = sql_is(at, "TypeCast"); // of a time zone: INTERVAL '2:30'
+        if (interval) at = sql_get(sql_body(at), "arg");
         const sql_tree *body = sql_body(at), *item;
         const char *text = "";
         int64_t number;
@@ -33,6 +34,7 @@ static base_rc set_value(sql_ctx *ctx, const sql_tree *args, const char **value)
             text = sql_get_bool(item, "boolval") ? "on" : "off";
         }
         if (text == NULL) text = "";
+        if (interval) text = base_arena_printf(ctx->arena, "interval %s", text);
         *value = *value == NULL ? text : base_arena_printf(ctx->arena, "%s, %s", *value, text);
     }
     return BASE_OK;
@@ -370,6 +372,11 @@ base_rc sql_bind(base_arena *arena, const sql_session *session, base_str text, i
     statement->text_offset = text_offset;
     sql_cursor cursor;
     SQL_TRY(sql_cursor_init(&cursor, &ctx));
+    // What is stored is bound again later, by nobody's session: its time zone is UTC.
+    sql_session in_utc = *session;
+    in_utc.zone = NULL;
+    const char *first = sql_peek(&cursor)->kind == SQL_TOKEN_WORD ? sql_peek(&cursor)->value : "";
+    if (strcmp(first, "create") == 0 || strcmp(first, "alter") == 0) ctx.session = &in_utc;
     if (sql_peek(&cursor)->kind == SQL_TOKEN_END) {
         statement->kind = SQL_EMPTY;
     } else {

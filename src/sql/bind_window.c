@@ -313,7 +313,7 @@ static base_rc bind_zone(windowing *w, col_kind time_kind, plan_window *window) 
                         "A timestamp without one is taken as local time: leave the zone out.");
         return ctx->err->code;
     }
-    if (base_zone_find(name, &window->zone, ctx->err) != BASE_OK) {
+    if (base_zone_find_any(name, &window->zone, ctx->err) != BASE_OK) {
         ctx->err->position = expr->position;
         return ctx->err->code;
     }

@@ -136,8 +136,8 @@ static base_rc coerce_literal(sql_ctx *ctx, const plan_expr *expr, col_type type
     if (type.kind == COL_REGCLASS) return coerce_regclass(ctx, expr, out);
     col_vec *vec;
     plan_expr *typed = const_expr(ctx, type, &vec, expr->position);
-    if (col_text_parse(col_str(expr->constant)[0], ctx->session->zone_offset_seconds, vec, 0,
-                       ctx->arena, ctx->err) != BASE_OK) {
+    if (col_text_parse(col_str(expr->constant)[0], ctx->session->zone, vec, 0, ctx->arena,
+                       ctx->err) != BASE_OK) {
         ctx->err->position = expr->position;
         return ctx->err->code;
     }
@@ -357,7 +357,7 @@ base_rc sql_fold(sql_ctx *ctx, const plan_expr *expr, const plan_expr **out) {
     col_func_ctx func_ctx = {.arena = ctx->arena,
                              .err = &error,
                              .now_us = ctx->session->now_us,
-                             .zone_offset_seconds = ctx->session->zone_offset_seconds};
+                             .zone = ctx->session->zone};
     const col_vec *value;
     // What fails is left for the run: it may stand in a branch that is never taken.
     if (plan_eval(expr, &row, &func_ctx, &value) != BASE_OK) return BASE_OK;

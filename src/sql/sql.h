@@ -79,7 +79,7 @@ typedef struct sql_session {
     const plan_catalog *catalog;
     const char *default_schema; // "public"
     int64_t now_us;
-    int32_t zone_offset_seconds;
+    const base_zone *zone; // of literals without a zone, but in CREATE and ALTER: those are in UTC
 } sql_session;
 
 // Cuts a text into statements at top-level semicolons (aware of quotes, dollar quotes, comments).

@@ -23,7 +23,7 @@ static bool read_zone(sql_ctx *ctx, const plan_expr *expr, event_time *out) {
     base_error err;
     if (!is_constant(expr) || !col_kind_is_string(expr->type.kind)) return false;
     base_str name = col_str(expr->constant)[0];
-    if (base_zone_find(name, &out->zone, &err) != BASE_OK) return false;
+    if (base_zone_find_any(name, &out->zone, &err) != BASE_OK) return false;
     char *copy = base_arena_zalloc(ctx->arena, name.n + 1);
     memcpy(copy, name.p, name.n);
     out->zone_name = copy;

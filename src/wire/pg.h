@@ -66,7 +66,7 @@ void wire_pg_row_description(base_buf *buf, uint32_t n, const char *const *names
                              const col_type *types,
                              const int16_t *formats); // formats NULL: all text
 void wire_pg_data_row(base_buf *buf, const col_batch *batch, uint32_t row, uint32_t ncols,
-                      const int16_t *formats, int32_t zone_offset_seconds);
+                      const int16_t *formats, const base_zone *zone);
 void wire_pg_command_complete(base_buf *buf, const char *tag);
 void wire_pg_error(base_buf *buf, const base_error *err, bool fatal);
 void wire_pg_notice(base_buf *buf, const char *severity, const char *sqlstate, const char *message);
@@ -82,12 +82,12 @@ void wire_pg_copy_data(base_buf *buf, base_str bytes);
 void wire_pg_copy_done(base_buf *buf);
 
 // A parameter's bytes (format 0 text, 1 binary) into vec[row].
-BASE_MUST_USE base_rc wire_pg_param(base_str bytes, int16_t format, int32_t zone_offset_seconds,
+BASE_MUST_USE base_rc wire_pg_param(base_str bytes, int16_t format, const base_zone *zone,
                                     col_vec *vec, uint32_t row, base_arena *arena, base_error *err);
 // PostgreSQL's binary send format of one cell that is not null, without the length.
 void wire_pg_send_binary(base_buf *buf, const col_vec *vec, uint32_t row);
 // One row of COPY ... TO STDOUT (text format; CSV goes through csv.h).
 void wire_pg_copy_text_row(base_buf *buf, const col_batch *batch, uint32_t row, uint32_t ncols,
-                           char delimiter, const char *null_text, int32_t zone_offset_seconds);
+                           char delimiter, const char *null_text, const base_zone *zone);
 
 #endif

@@ -272,11 +272,11 @@ static base_rc receive_fixed(pg_reader *reader, col_vec *vec, uint32_t row, base
     }
 }
 
-base_rc wire_pg_param(base_str bytes, int16_t format, int32_t zone_offset_seconds, col_vec *vec,
+base_rc wire_pg_param(base_str bytes, int16_t format, const base_zone *zone, col_vec *vec,
                       uint32_t row, base_arena *arena, base_error *err) {
     must(row < vec->n && bytes.p != NULL);
     if (vec->nulls != NULL) vec->nulls[row] = 0;
-    if (format == 0) return col_text_parse(bytes, zone_offset_seconds, vec, row, arena, err);
+    if (format == 0) return col_text_parse(bytes, zone, vec, row, arena, err);
     if (format != 1) {
         return base_fail(err, BASE_E_INVALID, "08P01", "unsupported format code %d", format);
     }
@@ -294,7 +294,7 @@ base_rc wire_pg_param(base_str bytes, int16_t format, int32_t zone_offset_second
     case COL_TEXT:
     case COL_VARCHAR:
     case COL_NAME:
-        return col_text_parse(bytes, zone_offset_seconds, vec, row, arena, err);
+        return col_text_parse(bytes, zone, vec, row, arena, err);
     case COL_BYTEA:
         col_str(vec)[row] = bytes;
         return BASE_OK;
@@ -306,7 +306,7 @@ base_rc wire_pg_param(base_str bytes, int16_t format, int32_t zone_offset_second
             bytes = (base_str){bytes.p + 1, bytes.n - 1};
         else if ((uint8_t)bytes.p[0] < ' ' && strchr("\t\n\r", bytes.p[0]) == NULL)
             return pg_fail_binary(vec, err);
-        return col_text_parse(bytes, zone_offset_seconds, vec, row, arena, err);
+        return col_text_parse(bytes, zone, vec, row, arena, err);
     default:
         return base_fail(err, BASE_E_UNSUPPORTED, NULL, "a parameter of unknown type");
     }

@@ -71,7 +71,7 @@ void wire_pg_row_description(base_buf *buf, uint32_t n, const char *const *names
 }
 
 void wire_pg_data_row(base_buf *buf, const col_batch *batch, uint32_t row, uint32_t ncols,
-                      const int16_t *formats, int32_t zone_offset_seconds) {
+                      const int16_t *formats, const base_zone *zone) {
     must(ncols <= batch->ncols && ncols <= INT16_MAX && row < batch->nrows);
     size_t at = begin(buf, 'D');
     base_buf_add_u16be(buf, (uint16_t)ncols);
@@ -86,7 +86,7 @@ void wire_pg_data_row(base_buf *buf, const col_batch *batch, uint32_t row, uint3
         if (formats != NULL && formats[i] == 1)
             wire_pg_send_binary(buf, vec, row);
         else
-            col_text_format(vec, row, zone_offset_seconds, buf);
+            col_text_format(vec, row, zone, buf);
         put_u32_at(buf, length_at, (uint32_t)(buf->n - length_at - 4));
     }
     finish(buf, at);
@@ -222,7 +222,7 @@ static void copy_escape_tail(base_buf *buf, size_t from, char delimiter) {
 }
 
 void wire_pg_copy_text_row(base_buf *buf, const col_batch *batch, uint32_t row, uint32_t ncols,
-                           char delimiter, const char *null_text, int32_t zone_offset_seconds) {
+                           char delimiter, const char *null_text, const base_zone *zone) {
     must(ncols <= batch->ncols && row < batch->nrows);
     for (uint32_t i = 0; i < ncols; i++) {
         if (i > 0) base_buf_add_byte(buf, (uint8_t)delimiter);
@@ -232,7 +232,7 @@ void wire_pg_copy_text_row(base_buf *buf, const col_batch *batch, uint32_t row, 
             continue;
         }
         size_t from = buf->n;
-        col_text_format(vec, row, zone_offset_seconds, buf);
+        col_text_format(vec, row, zone, buf);
         copy_escape_tail(buf, from, delimiter);
     }
     base_buf_add_byte(buf, '\n');

@@ -109,6 +109,7 @@ IGNORED = re.compile(r"^(pg_|bt|hash|txid|lo_|has_|inet|ts_|json_|xml|int[248]|f
                      r"jsonpath_|similar_escape|to_ascii|version|now$|random|setseed|clock_|statement_|transaction_|timeofday|gen_random|session_user|set_config|getdatabase|age$|array|day|isfinite$|setweight|tsvector|ltrim|inetnot|plaintsquery|to_ts|bit$|date$|.*_tz$|"
                      r"starts_with_support|text_starts|unknown|cstring|textout|euc|circle|box|path|point|poly|lseg|line|area|slope|money|macaddr|network|host|abbrev|float|oct|timezone$|convert$|overlaps$)")
 ALWAYS = {"age", "isfinite", "timezone", "ltrim", "array_length", "overlaps", "convert", "numeric_inc", "date"}
+SESSION_ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "<+05:45>-05:45"]
 # Calls whose results are meant to differ, with the reason.
 DEPARTURES = [
     (re.compile(r"NaN|[Ii]nfinity"), {1700}, "NUMERIC has no NaN and no infinity"),
@@ -180,6 +181,11 @@ class Signature:
 
     def title(self):
         return self.text([TYPES[o] for o in self.oids])
+
+    def is_zoned(self):
+        """Whether the session's time zone matters."""
+        times = {1082, 1083, 1114, 1184} & set(self.oids)
+        return 1184 in times or (self.kind == "cast" and (times or "timestamptz" in self.name)) or self.name in ("make_timestamptz", "to_timestamp")
 
     def draw(self, rng):
         values = []
@@ -256,19 +262,22 @@ def main():
     rng = random.Random(options.seed)
     missing = []
     with Postgres() as postgres, weirtest.Server() as server, server.pg() as weir, weirtest.Pg(postgres.dir, 5432, database="postgres") as pg:
-        for signature in signatures(pg):
-            if options.only and not re.search(options.only, signature.name):
-                continue
-            test_signature(checks, signature, rng, options, weir, pg, missing)
+        found = [s for s in signatures(pg) if not options.only or re.search(options.only, s.name)]
+        for zone in SESSION_ZONES:
+            for connection in (weir, pg):
+                connection.simple(f"SET timezone = '{zone}'")
+            for signature in found:
+                if zone == "UTC" or signature.is_zoned():
+                    test_signature(checks, signature, rng, options, weir, pg, missing, zone)
     if options.missing:
         print("\n".join(sorted(set(missing))))
         print(f"{len(set(missing))} signatures are missing")
     checks.end()
 
 
-def test_signature(checks, signature, rng, options, weir, pg, missing):
-    shown, batch, absent = 0, [], 0
-    for _ in range(options.rounds):
+def test_signature(checks, signature, rng, options, weir, pg, missing, zone):
+    shown, batch = 0, []
+    for _ in range(options.rounds if zone == "UTC" else options.rounds // 2):
         values = signature.draw(rng)
         args = [literal(rng, o, v) for o, v in zip(signature.oids, values)]
         text = f"EXTRACT({signature.name} FROM {args[0]})" if signature.kind == "field" else signature.text(args)
@@ -291,7 +300,7 @@ def test_signature(checks, signature, rng, options, weir, pg, missing):
                 batch.append((args, oid, expected))
             continue
         if shown < options.show:
-            checks.true(signature.title(), False, f"\n  {text}\n    weir       {ours or ''} {our_oid} {actual!r}\n    PostgreSQL {state or ''} {oid} {expected!r}")
+            checks.true(signature.title(), False, f"\n  {text} in {zone}\n    weir       {ours or ''} {our_oid} {actual!r}\n    PostgreSQL {state or ''} {oid} {expected!r}")
         else:
             checks.failed += 1
         shown += 1

@@ -275,6 +275,13 @@ static const oracle_row oracle[] = {
     {"local", "2045-07-01 00:00", "Europe/Dublin", "2045-07-01 01:00:00"},
     {"local", "2024-01-01 00:00", "Asia/Kolkata", "2024-01-01 05:30:00"},
     {"local", "2024-01-01 00:00", "No/Where", "!22023"},
+    {"local", "2024-01-01 00:00", "msk", "2024-01-01 03:00:00"},
+    {"local", "2012-01-01 00:00", "MSK", "2012-01-01 04:00:00"},
+    {"local", "2024-07-01 00:00", "CET", "2024-07-01 01:00:00"},
+    {"local", "2024-07-01 00:00", "EST5EDT", "2024-06-30 20:00:00"},
+    {"local", "2024-07-01 00:00", "<+03:30>-3:30", "2024-07-01 03:30:00"},
+    {"local", "2024-07-01 00:00", "abc3def", "2024-06-30 22:00:00"},
+    {"local", "2024-07-01 00:00", "abc", "!22023"},
 };
 
 static base_error err;
@@ -316,9 +323,9 @@ static base_rc run_arithmetic(const oracle_row *row, char *text) {
     } else if (strcmp(row->op, "trunc") == 0) {
         rc = base_timestamp_trunc(b, us, &us, &err);
     } else if (strcmp(row->op, "local") == 0) {
-        int32_t offset = 0;
-        rc = base_zone_offset(b, us, &offset, &err);
-        us += offset * BASE_US_PER_SECOND;
+        const base_zone *zone = NULL;
+        rc = base_zone_find_any(b, &zone, &err);
+        us += base_zone_offset_at(zone, us) * BASE_US_PER_SECOND;
     } else {
         int64_t unscaled;
         int scale;
@@ -377,6 +384,8 @@ TEST(civil_days) {
 TEST(round_trips) {
     base_random random;
     base_random_seed(&random, 3);
+    static const char *const zones[] = {"<+02>-2",      "Europe/Berlin", "America/New_York",
+                                        "Asia/Kolkata", "12:34:56",      "-15:59:59"};
     for (int i = 0; i < 100000; i++) {
         // All of time, and the years around now.
         uint64_t range = (uint64_t)BASE_TIMESTAMP_END - (uint64_t)BASE_TIMESTAMP_MIN;
@@ -390,17 +399,17 @@ TEST(round_trips) {
         EXPECT_EQ_INT(n, strlen(text));
         REQUIRE_OK(base_timestamp_parse(base_str_of(text), &back, &err));
         EXPECT_EQ_INT(back, us);
-        int32_t offset = (int32_t)base_random_below(&random, 57599) - 28799;
-        if (i % 3 != 0) offset -= offset % 900;
+        const base_zone *zone = NULL;
+        REQUIRE_OK(base_zone_find(base_str_of(zones[base_random_below(&random, 6)]), &zone, &err));
         // Near its ends the local time would leave the range.
         if (us > BASE_TIMESTAMP_MIN + BASE_US_PER_DAY &&
             us < BASE_TIMESTAMP_END - BASE_US_PER_DAY) {
-            base_timestamptz_format(us, offset, text);
-            REQUIRE_OK(base_timestamptz_parse(base_str_of(text), 0, &back, &err));
+            base_timestamptz_format(us, zone, text);
+            REQUIRE_OK(base_timestamptz_parse(base_str_of(text), NULL, &back, &err));
             EXPECT_EQ_INT(back, us);
         }
         base_rfc3339_format(us, text);
-        REQUIRE_OK(base_timestamptz_parse(base_str_of(text), 12345, &back, &err));
+        REQUIRE_OK(base_timestamptz_parse(base_str_of(text), zone, &back, &err));
         EXPECT_EQ_INT(back, us);
         base_civil civil = base_civil_from_us(us);
         EXPECT_EQ_INT(base_us_from_civil(&civil), us);
@@ -421,6 +430,8 @@ TEST(round_trips) {
 TEST(fast_scan_agrees) {
     base_random random;
     base_random_seed(&random, 5);
+    const base_zone *zone;
+    REQUIRE_OK(base_zone_find(BASE_STR("Europe/Berlin"), &zone, &err));
     static const char *const texts[] = {"2024-02-29T23:59:59.123456+05:30", "2024-02-29 00:00:00Z",
                                         "1999-12-31 23:59:59.5-08", "2000-01-01T00:00:00+0130",
                                         "0001-01-01 00:00:00"};
@@ -434,8 +445,8 @@ TEST(fast_scan_agrees) {
                 chars[base_random_below(&random, sizeof chars - 1)];
         }
         int64_t fast = 0, general = 0;
-        base_rc rc = base_timestamptz_parse((base_str){text + 1, n - 1}, 3600, &fast, &err);
-        EXPECT_EQ_INT(base_timestamptz_parse((base_str){text, n}, 3600, &general, &err), rc);
+        base_rc rc = base_timestamptz_parse((base_str){text + 1, n - 1}, zone, &fast, &err);
+        EXPECT_EQ_INT(base_timestamptz_parse((base_str){text, n}, zone, &general, &err), rc);
         if (rc == BASE_OK && fast != general) fprintf(stderr, "%s\n", text);
         if (rc == BASE_OK) EXPECT_EQ_INT(fast, general);
     }
@@ -443,15 +454,26 @@ TEST(fast_scan_agrees) {
 
 TEST(zones) {
     const base_zone *zone, *same;
-    REQUIRE_OK(base_zone_find(BASE_STR("+05:30"), &zone, &err));
+    REQUIRE_OK(base_zone_find(BASE_STR("-05:30"), &zone, &err)); // as POSIX has it: west
     EXPECT_EQ_INT(base_zone_offset_at(zone, 0), 19800);
-    REQUIRE_OK(base_zone_find(BASE_STR("+05:30"), &same, &err));
+    REQUIRE_OK(base_zone_find(BASE_STR("-05:30"), &same, &err));
     EXPECT(zone == same);
+    REQUIRE_OK(base_zone_find(BASE_STR("europe/BERLIN"), &zone, &err));
+    EXPECT_EQ_STR(base_zone_name(zone), "Europe/Berlin");
+    EXPECT_EQ_STR(base_zone_abbreviation(zone, 0), "CET");
+    REQUIRE_OK(base_zone_find_any(BASE_STR("cet"), &same, &err));
+    EXPECT(same != zone);
+    EXPECT_EQ_STR(base_zone_abbreviation(same, INT64_MAX), "CET");
+    REQUIRE_OK(base_zone_find(BASE_STR("FOO5BAR"), &zone, &err)); // the rules of the United States
+    EXPECT_EQ_STR(base_zone_abbreviation(zone, 0), "FOO");
+    EXPECT_EQ_INT(base_zone_offset_at(zone, 0), -5 * 3600);
+    EXPECT_EQ_INT(base_zone_offset_at(zone, 182 * BASE_US_PER_DAY), -4 * 3600);
+    EXPECT_EQ_INT(base_zone_offset_at(NULL, 0), 0);
     REQUIRE_OK(base_zone_find(BASE_STR("utc"), &zone, &err));
     EXPECT_EQ_INT(base_zone_offset_local(zone, INT64_MAX), 0);
     static const char *const bad[] = {
         "",    "../../etc/passwd", "/etc/passwd", "Europe/../UTC", "Europe",
-        "+99", "No/Such",          "+01x",        "posixrules/x"};
+        "+99", "No/Such",          "+01x1!",      "right/Etc/UTC", "posixrules/x"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         EXPECT(base_zone_find(base_str_of(bad[i]), &zone, &err) == BASE_E_INVALID);
         EXPECT_EQ_STR(err.sqlstate, "22023");
@@ -462,14 +484,17 @@ TEST(ours) {
     int64_t us;
     int scale;
     char text[BASE_TIME_TEXT_MAX];
+    const base_zone *east, *west;
+    REQUIRE_OK(base_zone_find(BASE_STR("<+02>-2"), &east, &err));
+    REQUIRE_OK(base_zone_find(BASE_STR("3:30"), &west, &err));
     // No value may depend on the moment of its parsing.
     EXPECT(base_timestamptz_parse(BASE_STR("now"), 0, &us, &err) == BASE_E_UNSUPPORTED);
     EXPECT(base_timestamp_extract(BASE_STR("epoch"), INT64_MAX, &us, &scale, &err) ==
            BASE_E_UNSUPPORTED);
-    REQUIRE_OK(base_timestamptz_parse(BASE_STR("2011-12-09 12:50:00"), 7200, &us, &err));
+    REQUIRE_OK(base_timestamptz_parse(BASE_STR("2011-12-09 12:50:00"), east, &us, &err));
     base_rfc3339_format(us, text);
     EXPECT_EQ_STR(text, "2011-12-09T10:50:00Z");
-    base_timestamptz_format(us, -(3 * 3600 + 30 * 60), text);
+    base_timestamptz_format(us, west, text);
     EXPECT_EQ_STR(text, "2011-12-09 07:20:00-03:30");
     base_interval month = {0, 0, 1}, days30 = {0, 30, 0}, more = {1, 30, 0},
                   huge = {0, INT32_MAX, 0};

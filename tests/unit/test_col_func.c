@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 
+#include "base/must.h"
 #include "col/codec.h"
 #include "col/func.h"
 #include "col/func_host.h"
@@ -17,7 +18,7 @@ typedef struct func_arg {
 
 typedef struct func_case {
     const char *name;
-    int zone_offset_seconds;
+    const char *zone; // NULL: UTC
     uint32_t nargs;
     func_arg args[8];
     const char *result; // NULL: null, if there is no error
@@ -44,7 +45,13 @@ static bool type_of(const char *text, col_type *type) {
     return true;
 }
 
-static bool make_arg(const func_arg *arg, int32_t zone, col_vec *vec, uint32_t n) {
+static const base_zone *zone_of(const func_case *c) {
+    const base_zone *zone = NULL;
+    if (c->zone != NULL) must(base_zone_find(base_str_of(c->zone), &zone, NULL) == BASE_OK);
+    return zone;
+}
+
+static bool make_arg(const func_arg *arg, const base_zone *zone, col_vec *vec, uint32_t n) {
     col_type type;
     if (!type_of(arg->type, &type)) return false;
     col_vec_init(vec, &arena, type, n);
@@ -128,7 +135,7 @@ static void check_result(const func_case *c, const col_vec *out, uint32_t row) {
         return;
     }
     base_buf buf = {0};
-    col_text_format(out, row, c->zone_offset_seconds, &buf);
+    col_text_format(out, row, zone_of(c), &buf);
     if (c->result == NULL || strcmp(base_buf_cstr(&buf), c->result) != 0) {
         fail_case(c, "result", base_buf_cstr(&buf), c->result == NULL ? "null" : c->result);
     }
@@ -151,7 +158,7 @@ static void run_case(const func_case *c, uint32_t n, bool tolerant) {
     base_error_clear(&err);
     for (uint32_t a = 0; a < c->nargs; a++) {
         args[a] = &vecs[a];
-        if (!make_arg(&c->args[a], c->zone_offset_seconds, &vecs[a], n)) {
+        if (!make_arg(&c->args[a], zone_of(c), &vecs[a], n)) {
             fail_case(c, "argument", c->args[a].text, "a value");
             return;
         }
@@ -173,7 +180,7 @@ static void run_case(const func_case *c, uint32_t n, bool tolerant) {
     uint8_t *failed = base_arena_zalloc(&arena, n);
     col_func_ctx ctx = {.arena = &arena,
                         .err = &err,
-                        .zone_offset_seconds = c->zone_offset_seconds,
+                        .zone = zone_of(c),
                         .user = "someone",
                         .database = "weir",
                         .failed = tolerant ? failed : NULL};

@@ -361,7 +361,9 @@ TEST(rows) {
                 "00000000");
     const col_kind times[] = {COL_TIMESTAMPTZ};
     const char *const instants[] = {"2024-01-01 00:00:00+00"};
-    wire_pg_data_row(&buf, sample(&arena, 1, times, instants), 0, 1, NULL, 7200);
+    const base_zone *zone;
+    REQUIRE(base_zone_find(BASE_STR("Africa/Maputo"), &zone, NULL) == BASE_OK);
+    wire_pg_data_row(&buf, sample(&arena, 1, times, instants), 0, 1, NULL, zone);
     EXPECT(memmem(buf.p, buf.n, "2024-01-01 02:00:00+02", 22) != NULL);
     base_buf_deinit(&buf);
     base_arena_deinit(&arena);
