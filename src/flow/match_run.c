@@ -104,7 +104,8 @@ typedef struct run {
     uint32_t ntrail, trail_cap;
     trail_entry *trail;
     uint32_t seen, steps;
-    uint8_t *memo; // a bit an op and position
+    uint8_t *memo;                  // a bit an op and position
+    uint32_t memo_first, memo_last; // positions that may have bits
 
     // Output: for each slot where its value comes from.
     uint32_t nout, out_cap;
@@ -376,6 +377,8 @@ static bool been_here(run *r, uint32_t op, uint32_t position) {
     size_t bit = (size_t)position * r->match->nops + op;
     uint8_t mask = (uint8_t)(1u << (bit & 7));
     bool been = (r->memo[bit >> 3] & mask) != 0;
+    if (position < r->memo_first) r->memo_first = position;
+    if (position > r->memo_last) r->memo_last = position;
     r->memo[bit >> 3] |= mask;
     return been;
 }
@@ -651,19 +654,33 @@ static base_rc skip_failed(run *r, uint32_t position) {
     return failure.code;
 }
 
+// A place may come while partial matches are still looked for behind it: where their time is
+// limited, they are settled by the first row that is too late for them.
 static void note_place(run *r, uint32_t next, uint32_t every) {
-    uint32_t last = r->nplaces == 0 ? r->input->from : r->places[r->nplaces - 1].position + 1;
-    if (next == 0 || next < last + every || r->seen >= next) return;
+    match_place *last = r->nplaces == 0 ? NULL : &r->places[r->nplaces - 1];
+    uint32_t from = last == NULL ? r->input->from : last->position + 1;
+    if (next == 0 || next < from + every || r->seen >= r->input->n) return;
+    match_place place = {next - 1, r->seen >= next ? r->seen : next - 1, r->number - 1};
+    if (last != NULL && last->seen == place.seen) {
+        *last = place;
+        return;
+    }
     if (r->nplaces == r->places_cap) {
         uint32_t cap = r->places_cap == 0 ? 16 : r->places_cap * 2;
         r->places = grown(r->ctx->arena, r->places, sizeof *r->places, r->nplaces, cap);
         r->places_cap = cap;
     }
-    r->places[r->nplaces++] = (match_place){next - 1, r->number - 1};
+    r->places[r->nplaces++] = place;
 }
 
+// Forgets where ways have failed: of the rows that have been come to since it last did.
 static void clear_memo(run *r) {
-    if (r->memo != NULL) memset(r->memo, 0, ((size_t)(r->input->n + 1) * r->match->nops + 7) / 8);
+    if (r->memo == NULL || r->memo_first > r->memo_last) return;
+    size_t begin = (size_t)r->memo_first * r->match->nops / 8;
+    size_t end = ((size_t)(r->memo_last + 1) * r->match->nops + 7) / 8;
+    memset(r->memo + begin, 0, end - begin);
+    r->memo_first = NO_ROW;
+    r->memo_last = 0;
 }
 
 static base_rc scan(run *r, uint32_t every) {
@@ -690,7 +707,9 @@ static base_rc scan(run *r, uint32_t every) {
         for (; rc == BASE_OK && covered < next; covered++)
             if (!found) rc = output_unmatched(r, covered);
         start = next;
-        note_place(r, start, every);
+        // A row that is in a match from before the place is not to be told as in none from there.
+        if (covered <= start || r->match->rows != PLAN_MATCH_ALL_UNMATCHED)
+            note_place(r, start, every);
     }
     return rc;
 }
@@ -773,7 +792,9 @@ base_rc match_run(const match_plan *plan, flow_ctx *ctx, const match_input *inpu
              .ctx = ctx,
              .input = input,
              .err = err,
-             .number = input->matched + 1};
+             .number = input->matched + 1,
+             .seen = input->seen,
+             .memo_first = NO_ROW};
     *out = (match_result){0};
     if (input->n == 0) return BASE_OK;
     base_arena_init(&r.scratch, 4096);

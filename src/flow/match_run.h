@@ -31,21 +31,24 @@ typedef struct match_input {
     const col_batch *batch;
     uint32_t n, from;
     const uint32_t *rows;
+    uint32_t seen;   // searches that began before `from` have asked about rows up to here
     bool at_start;   // position 0 is the partition's first row
     int64_t matched; // matches of the partition before `from`
     bool reports;    // rows on which a condition fails are reported
 } match_input;
 
-// A place where another run may begin: all matches before it are found, whatever comes behind it.
+// A place where another run may begin, as long as no row up to `seen` has changed: all searches
+// that began before it are settled, and none of them has asked about a later row.
 typedef struct match_place {
     uint32_t position; // the last row before it
+    uint32_t seen;     // not before position
     int64_t matched;
 } match_place;
 
 typedef struct match_result {
     const col_batch *output; // NULL: none
     uint32_t nplaces;
-    const match_place *places; // about `every` rows apart
+    const match_place *places; // at least `every` rows apart, each with another `seen`, in order
 } match_result;
 
 // Everything lives in ctx->arena.

@@ -276,8 +276,10 @@ class Case:
         return sorted(([text(v) for v in row] for row in rows), key=lambda row: [v or "" for v in row])
 
 
-def random_row(rng, key, large):
+def random_row(rng, key, large, newest):
     o = rng.randint(0, 900 if large else 30)
+    if newest is not None and rng.random() < 0.9:
+        o = newest + rng.randint(0, 8)
     return {"id": key, "p": 0 if large else rng.randint(0, 2), "o": o, "v": rng.randint(1, 9),
             "c": rng.choice("aabbccx")}
 
@@ -296,12 +298,16 @@ def run(checks, rng, round_number, large):
             for i, case in enumerate(cases):
                 pg.simple(f"CREATE MATERIALIZED VIEW m{i} WITH (refresh = 'immediate') AS {case.sql()}")
         table, keys = {}, 900 if large else 40
-        for step in range(5):
+        in_order = large and rng.random() < 0.6  # rows come mostly in order after the first step
+        for step in range(12 if in_order else 5):
+            newest = max(r["o"] for r in table.values()) if in_order and step > 0 else None
             changes = {}
             for _ in range(rng.randint(200, 400) if large and step == 0 else rng.randint(1, 12)):
                 key = rng.randint(1, keys)
                 gone = key in table and rng.random() < 0.3
-                changes[key] = {"id": key, "_op": "delete"} if gone else random_row(rng, key, large)
+                if newest is not None and rng.random() < 0.8:
+                    key, gone = keys + 100 * step + len(changes), False
+                changes[key] = {"id": key, "_op": "delete"} if gone else random_row(rng, key, large, newest)
             for key, row in changes.items():
                 if "_op" in row:
                     table.pop(key, None)
