@@ -1,13 +1,16 @@
 // match.c - MATCH_RECOGNIZE: matches of a row pattern in the ordered rows of each partition.
 //
 // Delta rule: d(match(P)) = match(P + dP) - match(P) for each partition P that the delta touches.
-// A match depends on rows behind its beginning only, and on those that PREV looks back at, so both
-// are worked out to the end of the partition, from the last place that the change leaves alone: all
-// searches that began before it were settled by rows in front of the change (a mark of
-// flow/partition, which stands on the last row that they asked about and keeps where the place is
-// and the number of matches so far). For a row that comes last that is where the first match is
-// still open; with WITHIN, no further back than its time. Matches that no row ends yet are given as
-// they stand: a later row may lengthen, move or undo them, which is a change like any other.
+// A match depends on rows behind its beginning only, and on those that PREV looks back at. So both
+// are worked out
+//  - from the last place that the change leaves alone: all searches that began before it were
+//    settled by rows in front of the change. A mark of flow/partition stands on the last row that
+//    they asked about and keeps where the place is, and the number of matches so far. For a row
+//    that comes last, the place is where the first match is still open; with WITHIN, no further
+//    back than its time.
+//  - to the end of the partition, or to the first place that both come to alike.
+// Matches that no row ends yet are given as they stand: a later row may lengthen, move or undo
+// them, which is a change like any other.
 //
 // State: of flow/partition, "rows" and "rows.marks". Entry point: flow_match_create.
 #include "flow/match_run.h"
@@ -68,21 +71,40 @@ static base_rc give(match_op *match, flow_ctx *ctx, const col_batch *rows, int64
 #define MARK_VERSION 2
 #define MARK_HEAD    (1 + sizeof(int64_t))
 
-static void set_marks(flow_segment *segment, const match_input *input, const match_result *result) {
+typedef struct side { // of a step
+    match_input input;
+    match_found found;
+} side;
+
+static void set_mark(flow_segment *segment, const side *new, const match_place *place,
+                     base_buf *buf) {
+    const uint32_t *rows = new->input.rows;
+    uint32_t on = rows[place->seen];
+    base_buf_clear(buf);
+    base_buf_add_byte(buf, MARK_VERSION);
+    base_buf_add_u64le(buf, (uint64_t)place->matched);
+    if (on > rows[place->position])
+        base_buf_add_str(buf, segment->rows[rows[place->position + 1]].key);
+    flow_segment_mark(segment, on, base_buf_str(buf));
+}
+
+// A mark for places some rows apart; of those that would stand on the same row the last.
+static void set_marks(flow_segment *segment, const side *new) {
+    const uint32_t *rows = new->input.rows;
+    const match_place *chosen = NULL;
+    uint32_t from = new->input.from, every = flow_segment_mark_every(segment);
     base_buf buf = {0};
-    for (uint32_t i = 0; i < result->nplaces; i++) {
-        const match_place *place = &result->places[i];
-        uint32_t before = input->rows[place->position], on = input->rows[place->seen];
+    for (uint32_t i = 0; i < new->found.nplaces; i++) {
+        const match_place *place = &new->found.places[i];
         uint32_t next = place->position + 1;
-        bool last = next == input->n || input->rows[next] != before;
-        bool same = i + 1 < result->nplaces && input->rows[result->places[i + 1].seen] == on;
-        if (!last || same) continue; // a place is behind the last of equal rows
-        base_buf_clear(&buf);
-        base_buf_add_byte(&buf, MARK_VERSION);
-        base_buf_add_u64le(&buf, (uint64_t)place->matched);
-        if (on > before) base_buf_add_str(&buf, segment->rows[input->rows[next]].key);
-        flow_segment_mark(segment, on, base_buf_str(&buf));
+        if (next < from + every) continue;
+        if (next < new->input.n && rows[next] == rows[place->position]) continue; // equal rows
+        if (chosen != NULL && rows[chosen->seen] != rows[place->seen])
+            set_mark(segment, new, chosen, &buf);
+        chosen = place;
+        from = next;
     }
+    if (chosen != NULL) set_mark(segment, new, chosen, &buf);
     base_buf_deinit(&buf);
 }
 
@@ -118,31 +140,81 @@ static base_rc look_back(const match_op *match, flow_segment *segment, beginning
     return BASE_OK;
 }
 
+// The row of the segment that a place is before, if that begins there; else UINT32_MAX.
+static uint32_t row_behind(const side *s, const match_place *place) {
+    uint32_t next = place->position + 1;
+    if (next >= s->input.n) return UINT32_MAX;
+    uint32_t row = s->input.rows[next];
+    return row == s->input.rows[place->position] ? UINT32_MAX : row;
+}
+
+// The first place behind the changes that both sides come to alike: what they find from there on is
+// the same.
+static bool find_meeting(const match_op *match, const flow_segment *segment, const side *old,
+                         const side *new, const match_place **a, const match_place **b) {
+    uint64_t beyond = (uint64_t)segment->last_changed + match->plan->lookback;
+    for (uint32_t i = 0, k = 0; i < old->found.nplaces && k < new->found.nplaces;) {
+        *a = &old->found.places[i];
+        *b = &new->found.places[k];
+        uint32_t x = row_behind(old, *a), y = row_behind(new, *b);
+        if (x == y && x != UINT32_MAX && x > beyond &&
+            ((*a)->matched == (*b)->matched || !match->plan->numbers))
+            return true;
+        x = old->input.rows[(*a)->position];
+        y = new->input.rows[(*b)->position];
+        i += x <= y;
+        k += y <= x;
+    }
+    return false;
+}
+
+static base_rc run_side(match_op *match, flow_ctx *ctx, const flow_segment *segment, bool after,
+                        const beginning *begin, const col_batch *rows, bool reports, side *s,
+                        base_error *err) {
+    s->input = (match_input){.batch = rows, .reports = reports};
+    base_rc rc = sequence(segment, ctx->arena, after, begin, &s->input, err);
+    return rc == BASE_OK ? match_run(match->plan, ctx, &s->input, &s->found, err) : rc;
+}
+
+static base_rc give_sides(match_op *match, flow_ctx *ctx, const side *old, uint32_t nold,
+                          const side *new, uint32_t nnew, base_error *err) {
+    const col_batch *rows;
+    base_rc rc = match_output(&old->found, nold, &rows, err);
+    if (rc == BASE_OK) rc = give(match, ctx, rows, -1, err);
+    if (rc == BASE_OK) rc = match_output(&new->found, nnew, &rows, err);
+    return rc == BASE_OK ? give(match, ctx, rows, 1, err) : rc;
+}
+
+// A few rows are drawn in behind the change at first, to see whether both sides soon come to a
+// place from which they go on alike. Rows that fail are reported once.
 static base_rc match_segment(flow_partition_op *op, flow_ctx *ctx, flow_segment *segment,
                              base_error *err) {
     match_op *match = (match_op *)op;
     beginning begin;
-    match_input input = {0};
     base_rc rc = draw(segment, &begin, err);
-    if (rc == BASE_OK) rc = flow_segment_after(segment, FLOW_ALL_ROWS, err);
     if (rc == BASE_OK) rc = look_back(match, segment, &begin, err);
-    if (rc != BASE_OK) return rc;
-    col_batch *rows;
-    rc = flow_segment_batch(segment, ctx->arena, 0, segment->n, true, &rows, err);
-    if (rc != BASE_OK) return rc;
-    input.batch = rows;
-    match_result result;
-    match_input old = input;
-    rc = sequence(segment, ctx->arena, false, &begin, &old, err);
-    if (rc == BASE_OK)
-        rc = match_run(match->plan, ctx, &old, flow_segment_mark_every(segment), &result, err);
-    if (rc == BASE_OK) rc = give(match, ctx, result.output, -1, err);
-    if (rc == BASE_OK) rc = sequence(segment, ctx->arena, true, &begin, &input, err);
-    input.reports = true;
-    if (rc == BASE_OK)
-        rc = match_run(match->plan, ctx, &input, flow_segment_mark_every(segment), &result, err);
-    if (rc == BASE_OK) rc = give(match, ctx, result.output, 1, err);
-    if (rc == BASE_OK && flow_segment_wants_marks(segment)) set_marks(segment, &input, &result);
+    for (uint64_t more = flow_segment_mark_every(segment) / 4u; rc == BASE_OK; more *= 4) {
+        rc =
+            flow_segment_after(segment, more < FLOW_ALL_ROWS ? (uint32_t)more : FLOW_ALL_ROWS, err);
+        col_batch *rows;
+        if (rc == BASE_OK)
+            rc = flow_segment_batch(segment, ctx->arena, 0, segment->n, true, &rows, err);
+        side old, new;
+        bool whole = segment->at_end;
+        if (rc == BASE_OK)
+            rc = run_side(match, ctx, segment, false, &begin, rows, false, &old, err);
+        if (rc == BASE_OK) rc = run_side(match, ctx, segment, true, &begin, rows, whole, &new, err);
+        const match_place *a = NULL, *b = NULL;
+        bool meet = rc == BASE_OK && !whole && find_meeting(match, segment, &old, &new, &a, &b);
+        if (rc != BASE_OK || !(whole || meet)) continue;
+        uint32_t nold = whole ? old.found.nout : a->nout, nnew = whole ? new.found.nout : b->nout;
+        if (meet && new.found.failed)
+            rc = run_side(match, ctx, segment, true, &begin, rows, true, &new, err);
+        new.input.reports = true;
+        if (rc == BASE_OK) rc = give_sides(match, ctx, &old, nold, &new, nnew, err);
+        if (rc == BASE_OK && flow_segment_wants_marks(segment)) set_marks(segment, &new);
+        break;
+    }
     return rc;
 }
 

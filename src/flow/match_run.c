@@ -8,7 +8,7 @@
 //    the rows: what lies behind it cannot have changed what was found before it.
 //  - A search that takes more than STEPS_MAX steps from one row is given up and reported: the row
 //    begins no match.
-// Entry points: match_plan_create, match_run.
+// Entry points: match_plan_create, match_run, match_output.
 #include "flow/match_run.h"
 
 #define STEPS_MAX  (1u << 24)
@@ -26,6 +26,17 @@ static bool is_simple(const plan_match *match, uint32_t v, const bool *used) {
         if (slot->variables != 0 && (slot->variables & 1ull << v) == 0) return false;
     }
     return true;
+}
+
+static bool shows_numbers(base_arena *arena, const plan_node *node) {
+    const plan_match *match = node->match;
+    bool *used = base_arena_array(arena, bool, match->nslots + 1u);
+    for (uint32_t i = 0; i < node->ncolumns; i++) flow_mark_columns(match->outputs[i], used);
+    for (uint32_t v = 0; v < match->nvariables; v++)
+        if (match->define[v] != NULL) flow_mark_columns(match->define[v], used);
+    for (uint32_t s = 0; s < match->nslots; s++)
+        if (used[s] && match->slots[s].kind == PLAN_MATCH_NUMBER) return true;
+    return false;
 }
 
 base_rc match_plan_create(flow_op *op, const plan_node *node, match_plan **out, base_error *err) {
@@ -62,6 +73,7 @@ base_rc match_plan_create(flow_op *op, const plan_node *node, match_plan **out, 
         plan->simple[v] = match->define[v] == NULL || is_simple(match, v, used);
         plan->memo &= plan->simple[v];
     }
+    plan->numbers = shows_numbers(arena, node);
     if (match->nloops > 0) {
         // A round that must take a row makes a way depend on where the round began.
         for (uint32_t i = 0; i < match->nops; i++)
@@ -81,7 +93,7 @@ typedef struct trail_entry {
     uint32_t position; // BRANCH: row to go on with; LOOP: value to put back; HIDDEN: depth
 } trail_entry;
 
-typedef struct run {
+typedef struct match_search {
     const match_plan *plan;
     const plan_match *match;
     flow_ctx *ctx;
@@ -121,6 +133,7 @@ typedef struct run {
 
     uint32_t nplaces, places_cap;
     match_place *places;
+    bool any_failed;
 } run;
 
 static void see(run *r, uint32_t position) {
@@ -247,6 +260,7 @@ static base_rc slot_values(run *r, uint32_t v, base_arena *arena, col_batch *out
 
 static void report(run *r, uint32_t position, const base_error *failure) {
     const flow_hooks *hooks = r->ctx->hooks;
+    r->any_failed = true;
     if (!r->input->reports || hooks == NULL || hooks->row_failed == NULL) return;
     hooks->row_failed(hooks->self, r->plan->op->node_id, r->input->batch, r->input->rows[position],
                       failure);
@@ -578,46 +592,6 @@ static void number_column(run *r, const plan_match_slot *slot, col_vec *vec) {
     }
 }
 
-static base_rc finish_output(run *r, match_result *out) {
-    const plan_match *match = r->match;
-    base_arena *arena = r->ctx->arena;
-    out->output = NULL;
-    if (r->nout == 0) return BASE_OK;
-    col_batch *slots = base_arena_new(arena, col_batch);
-    *slots = (col_batch){match->nslots, r->nout,
-                         base_arena_array(arena, col_vec, match->nslots + 1u), NULL};
-    for (uint32_t s = 0; s < match->nslots; s++) {
-        const plan_match_slot *slot = &match->slots[s];
-        col_vec *vec = &slots->cols[s];
-        if (slot->kind == PLAN_MATCH_CLASSIFIER) {
-            classifier_column(r, slot, vec);
-        } else if (slot->kind == PLAN_MATCH_NUMBER) {
-            number_column(r, slot, vec);
-        } else if (slot->kind == PLAN_MATCH_AGGREGATE) {
-            *vec = *r->aggregates[s];
-            vec->n = r->nout;
-        } else {
-            *vec = *col_vec_gather_outer(arena, &r->input->batch->cols[slot->column], r->sources[s],
-                                         r->nout);
-        }
-    }
-    flow_ctx quiet = *r->ctx;
-    flow_hooks hooks = {0};
-    if (r->ctx->hooks != NULL) hooks = *r->ctx->hooks;
-    if (r->ctx->hooks != NULL) quiet.hooks = &hooks;
-    const col_batch *rows;
-    const col_vec **columns = base_arena_array(arena, const col_vec *, r->plan->ncolumns + 1u);
-    base_rc rc = flow_eval(r->plan->op, r->input->reports ? r->ctx : &quiet, slots,
-                           r->plan->ncolumns, match->outputs, NULL, &rows, columns, r->err);
-    if (rc != BASE_OK) return rc;
-    col_batch *result = base_arena_new(arena, col_batch);
-    *result = (col_batch){r->plan->ncolumns, rows->nrows,
-                          base_arena_array(arena, col_vec, r->plan->ncolumns + 1u), NULL};
-    for (uint32_t i = 0; i < r->plan->ncolumns; i++) result->cols[i] = *columns[i];
-    out->output = result;
-    return BASE_OK;
-}
-
 // ------------------------------------------------------------------------------------ the scan
 
 // Where the search goes on after a match; false: the match says "at its own first row", which would
@@ -656,21 +630,15 @@ static base_rc skip_failed(run *r, uint32_t position) {
 
 // A place may come while partial matches are still looked for behind it: where their time is
 // limited, they are settled by the first row that is too late for them.
-static void note_place(run *r, uint32_t next, uint32_t every) {
-    match_place *last = r->nplaces == 0 ? NULL : &r->places[r->nplaces - 1];
-    uint32_t from = last == NULL ? r->input->from : last->position + 1;
-    if (next == 0 || next < from + every || r->seen >= r->input->n) return;
-    match_place place = {next - 1, r->seen >= next ? r->seen : next - 1, r->number - 1};
-    if (last != NULL && last->seen == place.seen) {
-        *last = place;
-        return;
-    }
+static void note_place(run *r, uint32_t next) {
+    if (next == 0 || r->seen >= r->input->n) return;
     if (r->nplaces == r->places_cap) {
         uint32_t cap = r->places_cap == 0 ? 16 : r->places_cap * 2;
         r->places = grown(r->ctx->arena, r->places, sizeof *r->places, r->nplaces, cap);
         r->places_cap = cap;
     }
-    r->places[r->nplaces++] = place;
+    uint32_t seen = r->seen >= next ? r->seen : next - 1;
+    r->places[r->nplaces++] = (match_place){next - 1, seen, r->nout, r->number - 1};
 }
 
 // Forgets where ways have failed: of the rows that have been come to since it last did.
@@ -683,7 +651,7 @@ static void clear_memo(run *r) {
     r->memo_last = 0;
 }
 
-static base_rc scan(run *r, uint32_t every) {
+static base_rc scan(run *r) {
     base_rc rc = BASE_OK;
     uint32_t start = r->input->from,
              covered = start; // rows before `covered` are in a match or told
@@ -708,8 +676,7 @@ static base_rc scan(run *r, uint32_t every) {
             if (!found) rc = output_unmatched(r, covered);
         start = next;
         // A row that is in a match from before the place is not to be told as in none from there.
-        if (covered <= start || r->match->rows != PLAN_MATCH_ALL_UNMATCHED)
-            note_place(r, start, every);
+        if (covered <= start || r->match->rows != PLAN_MATCH_ALL_UNMATCHED) note_place(r, start);
     }
     return rc;
 }
@@ -785,24 +752,68 @@ static base_rc prepare(run *r) {
     return rc;
 }
 
-base_rc match_run(const match_plan *plan, flow_ctx *ctx, const match_input *input, uint32_t every,
-                  match_result *out, base_error *err) {
-    run r = {.plan = plan,
-             .match = plan->match,
-             .ctx = ctx,
-             .input = input,
-             .err = err,
-             .number = input->matched + 1,
-             .seen = input->seen,
-             .memo_first = NO_ROW};
-    *out = (match_result){0};
+base_rc match_output(const match_found *found, uint32_t nout, const col_batch **out,
+                     base_error *err) {
+    run *r = found->search;
+    must(nout <= found->nout);
+    *out = NULL;
+    if (nout == 0) return BASE_OK;
+    const plan_match *match = r->match;
+    base_arena *arena = r->ctx->arena;
+    r->nout = nout;
+    r->err = err;
+    col_batch *slots = base_arena_new(arena, col_batch);
+    *slots = (col_batch){match->nslots, r->nout,
+                         base_arena_array(arena, col_vec, match->nslots + 1u), NULL};
+    for (uint32_t s = 0; s < match->nslots; s++) {
+        const plan_match_slot *slot = &match->slots[s];
+        col_vec *vec = &slots->cols[s];
+        if (slot->kind == PLAN_MATCH_CLASSIFIER) {
+            classifier_column(r, slot, vec);
+        } else if (slot->kind == PLAN_MATCH_NUMBER) {
+            number_column(r, slot, vec);
+        } else if (slot->kind == PLAN_MATCH_AGGREGATE) {
+            *vec = *r->aggregates[s];
+            vec->n = r->nout;
+        } else {
+            *vec = *col_vec_gather_outer(arena, &r->input->batch->cols[slot->column], r->sources[s],
+                                         r->nout);
+        }
+    }
+    flow_ctx quiet = *r->ctx;
+    flow_hooks hooks = {0};
+    if (r->ctx->hooks != NULL) hooks = *r->ctx->hooks;
+    if (r->ctx->hooks != NULL) quiet.hooks = &hooks;
+    const col_batch *rows;
+    const col_vec **columns = base_arena_array(arena, const col_vec *, r->plan->ncolumns + 1u);
+    base_rc rc = flow_eval(r->plan->op, r->input->reports ? r->ctx : &quiet, slots,
+                           r->plan->ncolumns, match->outputs, NULL, &rows, columns, r->err);
+    if (rc != BASE_OK) return rc;
+    col_batch *result = base_arena_new(arena, col_batch);
+    *result = (col_batch){r->plan->ncolumns, rows->nrows,
+                          base_arena_array(arena, col_vec, r->plan->ncolumns + 1u), NULL};
+    for (uint32_t i = 0; i < r->plan->ncolumns; i++) result->cols[i] = *columns[i];
+    *out = result;
+    return BASE_OK;
+}
+
+base_rc match_run(const match_plan *plan, flow_ctx *ctx, const match_input *input, match_found *out,
+                  base_error *err) {
+    run *r = base_arena_new(ctx->arena, run);
+    *r = (run){.plan = plan,
+               .match = plan->match,
+               .ctx = ctx,
+               .input = input,
+               .err = err,
+               .number = input->matched + 1,
+               .seen = input->seen,
+               .memo_first = NO_ROW};
+    *out = (match_found){0};
     if (input->n == 0) return BASE_OK;
-    base_arena_init(&r.scratch, 4096);
-    base_rc rc = prepare(&r);
-    if (rc == BASE_OK) rc = scan(&r, every);
-    if (rc == BASE_OK) rc = finish_output(&r, out);
-    base_arena_deinit(&r.scratch);
-    out->nplaces = r.nplaces;
-    out->places = r.places;
+    base_arena_init(&r->scratch, 4096);
+    base_rc rc = prepare(r);
+    if (rc == BASE_OK) rc = scan(r);
+    base_arena_deinit(&r->scratch);
+    *out = (match_found){r->nout, r->nplaces, r->places, r->any_failed, r};
     return rc;
 }

@@ -20,6 +20,7 @@ typedef struct match_plan {
     uint32_t lookback;  // rows before a match that it may look at (PREV)
     uint32_t lookahead; // rows after a row that its conditions may look at (NEXT)
     bool memo;          // all variables are simple: where it failed once it fails again
+    bool numbers;       // what is shown or asked depends on the number of a match
 } match_plan;
 
 BASE_MUST_USE base_rc match_plan_create(flow_op *op, const plan_node *node, match_plan **out,
@@ -41,18 +42,24 @@ typedef struct match_input {
 // that began before it are settled, and none of them has asked about a later row.
 typedef struct match_place {
     uint32_t position; // the last row before it
-    uint32_t seen;     // not before position
+    uint32_t seen;     // not before position, and not the end of the rows
+    uint32_t nout;     // rows of output that belong to what began before it
     int64_t matched;
 } match_place;
 
-typedef struct match_result {
-    const col_batch *output; // NULL: none
+typedef struct match_found {
+    uint32_t nout;
     uint32_t nplaces;
-    const match_place *places; // at least `every` rows apart, each with another `seen`, in order
-} match_result;
+    const match_place *places; // in order
+    bool failed;               // a condition or an aggregate's argument failed for a row
+    struct match_search *search;
+} match_found;
 
-// Everything lives in ctx->arena.
+// Everything lives in ctx->arena, the input too.
 BASE_MUST_USE base_rc match_run(const match_plan *plan, flow_ctx *ctx, const match_input *input,
-                                uint32_t every, match_result *out, base_error *err);
+                                match_found *out, base_error *err);
+// The first nout rows of output; NULL: none.
+BASE_MUST_USE base_rc match_output(const match_found *found, uint32_t nout, const col_batch **out,
+                                   base_error *err);
 
 #endif
