@@ -319,7 +319,10 @@ def run(checks, rng, round_number, large):
             with server.pg() as pg:
                 pg.simple("FLUSH")
                 for i, case in enumerate(cases):
-                    expected = case.expected({k: {**r, "o": stamp(r["o"])} for k, r in table.items()})
+                    try:
+                        expected = case.expected({k: {**r, "o": stamp(r["o"])} for k, r in table.items()})
+                    except TimeoutError:
+                        continue  # too much for the matcher: another step may have fewer ways
                     for what, sql in (("view", f"SELECT * FROM m{i}"), ("ad hoc", case.sql())):
                         try:
                             actual = sorted((list(r) for r in pg.query(sql)), key=lambda row: [v or "" for v in row])
