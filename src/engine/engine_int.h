@@ -355,6 +355,8 @@ BASE_MUST_USE base_rc engine_view_load(engine_flow *flow, engine_view *view, sta
                                        base_error *err);
 // Makes what the flow's graph has for the view part of the view.
 BASE_MUST_USE base_rc engine_view_apply(engine_flow *flow, engine_view *view, base_error *err);
+base_rc engine_view_rows(void *self, uint32_t view_id, state_txn *txn, size_t n,
+                         const base_str *keys, base_str *rows, base_error *err);
 BASE_MUST_USE base_rc engine_view_save(engine_flow *flow, engine_view *view, base_error *err);
 // Whether the store has all that a view of the flow should have: its facts, as of the flow's step.
 // *step: the flow's.

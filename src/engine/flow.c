@@ -296,6 +296,7 @@ static base_rc build_parts(engine_flow *flow, uint32_t n, const plan_object *con
                                 .cache_bytes = e->config.cache_bytes,
                                 .dedup_off = e->config.dedup_off,
                                 .batch_rows = e->config.batch_rows,
+                                .view_rows = {flow, engine_view_rows},
                                 .clock = e->plat};
     base_rc rc = flow_graph_create(&config, &flow->graph, err);
     if (rc != BASE_OK) return rc;

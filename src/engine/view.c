@@ -516,6 +516,22 @@ base_rc engine_view_trim(engine_flow *flow, engine_view *view, base_error *err) 
     return rc;
 }
 
+// For operators that give what the view shows: see flow_view_rows. self: the flow.
+base_rc engine_view_rows(void *self, uint32_t view_id, state_txn *txn, size_t n,
+                         const base_str *keys, base_str *rows, base_error *err) {
+    const engine_view *view = engine_flow_view(self, view_id);
+    must(view != NULL && !view->appended);
+    base_rc rc = state_get_batch(txn, view->rows, n, keys, rows, err);
+    for (size_t i = 0; i < n && rc == BASE_OK; i++) {
+        if (rows[i].p == NULL) continue;
+        if (rows[i].n < sizeof(row_head) || rows[i].p[0] != 1)
+            return base_fail(err, BASE_E_CORRUPT, NULL, "view \"%s.%s\": a stored row is damaged",
+                             view->object->schema, view->object->name);
+        rows[i] = (base_str){rows[i].p + sizeof(row_head), rows[i].n - sizeof(row_head)};
+    }
+    return rc;
+}
+
 // ---- reading
 // -----------------------------------------------------------------------------------------
 

@@ -47,6 +47,7 @@ struct flow_graph {
     uint32_t batch_rows;
     bool dedup_off;
     uint64_t memory_limit_bytes;
+    flow_view_rows view_rows;
     uint64_t heap_bytes; // held by operators beside the arenas
     uint32_t ncaches;    // operators that share cache_bytes
     plat *clock;         // or NULL
@@ -152,6 +153,8 @@ BASE_MUST_USE base_rc flow_over_create(flow_graph *graph, uint32_t view_id, cons
 // Of an input that only grows, by row_number, with limit up to PLAN_TOP_HEADS_MAX.
 BASE_MUST_USE base_rc flow_top_grow_create(flow_graph *graph, uint32_t view_id,
                                            const plan_node *node, flow_op **out, base_error *err);
+// The view shows what the operator gives: see top_mirror.h.
+void flow_top_grow_mirror(flow_op *op, uint32_t view_id, const plan_node *plan);
 BASE_MUST_USE base_rc flow_top_create(flow_graph *graph, uint32_t view_id, const plan_node *node,
                                       flow_op **out, base_error *err);
 

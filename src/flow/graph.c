@@ -38,6 +38,7 @@ base_rc flow_graph_create(const flow_graph_config *config, flow_graph **out, bas
     graph->batch_rows = config->batch_rows == 0 ? 65536 : config->batch_rows;
     graph->dedup_off = config->dedup_off;
     graph->memory_limit_bytes = config->memory_limit_bytes;
+    graph->view_rows = config->view_rows;
     graph->clock = config->clock;
     *out = graph;
     return BASE_OK;
@@ -478,6 +479,16 @@ static bool gives_distinct_rows(const flow_graph *graph, const plan_node *node) 
     return true;
 }
 
+// Heads whose rows the view shows need not keep them.
+static void mirror_heads(flow_graph *graph, uint32_t view_id, const plan_node *plan) {
+    const plan_node *top = plan;
+    while (top->kind == PLAN_NODE_PROJECT) top = top->inputs[0];
+    if (graph->view_rows.get == NULL || graph->store == NULL || top->kind != PLAN_NODE_TOP ||
+        !plan_top_keeps_heads(top, true))
+        return;
+    flow_top_grow_mirror(built(graph, view_id, top), view_id, plan);
+}
+
 base_rc flow_graph_add(flow_graph *graph, const plan_object *view, const plan_node *plan,
                        base_error *err) {
     uint32_t id = view == NULL ? 0 : view->id;
@@ -489,6 +500,7 @@ base_rc flow_graph_add(flow_graph *graph, const plan_object *view, const plan_no
     flow_op *root;
     base_rc rc = build(graph, id, plan, needed, &root, err);
     if (rc != BASE_OK) return rc;
+    if (view != NULL) mirror_heads(graph, id, plan);
     GROW(graph->views, graph->nviews, graph->views_cap);
     collector_op *collector = base_arena_new(&graph->arena, collector_op);
     FLOW_OP_INIT(&collector->op, &collector_class, graph, id, plan);

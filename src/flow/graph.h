@@ -14,12 +14,22 @@
 
 typedef struct flow_graph flow_graph;
 
+// What a view of the graph has, as it was before the step: rows by keys in order, which are the
+// ordered encoding of the view's key columns. A row is col_row_encode of all columns, borrowed from
+// the transaction; p NULL: there is none.
+typedef struct flow_view_rows {
+    void *self;
+    base_rc (*get)(void *self, uint32_t view_id, state_txn *txn, size_t n, const base_str *keys,
+                   base_str *rows, base_error *err);
+} flow_view_rows;
+
 typedef struct flow_graph_config {
-    state_store *store;   // or NULL
-    uint64_t cache_bytes; // all operators together; 0: 256 MiB
-    bool dedup_off;       // sources do not deduplicate (bench only)
-    uint32_t batch_rows;  // operators cut output at about so many rows; 0: 65,536 (tests use 1)
-    plat *clock;          // for statistics: operators are timed; NULL: they are not
+    state_store *store;       // or NULL
+    uint64_t cache_bytes;     // all operators together; 0: 256 MiB
+    bool dedup_off;           // sources do not deduplicate (bench only)
+    uint32_t batch_rows;      // operators cut output at about so many rows; 0: 65,536 (tests use 1)
+    plat *clock;              // for statistics: operators are timed; NULL: they are not
+    flow_view_rows view_rows; // with a store: operators may read the views' rows; get NULL: not
     uint64_t memory_limit_bytes; // without a store: beyond it BASE_E_LIMIT 53200; 0: no limit
 } flow_graph_config;
 

@@ -5,6 +5,7 @@
 // reduced to the first n of each partition batch by batch, as they come, so that nothing of a batch
 // stays but rows that may be shown; at flush they meet the partition's rows once. The order is that
 // of partition.h, so that it does not matter to the answer which of the two operators gives it.
+// Where a view shows just these rows, they are kept there alone (top_mirror.h).
 // State: "v<view>.<node>.heads": partition key -> head (top_head.h). In front of it a cache, which
 // knows all partitions as long as none was evicted since the table was empty: then a new one is not
 // looked for. Partitions are met in the order of their keys, which the state and, mostly, the
@@ -33,8 +34,10 @@ typedef struct grow_op {
 // A row that goes or comes.
 typedef struct change {
     base_str bytes;
+    uint32_t mirrored; // number of the view's row that it is, or NOT_MIRRORED
     int64_t weight, rank;
 } change;
+#define NOT_MIRRORED UINT32_MAX
 
 // What a flush is made of.
 typedef struct flush {
@@ -42,6 +45,8 @@ typedef struct flush {
     flow_ctx *ctx;
     uint32_t nchanges, cap;
     change *changes;
+    uint32_t nmirrored, mirrored_cap;
+    base_str *mirrored; // keys of the view's rows that go, in order; then the rows
     uint32_t nkeys;
     base_str *keys, *values; // to be written, in order
 } flush;
@@ -156,6 +161,10 @@ static base_rc look(grow_op *grow, flow_ctx *ctx, base_error *err) {
     return rc;
 }
 
+static bool is_mirrored(const grow_op *grow, uint32_t group) {
+    return top_mirror_has(grow->codec.mirror, grow->map.keys[group]);
+}
+
 // What is kept of the groups in order: of the cache, or of the table, borrowed. p NULL: nothing.
 static base_rc read_heads(flush *f, uint32_t n, const uint32_t *order, base_str *values,
                           base_error *err) {
@@ -181,15 +190,32 @@ static base_rc read_heads(flush *f, uint32_t n, const uint32_t *order, base_str 
     return rc;
 }
 
-static void add_change(flush *f, base_str bytes, int64_t weight, int64_t rank) {
-    if (f->nchanges == f->cap) {
-        uint32_t cap = f->cap == 0 ? 256 : f->cap * 2;
-        change *changes = base_arena_alloc(f->ctx->arena, sizeof *changes * cap);
-        if (f->nchanges > 0) memcpy(changes, f->changes, sizeof *changes * f->nchanges);
-        f->changes = changes;
-        f->cap = cap;
+#define GROW(arena, array, n, cap)                                                                 \
+    do {                                                                                           \
+        if ((n) < (cap)) break;                                                                    \
+        (cap) = (cap) == 0 ? 256 : (cap)*2;                                                        \
+        void *bigger_ = base_arena_alloc((arena), sizeof *(array) * (cap));                        \
+        if ((n) > 0) memcpy(bigger_, (array), sizeof *(array) * (n));                              \
+        (array) = bigger_;                                                                         \
+    } while (0)
+
+static void add_change(flush *f, change c) {
+    GROW(f->ctx->arena, f->changes, f->nchanges, f->cap);
+    f->changes[f->nchanges++] = c;
+}
+
+// A row of an old head that goes, or takes another rank: its bytes are the cache's, which the new
+// head replaces, or the view's, which are read later.
+static change of_old(flush *f, uint32_t group, const top_row *row, int64_t rank) {
+    base_arena *arena = f->ctx->arena;
+    if (!row->mirrored) {
+        base_str bytes = {base_arena_memdup(arena, row->bytes.p, row->bytes.n), row->bytes.n};
+        return (change){bytes, NOT_MIRRORED, -1, rank};
     }
-    f->changes[f->nchanges++] = (change){bytes, weight, rank};
+    GROW(arena, f->mirrored, f->nmirrored, f->mirrored_cap);
+    f->mirrored[f->nmirrored] =
+        top_mirror_key(f->grow->codec.mirror, arena, f->grow->map.keys[group], rank);
+    return (change){{NULL, 0}, f->nmirrored++, -1, rank};
 }
 
 // The step's rows among those that were there: rows[0..) in order, of which is_new[] says which are
@@ -207,7 +233,7 @@ static uint32_t merge(grow_op *grow, top_head *old, top_head *new, const top_row
 }
 
 // What of the old head goes and what comes, by rank or without.
-static void give_changes(flush *f, const top_head *old, const top_row *const *rows,
+static void give_changes(flush *f, uint32_t group, const top_head *old, const top_row *const *rows,
                          const bool *is_new, uint32_t n) {
     bool ranks = f->grow->op.node->with_rank;
     uint32_t at = 0, kept = 0;
@@ -220,31 +246,42 @@ static void give_changes(flush *f, const top_head *old, const top_row *const *ro
             at++;
             continue;
         }
-        base_str bytes = old->rows[i].bytes; // the cache's, which the new head replaces
-        bytes.p = base_arena_memdup(f->ctx->arena, bytes.p, bytes.n);
-        add_change(f, bytes, -1, i + 1);
-        if (stays) add_change(f, bytes, 1, ++at);
+        change c = of_old(f, group, &old->rows[i], i + 1);
+        add_change(f, c);
+        if (!stays) continue;
+        c.weight = 1;
+        c.rank = ++at;
+        add_change(f, c);
     }
     for (uint32_t i = 0; i < n; i++)
-        if (is_new[i]) add_change(f, rows[i]->bytes, 1, i + 1);
+        if (is_new[i]) add_change(f, (change){rows[i]->bytes, NOT_MIRRORED, 1, i + 1});
 }
 
 // The step's rows of a group meet those that were there.
 static void meet(flush *f, uint32_t group, top_head *old, const top_row **rows, bool *is_new) {
     grow_op *grow = f->grow;
+    grow->codec.partition = grow->map.keys[group];
     uint32_t n = merge(grow, old, &grow->heads[group], rows, is_new);
     bool any = false;
     for (uint32_t i = 0; i < n && !any; i++) any = is_new[i];
     if (!any) return;
-    give_changes(f, old, rows, is_new, n);
+    give_changes(f, group, old, rows, is_new, n);
     if (!has_store(grow)) return;
-    top_head_encode(&grow->codec.buf, rows, n);
-    base_str key = grow->map.keys[group], value = base_buf_str(&grow->codec.buf);
+    // A head of one row is cached with it, since it goes next; what the view has is not stored.
+    bool mirrored = is_mirrored(grow, group);
+    base_buf *buf = &grow->codec.buf;
+    top_head_encode(buf, rows, n, mirrored && grow->codec.limit > 1);
+    base_str key = grow->map.keys[group], value = base_buf_str(buf);
     const held_row blob = {.key = value.p, .bytes = value.p, .bytes_n = (uint32_t)value.n};
     const held_partition *held =
         partition_cache_put(&grow->cache, key, grow->map.hashes[group], 1, &blob, false);
+    value = (base_str){held->rows[0].bytes, held->rows[0].bytes_n};
+    if (mirrored && grow->codec.limit == 1) {
+        top_head_encode(buf, rows, n, true);
+        value = (base_str){base_arena_memdup(f->ctx->arena, buf->p, buf->n), buf->n};
+    }
     f->keys[f->nkeys] = key;
-    f->values[f->nkeys++] = (base_str){held->rows[0].bytes, held->rows[0].bytes_n};
+    f->values[f->nkeys++] = value;
 }
 
 static base_rc meet_all(flush *f, base_error *err) {
@@ -270,6 +307,19 @@ static base_rc meet_all(flush *f, base_error *err) {
 
 // ------------------------------------------------------------------------------------ a step
 
+// The view's rows that go, kept for the step.
+static base_rc read_mirrored(flush *f, base_error *err) {
+    base_arena *arena = f->ctx->arena;
+    uint32_t n = f->nmirrored;
+    if (n == 0) return BASE_OK;
+    base_str *rows = base_arena_array(arena, base_str, n);
+    base_rc rc = top_mirror_get(f->grow->codec.mirror, f->ctx->txn, n, f->mirrored, rows, err);
+    for (uint32_t i = 0; i < n && rc == BASE_OK; i++)
+        rows[i].p = base_arena_memdup(arena, rows[i].p, rows[i].n);
+    f->mirrored = rows;
+    return rc;
+}
+
 // Changes [begin, begin + n) as columns.
 static base_rc emit_changes(flush *f, flow_out *out, uint32_t begin, uint32_t n, base_error *err) {
     grow_op *grow = f->grow;
@@ -281,8 +331,11 @@ static base_rc emit_changes(flush *f, flow_out *out, uint32_t begin, uint32_t n,
         const change *c = &f->changes[begin + i];
         size_t at = 0;
         weights[i] = c->weight;
-        rc = col_row_decode(c->bytes, &at, batch, i, grow->codec.ncolumns, grow->codec.columns,
-                            arena, err);
+        rc = c->mirrored != NOT_MIRRORED
+                 ? top_mirror_decode(grow->codec.mirror, f->mirrored[c->mirrored], batch, i, arena,
+                                     err)
+                 : col_row_decode(c->bytes, &at, batch, i, grow->codec.ncolumns,
+                                  grow->codec.columns, arena, err);
         if (grow->op.node->with_rank) col_i64(&batch->cols[grow->codec.ncolumns])[i] = c->rank;
     }
     batch->weights = weights;
@@ -301,7 +354,9 @@ static base_rc grow_flush(flow_op *op, flow_ctx *ctx, flow_out *out, base_error 
     if (grow->map.n == 0) return BASE_OK;
     flush f = {.grow = grow, .ctx = ctx};
     base_rc rc = look(grow, ctx, err);
+    grow->codec.txn = ctx->txn;
     if (rc == BASE_OK) rc = meet_all(&f, err);
+    if (rc == BASE_OK) rc = read_mirrored(&f, err);
     uint32_t most = op->graph->batch_rows;
     for (uint32_t at = 0; at < f.nchanges && rc == BASE_OK; at += most)
         rc = emit_changes(&f, out, at, f.nchanges - at < most ? f.nchanges - at : most, err);
@@ -335,7 +390,7 @@ static void grow_reset(flow_op *op) {
     count_cache(grow);
 }
 
-// Every stored head decodes, and its rows are in order.
+// Every stored head decodes, and its rows are in the order of their keys.
 static base_rc grow_verify(flow_op *op, flow_ctx *ctx, base_error *err) {
     grow_op *grow = (grow_op *)op;
     state_cursor *cursor;
@@ -349,10 +404,10 @@ static base_rc grow_verify(flow_op *op, flow_ctx *ctx, base_error *err) {
         if (rc != BASE_OK || end) break;
         rc = top_head_decode(&grow->codec, ctx->arena, value, &head, err);
         for (uint32_t i = 1; i < head.n && rc == BASE_OK; i++) {
-            if (top_compare(&grow->codec, &head.rows[i - 1], &head.rows[i]) > 0)
+            const top_row *a = &head.rows[i - 1], *b = &head.rows[i];
+            if (base_str_cmp(a->order, b->order) > 0)
                 rc = base_fail(err, BASE_E_CORRUPT, NULL, "a stored head is not in order");
         }
-        if (rc == BASE_OK) rc = codec_failure(grow, err);
         if (rc != BASE_OK) break;
     }
     state_cursor_close(cursor);
@@ -370,6 +425,13 @@ static void grow_close(flow_op *op) {
     grow_op *grow = (grow_op *)op;
     partition_cache_deinit(&grow->cache);
     top_codec_deinit(&grow->codec);
+}
+
+void flow_top_grow_mirror(flow_op *op, uint32_t view_id, const plan_node *plan) {
+    grow_op *grow = (grow_op *)op;
+    flow_graph *graph = op->graph;
+    grow->codec.mirror =
+        top_mirror_create(&graph->arena, &graph->view_rows, view_id, plan, op->node);
 }
 
 base_rc flow_top_grow_create(flow_graph *graph, uint32_t view_id, const plan_node *node,

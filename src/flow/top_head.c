@@ -4,7 +4,8 @@
 
 #include "base/hash.h"
 
-#define HEAD_VERSION 2
+#define HEAD_VERSION  2
+#define HEAD_MIRRORED 3
 
 void top_codec_init(top_codec *codec, base_arena *arena, const flow_partition_config *config,
                     uint32_t limit) {
@@ -22,28 +23,39 @@ void top_codec_deinit(top_codec *codec) {
 
 // ------------------------------------------------------------------------------------ order
 
+// A row that is stored, as a batch of one, which may have more columns.
+static base_rc read_stored(top_codec *codec, const top_row *row, col_batch **out, base_error *err) {
+    base_arena *arena = &codec->scratch;
+    if (!row->mirrored) {
+        size_t place = 0;
+        *out = col_batch_create(arena, codec->ncolumns, codec->types, 1);
+        return col_row_decode(row->bytes, &place, *out, 0, codec->ncolumns, codec->columns, arena,
+                              err);
+    }
+    base_str key = top_mirror_key(codec->mirror, arena, codec->partition, row->source + 1), bytes;
+    base_rc rc = top_mirror_get(codec->mirror, codec->txn, 1, &key, &bytes, err);
+    *out = col_batch_create(arena, codec->mirror->nout, codec->mirror->types, 1);
+    return rc == BASE_OK ? top_mirror_decode(codec->mirror, bytes, *out, 0, arena, err) : rc;
+}
+
 static void work_out_hash(top_codec *codec, top_row *row) {
     if (row->hashed) return;
-    const col_batch *batch = codec->batch;
-    uint32_t at = row->source;
     base_arena_reset(&codec->scratch);
-    if (row->bytes.p != NULL) {
-        size_t place = 0;
+    const col_batch *one;
+    if (row->mirrored || row->bytes.p != NULL) {
         base_error failure;
-        col_batch *one = col_batch_create(&codec->scratch, codec->ncolumns, codec->types, 1);
-        base_rc rc = col_row_decode(row->bytes, &place, one, 0, codec->ncolumns, codec->columns,
-                                    &codec->scratch, &failure);
+        col_batch *stored;
+        base_rc rc = read_stored(codec, row, &stored, &failure);
         if (rc != BASE_OK && codec->rc == BASE_OK) {
             codec->rc = rc;
             codec->failure = failure;
         }
-        batch = one;
-        at = 0;
+        one = stored;
+    } else {
+        one = col_batch_slice(&codec->scratch, codec->batch, row->source, 1);
     }
     base_str key;
-    const col_batch *single =
-        batch->nrows == 1 ? batch : col_batch_slice(&codec->scratch, batch, at, 1);
-    col_key_encode_batch(&codec->scratch, single, codec->ncolumns, codec->columns, &key);
+    col_key_encode_batch(&codec->scratch, one, codec->ncolumns, codec->columns, &key);
     base_hash128(key.n == 0 ? "" : key.p, key.n, (uint8_t *)row->hash);
     row->hashed = true;
 }
@@ -113,7 +125,8 @@ static bool read_row(base_str value, size_t *at, top_row *row) {
 
 base_rc top_head_decode(const top_codec *codec, base_arena *arena, base_str value, top_head *head,
                         base_error *err) {
-    bool ok = value.n > 0 && value.p[0] == HEAD_VERSION;
+    bool mirrored = value.n > 0 && value.p[0] == HEAD_MIRRORED;
+    bool ok = mirrored ? codec->mirror != NULL : value.n > 0 && value.p[0] == HEAD_VERSION;
     if (head->cap < codec->limit) {
         head->rows = base_arena_alloc(arena, sizeof *head->rows * codec->limit);
         head->cap = (uint16_t)codec->limit;
@@ -121,20 +134,24 @@ base_rc top_head_decode(const top_codec *codec, base_arena *arena, base_str valu
     head->n = 0;
     for (size_t at = 1; ok && at < value.n;) {
         ok = head->n < codec->limit && read_row(value, &at, &head->rows[head->n]);
-        head->n += ok;
+        if (!ok) break;
+        head->rows[head->n].mirrored = mirrored;
+        if (mirrored) head->rows[head->n].source = head->n;
+        head->n++;
     }
     return ok ? BASE_OK
               : base_fail(err, BASE_E_CORRUPT, NULL, "a stored head of %zu bytes does not fit",
                           value.n);
 }
 
-void top_head_encode(base_buf *buf, const top_row *const *rows, uint32_t n) {
+void top_head_encode(base_buf *buf, const top_row *const *rows, uint32_t n, bool mirrored) {
     base_buf_clear(buf);
-    base_buf_add_byte(buf, HEAD_VERSION);
+    base_buf_add_byte(buf, mirrored ? HEAD_MIRRORED : HEAD_VERSION);
     for (uint32_t i = 0; i < n; i++) {
-        row_lengths lengths = {(uint16_t)rows[i]->order.n, 0, (uint32_t)rows[i]->bytes.n};
+        uint32_t bytes_n = mirrored ? 0 : (uint32_t)rows[i]->bytes.n;
+        row_lengths lengths = {(uint16_t)rows[i]->order.n, 0, bytes_n};
         base_buf_add(buf, &lengths, sizeof lengths);
         base_buf_add(buf, rows[i]->order.p, rows[i]->order.n);
-        base_buf_add(buf, rows[i]->bytes.p, rows[i]->bytes.n);
+        if (!mirrored) base_buf_add(buf, rows[i]->bytes.p, bytes_n);
     }
 }

@@ -5,11 +5,13 @@
 #define WEIR_FLOW_TOP_HEAD_H
 
 #include "flow/partition.h"
+#include "flow/top_mirror.h"
 
 typedef struct top_row {
     base_str order;  // order key
-    base_str bytes;  // col_row_encode; p NULL: not encoded yet, the row is one of the batch
-    uint32_t source; // row of the batch
+    base_str bytes;  // col_row_encode; p NULL: see source
+    uint32_t source; // row of the batch, which is not encoded yet; mirrored: place in its head
+    bool mirrored;   // the bytes are the view's
     bool hashed;
     char hash[FLOW_PARTITION_HASH];
 } top_row;
@@ -30,7 +32,10 @@ typedef struct top_codec {
     base_buf buf;
     base_arena scratch;     // of one comparison
     const col_batch *batch; // of which rows without bytes are
-    base_rc rc;             // the first stored row that could not be read
+    const top_mirror *mirror;
+    state_txn *txn;     // of mirrored rows
+    base_str partition; // likewise
+    base_rc rc;         // the first stored row that could not be read
     base_error failure;
 } top_codec;
 
@@ -44,10 +49,10 @@ int top_compare(top_codec *codec, top_row *a, top_row *b);
 // not among them. Room comes from the arena.
 bool top_insert(top_codec *codec, base_arena *arena, top_head *head, const top_row *row);
 
-// The state's value: a version, then of each row the lengths of its order key and bytes, and both.
-// Rows are borrowed from the value.
+// The state's value: a version, then of each row the lengths of its order key and bytes, and both;
+// of mirrored rows, which another version says, no bytes. Rows are borrowed from the value.
 BASE_MUST_USE base_rc top_head_decode(const top_codec *codec, base_arena *arena, base_str value,
                                       top_head *head, base_error *err);
-void top_head_encode(base_buf *buf, const top_row *const *rows, uint32_t n);
+void top_head_encode(base_buf *buf, const top_row *const *rows, uint32_t n, bool mirrored);
 
 #endif
