@@ -16,6 +16,8 @@ import sys
 import tempfile
 import time
 
+import stacks
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 WEIR = os.environ.get("WEIR_BIN", str(ROOT / "build" / "release" / "weir"))
 SKIP = 77
@@ -117,8 +119,9 @@ class Server:
                 _live.remove(self)
                 raise ServerError(f"weir ended with {self.child.returncode}:\n{self.log()[-3000:]}")
             if time.monotonic() - begin > timeout:
+                said = self.stacks()
                 self.kill()
-                raise ServerError(f"weir is not ready after {timeout} s:\n{self.log()[-3000:]}")
+                raise ServerError(f"weir is not ready after {timeout} s:\n{self.log()[-3000:]}\n{said}")
             time.sleep(0.003)
         self.ready_seconds = time.monotonic() - begin
         facts = dict(line.split("=", 1) for line in pathlib.Path(ready).read_text().split())
@@ -131,6 +134,10 @@ class Server:
 
     def alive(self):
         return self.child is not None and self.child.poll() is None
+
+    def stacks(self):
+        """What the server's threads do."""
+        return stacks.of_process(self.child.pid) if self.alive() else f"the server has ended with {self.child and self.child.returncode}"
 
     def kill(self):
         """kill -9, as a crash does."""
@@ -146,8 +153,9 @@ class Server:
         try:
             code = self.child.wait(timeout)
         except subprocess.TimeoutExpired:
+            said = self.stacks()
             self.kill()
-            raise ServerError(f"weir does not stop:\n{self.log()[-2000:]}") from None
+            raise ServerError(f"weir does not stop in {timeout} s:\n{self.log()[-2000:]}\n{said}") from None
         if self in _live:
             _live.remove(self)
         return code
@@ -228,7 +236,10 @@ class Result:
 
 
 class Pg:
+    """timeout: seconds for each read; `until`, if it is set: the time of time.monotonic() when all reads end."""
+
     def __init__(self, host, port, user="test", database="weir", timeout=60, **parameters):
+        self.timeout, self.until = timeout, None
         if host.startswith("/"):
             self.socket = socket.socket(socket.AF_UNIX)
             self.socket.settimeout(timeout)
@@ -274,6 +285,8 @@ class Pg:
 
     def read_exactly(self, n):
         while len(self.buffer) < n:
+            if self.until is not None:
+                self.socket.settimeout(min(self.timeout, max(0.001, self.until - time.monotonic())))
             data = self.socket.recv(1 << 16)
             if not data:
                 raise ConnectionError("the server closed the connection")

@@ -1,16 +1,15 @@
 #!/usr/bin/env python3
 """Random queries over random histories, PostgreSQL as the oracle.
 
-    run_differential.py [--seed N] [--queries K] [--seconds S] [--jobs J] [--world W] [--only Q] [--no-shrink] [--out DIR] [--verbose]
+    run_differential.py [--seed N] [--queries K] [--seconds S] [--jobs J] [--world W [--repeat R]] [--only Q] [--no-shrink] [--out DIR] [--verbose]
 
 Each world has a schema, a history of changes and --per-world queries, all from its seed; the k-th world's seed is N + k. A
 difference is cut down to little and written as a candidate .slt into DIR. --world W runs that seed alone, --only Q its
-query Q. The grammar is in differential/catalogue.py, expressions.py, sources.py and query.py, what it leaves out in features.py, what may differ in
+query Q. Statements, worlds, cuts and the run have limits of time (differential/limits.py): what is beyond them is a failure, with the
+threads of the server. The grammar is in differential/catalogue.py, expressions.py, sources.py and query.py, what it leaves out in features.py, what may differ in
 differential/departures.py."""
 import argparse
-import collections
 import itertools
-import multiprocessing
 import pathlib
 import sys
 import time
@@ -18,7 +17,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import weirtest  # noqa: E402
-from differential import catalogue, expressions, features, shrink, world  # noqa: E402
+from differential import catalogue, expressions, features, limits, shrink, team, world  # noqa: E402
 from differential.report import Report  # noqa: E402
 from postgres import Postgres  # noqa: E402
 
@@ -27,10 +26,11 @@ def arguments():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--queries", type=int, default=1000)
-    parser.add_argument("--seconds", type=float, default=0, help="end after so long")
+    parser.add_argument("--seconds", type=float, default=0, help="begin no world after so long; those that run then end soon")
     parser.add_argument("--jobs", type=int, default=1, help="worlds at a time")
     parser.add_argument("--per-world", type=int, default=40)
     parser.add_argument("--world", type=int)
+    parser.add_argument("--repeat", type=int, default=1, help="with --world: so many times, to meet a race")
     parser.add_argument("--only", type=int)
     parser.add_argument("--no-shrink", action="store_true")
     parser.add_argument("--out", type=pathlib.Path, default=weirtest.ROOT / "build" / "test-logs" / "differential")
@@ -42,53 +42,32 @@ def arguments():
 class Worker:
     """Runs worlds, one after the other; there is one in each process."""
 
-    def __init__(self, postgres, probed, options):
-        self.pg = weirtest.Pg(postgres.dir, 5432, database="postgres")
-        self.probed, self.options = probed, options
+    def __init__(self, postgres, probed, options, until, note):
+        self.pg = limits.Oracle(lambda: weirtest.Pg(postgres.dir, 5432, database="postgres"))
+        self.probed, self.options, self.note = probed, options, note
+        self.end = until + limits.FINISH_SECONDS
         self.grammar = expressions.Grammar(probed.productions, probed.structure)
 
     def run(self, seed):
-        """(report, a text for each difference)"""
+        """(report, a text for each difference, what cuts them down and gives their texts again, or None)"""
         made = world.make(seed, self.grammar, self.options.per_world, self.probed.ad_hoc_only)
         if self.options.only is not None:
             made = made.but(queries=[q for q in made.queries if q.number == self.options.only])
-        report, texts = Report(), []
-        for difference in world.Run(made, self.pg, report, f"w{seed}").run():
-            text = f"DIFFERENCE {difference}"
-            if not self.options.no_shrink:
-                text += f"\n    cut down: {shrink.shrink(difference, self.pg, self.options.out)}"
-            texts.append(text)
-        return report, texts
+        report = Report()
+        try:
+            found = world.Run(made, self.pg, report, f"w{seed}", limits.Watch(self.end, note=self.note)).run()
+        except limits.OracleFailed as error:
+            return report, [f"FAILURE seed {seed}: {error}"], None
+        texts = [f"DIFFERENCE {difference}\n    again: {self.again(difference)}" for difference in found]
+        return report, texts, None if self.options.no_shrink or not found else lambda: self.cut(found, texts)
 
+    def again(self, difference):
+        only = f" --only {difference.query.number}" if difference.query else ""
+        return f"tests/sql/run_differential.py --per-world {self.options.per_world} --world {difference.world.seed}{only}"
 
-_worker = None
-
-
-def _start(*arguments_of_worker):
-    global _worker
-    _worker = Worker(*arguments_of_worker)
-
-
-def _run(seed):
-    return seed, *_worker.run(seed)
-
-
-def results(postgres, probed, options):
-    """(seed, report, differences) of each world, as they are done."""
-    if options.world is not None:
-        _start(postgres, probed, options)
-        yield _run(options.world)
-        return
-    if options.jobs <= 1:
-        _start(postgres, probed, options)
-        yield from map(_run, itertools.count(options.seed))
-        return
-    with multiprocessing.get_context("fork").Pool(options.jobs, _start, (postgres, probed, options)) as pool:
-        seeds = itertools.count(options.seed)
-        waiting = collections.deque(pool.apply_async(_run, (next(seeds),)) for _ in range(options.jobs + 1))
-        while True:
-            yield waiting.popleft().get()
-            waiting.append(pool.apply_async(_run, (next(seeds),)))
+    def cut(self, found, texts):
+        return [f"{text}\n    cut down: {shrink.shrink(difference, self.pg, self.options.out, self.end + limits.FINISH_SECONDS, self.note)}"
+                for difference, text in zip(found, texts)]
 
 
 def main():
@@ -101,14 +80,23 @@ def main():
             probed = features.probe(weir, pg, catalogue.productions())
         print(f"{len(probed.productions)} productions, {len(probed.structure)} features of structure; "
               f"not supported {len(probed.unsupported)}", flush=True)
-        for seed, mine, texts in results(postgres, probed, options):
-            report.add(mine)
-            differences += len(texts)
-            for text in texts:
-                print(text, flush=True)
-            if report.queries >= options.queries or differences >= options.stop_after or \
-                    (options.seconds and time.monotonic() - begin > options.seconds):
-                break
+        seeds = [options.world] * options.repeat if options.world is not None else itertools.count(options.seed)
+        until = time.monotonic() + options.seconds if options.seconds else float("inf")
+        workers = team.Team(max(1, options.jobs), lambda note: Worker(postgres, probed, options, until, note).run,
+                            until + 2 * limits.FINISH_SECONDS + team.GRACE_SECONDS)
+        try:
+            for done, mine, texts, failure in workers.results(seeds, until):
+                seed = max(seed, done)
+                texts = texts + ([failure] if failure else [])
+                if mine is not None:
+                    report.add(mine)
+                differences += len(texts)
+                for text in texts:
+                    print(text, flush=True)
+                if report.queries >= options.queries or differences >= options.stop_after:
+                    break
+        finally:
+            workers.end()
     report.print(probed, options.verbose)
     print(f"worlds up to seed {seed}, {time.monotonic() - begin:.0f} s, {differences} differences")
     return 1 if differences or probed.faults or not report.compared else 0

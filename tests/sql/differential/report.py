@@ -10,7 +10,11 @@ class Report:
         self.invalid_causes, self.unsupported_causes = collections.Counter(), collections.Counter()
         self.example = {}
         self.departures, self.features = collections.Counter(), collections.Counter()
-        self.not_supported = 0
+        self.not_supported = self.unfinished = 0
+        self.slowest = []  # (seconds, seed, statement) of weir
+
+    def slow(self, seed, seconds, said):
+        self.slowest = sorted([*self.slowest, (seconds, seed, said[:200])], reverse=True)[:5]
 
     def invalid(self, query, error):
         self.queries += 1
@@ -42,10 +46,11 @@ class Report:
             self.features[feature] += 1
 
     def add(self, other):
-        for name in ("queries", "valid", "with_rows", "errors", "large", "compared", "not_supported"):
+        for name in ("queries", "valid", "with_rows", "errors", "large", "compared", "not_supported", "unfinished"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in ("invalid_causes", "unsupported_causes", "departures", "features"):
             getattr(self, name).update(getattr(other, name))
+        self.slowest = sorted(self.slowest + other.slowest, reverse=True)[:5]
         self.example.update({k: v for k, v in other.example.items() if k not in self.example})
 
     def print(self, probed, verbose):
@@ -53,7 +58,8 @@ class Report:
             return f"{n} ({100 * n // max(1, self.queries)} %)"
         print(f"queries {self.queries}: valid {share(self.valid)}, with rows {share(self.with_rows)}, not supported "
               f"{share(self.not_supported)}, refused by PostgreSQL {share(sum(self.invalid_causes.values()))}, too large {self.large}; "
-              f"{self.compared} answers compared, {self.errors} equal errors")
+              f"{self.compared} answers compared, {self.errors} equal errors"
+              + (f"; worlds that did not end {self.unfinished}" if self.unfinished else ""))
         known = [p.feature for p in probed.productions] + sorted(probed.structure)
         unused = [f for f in known if not self.features[f]]
         print(f"features: {len(known)} on, {len(known) - len(unused)} of them used; not supported by weir {len(probed.unsupported)}")
@@ -71,5 +77,7 @@ class Report:
             for name, why in sorted(probed.unsupported.items()):
                 print(f"  not in weir: {name}: {why}")
             print("  not used: " + "; ".join(unused[:60]))
+        for seconds, seed, said in self.slowest[:None if verbose else 1]:
+            print(f"  slowest {seconds:.1f} s: seed {seed}: {said if verbose else said[:60]}")
         for fault in probed.faults:
             print(f"  fault of the grammar: {fault}")

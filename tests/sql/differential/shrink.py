@@ -6,22 +6,22 @@ import time
 
 from . import world as worlds
 from .expressions import constant
+from .limits import CUT_SECONDS, CUT_STATEMENT_SECONDS, Watch
 from .report import Report
 from .schema import Relation
 from .tree import simpler, size, text
 
-SECONDS = 90
 LETTERS = {20: "I", 21: "I", 23: "I", 700: "R", 701: "R", 1700: "R", 16: "B", 25: "T", 1043: "T", 1042: "T",
            1082: "D", 1083: "D", 1114: "D", 1184: "D", 1186: "D"}
 
 
 class Shrinker:
-    def __init__(self, difference, pg, seconds):
-        self.best, self.pg = difference, pg
+    def __init__(self, difference, pg, until, note):
+        self.best, self.pg, self.note = difference, pg, note
         self.world = difference.world
         self.wanted = self.signature(difference)
-        self.until = time.monotonic() + seconds
-        self.runs = 0
+        self.until = min(time.monotonic() + CUT_SECONDS, until)
+        self.name = f"shrink{difference.world.seed}"
 
     @staticmethod
     def signature(difference):
@@ -35,11 +35,9 @@ class Shrinker:
         """Whether the difference is there in this world too; then it is the one to go on with."""
         if self.over():
             return False
-        self.runs += 1
         try:
-            found = worlds.Run(world, self.pg, Report(), f"shrink{self.runs}").run()
+            found = worlds.Run(world, self.pg, Report(), self.name, Watch(self.until, CUT_STATEMENT_SECONDS, self.note)).run()
         except Exception:  # a cut that makes no sense: PostgreSQL refuses its statements
-            self.pg.simple(f"DROP SCHEMA IF EXISTS shrink{self.runs} CASCADE")
             return False
         for difference in found:
             if self.signature(difference) == self.wanted:
@@ -218,9 +216,9 @@ def cell(value):
     return value.replace("\\", "\\\\").replace("\n", "\\n").replace("|", "\\|") if value else "(empty)"
 
 
-def shrink(difference, pg, out, seconds=SECONDS):
+def shrink(difference, pg, out, until=float("inf"), note=None):
     """The path of the candidate."""
-    best = Shrinker(difference, pg, seconds).run()
+    best = Shrinker(difference, pg, until, note).run()
     out.mkdir(parents=True, exist_ok=True)
     number = difference.query.number if difference.query else "x"
     path = out / f"seed{difference.world.seed}-{number}-{difference.what}.slt"

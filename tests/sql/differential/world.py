@@ -4,16 +4,19 @@ Each query is a view that is made before the first row, one that is made in the 
 other views are among the sources. After each phase of the history what weir gives is compared with what
 PostgreSQL computes over the rows that are there then."""
 import random
+import shutil
+import subprocess
+import time
 
 import weirtest
 
 from . import departures, schema
-from .domains import TYPES
+from .limits import STATEMENT_SECONDS, Watch, Weir, WORLD_SECONDS, WorldOver
 from .query import Generator
 from .sources import Source
 from .tree import features, text
 
-ROWS_MAX, STATEMENT_MS = 4000, 1000
+ROWS_MAX = 4000
 OPTIONS = [[], [], ["--batch-rows", "1", "--cache-mb", "1", "--step-mb", "1", "--journal-kb", "2"],
            ["--batch-rows", "3", "--journal-kb", "8"]]
 REFRESH = ["immediate", "immediate", "1 second", "100 milliseconds"]
@@ -94,10 +97,10 @@ class Difference:
 class Answer:
     """Rows or an error."""
 
-    def __init__(self, connection, sql):
+    def __init__(self, ask, sql):
         self.error, self.rows, self.oids, self.names = None, [], [], []
         try:
-            result = connection.simple(sql)[-1]
+            result = ask(sql)[-1]
         except weirtest.PgError as error:
             self.error = error
             return
@@ -121,9 +124,8 @@ class Mirror:
     def __init__(self, pg, world, name):
         self.pg, self.name, self.model = pg, name, schema.Model(world.relations)
         self.changed, self.answers = set(), {}
-        pg.simple(f"CREATE SCHEMA {name}")
+        pg.simple(f"DROP SCHEMA IF EXISTS {name} CASCADE; CREATE SCHEMA {name}")
         pg.simple(f"SET search_path = {name}")
-        pg.simple(f"SET statement_timeout = {STATEMENT_MS}; SET jit = off")
         for relation in world.relations:
             pg.simple(relation.create("pg"))
 
@@ -143,7 +145,7 @@ class Mirror:
 
     def answer(self, query):
         if query not in self.answers:
-            self.answers[query] = Answer(self.pg, query.sql("pg"))
+            self.answers[query] = Answer(self.pg.query, query.sql("pg"))
         return self.answers[query]
 
     def forget(self):
@@ -153,17 +155,18 @@ class Mirror:
         self.load()
 
     def drop(self):
-        self.pg.simple(f"DROP SCHEMA {self.name} CASCADE")
+        self.pg.simple(f"DROP SCHEMA IF EXISTS {self.name} CASCADE")
 
 
 class Run:
     """One world on both systems. differences: what was found; statistics go to `report`."""
 
-    def __init__(self, world, pg, report, name="w"):
-        self.world, self.report = world, report
+    def __init__(self, world, pg, report, name="w", watch=None):
+        self.world, self.report, self.watch = world, report, watch or Watch()
         self.differences, self.dropped = [], set()
+        pg.watch = self.watch
         self.mirror = Mirror(pg, world, name)
-        self.weir = self.server = None
+        self.weir = None
         self.views = {}  # name of a view -> (query, "before" | "after")
 
     def differ(self, query, what, where, phase, detail):
@@ -173,25 +176,49 @@ class Run:
         self.dropped.add(query)
 
     def run(self):
-        self.server = weirtest.Server(args=self.world.options)
-        self.server.start()
+        server = weirtest.Server(args=self.world.options)
+        self.weir = Weir(server, self.watch)
         try:
-            self.weir = self.server.pg(timeout=60)
+            self.weir.start()
             self.run_on_server()
-            self.weir.close()
-            if self.server.stop() != 0:
+            if self.weir.stop() != 0:
                 self.differ(None, "crash", "stop", -1, "SIGTERM: the exit code is not 0")
-        except (ConnectionError, OSError, weirtest.ServerError) as error:
+        except WorldOver as over:
+            self.world_over(over)
+        except (OSError, weirtest.ServerError) as error:
             self.server_failed(error)
         finally:
-            self.server.kill()
+            server.kill()
+            shutil.rmtree(server.temp, ignore_errors=True)
+            self.watch.until = time.monotonic() + STATEMENT_SECONDS
             self.mirror.drop()
-            remove(self.server)
+        self.report.slow(self.world.seed, *self.watch.slowest)
         return self.differences
 
+    def world_over(self, over):
+        """Of no statement's fault; but weir may have been slow in many."""
+        self.report.unfinished += 1
+        if self.watch.seconds["weir"] > WORLD_SECONDS / 2:
+            seconds, said = self.watch.slowest
+            self.differ(None, "hang", "world", -1, f"{self.watch.seconds} s; the slowest took {seconds:.1f} s: {said[:1000]}\n"
+                        f"at the end: {over}\n{self.weir.server.stacks()}")
+
     def server_failed(self, error):
-        log = self.server.log()[-1500:]
-        self.differ(None, "crash" if not self.server.alive() else "hang", "server", -1, f"{type(error).__name__}: {error}\n{log}")
+        server, said = self.weir.server, f"{type(error).__name__}: {error}\nlast {self.watch.last[:2000]}"
+        stacks = server.stacks()
+        try:  # one that crashes may be about to end
+            what = f"crash: exit code {server.child.wait(2)}"
+        except subprocess.TimeoutExpired:
+            what = "hang"
+        self.differ(self.asked(), what.split(":")[0], "server", -1, f"{what}: {said}\n{server.log()[-1500:]}\n{stacks}")
+
+    def asked(self):
+        """The query of the last statement, if it was one."""
+        sql = self.watch.last.removeprefix("weir: ")
+        for query in self.world.queries:
+            if query.sql("weir") in sql or any(name in sql.split() for name, (of, _) in self.views.items() if of is query):
+                return query
+        return None
 
     def run_on_server(self):
         world = self.world
@@ -248,7 +275,7 @@ class Run:
         if theirs.error.sqlstate == "0A000":  # weir may well have what PostgreSQL has not
             self.dropped.add(query)
             return False
-        ours = Answer(self.weir, query.sql("weir"))
+        ours = Answer(self.weir.simple, query.sql("weir"))
         if ours.error is None:
             self.differ(query, "accepted", "ad hoc", 0, f"PostgreSQL: {theirs.error}")
         self.dropped.add(query)
@@ -265,7 +292,7 @@ class Run:
     def make_base(self, base):
         """A view that is a source for queries. Without it the world is of no use."""
         sql = base.sql("pg")
-        pg = Answer(self.mirror.pg, f"CREATE VIEW base{base.number} AS {sql}")
+        pg = Answer(self.mirror.pg.simple, f"CREATE VIEW base{base.number} AS {sql}")
         if pg.error is None and base.middle and self.plain_view(base):
             return True
         if pg.error is None and self.make_view(base, "before", base.refresh[0], 0, f"base{base.number}"):
@@ -307,19 +334,18 @@ class Run:
             self.weir.simple(self.mirror.model.relations[commit[1]].insert(commit[2]))
         elif commit[0] == "ingest":
             relation = self.mirror.model.relations[commit[1]]
-            answer = self.server.ingest(commit[1], relation.records(commit[2], random.Random(len(commit[2]))).encode())
+            answer = self.weir.ingest(commit[1], relation.records(commit[2], random.Random(len(commit[2]))).encode())
             if answer["quarantined"]:
                 raise weirtest.ServerError(f"quarantined: {answer}")
         elif commit[0] == "flush":
             self.weir.simple("FLUSH")
         else:
-            self.weir.close()
             if commit[0] == "kill":
-                self.server.kill()
-            elif self.server.stop() != 0:
+                self.weir.close()
+                self.weir.server.kill()
+            elif self.weir.stop() != 0:
                 raise weirtest.ServerError("SIGTERM: the exit code is not 0")
-            self.server.start()
-            self.weir = self.server.pg(timeout=60)
+            self.weir.start()
 
     def compare(self, phase, last):
         failing = []  # views from which weir leaves rows out: what reads them tells nothing
@@ -347,7 +373,7 @@ class Run:
                 self.report.done(query, theirs)
 
     def compare_ad_hoc(self, query, theirs, phase):
-        ours = Answer(self.weir, query.sql("weir"))
+        ours = Answer(self.weir.simple, query.sql("weir"))
         if ours.error is not None or theirs.error is not None:
             self.compare_errors(query, ours, theirs, phase)
         elif ours.oids != theirs.oids:
@@ -374,7 +400,7 @@ class Run:
 
     def compare_view(self, query, name, when, phase):
         theirs = self.mirror.answer(query)
-        ours = Answer(self.weir, f"SELECT * FROM {name}")
+        ours = Answer(self.weir.simple, f"SELECT * FROM {name}")
         if departures.same_class(ours.error, theirs.error):  # of a view without state
             self.report.same_error(query)
         elif ours.error is not None:
@@ -388,7 +414,7 @@ class Run:
 
     def fails_ad_hoc(self, query):
         """Whether weir fails on a row of the query that PostgreSQL does not evaluate."""
-        error = Answer(self.weir, query.sql("weir")).error
+        error = Answer(self.weir.simple, query.sql("weir")).error
         return error is not None and departures.of_error(error, None, self.used(query)) == "evaluation-order"
 
     def compare_rows(self, query, where, phase, ours, theirs, ordered):
@@ -411,11 +437,3 @@ class Run:
                 missing.append(row)
         self.differ(query, "rows", where, phase, f"{len(a)} rows, PostgreSQL {len(b)}; those that differ:\n"
                     f"      weir       {extra[:8]}\n      PostgreSQL {missing[:8]}" + ("\n      in another order" if not extra + missing else ""))
-
-
-def remove(server):
-    import shutil
-    shutil.rmtree(server.temp, ignore_errors=True)
-
-
-TYPE_OIDS = {t.oid: name for name, t in TYPES.items()}
