@@ -21,6 +21,8 @@ from differential import catalogue, expressions, features, limits, shrink, team,
 from differential.report import Report  # noqa: E402
 from postgres import Postgres  # noqa: E402
 
+CUTS_MAX = 3  # of a world
+
 
 def arguments():
     parser = argparse.ArgumentParser()
@@ -66,8 +68,15 @@ class Worker:
         return f"tests/sql/run_differential.py --per-world {self.options.per_world} --world {difference.world.seed}{only}"
 
     def cut(self, found, texts):
-        return [f"{text}\n    cut down: {shrink.shrink(difference, self.pg, self.options.out, self.end + limits.FINISH_SECONDS, self.note)}"
-                for difference, text in zip(found, texts)]
+        """The first of each kind: one fault is often seen by many queries of a world."""
+        kinds, more = set(), []
+        for difference, text in zip(found, texts):
+            if difference.kind() not in kinds and len(kinds) < CUTS_MAX:
+                path = shrink.shrink(difference, self.pg, self.options.out, self.end + limits.FINISH_SECONDS, self.note)
+                text += f"\n    cut down: {path}"
+            kinds.add(difference.kind())
+            more.append(text)
+        return more
 
 
 def main():
