@@ -469,7 +469,7 @@ int8     rank({1|2}) WITHIN GROUP (ORDER BY {int4})
 float8   percent_rank({1|2}) WITHIN GROUP (ORDER BY {int4})
 """
 
-# OVER (...): {frame} must have an order that is total, {peers} may have ties, {any} need not be ordered.
+# OVER (...): {total} and {frame} have a total order, {ties} and {range} may have ties, {any} need not be ordered.
 WINDOW = r"""
 int8     row_number() OVER {total}
 int8     rank() OVER {ties}
@@ -496,13 +496,25 @@ numeric  sum({numeric}) OVER {frame}
 ~=       max({<}) OVER {frame}
 int8     count(*) FILTER (WHERE {bool}) OVER {any}
 bool     bool_or({bool}) OVER {any}
+int4[]   array_agg({int4}) OVER {frame}
+text     string_agg({text}, {','|''}) OVER {frame}
+int8     count(*) FILTER (WHERE {bool}) OVER {frame}
+numeric  avg({numeric}) OVER {frame}
+numeric  var_pop({int4}) OVER {frame}
+bool     bool_and({bool}) OVER {frame}
+int8     count({=}) OVER {range}
+int8     sum({int4}) OVER {range}
+numeric  sum({numeric}) OVER {range}
+numeric  avg({int4}) OVER {range}
+~=       min({<}) OVER {range}
+~=       max({<}) OVER {range}
 """
 
 PLACE = re.compile(r"\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}")
 ANY_TYPES = ["int4", "int8", "numeric", "text", "bool", "date", "timestamp", "timestamptz", "interval", "time", "uuid",
              "float8", "int2", "float4"]
 GREATEST_TYPES = [t for t in ANY_TYPES if t not in ("bool", "uuid")]
-KNOWN = set(ANY_TYPES) | {"jsonb", "int4[]", "text[]", "=", "<", "total", "ties", "frame", "any", "@1", "@2"}
+KNOWN = set(ANY_TYPES) | {"jsonb", "int4[]", "text[]", "=", "<", "total", "ties", "frame", "any", "range", "@1", "@2"}
 
 
 class Production:

@@ -94,7 +94,7 @@ class Expressions:
                 parts.append(made[int(place[1][1]) - 1])
             elif place[0] == "choice":
                 parts.append(self.rng.choice(place[1]))
-            elif place[1] in ("total", "ties", "frame", "any"):
+            elif place[1] in ("total", "ties", "frame", "any", "range"):
                 parts.append(more[place[1]]())
             else:
                 wanted = place[1]

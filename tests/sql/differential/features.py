@@ -5,7 +5,7 @@ and not drawn; one that PostgreSQL refuses is a fault of the grammar. One that w
 view only is drawn for ad hoc queries."""
 import weirtest
 
-from . import domains
+from . import domains, sources
 
 PROBE_TYPES = ["int2", "int4", "int8", "numeric", "float8", "float4", "text", "bool", "date", "time", "timestamp", "timestamptz",
                "interval", "uuid", "jsonb", "int4[]", "text[]"]
@@ -73,11 +73,23 @@ STRUCTURE = {
     "window.tumble": None,
     "window.hop": None,
     "window.cumulate": None,
+    "window.session": None,
+    "window.emit": None,
+    "join.asof": None,
+    "aggregate.approximate": None,
+    "where.now": "SELECT c_int4 AS x FROM p WHERE c_timestamptz > now() - interval '1 hour'",
+    "over.range": "SELECT sum(c_int4) OVER (ORDER BY c_int8 RANGE BETWEEN 1 PRECEDING AND CURRENT ROW) AS x FROM p",
+    **{f"from.{name}": f"SELECT p.id AS x, f.v AS y FROM p, {call.format(f'p.c_{needs}'.replace('[]', '_array'))} AS f (v)"
+       for name, (needs, _, call) in sources.FUNCTIONS.items()},
 }
 OWN_FORMS = {
     "window.tumble": "SELECT window_start AS x FROM TUMBLE(p, c_timestamp, INTERVAL '1 hour')",
     "window.hop": "SELECT window_start AS x FROM HOP(p, c_timestamp, INTERVAL '1 hour', INTERVAL '2 hours')",
     "window.cumulate": "SELECT window_start AS x FROM CUMULATE(p, c_timestamp, INTERVAL '1 hour', INTERVAL '2 hours')",
+    "window.session": "SELECT window_start AS x FROM SESSION(p PARTITION BY c_int4, c_timestamp, INTERVAL '1 hour')",
+    "window.emit": "SELECT window_end AS x, count(*) AS n FROM TUMBLE(p, c_timestamp, INTERVAL '1 hour') GROUP BY window_end",
+    "join.asof": "SELECT p.c_int4 AS x FROM p ASOF LEFT JOIN p2 ON p.c_int4 = p2.c_int4 AND p.c_timestamp >= p2.c_timestamp",
+    "aggregate.approximate": "SELECT approx_count_distinct(c_int4) AS x FROM p",
 }
 
 
@@ -96,7 +108,7 @@ def probe_of(production):
         elif place[0] == "choice":
             parts.append(place[1][0])
         else:
-            parts.append({"=": "c_int4", "<": "c_int4", "any": "(PARTITION BY c_int4)", "frame": "(ORDER BY c_int4, c_int8 ROWS 1 PRECEDING)"}.get(
+            parts.append({"=": "c_int4", "<": "c_int4", "range": "(ORDER BY c_int8 RANGE 1 PRECEDING)", "any": "(PARTITION BY c_int4)", "frame": "(ORDER BY c_int4, c_int8 ROWS 1 PRECEDING)"}.get(
                 place[1], "(ORDER BY c_int4)" if place[1] in ("total", "ties") else f"c_{of(place[1])}"))
             made.append(parts[-1])
     return f"SELECT {''.join(parts)} AS x FROM p"

@@ -2,10 +2,16 @@
 
 A query is made of what the sources (relations, views) have. Where PostgreSQL leaves an answer open it is pinned: LIMIT
 comes with an order over all output columns, functions of the order of rows with one over all columns."""
+import calendar
+import time
+
 from .catalogue import ANY_TYPES
 from .expressions import ORDERED
 from .sources import Source, Sources
-from .tree import Node, expr, listing, optional, seq
+from .tree import Both, Node, expr, listing, optional, seq
+
+# Times from which all times of the domains are hours away.
+BOUNDS = [calendar.timegm(t) for t in ((2024, 2, 29, 6, 0, 0), (2024, 2, 29, 18, 0, 0), (2024, 2, 28, 12, 0, 0), (2024, 3, 15, 0, 0, 0), (2024, 1, 1, 0, 0, 0))]
 
 
 class Generator(Sources):
@@ -22,11 +28,28 @@ class Generator(Sources):
                 else:
                     conditions.append(expr("bool", a, " = ", b))
             features.append("subquery.correlated")
+        if level < 2 and self.maybe(0.03, "where.now"):
+            found = [c for c in columns if c.type in ("timestamp", "timestamptz") and c.domain]
+            if found:
+                conditions.append(self.temporal(self.rng.choice(found)))
         for _ in range(self.rng.choice([0, 0, 0, 1, 1, 1, 2] if level == 0 else [0, 0, 0, 0, 1, 1])):
             conditions.append(self.predicate(columns, 2, level))
         if not conditions:
             return seq(), ()
         return optional(" WHERE ", listing(conditions, " AND "), features=("where",)), features
+
+    def temporal(self, column):
+        """A comparison with now() whose bound lies hours from each value of the column: it stays as it is while a world runs."""
+        bound = self.rng.choice(BOUNDS)
+        hours = round((time.time() - bound) / 3600)
+        clock = "now()" if column.type == "timestamptz" else "LOCALTIMESTAMP"
+        form = self.rng.choice(["{c} {o} {n} - interval '{h} hours'", "{n} - {c} {p} interval '{h} hours'", "{c} + interval '{h} hours' {o} {n}",
+                                "NOT {c} {p} {n} - interval '{h} hours'"])
+        compare = self.rng.choice([("<", ">"), (">", "<"), ("<=", ">="), (">=", "<=")])
+        if form.startswith("NOT"):
+            compare = compare[::-1]
+        said = form.format(c=column, n=clock, h=hours, o=compare[0], p=compare[1])
+        return expr("bool", f"({said})", features=("where.now",))
 
     def item_types(self, columns, wanted):
         if wanted is not None:
@@ -37,6 +60,10 @@ class Generator(Sources):
         """A query whose columns are named c0, c1, ...; and their types. wanted: the types they must have."""
         if not plain and level < 2 and self.maybe(0.10 if level == 0 else 0.05, "query.with"):
             return self.with_query(level, wanted)
+        if not plain and level == 0 and wanted is None and self.maybe(0.03, "window.emit"):
+            made = self.emitted()
+            if made is not None:
+                return made
         if not plain and level < 2 and wanted is None and self.chance(0.03):
             made = self.top_of_groups(level) if self.maybe(0.6, "over.top") else self.distinct_on(level)
             if made is not None:
@@ -166,7 +193,27 @@ class Generator(Sources):
                 stack += n.parts
         return found
 
+    def approximate(self, columns):
+        """Whether an approximate aggregate is as near to the exact one as it says; PostgreSQL's text is true."""
+        numbers = [c for c in columns if c.type in ("int4", "int8", "numeric") and len(c.parts) == 1]
+        x = self.rng.choice([c for c in columns if c.type in ANY_TYPES and len(c.parts) == 1] or [None])
+        if numbers and self.chance(0.5):
+            fraction, near = self.rng.choice(["0", "0.5", "0.9", "1"]), self.rng.choice(["0.01", "0.1"])
+            x = self.rng.choice(numbers)
+            exact = f"percentile_disc({fraction}) WITHIN GROUP (ORDER BY {x})"
+            given = self.rng.choice([f"approx_percentile({fraction}, {x}, {near})", f"approx_percentile({fraction}, {near}) WITHIN GROUP (ORDER BY {x})"])
+            said = f"(({given} IS NULL) = ({exact} IS NULL) AND coalesce(abs({given} - {exact}) <= {near}1 * abs({exact}), true))"
+        elif x is not None:
+            said = f"(abs(approx_count_distinct({x}) - count(DISTINCT {x})) <= 1 + 0.03 * count(DISTINCT {x}))"
+        else:
+            return None
+        return expr("bool", Both(said, "(count(*) >= 0)"), features=("aggregate.approximate",))
+
     def aggregate(self, columns):
+        if self.maybe(0.03, "aggregate.approximate"):
+            made = self.approximate(columns)
+            if made is not None:
+                return made
         types = {c.type for c in columns}
         for _ in range(8):
             production = self.rng.choice(self.grammar.aggregates)
@@ -192,8 +239,9 @@ class Generator(Sources):
 
     def window_function(self, columns, peers=False, grouped=False):
         more = {"total": lambda: self.window(columns, total=True), "ties": lambda: self.window(columns, ties=True),
-                "frame": lambda: self.window(columns, total=True, frame=True), "any": lambda: self.window(columns)}
-        usable = [p for p in self.grammar.windows if not peers or ("type", "any") in p.places or ("type", "ties") in p.places]
+                "frame": lambda: self.window(columns, total=True, frame=True), "any": lambda: self.window(columns),
+                "range": lambda: self.range_window(columns)}
+        usable = [p for p in self.grammar.windows if not peers or not (("type", "total") in p.places or ("type", "frame") in p.places)]
         if grouped:  # FILTER may not have aggregates
             usable = [p for p in usable if "FILTER" not in p.template]
         return self.produce(self.rng.choice(usable), self.some_type(columns), columns, 1, more)
@@ -206,15 +254,58 @@ class Generator(Sources):
         if total or ties or self.chance(0.4):
             keys = self.rng.sample(usable, min(len(usable), 1 if self.chance(0.7) else 2))
             if total:
-                keys += [c for c in usable if c not in keys] + [f"{c}::text" for c in columns if c.type == "jsonb"]
-            parts.append(seq(" ORDER BY ", ", ".join(f"{k}{self.rng.choice(['', ' DESC', ' NULLS FIRST'])}" for k in keys)))
+                keys += [c for c in usable if c not in keys] + [seq(c, "::text") for c in columns if c.type == "jsonb"]
+            parts.append(seq(" ORDER BY ", listing([seq(k, self.rng.choice(["", " DESC", " NULLS FIRST"])) for k in keys], least=len(keys))))
         if frame and self.chance(0.8):
             units = self.rng.choice([u for u in ("ROWS", "GROUPS") if self.grammar.has(f"over.{u.lower()}")] or ["ROWS"])
             start = self.rng.choice(["UNBOUNDED PRECEDING", "1 PRECEDING", "2 PRECEDING", "CURRENT ROW"])
             end = self.rng.choice(["CURRENT ROW", "1 FOLLOWING", "UNBOUNDED FOLLOWING"])
-            exclude = self.rng.choice(["", "", " EXCLUDE CURRENT ROW", " EXCLUDE TIES"]) if self.grammar.has("over.exclude") else ""
-            parts.append(f" {units} BETWEEN {start} AND {end}{exclude}")
+            exclude = self.rng.choice(["", "", " EXCLUDE CURRENT ROW", " EXCLUDE TIES", " EXCLUDE GROUP"]) if self.grammar.has("over.exclude") else ""
+            used = [f"over.{units.lower()}"] + (["over.exclude"] if exclude else [])
+            parts.append(seq(f" {units} BETWEEN {start} AND {end}{exclude}", features=used))
         return seq("(", *parts, ")")
+
+    def range_window(self, columns):
+        """A frame by distances from the value that the order is by."""
+        distances = {"int4": ["0", "1", "2", "10"], "int8": ["1", "3"], "int2": ["1"], "numeric": ["0.5", "2", "10"], "float8": ["0.5", "1"],
+                     **dict.fromkeys(("date", "timestamp", "timestamptz"), ["interval '1 hour'", "interval '1 day'", "interval '1 month'"])}
+        usable = [c for c in columns if c.type in distances]
+        if not usable or not self.grammar.has("over.range"):
+            return self.window(columns, ties=True)
+        key = self.rng.choice(usable)
+        far = distances[key.type]
+        bounds = [*(f"{d} PRECEDING" for d in reversed(far)), "CURRENT ROW", *(f"{d} FOLLOWING" for d in far)]
+        first, last = sorted(self.rng.choices(range(len(bounds)), k=2))
+        start = "UNBOUNDED PRECEDING" if self.chance(0.15) else bounds[first]
+        end = "UNBOUNDED FOLLOWING" if self.chance(0.15) else bounds[last]
+        parts = []
+        if self.chance(0.6):
+            by = [c for c in columns if c.type in ORDERED]
+            parts.append(seq("PARTITION BY ", self.rng.choice(by), " "))
+        exclude = self.rng.choice(["", "", "", " EXCLUDE CURRENT ROW", " EXCLUDE GROUP", " EXCLUDE TIES"]) if self.grammar.has("over.exclude") else ""
+        parts.append(seq("ORDER BY ", key, self.rng.choice(["", " DESC", " NULLS FIRST"])))
+        return seq("(", *parts, f" RANGE BETWEEN {start} AND {end}{exclude})", features=("over.range",))
+
+    def emitted(self):
+        """Final rows alone: a view over windows of a stream without a key, whose watermark follows from its rows."""
+        found = [s for s in self.sources if s.delay is not None]
+        if not found:
+            return None
+        source, alias = self.rng.choice(found), self.alias()
+        item = self.windowed(source, alias, ("tumble", "hop", "cumulate"), "at")
+        if item is None:
+            return None
+        keys = [item.columns[-1]]
+        keys += self.rng.sample([c for c in item.columns[:-4] if c.type in ANY_TYPES], self.rng.choice([0, 0, 1]))
+        aggregates = [self.aggregate(item.columns) for _ in range(self.rng.choice([1, 2]))]
+        items = keys + aggregates
+        conditions, features = self.where(item.columns, 2)
+        bound = f"(SELECT max(at) - interval '{source.delay}' FROM {source.name})"
+        clause = f" HAVING {alias}.window_end <= {bound}"
+        node = Node("query", ["SELECT ", listing([seq(v, f" AS c{i}") for i, v in enumerate(items)], least=len(items)), " FROM ", item.node, conditions,
+                              " GROUP BY ", listing(keys, least=len(keys)), Both(" EMIT ON WINDOW CLOSE", clause), seq()],
+                    features=("window.emit", "group.by", *features))
+        return node, [v.type for v in items]
 
     def top_of_groups(self, level):
         """The first rows of each partition, in the form that planners know."""

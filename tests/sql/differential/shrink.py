@@ -69,7 +69,8 @@ class Shrinker:
         self.cut_list(list(self.world.bases), lambda less: self.world.but(bases=less))
 
     def history(self):
-        self.shows(self.world.but(options=[]))
+        if not self.shows(self.world.but(options=[[]])) and len(self.world.options) > 1:
+            self.shows(self.world.but(options=self.world.options[:1]))
         if len(self.world.history) > 1:
             self.shows(self.world.but(history=[[c for phase in self.world.history for c in phase]]))
         for i in range(len(self.world.history)):

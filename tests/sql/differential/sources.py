@@ -5,11 +5,30 @@ from .expressions import Expressions
 from .tree import Both, Node, column, expr, listing, seq
 
 
+ASOF_TYPES = ("timestamp", "timestamptz", "date", "int4", "int8", "numeric")
+
+# Functions that give rows: the type of their argument, the types of their columns, the call.
+FUNCTIONS = {
+    "unnest-ints": ("int4[]", ["int4"], "unnest({})"),
+    "unnest-texts": ("text[]", ["text"], "unnest({})"),
+    "series-to": ("int4", ["int4"], "generate_series(1, {} % 4)"),
+    "series-days": ("timestamp", ["timestamp"], "generate_series(timestamp '2024-02-27 00:00', least({}, '2024-03-05'), interval '1 day')"),
+    "split": ("text", ["text"], "regexp_split_to_table({}, 'b+')"),
+    "string-to-table": ("text", ["text"], "string_to_table({}, 'b')"),
+    "each": ("jsonb", ["text", "jsonb"], "jsonb_each(CASE WHEN jsonb_typeof({0}) = 'object' THEN {0} ELSE '{{}}' END)"),
+    "each-text": ("jsonb", ["text", "text"], "jsonb_each_text(CASE WHEN jsonb_typeof({0}) = 'object' THEN {0} END)"),
+    "keys": ("jsonb", ["text"], "jsonb_object_keys(CASE WHEN jsonb_typeof({0}) = 'object' THEN {0} ELSE '{{}}' END)"),
+    "elements": ("jsonb", ["jsonb"], "jsonb_array_elements(CASE WHEN jsonb_typeof({0}) = 'array' THEN {0} ELSE '[]' END)"),
+    "elements-text": ("jsonb", ["text"], "jsonb_array_elements_text(CASE WHEN jsonb_typeof({0}) = 'array' THEN {0} ELSE '[7]' END)"),
+}
+
+
 class Source:
     """What can stand in FROM by its name: columns are (name, type), domains has values by name."""
 
-    def __init__(self, name, columns, rows, domains=None, times=()):
+    def __init__(self, name, columns, rows, domains=None, times=(), delay=None):
         self.name, self.columns, self.rows, self.domains, self.times = name, columns, rows, domains or {}, times
+        self.delay = delay  # of the watermark of a stream without a key, behind the greatest "at"; None: has none
 
     def items(self, alias):
         return [column(t, f"{alias}.{n}", self.domains.get(n)) for n, t in self.columns]
@@ -46,12 +65,12 @@ class Sources(Expressions):
         columns = source.items(alias)
         return Item(Node("from", [f"{source.name} AS {alias}"]), columns, source.rows, dict(source.columns))
 
-    def windowed(self, source, alias):
-        kinds = [k for k in ("tumble", "hop", "cumulate") if self.grammar.has(f"window.{k}")]
+    def windowed(self, source, alias, kinds=("tumble", "hop", "cumulate", "session"), time=None):
+        kinds = [k for k in kinds if self.grammar.has(f"window.{k}")]
         if not kinds:
             return None
         kind = self.rng.choice(kinds)
-        name, type = self.rng.choice(source.times)
+        name, type = self.rng.choice([t for t in source.times if time in (None, t[0])])
         columns = source.items(alias)
         columns += [expr(type, f"{alias}.window_start"), expr(type, f"{alias}.window_end")] * 2
         origin = f"{domains.sql_name(type)} '1970-01-01 00:00:00{'+00' if type == 'timestamptz' else ''}'"
@@ -68,6 +87,8 @@ class Sources(Expressions):
             last = f"date_bin(interval '{slide}', {name}, {origin})"
             pg = (f"(SELECT r.*, w AS window_start, w + interval '{size}' AS window_end FROM {source.name} AS r, "
                   f"generate_series({last} - interval '{size}' + interval '{slide}', {last}, interval '{slide}') AS w) AS {alias}")
+        elif kind == "session":
+            return self.session(source, alias, name, columns)
         else:
             step, size = self.rng.choice([("1 hour", "4 hours"), ("6 hours", "1 day"), ("15 minutes", "1 hour")])
             call = f"CUMULATE({source.name}, {name}, INTERVAL '{step}', INTERVAL '{size}')"
@@ -77,6 +98,73 @@ class Sources(Expressions):
                   f"generate_series({first}, {start} + interval '{size}', interval '{step}') AS w) AS {alias}")
         node = Node("from", [Both(f"{call} AS {alias}", pg)], features=(f"window.{kind}",))
         return Item(node, columns, source.rows * (1 if kind == "tumble" else 3))
+
+    def session(self, source, alias, time, columns):
+        """Sessions; in PostgreSQL by counting the gaps before a row."""
+        gap = self.rng.choice(["1 minute", "30 minutes", "1 hour", "5 hours", "1 day", "7 days"])
+        names = [n for n, _ in source.columns]
+        keys = self.rng.sample([n for n, t in source.columns if t in ANY_TYPES and n != time], self.rng.choice([0, 1, 1, 1, 2]))
+        by = f"PARTITION BY {', '.join(keys)} " if keys else ""
+        call = f"SESSION({source.name} {by}, {time}, INTERVAL '{gap}')".replace(" ,", ",")
+        if self.chance(0.2):
+            call = f"TABLE(SESSION(TABLE {source.name} {by}, DESCRIPTOR({time}), INTERVAL '{gap}'))".replace(" ,", ",")
+        within = f"PARTITION BY {', '.join([*keys, 'gaps'])}"
+        pg = (f"(SELECT {', '.join(names)}, min({time}) OVER ({within}) AS window_start, max({time}) OVER ({within}) + interval '{gap}' AS window_end "
+              f"FROM (SELECT *, count(*) FILTER (WHERE apart) OVER ({by}ORDER BY {time}) AS gaps "
+              f"FROM (SELECT *, {time} - lag({time}) OVER ({by}ORDER BY {time}) >= interval '{gap}' AS apart FROM {source.name}) AS g) AS g) AS {alias}")
+        return Item(Node("from", [Both(f"{call} AS {alias}", pg)], features=("window.session",)), columns, source.rows)
+
+    def asof(self, left):
+        """Each row with the one right row of equal keys whose time is nearest. The right side has one column beside keys and time,
+        so that what is used of it decides between rows of one time, in either system."""
+        source = self.rng.choice(self.sources)
+        inner, alias = self.alias(), self.alias()
+        columns = [c for c in source.items(inner) if c.type in ASOF_TYPES or c.type in ANY_TYPES]
+        times = [(a, b) for a, b in self.pairs(left.columns, columns) if a.type == b.type and a.type in ASOF_TYPES]
+        if not times:
+            return None
+        a, b = self.rng.choice(times)
+        keys = [(c, d) for c, d in self.pairs(left.columns, columns) if d is not b and c.type != "numeric"]
+        keys = self.rng.sample(keys, min(len(keys), self.rng.choice([0, 1, 1, 1, 2])))
+        more = self.rng.choice(columns)
+        chosen = [d for _, d in keys] + [b, more]
+        features = ["join.asof"]
+        right = seq("(SELECT ", ", ".join(f"{c} AS c{i}" for i, c in enumerate(chosen)), f" FROM {source.name} AS {inner}) AS {alias}")
+        compare = self.rng.choice([">=", ">=", ">", "<=", "<"])
+        conditions = [f"{c} = {alias}.c{i}" for i, (c, _) in enumerate(keys)]
+        match = f"{a} {compare} {alias}.c{len(keys)}"
+        kind = self.rng.choice(["inner", "left"])
+        word = {"inner": " ASOF JOIN ", "left": " ASOF LEFT JOIN "}[kind]
+        on = conditions + [match]
+        self.rng.shuffle(on)
+        weir = f" ON {' AND '.join(on)}"
+        if conditions and self.chance(0.2):
+            weir = f" MATCH_CONDITION ({match}) ON {' AND '.join(conditions)}"
+            word = {"inner": " ASOF INNER JOIN ", "left": " ASOF JOIN "}[kind]
+        direction = "DESC NULLS LAST" if compare[0] == ">" else "ASC"
+        end = (f" WHERE {' AND '.join(conditions + [match])} ORDER BY {alias}.c{len(keys)} {direction}, {alias}.c{len(keys) + 1} DESC NULLS FIRST "
+               f"LIMIT 1) AS {alias} ON true")
+        start = {"inner": " JOIN LATERAL (SELECT * FROM ", "left": " LEFT JOIN LATERAL (SELECT * FROM "}[kind]
+        node = Node("from", [left.node, Both(word, start), right, Both(weir, end)], features=features)
+        made = [expr(c.type, f"{alias}.c{i}") for i, c in enumerate(chosen)]
+        return Item(node, left.columns + made, left.rows)
+
+    def function(self, left):
+        """A function of a row's columns that gives rows."""
+        scope = [c for c in left.columns if len(c.parts) == 1]
+        found = [(name, of) for name, of in FUNCTIONS.items() if self.grammar.has(f"from.{name}") and any(c.type == of[0] for c in scope)]
+        if not found:
+            return None
+        name, (needs, gives, call) = self.rng.choice(found)
+        alias = self.alias()
+        names = "".join(f", v{i}" for i in range(len(gives)))[2:]
+        call = call.format(self.rng.choice([c for c in scope if c.type == needs]))
+        columns = [expr(t, f"{alias}.v{i}") for i, t in enumerate(gives)]
+        if self.maybe(0.2, "from.ordinality"):
+            call, names, columns = f"{call} WITH ORDINALITY", names + ", o", [*columns, expr("int8", f"{alias}.o")]
+        word, end = self.rng.choice([(", ", ""), (" CROSS JOIN LATERAL ", ""), (" LEFT JOIN LATERAL ", " ON true"), (", LATERAL ", "")])
+        node = Node("from", [left.node, f"{word}{call} AS {alias} ({names}){end}"], features=(f"from.{name}", "from.lateral"))
+        return Item(node, left.columns + columns, left.rows * 2)
 
     def value_list(self):
         """VALUES as an item of FROM."""
@@ -131,6 +219,14 @@ class Sources(Expressions):
     def join(self, left, level):
         if level < 2 and self.maybe(0.06, "from.lateral"):
             return self.lateral(left, level)
+        if self.maybe(0.07, "join.asof"):
+            made = self.asof(left)
+            if made is not None:
+                return made
+        if level < 2 and self.chance(0.05):
+            made = self.function(left)
+            if made is not None:
+                return made
         right = self.from_item(level)
         # A column that USING has merged is named without its table: not beside another of that name.
         left = Item(left.node, [c for c in left.columns if "." in c.parts[0] or c.parts[0] not in right.names], left.rows, left.names)
