@@ -24,9 +24,13 @@ from postgres import Postgres  # noqa: E402
 CUTS_MAX = 3  # of a world
 
 
+def seed_of(said):
+    return int(time.time() // 86400) * 10000 if said == "today" else int(said)
+
+
 def arguments():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=seed_of, default=1, help="the first world's; 'today': other worlds each day")
     parser.add_argument("--queries", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=0, help="begin no world after so long; those that run then end soon")
     parser.add_argument("--jobs", type=int, default=1, help="worlds at a time")

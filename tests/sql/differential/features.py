@@ -97,8 +97,8 @@ def of(type):
     return type.replace("[]", "_array")
 
 
-def probe_of(production):
-    """A query that uses the production once for each of its choices' first."""
+def expression_of(production):
+    """The production with its choices' first."""
     parts, made = [], []
     for place in production.places:
         if isinstance(place, str):
@@ -108,16 +108,27 @@ def probe_of(production):
         elif place[0] == "choice":
             parts.append(place[1][0])
         else:
-            parts.append({"=": "c_int4", "<": "c_int4", "range": "(ORDER BY c_int8 RANGE 1 PRECEDING)", "any": "(PARTITION BY c_int4)", "frame": "(ORDER BY c_int4, c_int8 ROWS 1 PRECEDING)"}.get(
-                place[1], "(ORDER BY c_int4)" if place[1] in ("total", "ties") else f"c_{of(place[1])}"))
+            parts.append(OF_KIND.get(place[1]) or f"c_{of(place[1])}")
             made.append(parts[-1])
-    return f"SELECT {''.join(parts)} AS x FROM p"
+    return "".join(parts)
+
+
+OF_KIND = {"=": "c_int4", "<": "c_int4", "range": "(ORDER BY c_int8 RANGE 1 PRECEDING)", "any": "(PARTITION BY c_int4)", "total": "(ORDER BY c_int4)",
+           "ties": "(ORDER BY c_int4)", "frame": "(ORDER BY c_int4, c_int8 ROWS 1 PRECEDING)"}
+
+
+def probe_of(productions):
+    """A query that uses each once."""
+    return "SELECT " + ", ".join(f"{expression_of(p)} AS x{i}" for i, p in enumerate(productions)) + " FROM p"
 
 
 class Probed:
     def __init__(self):
         self.productions, self.structure, self.ad_hoc_only = [], set(), set()
         self.unsupported, self.faults = {}, []
+
+
+BATCH = 64
 
 
 def probe(weir, pg, productions):
@@ -128,31 +139,55 @@ def probe(weir, pg, productions):
         for system in (weir, pg):
             system.simple(f"CREATE TABLE {name} (id INT NOT NULL, {columns}, PRIMARY KEY (id))")
             system.simple(f"INSERT INTO {name} VALUES (1, {values})")
-    tries = [(p, p.feature, probe_of(p)) for p in productions]
-    tries += [(None, name, sql or OWN_FORMS[name]) for name, sql in STRUCTURE.items()]
-    for production, feature, sql in tries:
-        if production is not None or STRUCTURE[feature] is not None:
-            try:
-                pg.simple(sql)
-            except weirtest.PgError as error:
-                if not error.sqlstate.startswith(("22", "21")):
-                    found.faults.append(f"{feature}: {error}\n    {sql}")
-                    continue
-        try:
-            weir.simple(sql)
-        except weirtest.PgError as error:
-            if error.sqlstate[:2] in ("0A", "42"):
-                found.unsupported[feature] = str(error)
-                continue
-        try:
-            weir.simple(f"CREATE MATERIALIZED VIEW probe AS {sql}")
-            weir.simple("DROP MATERIALIZED VIEW probe")
-        except weirtest.PgError as error:
-            if error.sqlstate == "0A000":
-                found.ad_hoc_only.add(feature)
-                found.unsupported[feature] = f"in a view: {error}"
-        if production is not None:
-            found.productions.append(production)
-        else:
-            found.structure.add(feature)
+    for group in ("scalar", "aggregate", "window"):
+        some = [p for p in productions if p.group == group]
+        for at in range(0, len(some), BATCH):
+            probe_productions(found, weir, pg, some[at:at + BATCH])
+    for name, sql in STRUCTURE.items():
+        if try_one(found, weir, pg if sql is not None else None, name, sql or OWN_FORMS[name]):
+            found.structure.add(name)
     return found
+
+
+def probe_productions(found, weir, pg, some):
+    """All at once; if that does not do, halves of them."""
+    if len(some) == 1:
+        if try_one(found, weir, pg, some[0].feature, probe_of(some)):
+            found.productions += some
+        return
+    sql = probe_of(some)
+    try:
+        pg.simple(sql)
+        weir.simple(sql)
+        weir.simple(f"CREATE MATERIALIZED VIEW probe AS {sql}")
+        weir.simple("DROP MATERIALIZED VIEW probe")
+        found.productions += some
+    except weirtest.PgError:
+        half = len(some) // 2
+        probe_productions(found, weir, pg, some[:half])
+        probe_productions(found, weir, pg, some[half:])
+
+
+def try_one(found, weir, pg, feature, sql):
+    """Whether weir has the feature; pg is None where PostgreSQL has no such thing."""
+    if pg is not None:
+        try:
+            pg.simple(sql)
+        except weirtest.PgError as error:
+            if not error.sqlstate.startswith(("22", "21")):
+                found.faults.append(f"{feature}: {error}\n    {sql}")
+                return False
+    try:
+        weir.simple(sql)
+    except weirtest.PgError as error:
+        if error.sqlstate[:2] in ("0A", "42"):
+            found.unsupported[feature] = str(error)
+            return False
+    try:
+        weir.simple(f"CREATE MATERIALIZED VIEW probe AS {sql}")
+        weir.simple("DROP MATERIALIZED VIEW probe")
+    except weirtest.PgError as error:
+        if error.sqlstate == "0A000":
+            found.ad_hoc_only.add(feature)
+            found.unsupported[feature] = f"in a view: {error}"
+    return True

@@ -35,8 +35,9 @@ class Report:
     def same_error(self, _query):
         self.errors += 1
 
-    def departure(self, name, _query):
+    def departure(self, name, query, detail=""):
         self.departures[name] += 1
+        self.example.setdefault(f"departure {name}", f"{query.sql('weir')}\n      {detail}")
 
     def done(self, query, theirs):
         self.queries += 1
@@ -53,6 +54,21 @@ class Report:
         self.slowest = sorted(self.slowest + other.slowest, reverse=True)[:5]
         self.example.update({k: v for k, v in other.example.items() if k not in self.example})
 
+    def print_coverage(self, probed, verbose):
+        """How many queries had each feature, so that one that is never drawn is seen."""
+        families = {}
+        for name in sorted(probed.structure):
+            family, _, form = name.partition(".")
+            families.setdefault(family, []).append(f"{form or family} {self.features[name]}")
+        productions = sorted((self.features[p.feature], p.feature) for p in probed.productions)
+        unused = [name for count, name in productions if not count]
+        print(f"features: {len(probed.structure)} of structure, {len(productions)} productions, not supported by weir {len(probed.unsupported)}; "
+              f"queries with each:")
+        for family, forms in families.items():
+            print(f"  {family}: {', '.join(forms)}")
+        print(f"  productions: never {len(unused)}{': ' if unused else ''}{'; '.join(unused[:None if verbose else 8])}; least "
+              + "; ".join(f"{name} {count}" for count, name in productions[len(unused):][:5]))
+
     def print(self, probed, verbose):
         def share(n):
             return f"{n} ({100 * n // max(1, self.queries)} %)"
@@ -60,11 +76,11 @@ class Report:
               f"{share(self.not_supported)}, refused by PostgreSQL {share(sum(self.invalid_causes.values()))}, too large {self.large}; "
               f"{self.compared} answers compared, {self.errors} equal errors"
               + (f"; worlds that did not end {self.unfinished}" if self.unfinished else ""))
-        known = [p.feature for p in probed.productions] + sorted(probed.structure)
-        unused = [f for f in known if not self.features[f]]
-        print(f"features: {len(known)} on, {len(known) - len(unused)} of them used; not supported by weir {len(probed.unsupported)}")
+        self.print_coverage(probed, verbose)
         for name, count in self.departures.most_common():
             print(f"  departure {name}: {count}")
+            if verbose:
+                print(f"      {self.example[f'departure {name}'][:1500]}")
         for cause, count in self.unsupported_causes.most_common(12 if verbose else 5):
             print(f"  not supported {count}: {cause}")
             if verbose:
@@ -76,7 +92,6 @@ class Report:
         if verbose:
             for name, why in sorted(probed.unsupported.items()):
                 print(f"  not in weir: {name}: {why}")
-            print("  not used: " + "; ".join(unused[:60]))
         for seconds, seed, said in self.slowest[:None if verbose else 1]:
             print(f"  slowest {seconds:.1f} s: seed {seed}: {said if verbose else said[:60]}")
         for fault in probed.faults:

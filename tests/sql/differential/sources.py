@@ -188,10 +188,11 @@ class Sources(Expressions):
             calls += [("int4", "unnest(ARRAY[1, 2, 2, NULL, 3])"), ("text", "unnest('{a,b,NULL,zebra}'::text[])")]
         type, call = self.rng.choice(calls)
         columns, names = [column(type, f"{alias}.n", None)], {"n": type}
+        feature = "from.unnest" if call.startswith("unnest") else "from.series"
         if self.maybe(0.3, "from.ordinality"):
-            node = Node("from", [f"{call} WITH ORDINALITY AS {alias} (n, o)"], features=("from.series", "from.ordinality"))
+            node = Node("from", [f"{call} WITH ORDINALITY AS {alias} (n, o)"], features=(feature, "from.ordinality"))
             return Item(node, [*columns, column("int8", f"{alias}.o", None)], 4, {**names, "o": "int8"})
-        return Item(Node("from", [f"{call} AS {alias} (n)"], features=("from.series",)), columns, 4, names)
+        return Item(Node("from", [f"{call} AS {alias} (n)"], features=(feature,)), columns, 4, names)
 
     def nested(self, level):
         """A join in parentheses."""

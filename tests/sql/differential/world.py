@@ -416,7 +416,7 @@ class Run:
             return
         name = departures.of_error(ours.error, theirs.error, self.used(query))
         if name is not None:
-            self.report.departure(name, query)
+            self.report.departure(name, query, f"weir {ours.error or 'gives rows'}, PostgreSQL {theirs.error or 'gives rows'}")
         else:
             self.differ(query, "error", "ad hoc", phase, f"{ours.error or f'{len(ours.rows)} rows'}\n    PostgreSQL "
                                                          f"{theirs.error or f'{len(theirs.rows)} rows'}")
@@ -449,16 +449,21 @@ class Run:
             return
         name = departures.of_rows(theirs.oids, ours.rows, theirs.rows, self.used(query))
         if name is not None:
-            self.report.departure(name, query)
+            self.report.departure(name, query, self.unlike(a, b))
             return
         if where != "ad hoc" and self.fails_ad_hoc(query):
             self.report.departure("evaluation-order", query)
             return
-        extra, missing = list(a), []
-        for row in b:
+        self.differ(query, "rows", where, phase, self.unlike(a, b))
+
+    @staticmethod
+    def unlike(ours, theirs):
+        """The rows that one has alone, as a text."""
+        extra, missing = list(ours), []
+        for row in theirs:
             if row in extra:
                 extra.remove(row)
             else:
                 missing.append(row)
-        self.differ(query, "rows", where, phase, f"{len(a)} rows, PostgreSQL {len(b)}; those that differ:\n"
-                    f"      weir       {extra[:8]}\n      PostgreSQL {missing[:8]}" + ("\n      in another order" if not extra + missing else ""))
+        return (f"{len(ours)} rows, PostgreSQL {len(theirs)}; those that differ:\n"
+                f"      weir       {extra[:8]}\n      PostgreSQL {missing[:8]}" + ("\n      in another order" if not extra + missing else ""))
