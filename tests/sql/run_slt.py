@@ -15,7 +15,7 @@ Records are separated by blank lines; '#' begins a comment line.
     ingest STREAM [accepted N] [quarantined N]
                                       lines of JSON that follow are POSTed over HTTP
     flush                             wait until all that was ingested is visible
-    restart | kill                    SIGTERM or kill -9, then a new start on the same directory
+    restart | kill [OPTION...]        SIGTERM or kill -9, then a new start on the same directory, with these options of the server
     skipif MODE | onlyif MODE         for the record that follows
     sleep SECONDS
     file NAME                         writes the lines that follow to __TEMP__/NAME
@@ -231,6 +231,8 @@ class Runner:
         elif word == "flush":
             self.pg().simple("FLUSH")
         elif word in ("restart", "kill"):
+            if len(record.words) > 1:
+                self.server.args = [*MODES[self.mode], *record.words[1:]]
             self.again(word == "kill")
         elif word == "sleep":
             time.sleep(float(record.words[1]))

@@ -28,7 +28,7 @@ class Generator(Sources):
                 else:
                     conditions.append(expr("bool", a, " = ", b))
             features.append("subquery.correlated")
-        if level < 2 and self.maybe(0.03, "where.now"):
+        if level < 2 and self.maybe(0.06, "where.now"):
             found = [c for c in columns if c.type in ("timestamp", "timestamptz") and c.domain]
             if found:
                 conditions.append(self.temporal(self.rng.choice(found)))

@@ -176,6 +176,8 @@ def slt(difference):
     """The difference as records of sqllogictest."""
     world, query = difference.world, difference.query
     records = [f"# seed {world.seed}: {difference.what}, {difference.where}\n# " + difference.detail.replace("\n", "\n# ")]
+    if world.options[0]:
+        records.append("#!args " + " ".join(world.options[0]))
     for relation in world.relations:
         records.append("statement ok\n" + relation.create("weir"))
     for space in sorted({q.schema for q in world.queries + world.bases} - {"public"}):
@@ -190,15 +192,19 @@ def slt(difference):
         create = f"statement ok\nCREATE MATERIALIZED VIEW {view} WITH (refresh = '{refresh}') AS {query.sql('weir')}"
         if difference.where == "before":
             records.append(create)
-    names = {r.name: r for r in world.relations}
+    names, starts = {r.name: r for r in world.relations}, 0
     for phase in world.history:
         for commit in phase:
             if commit[0] == "insert":
                 records.append("statement ok\n" + names[commit[1]].insert(commit[2]))
             elif commit[0] == "ingest":
                 records.append(f"ingest {commit[1]}\n" + names[commit[1]].records(commit[2], worlds.random.Random(len(commit[2]))))
+            elif commit[0] == "flush":
+                records.append("flush")
             else:
-                records.append(commit[0])
+                starts += 1
+                options = world.options[starts % len(world.options)]
+                records.append(" ".join([commit[0], *options]))
         records.append("flush")
     if view is not None and difference.where == "after":
         records += [create, "flush"]

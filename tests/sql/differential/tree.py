@@ -71,6 +71,24 @@ def features(node, found=None):
     return found
 
 
+def without_options(node):
+    """The tree without any clause that may go: conditions, HAVING, DISTINCT, LIMIT."""
+    parts = [without_options(p) if isinstance(p, Node) else p for p in node.parts if not (isinstance(p, Node) and p.kind == "opt")]
+    return node.with_parts(parts)
+
+
+def by_column(query):
+    """(features outside of the list of columns, those of each column) of a query, if it is one SELECT; else all are outside."""
+    at = next((i for i, p in enumerate(query.parts) if isinstance(p, Node) and p.kind == "list"), None)
+    if at is None or not isinstance(query.parts[0], str) or query.parts[0] != "SELECT ":
+        return features(query), []
+    outside = set(query.features)
+    for i, part in enumerate(query.parts):
+        if i != at:
+            features(part, outside)
+    return outside, [features(part) for part in query.parts[at].parts]
+
+
 def size(node):
     return 1 + sum(size(p) for p in node.parts) if isinstance(node, Node) else 1
 
