@@ -255,6 +255,37 @@ base_rc flow_partition_begin(flow_partition *part, flow_ctx *ctx, const col_batc
     return BASE_OK;
 }
 
+#define GROW(array, n, cap, type)                                                                  \
+    do {                                                                                           \
+        if ((n) < (cap)) break;                                                                    \
+        uint32_t more_ = (cap) == 0 ? 16 : (cap)*2;                                                \
+        type *bigger_ = base_arena_alloc(part->ctx->arena, sizeof(type) * more_);                  \
+        if ((n) > 0) memcpy(bigger_, (array), sizeof(type) * (n));                                 \
+        (array) = bigger_;                                                                         \
+        (cap) = more_;                                                                             \
+    } while (0)
+
+static base_str joined(base_arena *arena, base_str a, base_str b) {
+    char *p = base_arena_alloc_aligned(arena, a.n + b.n + 1, 1);
+    memcpy(p, a.p, a.n);
+    if (b.n > 0) memcpy(p + a.n, b.p, b.n);
+    return (base_str){p, a.n + b.n};
+}
+
+// The least key above all that begin with prefix; empty: there is none.
+static base_str successor(base_arena *arena, base_str prefix) {
+    char *p = base_arena_memdup(arena, prefix.p, prefix.n);
+    size_t n = prefix.n;
+    while (n > 0 && (uint8_t)p[n - 1] == 0xff) n--;
+    if (n > 0) p[n - 1] = (char)((uint8_t)p[n - 1] + 1);
+    return (base_str){p, n};
+}
+
+static void drop_range(flow_partition *part, base_str from, base_str to) {
+    GROW(part->ranges, part->nranges, part->ranges_cap, mark_range);
+    part->ranges[part->nranges++] = (mark_range){from, to};
+}
+
 // ------------------------------------------------------------------------------------ stored rows
 
 static base_rc read_row(const flow_partition *part, base_str key, base_str value, bool end,
@@ -305,6 +336,11 @@ static base_rc load_partition(flow_partition *part, base_error *err) {
     part->held = rows;
     part->nheld = n;
     if (!part->whole) partition_cache_put(&part->cache, own, part->hash, 0, NULL, true);
+    // Marks of when it was large, perhaps to a server with smaller caches, are not kept up from
+    // here.
+    if (part->whole && n > 0 && part->config.marks) {
+        drop_range(part, own, successor(part->ctx->arena, own));
+    }
     return BASE_OK;
 }
 
@@ -497,37 +533,6 @@ base_rc flow_segment_after(flow_segment *segment, uint32_t n, base_error *err) {
 
 // ------------------------------------------------------------------------------------ marks
 // dropped
-
-#define GROW(array, n, cap, type)                                                                  \
-    do {                                                                                           \
-        if ((n) < (cap)) break;                                                                    \
-        uint32_t more_ = (cap) == 0 ? 16 : (cap)*2;                                                \
-        type *bigger_ = base_arena_alloc(part->ctx->arena, sizeof(type) * more_);                  \
-        if ((n) > 0) memcpy(bigger_, (array), sizeof(type) * (n));                                 \
-        (array) = bigger_;                                                                         \
-        (cap) = more_;                                                                             \
-    } while (0)
-
-static base_str joined(base_arena *arena, base_str a, base_str b) {
-    char *p = base_arena_alloc_aligned(arena, a.n + b.n + 1, 1);
-    memcpy(p, a.p, a.n);
-    if (b.n > 0) memcpy(p + a.n, b.p, b.n);
-    return (base_str){p, a.n + b.n};
-}
-
-// The least key above all that begin with prefix; empty: there is none.
-static base_str successor(base_arena *arena, base_str prefix) {
-    char *p = base_arena_memdup(arena, prefix.p, prefix.n);
-    size_t n = prefix.n;
-    while (n > 0 && (uint8_t)p[n - 1] == 0xff) n--;
-    if (n > 0) p[n - 1] = (char)((uint8_t)p[n - 1] + 1);
-    return (base_str){p, n};
-}
-
-static void drop_range(flow_partition *part, base_str from, base_str to) {
-    GROW(part->ranges, part->nranges, part->ranges_cap, mark_range);
-    part->ranges[part->nranges++] = (mark_range){from, to};
-}
 
 // The marks within a segment that is done with, from its first change on.
 static void leave_segment(flow_partition *part) {
