@@ -24,6 +24,8 @@
 #define CHUNK_FIRST 64u // stored left rows made whole at once: at first, and at most
 #define CHUNK_MOST  16384u
 
+#define SCRATCH_BYTES (64u << 10)
+
 typedef struct asof_side {
     flow_pile pile;
     const plan_node *node;
@@ -55,7 +57,8 @@ typedef struct asof_match {
 // Output in the making: pairs of rows of two batches.
 typedef struct asof_run {
     asof_op *asof;
-    flow_ctx *ctx;
+    flow_ctx *ctx;     // its arena is the output's
+    base_arena *arena; // of the step
     flow_out *out;
     const col_batch *left, *right;
     col_batch *matches; // right, where it is made of stored rows
@@ -221,7 +224,7 @@ static base_rc walk_on(right_walk *walk, base_str at, base_str value, bool end, 
         int64_t weight;
         rc = flow_delta_weight(value, &weight, err);
         if (rc == BASE_OK && weight > 0) {
-            walk->place = flow_kept(walk->run->ctx->arena, at);
+            walk->place = flow_kept(walk->run->arena, at);
             return BASE_OK;
         }
         if (rc == BASE_OK) rc = state_cursor_next(walk->cursor, &at, &value, &end, err);
@@ -254,7 +257,7 @@ static base_rc find_before(right_walk *walk, base_str place, asof_match *found, 
     base_rc rc = state_cursor_seek(walk->cursor, place, &at, &value, &end, err);
     if (rc == BASE_OK && until != NULL) {
         bool more = !end && base_str_starts(at, walk->key);
-        *until = more ? flow_kept(walk->run->ctx->arena, at) : (base_str){0};
+        *until = more ? flow_kept(walk->run->arena, at) : (base_str){0};
     }
     for (;;) {
         if (rc == BASE_OK) rc = state_cursor_prev(walk->cursor, &at, &value, &end, err);
@@ -262,23 +265,25 @@ static base_rc find_before(right_walk *walk, base_str place, asof_match *found, 
         if (rc != BASE_OK || end || !base_str_starts(at, walk->key)) return rc;
         rc = flow_delta_weight(value, &weight, err);
         if (rc != BASE_OK || weight <= 0) continue;
-        *found =
-            match_of(flow_kept(walk->run->ctx->arena, at), flow_kept(walk->run->ctx->arena, value));
+        *found = match_of(flow_kept(walk->run->arena, at), flow_kept(walk->run->arena, value));
         return BASE_OK;
     }
 }
 
 // ------------------------------------------------------------------------------------ right rows
 
-// The stored left rows that are to change their match, made whole a chunk at a time.
+// The stored left rows that are to change their match, made whole a chunk at a time. However many
+// there are, where nobody keeps the output no more than a chunk is in memory.
 typedef struct left_chunk {
     state_cursor *cursor;
+    base_arena *scratch; // of one chunk; NULL: chunks stay until the step ends
     col_batch *batch;
     uint32_t n, cap;
 } left_chunk;
 
 static void begin_chunk(asof_run *run, left_chunk *c, uint32_t cap) {
     const asof_side *side = &run->asof->sides[0];
+    if (c->scratch != NULL) base_arena_reset(c->scratch);
     c->batch = col_batch_create(run->ctx->arena, side->ncolumns, side->types, cap);
     c->n = 0;
     c->cap = cap;
@@ -360,7 +365,7 @@ static base_rc move_region(asof_run *run, left_chunk *c, right_walk *walk, const
         if (rc != BASE_OK) break;
         base_str next = i < end ? d->places[i] : (base_str){0};
         bool stays = walk->place.n > 0 && (next.n == 0 || base_str_cmp(walk->place, next) < 0);
-        if (stays) next = flow_kept(run->ctx->arena, walk->place);
+        if (stays) next = flow_kept(run->arena, walk->place);
         rc = move_range(run, c, from, next, walk->key, &old, &new, err);
         if (stays) break;
     }
@@ -368,29 +373,43 @@ static base_rc move_region(asof_run *run, left_chunk *c, right_walk *walk, const
     return rc;
 }
 
+static base_rc move_all(asof_run *run, left_chunk *chunk, right_walk *walk, const flow_delta *d,
+                        base_error *err) {
+    uint32_t most = run->asof->op.graph->batch_rows;
+    base_rc rc = BASE_OK;
+    begin_chunk(run, chunk, most < CHUNK_FIRST ? most : CHUNK_FIRST);
+    for (uint32_t begin = 0, end; begin < d->n && rc == BASE_OK; begin = end) {
+        walk->key = flow_delta_key(d, begin);
+        for (end = begin + 1; end < d->n && base_str_eq(flow_delta_key(d, end), walk->key);) end++;
+        for (uint32_t i = next_flip(d, begin, end); i < end && rc == BASE_OK;) {
+            rc = move_region(run, chunk, walk, d, &i, end, err);
+        }
+    }
+    return rc == BASE_OK ? end_chunk(run, chunk, err) : rc;
+}
+
 // Each stored left row whose match changes goes from the old to the new.
 static base_rc move_lefts(asof_run *run, const flow_delta *d, base_error *err) {
     if (next_flip(d, 0, d->n) == d->n) return BASE_OK;
+    flow_ctx *ctx = run->ctx, chunk_ctx = *ctx;
+    base_arena scratch;
     right_walk walk = {.run = run};
     left_chunk chunk = {0};
-    base_rc rc = state_cursor_open(run->ctx->txn, run->asof->sides[1].table, &walk.cursor, err);
+    base_rc rc = state_cursor_open(ctx->txn, run->asof->sides[1].table, &walk.cursor, err);
     if (rc != BASE_OK) return rc;
-    rc = state_cursor_open(run->ctx->txn, run->asof->sides[0].table, &chunk.cursor, err);
-    if (rc != BASE_OK) {
-        state_cursor_close(walk.cursor);
-        return rc;
+    rc = state_cursor_open(ctx->txn, run->asof->sides[0].table, &chunk.cursor, err);
+    if (rc == BASE_OK && !flow_out_retains(run->out)) {
+        base_arena_init(&scratch, SCRATCH_BYTES);
+        chunk.scratch = chunk_ctx.arena = &scratch;
+        chunk_ctx.step_arena = flow_step_arena(ctx);
+        run->ctx = &chunk_ctx;
     }
-    uint32_t most = run->asof->op.graph->batch_rows;
-    begin_chunk(run, &chunk, most < CHUNK_FIRST ? most : CHUNK_FIRST);
-    for (uint32_t begin = 0, end; begin < d->n && rc == BASE_OK; begin = end) {
-        walk.key = flow_delta_key(d, begin);
-        for (end = begin + 1; end < d->n && base_str_eq(flow_delta_key(d, end), walk.key);) end++;
-        for (uint32_t i = next_flip(d, begin, end); i < end && rc == BASE_OK;) {
-            rc = move_region(run, &chunk, &walk, d, &i, end, err);
-        }
+    if (rc == BASE_OK) {
+        rc = move_all(run, &chunk, &walk, d, err);
+        state_cursor_close(chunk.cursor);
     }
-    if (rc == BASE_OK) rc = end_chunk(run, &chunk, err);
-    state_cursor_close(chunk.cursor);
+    if (chunk.scratch != NULL) base_arena_deinit(&scratch);
+    run->ctx = ctx;
     state_cursor_close(walk.cursor);
     return rc;
 }
@@ -455,7 +474,7 @@ static base_rc emit_nulls(asof_run *run, const flow_delta *left, const flow_delt
 static base_rc asof_flush(flow_op *op, flow_ctx *ctx, flow_out *out, base_error *err) {
     asof_op *asof = (asof_op *)op;
     if (asof->sides[0].pile.n == 0 && asof->sides[1].pile.n == 0) return BASE_OK;
-    asof_run run = {.asof = asof, .ctx = ctx, .out = out};
+    asof_run run = {.asof = asof, .ctx = ctx, .arena = ctx->arena, .out = out};
     flow_delta left, right;
     make_delta(asof, 0, ctx->arena, &left);
     make_delta(asof, 1, ctx->arena, &right);

@@ -79,6 +79,9 @@ struct flow_graph {
 // Hands a batch on to all consumers; counts, polls for cancellation and the limit of memory.
 BASE_MUST_USE base_rc flow_emit(flow_out *out, flow_ctx *ctx, const col_batch *batch,
                                 base_error *err);
+// Whether a batch that is emitted may have to stay until the step ends. Else it may be made in an
+// arena that is reset after it, given as ctx->arena beside the step's.
+bool flow_out_retains(const flow_out *out);
 BASE_MUST_USE base_rc flow_poll(flow_graph *graph, flow_ctx *ctx, base_error *err);
 // Timers of operators whose output changes as time passes: when each is due next.
 static inline bool flow_stands_still(const flow_op *op) {

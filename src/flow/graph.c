@@ -565,9 +565,12 @@ base_rc flow_graph_push(flow_graph *graph, size_t input, const col_batch *batch,
 
 static bool retains_from(const flow_op *op) {
     if (op->hold != FLOW_HOLD_PASS) return op->hold == FLOW_HOLD_STEP;
-    for (uint32_t i = 0; i < op->out.nedges; i++) {
-        if (retains_from(op->out.edges[i].op)) return true;
-    }
+    return flow_out_retains(&op->out);
+}
+
+bool flow_out_retains(const flow_out *out) {
+    for (uint32_t i = 0; i < out->nedges; i++)
+        if (retains_from(out->edges[i].op)) return true;
     return false;
 }
 
