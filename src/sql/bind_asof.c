@@ -8,15 +8,6 @@
 
 #include "base/must.h"
 
-typedef struct asof_parts {
-    sql_exprs left, right; // conditions of one side
-    sql_exprs left_keys, right_keys;
-    const plan_expr *left_time, *right_time;
-    plan_asof asof;
-    const plan_expr *inequality;
-    bool lookup; // which takes none
-} asof_parts;
-
 static base_rc refuse(sql_ctx *ctx, const plan_expr *expr, int32_t position, const char *what) {
     if (expr != NULL && expr->position != 0) position = expr->position;
     sql_fail(ctx, position, BASE_E_UNSUPPORTED, "0A000", "%s", what);
@@ -31,7 +22,7 @@ static base_rc refuse_versions(sql_ctx *ctx, int32_t position, const char *what,
     return ctx->err->code;
 }
 
-static bool can_order(col_kind kind) {
+bool sql_can_order(col_kind kind) {
     switch (kind) {
     case COL_INT2:
     case COL_INT4:
@@ -51,7 +42,7 @@ static bool can_order(col_kind kind) {
 
 // left.t op right.t, either way round.
 static base_rc take_inequality(sql_ctx *ctx, const plan_expr *expr, uint32_t nleft, uint32_t n,
-                               asof_parts *parts, bool *taken) {
+                               sql_asof_parts *parts, bool *taken) {
     static const char *const names[] = {">=", ">", "<=", "<"};
     static const plan_asof swapped[] = {PLAN_ASOF_LE, PLAN_ASOF_LT, PLAN_ASOF_GE, PLAN_ASOF_GT};
     *taken = false;
@@ -68,7 +59,7 @@ static base_rc take_inequality(sql_ctx *ctx, const plan_expr *expr, uint32_t nle
         col_type type = pair[0]->type;
         if (pair[0]->type.kind != pair[1]->type.kind)
             SQL_TRY(sql_common_type(ctx, "ASOF JOIN", 2, pair, &type));
-        if (!can_order(type.kind))
+        if (!sql_can_order(type.kind))
             return refuse(ctx, expr, 0, "the times of an ASOF JOIN must be times or numbers");
         parts->left_time = pair[0];
         parts->right_time = plan_expr_shift(ctx->arena, pair[1], -(int32_t)nleft);
@@ -79,17 +70,12 @@ static base_rc take_inequality(sql_ctx *ctx, const plan_expr *expr, uint32_t nle
     return BASE_OK;
 }
 
-static bool is_true(const plan_expr *expr) {
-    return expr->kind == PLAN_EXPR_CONST && !sql_const_is_null(expr) &&
-           expr->type.kind == COL_BOOL && col_u8(expr->constant)[0] != 0;
-}
-
 static base_rc sort_parts(sql_ctx *ctx, plan_join_kind kind, const sql_exprs *all, uint32_t nleft,
-                          uint32_t n, asof_parts *parts) {
+                          uint32_t n, sql_asof_parts *parts) {
     for (uint32_t i = 0; i < all->n; i++) {
         const plan_expr *expr = all->items[i], *a, *b;
         bool null_safe, taken;
-        if (is_true(expr)) continue;
+        if (sql_is_true(expr)) continue;
         if (sql_within(expr, nleft, n)) {
             sql_exprs_add(ctx, &parts->right, plan_expr_shift(ctx->arena, expr, -(int32_t)nleft));
             continue;
@@ -117,8 +103,8 @@ static base_rc sort_parts(sql_ctx *ctx, plan_join_kind kind, const sql_exprs *al
 
 // What the parts make: the sides with their conditions and with columns for keys and times. Without
 // times: a look-up.
-static plan_node *make_join(sql_ctx *ctx, plan_join_kind kind, const plan_node *left,
-                            const plan_node *right, const asof_parts *parts) {
+plan_node *sql_make_asof(sql_ctx *ctx, plan_join_kind kind, const plan_node *left,
+                         const plan_node *right, const sql_asof_parts *parts) {
     sql_exprs added[2] = {{0}, {0}};
     const plan_node *join = sql_node_join(ctx, PLAN_JOIN_INNER, left, right, NULL); // its columns
     plan_node *sides[2] = {sql_with_filter(ctx, sql_node_copy(ctx, left), &parts->left),
@@ -173,7 +159,7 @@ static base_rc version_column(sql_ctx *ctx, const plan_node *node, int32_t posit
 }
 
 // Of what is one row for each value of the keys, no earlier version is kept.
-static bool has_one_row(const plan_node *right, const asof_parts *parts) {
+static bool has_one_row(const plan_node *right, const sql_asof_parts *parts) {
     for (uint32_t k = 0; k < right->nkey; k++) {
         bool fixed = false;
         for (uint32_t i = 0; i < parts->right_keys.n && !fixed; i++) {
@@ -234,7 +220,7 @@ static bool is_proctime(const sql_ctx *ctx, sql_join_part part) {
 static base_rc bind_lookup(sql_ctx *ctx, plan_join_kind kind, const plan_node *left,
                            const plan_node *right, const plan_expr *condition, int32_t position,
                            plan_node **out) {
-    asof_parts parts = {.lookup = true};
+    sql_asof_parts parts = {.lookup = true};
     sql_exprs all = {0}, none = {0};
     sql_conjuncts(ctx, condition, &all);
     SQL_TRY(sort_parts(ctx, kind, &all, left->ncolumns, left->ncolumns + right->ncolumns, &parts));
@@ -245,7 +231,7 @@ static base_rc bind_lookup(sql_ctx *ctx, plan_join_kind kind, const plan_node *l
                                "condition must have equalities with all of its columns",
                                "Without the clause it is a join that later changes of either side "
                                "change.");
-    *out = make_join(ctx, kind, left, right, &parts);
+    *out = sql_make_asof(ctx, kind, left, right, &parts);
     return BASE_OK;
 }
 
@@ -275,7 +261,7 @@ base_rc sql_bind_timed_join(sql_binder *names, const sql_join_text *text, plan_j
     condition = sql_and(ctx, condition, more);
     if (more != NULL && sql_has_subquery(more))
         return refuse(ctx, NULL, position, "sub-queries in a join as of a time are not supported");
-    asof_parts parts = {0};
+    sql_asof_parts parts = {0};
     sql_exprs all = {0};
     sql_conjuncts(ctx, condition, &all);
     SQL_TRY(sort_parts(ctx, *kind, &all, left->ncolumns, left->ncolumns + right->ncolumns, &parts));
@@ -287,6 +273,6 @@ base_rc sql_bind_timed_join(sql_binder *names, const sql_join_text *text, plan_j
             "FOR SYSTEM_TIME AS OF needs the versions of a row: of this table only "
             "the present one is kept",
             "Make the time a part of its primary key, or keep the versions in a stream.");
-    *out = make_join(ctx, *kind, left, right, &parts);
+    *out = sql_make_asof(ctx, *kind, left, right, &parts);
     return BASE_OK;
 }

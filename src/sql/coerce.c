@@ -69,6 +69,11 @@ bool sql_const_is_null(const plan_expr *expr) {
     return expr->kind == PLAN_EXPR_CONST && col_is_null(expr->constant, 0);
 }
 
+bool sql_is_true(const plan_expr *expr) {
+    return expr->kind == PLAN_EXPR_CONST && !sql_const_is_null(expr) &&
+           expr->type.kind == COL_BOOL && col_u8(expr->constant)[0] != 0;
+}
+
 bool sql_is_unknown(const plan_expr *expr) {
     return expr->type.kind == COL_UNKNOWN;
 }

@@ -30,7 +30,12 @@ static bool is_column(const plan_expr *expr, void *arg) {
     return expr->kind == PLAN_EXPR_COLUMN;
 }
 
-static bool expr_depends(const sql_dependent *d, const plan_expr *expr) {
+bool sql_is_outer(const plan_expr *expr, void *arg) {
+    (void)arg;
+    return expr->kind == PLAN_EXPR_OUTER;
+}
+
+bool sql_expr_depends(const sql_dependent *d, const plan_expr *expr) {
     dependence of = {d->ctx, d->subquery};
     return plan_expr_any(expr, is_own, &of);
 }
@@ -172,9 +177,9 @@ static const plan_expr **bound_params(sql_dependent *d, const sql_unnested *u, u
 static bool resolve(sql_dependent *d, const sql_unnested *u, const plan_expr *expr,
                     const plan_expr **out) {
     *out = expr;
-    if (expr == NULL || !expr_depends(d, expr)) return true;
+    if (expr == NULL || !sql_expr_depends(d, expr)) return true;
     *out = mapped(d->ctx, expr, NULL, bound_params(d, u, 0));
-    return !expr_depends(d, *out);
+    return !sql_expr_depends(d, *out);
 }
 
 static bool resolves(sql_dependent *d, const sql_unnested *u, const plan_expr *expr) {
@@ -315,17 +320,18 @@ static base_rc unnest_input(sql_dependent *d, const plan_node *node, uint32_t i,
     return sql_unnest(d, node->inputs[i], out);
 }
 
-// `parameters = something without them`: *outer and *inner.
-static bool is_binding(sql_dependent *d, const plan_expr *expr, const plan_expr **outer,
-                       const plan_expr **inner) {
+bool sql_is_own_value(const sql_dependent *d, const plan_expr *expr) {
+    return sql_expr_depends(d, expr) && !plan_expr_any(expr, is_column, NULL);
+}
+
+bool sql_is_binding(sql_dependent *d, const plan_expr *expr, const plan_expr **outer,
+                    const plan_expr **inner) {
     if (expr->kind != PLAN_EXPR_CALL || expr->nargs != 2 || strcmp(expr->func->name, "=") != 0)
         return false;
     for (int side = 0; side < 2; side++) {
         *outer = expr->args[side];
         *inner = expr->args[1 - side];
-        if (expr_depends(d, *outer) && !plan_expr_any(*outer, is_column, NULL) &&
-            !expr_depends(d, *inner))
-            return true;
+        if (sql_is_own_value(d, *outer) && !sql_expr_depends(d, *inner)) return true;
     }
     return false;
 }
@@ -354,7 +360,7 @@ static base_rc select_rows(sql_dependent *d, sql_unnested *u, const sql_exprs *c
     for (uint32_t i = 0; i < conditions->n && !u->has_domain; i++) {
         const plan_expr *condition = conditions->items[i];
         if (resolves(d, u, condition)) continue;
-        if (is_binding(d, condition, &outer, &inner)) {
+        if (sql_is_binding(d, condition, &outer, &inner)) {
             bool exact = outer->type.kind == inner->type.kind && is_exact(inner->type.kind);
             uint32_t column = column_for(d, u, inner);
             add_binding(d, u, (sql_binding){outer, column, true, exact});
@@ -363,7 +369,7 @@ static base_rc select_rows(sql_dependent *d, sql_unnested *u, const sql_exprs *c
     bool all = true;
     for (uint32_t i = 0; i < conditions->n && all; i++)
         all = resolves(d, u, conditions->items[i]) ||
-              is_binding(d, conditions->items[i], &outer, &inner);
+              sql_is_binding(d, conditions->items[i], &outer, &inner);
     if (!all) SQL_TRY(sql_unnest_fully(d, u));
     sql_exprs kept = {0};
     for (uint32_t i = 0; i < conditions->n; i++) {
@@ -371,7 +377,7 @@ static base_rc select_rows(sql_dependent *d, sql_unnested *u, const sql_exprs *c
         // What became a binding ties its own column already.
         bool own = resolve(d, u, condition, &resolved);
         for (uint32_t k = 0; !u->has_domain && own && k < u->nbindings; k++)
-            if (is_binding(d, condition, &outer, &inner) && inner->kind == PLAN_EXPR_COLUMN &&
+            if (sql_is_binding(d, condition, &outer, &inner) && inner->kind == PLAN_EXPR_COLUMN &&
                 inner->index == u->bindings[k].column &&
                 plan_expr_equal(outer, u->bindings[k].outer))
                 own = false;
@@ -733,13 +739,13 @@ static base_rc meet(sql_dependent *d, join_sides *s, sql_unnested *u, const plan
         const plan_expr *equal, *value = mapped(ctx, b.outer, NULL, left);
         const plan_expr *column = plan_expr_column(ctx->arena, b.column + s->nleft,
                                                    s->right.node->columns[b.column].type);
-        for (uint32_t k = 0; k < s->left.nbindings && expr_depends(d, value); k++)
+        for (uint32_t k = 0; k < s->left.nbindings && sql_expr_depends(d, value); k++)
             if (plan_expr_equal(s->left.bindings[k].outer, b.outer)) {
                 uint32_t at = s->left.bindings[k].column;
                 value = plan_expr_column(ctx->arena, at, s->left.node->columns[at].type);
                 b.strict |= s->left.bindings[k].strict;
             }
-        if (expr_depends(d, value)) {
+        if (sql_expr_depends(d, value)) {
             b.column += s->nleft;
             add_binding(d, u, b);
             continue;
@@ -977,8 +983,8 @@ static bool flatten(sql_dependent *d, const plan_node *query, sql_flat *out) {
 bool sql_flat_by_keys(sql_dependent *d, const sql_flat *flat) {
     const plan_expr *outer, *inner;
     for (uint32_t i = 0; i < flat->conditions.n; i++)
-        if (expr_depends(d, flat->conditions.items[i]) &&
-            !is_binding(d, flat->conditions.items[i], &outer, &inner))
+        if (sql_expr_depends(d, flat->conditions.items[i]) &&
+            !sql_is_binding(d, flat->conditions.items[i], &outer, &inner))
             return false;
     return true;
 }
@@ -1044,7 +1050,7 @@ bool sql_flat_single(sql_dependent *d, const sql_flat *flat) {
     for (uint32_t i = 0; i < flat->conditions.n; i++) {
         const plan_expr *condition = flat->conditions.items[i];
         fix_columns(condition, fixed);
-        if (!expr_depends(d, condition)) sql_exprs_add(ctx, &own, condition);
+        if (!sql_expr_depends(d, condition)) sql_exprs_add(ctx, &own, condition);
     }
     const plan_node *node = flat->node;
     if (own.n > 0) node = sql_node_filter(ctx, node, sql_conjunction(ctx, &own));

@@ -40,6 +40,19 @@ plan_node *sql_project_old(sql_ctx *ctx, plan_node *node, const plan_node *join,
                            uint32_t added_left);
 
 // ---- bind_asof.c
+typedef struct sql_asof_parts {
+    sql_exprs left, right; // conditions of one side, over it alone
+    sql_exprs left_keys, right_keys;
+    const plan_expr *left_time, *right_time;
+    plan_asof asof;
+    const plan_expr *inequality;
+    bool lookup; // which takes none
+} sql_asof_parts;
+bool sql_can_order(col_kind kind); // values that an as-of join can go by
+// What the parts make: the sides with their conditions and with columns for keys and times. Without
+// times: a look-up. Its columns are left's and right's.
+plan_node *sql_make_asof(sql_ctx *ctx, plan_join_kind kind, const plan_node *left,
+                         const plan_node *right, const sql_asof_parts *parts);
 // A join of which the text says ASOF or FOR SYSTEM_TIME AS OF. names: of both sides' columns, which
 // the condition is over, or NULL.
 BASE_MUST_USE base_rc sql_bind_timed_join(sql_binder *names, const sql_join_text *text,

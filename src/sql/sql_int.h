@@ -358,6 +358,7 @@ const plan_expr *sql_text_const(sql_ctx *ctx, const char *text, col_kind kind, i
 const plan_expr *sql_i64_const(sql_ctx *ctx, int64_t value, col_kind kind, int32_t position);
 const plan_expr *sql_bool_const(sql_ctx *ctx, bool value);
 bool sql_const_is_null(const plan_expr *expr);
+bool sql_is_true(const plan_expr *expr); // the constant
 // Type name for messages; "unknown" too.
 const char *sql_type_name(sql_ctx *ctx, const col_type *type);
 

@@ -260,6 +260,11 @@ static base_rc place_value(sql_ctx *ctx, const sql_subquery *sub, plan_node **no
     SQL_TRY(depend(ctx, sub, NULL, *node, &d));
     if (sql_flatten(&d, sub->node, &flat) && (sub->trusted || sql_flat_single(&d, &flat)))
         return flat_value(&d, &flat, node, out);
+    const plan_expr **nearest = sql_nearest_row(&d, sub->node, PLAN_JOIN_LEFT, node);
+    if (nearest != NULL) {
+        *out = nearest[0];
+        return BASE_OK;
+    }
     SQL_TRY(sql_unnest(&d, sub->node, &u));
     bool *fixed = base_arena_array(ctx->arena, bool, u.node->ncolumns);
     for (uint32_t i = 0; i < u.nbindings; i++) fixed[u.bindings[i].column] = true;
@@ -856,6 +861,19 @@ static plan_node *lateral_flat(lateral *l, const sql_flat *flat) {
     return lateral_columns(l, join, exprs);
 }
 
+static bool lateral_nearest(lateral *l, plan_node **out) {
+    if (l->kind == PLAN_JOIN_LEFT && l->condition != NULL && !sql_is_true(l->condition))
+        return false;
+    plan_node *join = (plan_node *)(uintptr_t)l->left;
+    const plan_expr **exprs = sql_nearest_row(&l->d, l->right, l->kind, &join);
+    if (exprs == NULL) return false;
+    const plan_expr *condition = lateral_condition(l, exprs);
+    if (l->kind == PLAN_JOIN_INNER && condition != NULL)
+        join = sql_node_filter(l->d.ctx, join, condition);
+    *out = lateral_columns(l, join, exprs);
+    return true;
+}
+
 static base_rc lateral_general(lateral *l, plan_node **out) {
     sql_ctx *ctx = l->d.ctx;
     uint32_t nleft = l->left->ncolumns, nright = l->right->ncolumns, first;
@@ -934,7 +952,7 @@ base_rc sql_lateral_join(sql_ctx *ctx, plan_join_kind kind, const plan_node *lef
         if (l.condition != NULL) *out = sql_node_filter(ctx, *out, l.condition);
     } else if (sql_flatten(&l.d, right, &flat)) {
         *out = lateral_flat(&l, &flat);
-    } else {
+    } else if (!lateral_nearest(&l, out)) {
         SQL_TRY(lateral_general(&l, out));
     }
     SQL_TRY(check_size(ctx, *out, 0));

@@ -83,6 +83,13 @@ typedef struct sql_unnested {
 BASE_MUST_USE base_rc sql_dependent_init(sql_dependent *d, sql_ctx *ctx, uint32_t subquery,
                                          const plan_node *left, const plan_expr **args);
 bool sql_depends(const sql_dependent *d, const plan_node *node);
+bool sql_expr_depends(const sql_dependent *d, const plan_expr *expr);
+// Of parameters, without columns.
+bool sql_is_own_value(const sql_dependent *d, const plan_expr *expr);
+// `parameters = something without them`: *outer and *inner.
+bool sql_is_binding(sql_dependent *d, const plan_expr *expr, const plan_expr **outer,
+                    const plan_expr **inner);
+bool sql_is_outer(const plan_expr *expr, void *arg); // a parameter of any query
 // Marks used[k] for each parameter k in a query.
 void sql_params_used(const plan_node *node, bool *used);
 BASE_MUST_USE base_rc sql_unnest(sql_dependent *d, const plan_node *query, sql_unnested *out);
@@ -108,6 +115,13 @@ bool sql_flat_by_keys(sql_dependent *d, const sql_flat *flat);
 bool sql_flat_single(sql_dependent *d, const sql_flat *flat);
 // Whether at most one row of node has the same values in `fixed` columns.
 bool sql_single_row(sql_ctx *ctx, const plan_node *node, const bool *fixed);
+
+// ---- nearest.c -------------------------------------------------------------------------------
+
+// Where the query is the nearest row of another table: *node becomes the as-of join of it with that
+// row, and what is returned are the query's columns over it. NULL: it is not, *node stays.
+const plan_expr **sql_nearest_row(sql_dependent *d, const plan_node *query, plan_join_kind kind,
+                                  plan_node **node);
 
 // ---- subquery.c ------------------------------------------------------------------------------
 

@@ -1,0 +1,10 @@
+CREATE STREAM trade (id BIGINT PRIMARY KEY, sym TEXT, at TIMESTAMPTZ, n INT);
+CREATE TABLE quote (sym TEXT, at TIMESTAMPTZ NOT NULL, bid NUMERIC(12,2), id INT, PRIMARY KEY (sym, at));
+SELECT t.id, q.bid FROM trade t, LATERAL (SELECT bid FROM quote q WHERE q.sym = t.sym AND q.at <= t.at ORDER BY q.at DESC LIMIT 1) q;
+SELECT t.id, q.bid * t.n AS v, q.x FROM trade t LEFT JOIN LATERAL (SELECT bid, coalesce(bid, 0) AS x FROM quote q WHERE q.sym = lower(t.sym) AND t.at < q.at AND q.bid > 0 ORDER BY q.at LIMIT 1) q ON true WHERE t.n > 3;
+SELECT id, (SELECT bid FROM quote q WHERE q.sym = trade.sym AND q.at <= trade.at - INTERVAL '1 s' ORDER BY q.at DESC LIMIT 1) AS bid FROM trade;
+SELECT id, (SELECT max(at) FROM quote q WHERE q.sym = t.sym AND q.at < t.at) AS before FROM trade t;
+SELECT id FROM trade t WHERE n > (SELECT coalesce(min(q.id), 0) FROM quote q WHERE q.id >= t.n);
+SELECT id, (SELECT bid FROM quote q WHERE q.sym = t.sym AND q.at <= t.at ORDER BY q.at LIMIT 1) AS first FROM trade t;
+SELECT id, (SELECT bid FROM quote q WHERE q.sym = t.sym AND q.at <= t.at ORDER BY q.at DESC, q.id DESC LIMIT 1) AS b FROM trade t;
+SELECT id, (SELECT bid FROM quote q WHERE q.sym = t.sym AND q.at <= t.at AND q.id < t.n ORDER BY q.at DESC LIMIT 1) AS b FROM trade t;
