@@ -514,10 +514,15 @@ static void ref_join(base_arena *a, const plan_node *node, const ref_rows *left,
     }
 }
 
-// Whether right row x is a better match than y: its time is nearer, else its columns are greater.
+// Whether right row x is a better match than y: its time is nearer, else it comes first by the
+// order of rows of one time, else its columns are greater.
 static bool ref_nearer(const plan_node *node, const ref_cell *x, const ref_cell *y) {
     int order = ref_cmp(&x[node->right_time], &y[node->right_time]);
     if (node->asof == PLAN_ASOF_LE || node->asof == PLAN_ASOF_LT) order = -order;
+    for (uint32_t i = 0; i < node->nsort && order == 0; i++) {
+        order = ref_cmp(&x[node->sort[i].column], &y[node->sort[i].column]);
+        if (!node->sort[i].descending) order = -order;
+    }
     for (uint32_t c = 0; c < node->inputs[1]->ncolumns && order == 0; c++)
         order = ref_cmp(&x[c], &y[c]);
     return order > 0;

@@ -219,10 +219,20 @@ static const plan_node *gen_asof(world *w, const plan_node *left, const plan_nod
     for (uint32_t tries = 0; tries < 10; tries++) {
         col_kind kind = times[below(w, 4)];
         int l = pick_column(w, left, kind), r = pick_column(w, right, kind);
-        if (l >= 0 && r >= 0)
-            return m_asof(a, &w->next_id, below(w, 2) ? PLAN_JOIN_LEFT : PLAN_JOIN_INNER,
-                          (plan_asof)below(w, 4), left, right, nequi, lk, rk, (uint32_t)l,
-                          (uint32_t)r);
+        if (l >= 0 && r >= 0) {
+            plan_node *node = m_asof(a, &w->next_id, below(w, 2) ? PLAN_JOIN_LEFT : PLAN_JOIN_INNER,
+                                     (plan_asof)below(w, 4), left, right, nequi, lk, rk,
+                                     (uint32_t)l, (uint32_t)r);
+            plan_sort_key *sort = base_arena_array(a, plan_sort_key, 2);
+            for (uint32_t k = below(w, 3); node->nsort < k; node->nsort++) {
+                uint32_t c = below(w, right->ncolumns);
+                if (right->columns[c].type.kind == COL_TEXT) break;
+                sort[node->nsort] = (plan_sort_key){.column = c, .descending = below(w, 2) != 0};
+                sort[node->nsort].nulls_first = sort[node->nsort].descending;
+            }
+            node->sort = sort;
+            return node;
+        }
     }
     return left;
 }

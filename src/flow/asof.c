@@ -2,10 +2,12 @@
 // time is the nearest at or before its own (>=; > before, <= at or after, < after).
 //
 // Order: both sides of a key stand in one order of bytes. A right row is at key ++ time ++ 0x80 ++
-// its columns ++ hash, a left row at key ++ time ++ a byte below or above 0x80 ++ hash: above,
-// where rows of equal time match. For <= and < the time's bytes are inverted. So the match of a
-// left row is the last right row before it, and among right rows of one time it is the greatest,
-// column by column (as far as TIE_BYTES of their encoding tell).
+// what the plan orders rows of one time by ++ its columns ++ hash, a left row at key ++ time ++ a
+// byte below or above 0x80 ++ hash: above, where rows of equal time match. For <= and < the time's
+// bytes are inverted, so are those of columns of which the least comes first. So the match of a
+// left row is the last right row before it, and among right rows of one time it is the first by the
+// plan's order, and then the greatest, column by column (as far as TIE_BYTES of their encoding
+// tell).
 //
 // Delta rule: d(A >< B) = A >< (B + dB) - A >< B + dA >< (B + dB). What the first two differ in are
 // the left rows behind a right row that comes or goes, up to the next one that stays: they are
@@ -33,6 +35,8 @@ typedef struct asof_side {
     uint32_t *columns; // 0, 1, ...
     uint32_t nothers;
     uint32_t *others; // columns that are neither of the keys nor the time
+    uint32_t nties;   // of the right side: what says which of rows of one time comes first
+    const plan_sort_key *ties;
     const uint32_t *keys;
     uint32_t time;
     const col_type *types;
@@ -163,6 +167,10 @@ static bool no_match(const asof_op *asof, const asof_side *side, const col_batch
     return false;
 }
 
+static void invert(base_buf *buf, size_t from) {
+    for (size_t i = from; i < buf->n; i++) buf->p[i] = (char)~buf->p[i];
+}
+
 // The place of a row; scratch is used on the way.
 static base_str place_of(const asof_op *asof, uint32_t which, base_arena *arena, base_buf *scratch,
                          const col_batch *batch, uint32_t row, base_str key) {
@@ -170,7 +178,12 @@ static base_str place_of(const asof_op *asof, uint32_t which, base_arena *arena,
     base_buf_clear(scratch);
     col_key_encode(scratch, &batch->cols[side->time], row);
     size_t time_n = scratch->n;
-    for (size_t i = 0; asof->inverted && i < time_n; i++) scratch->p[i] = (char)~scratch->p[i];
+    if (asof->inverted) invert(scratch, 0);
+    for (uint32_t i = 0; i < side->nties; i++) { // what comes first is to be last
+        size_t from = scratch->n;
+        col_key_encode(scratch, &batch->cols[side->ties[i].column], row);
+        if (!side->ties[i].descending) invert(scratch, from);
+    }
     col_key_encode_row(scratch, batch, row, side->nothers, side->others);
     size_t row_n = scratch->n - time_n, tie = which == 0 ? 0 : row_n;
     if (tie > TIE_BYTES) tie = TIE_BYTES;
@@ -548,6 +561,8 @@ base_rc flow_asof_create(flow_graph *graph, uint32_t view_id, const plan_node *n
         side->types = flow_types(arena, side->node);
         side->keys = i == 0 ? node->left_keys : node->right_keys;
         side->time = i == 0 ? node->left_time : node->right_time;
+        side->nties = i == 0 ? 0 : node->nsort;
+        side->ties = node->sort;
         list_columns(asof, side, arena);
         if (graph->store == NULL) continue;
         rc = flow_table_open(graph, false, view_id, node->id, tables[i], &side->table, err);

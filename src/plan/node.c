@@ -265,6 +265,10 @@ static void print_asof(const plan_node *node, base_buf *buf) {
     base_buf_printf(buf, "%s%s %s %s", node->nequi > 0 ? ", " : " on ",
                     node->inputs[0]->columns[node->left_time].name, ops[node->asof],
                     node->inputs[1]->columns[node->right_time].name);
+    for (uint32_t i = 0; i < node->nsort; i++)
+        base_buf_printf(buf, "%s%s%s", i > 0 ? ", " : " then by ",
+                        node->inputs[1]->columns[node->sort[i].column].name,
+                        node->sort[i].descending ? " desc" : "");
 }
 
 static void print_limit(const char *word, int64_t value, const plan_expr *param, base_buf *buf) {

@@ -148,13 +148,15 @@ struct plan_node {
     const bool *null_safe; // JOIN, by key: nulls are equal (IS NOT DISTINCT FROM); NULL: of none
     const plan_expr *mark; // JOIN MARK: over left+right columns, or NULL
 
-    plan_asof asof;                 // ASOF
+    // ASOF; of rows of one time the first by `sort`, whose columns are the right input's and of
+    // kinds of a fixed size, nulls being the greatest; then that whose columns are greatest.
+    plan_asof asof;
     uint32_t left_time, right_time; // ASOF: columns of the inputs, of one type
 
     plan_set_op set_op; // SETOP
     bool set_all;       // SETOP: a row counts as often as it is there
 
-    uint32_t nsort; // SORT, OVER, TOP
+    uint32_t nsort; // SORT, OVER, TOP, ASOF
     const plan_sort_key *sort;
     int64_t limit, offset; // SORT: limit -1 none. RECURSIVE: that many rows are enough
     // SORT: LIMIT $n and OFFSET $n, of type INT8, until plan_node_bind_params sets limit and offset

@@ -120,6 +120,13 @@ plan_node *sql_make_asof(sql_ctx *ctx, plan_join_kind kind, const plan_node *lef
     uint32_t times[2] = {0, 0};
     if (timed) times[0] = sql_key_column(ctx, sides[0], &added[0], parts->left_time);
     if (timed) times[1] = sql_key_column(ctx, sides[1], &added[1], parts->right_time);
+    uint32_t nties = parts->ties.n;
+    plan_sort_key *sort = base_arena_array(ctx->arena, plan_sort_key, nties);
+    for (uint32_t i = 0; i < nties; i++)
+        sort[i] = (plan_sort_key){
+            .column = sql_key_column(ctx, sides[1], &added[1], parts->ties.items[i]),
+            .descending = parts->descending[i],
+            .nulls_first = parts->descending[i]};
     for (int s = 0; s < 2; s++) sides[s] = sql_project_more(ctx, sides[s], &added[s]);
     plan_node *node = sql_node_join(ctx, kind, sides[0], sides[1], NULL);
     node->kind = timed ? PLAN_NODE_ASOF : PLAN_NODE_LOOKUP;
@@ -127,6 +134,8 @@ plan_node *sql_make_asof(sql_ctx *ctx, plan_join_kind kind, const plan_node *lef
     node->nequi = nkeys;
     node->left_keys = left_keys;
     node->right_keys = right_keys;
+    node->nsort = nties;
+    node->sort = sort;
     node->left_time = times[0];
     node->right_time = times[1];
     bool same = added[0].n + added[1].n == 0;

@@ -46,7 +46,9 @@ typedef struct sql_asof_parts {
     const plan_expr *left_time, *right_time;
     plan_asof asof;
     const plan_expr *inequality;
-    bool lookup; // which takes none
+    sql_exprs ties;         // over the right side: what rows of one time are ordered by
+    const bool *descending; // by tie
+    bool lookup;            // which takes none
 } sql_asof_parts;
 bool sql_can_order(col_kind kind); // values that an as-of join can go by
 // What the parts make: the sides with their conditions and with columns for keys and times. Without

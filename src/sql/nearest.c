@@ -2,8 +2,8 @@
 // correlated
 //     SELECT ... FROM r WHERE r.key = l.key AND r.time <= l.time ORDER BY r.time DESC LIMIT 1
 // or SELECT max(r.time) without the order, with =s and one inequality of the time that is ordered
-// by, the other way round with min and ASC. Unnested otherwise, they would join each row with all
-// rows on its side of the inequality. Entry point: sql_nearest_row.
+// by first, the other way round with min and ASC. Unnested otherwise, they would join each row with
+// all rows on its side of the inequality. Entry point: sql_nearest_row.
 #include "sql/join_int.h"
 #include "sql/subquery.h"
 
@@ -21,9 +21,30 @@ typedef struct nearest {
     sql_asof_parts parts;
 } nearest;
 
+#define TIES_MAX 4u // their encodings must fit where the operator keeps them
+
 static bool is_limit_one(const plan_node *node) {
-    return node->kind == PLAN_NODE_SORT && node->nsort == 1 && node->limit == 1 &&
-           node->offset == 0 && node->limit_param == NULL && node->offset_param == NULL;
+    if (node->kind != PLAN_NODE_SORT || node->nsort == 0 || node->nsort > TIES_MAX + 1 ||
+        node->limit != 1 || node->offset != 0 || node->limit_param != NULL ||
+        node->offset_param != NULL)
+        return false;
+    for (uint32_t i = 1; i < node->nsort; i++)
+        if (node->sort[i].nulls_first != node->sort[i].descending) return false;
+    return true;
+}
+
+// The order of rows of one time.
+static bool take_ties(nearest *n, const plan_node *sort) {
+    sql_ctx *ctx = n->d->ctx;
+    bool *descending = base_arena_array(ctx->arena, bool, sort->nsort);
+    for (uint32_t i = 1; i < sort->nsort; i++) {
+        const plan_expr *tie = n->flat.exprs[sort->sort[i].column];
+        if (sql_expr_depends(n->d, tie) || !sql_can_order(tie->type.kind)) return false;
+        descending[i - 1] = sort->sort[i].descending;
+        sql_exprs_add(ctx, &n->parts.ties, tie);
+    }
+    n->parts.descending = descending;
+    return true;
 }
 
 // Of values that are equal and look different, max and min show a certain one.
@@ -62,7 +83,7 @@ static bool take_apart(nearest *n) {
     }
     n->last = at->sort[0].descending;
     n->time = n->flat.exprs[at->sort[0].column];
-    return replace_columns(n, n->flat.exprs);
+    return take_ties(n, at) && replace_columns(n, n->flat.exprs);
 }
 
 // Parameters of this sub-query only, over a left side that has none: what depends on queries

@@ -264,6 +264,7 @@ static pruned prune_join(sql_ctx *ctx, const plan_node *node, const bool *used) 
     memcpy(below, used, (pairs ? n : nleft) * sizeof *below);
     if (node->kind == PLAN_NODE_ASOF)
         below[node->left_time] = below[nleft + node->right_time] = true;
+    for (uint32_t i = 0; i < node->nsort; i++) below[nleft + node->sort[i].column] = true;
     if (node->predicate != NULL) plan_expr_columns(node->predicate, below);
     if (node->mark != NULL) plan_expr_columns(node->mark, below);
     for (uint32_t i = 0; i < node->nequi; i++) {
@@ -290,6 +291,13 @@ static pruned prune_join(sql_ctx *ctx, const plan_node *node, const bool *used) 
         out.node->asof = node->asof;
         out.node->left_time = sides[0].map[node->left_time];
         out.node->right_time = sides[1].map[node->right_time];
+        plan_sort_key *sort = base_arena_array(ctx->arena, plan_sort_key, node->nsort);
+        for (uint32_t i = 0; i < node->nsort; i++) {
+            sort[i] = node->sort[i];
+            sort[i].column = sides[1].map[sort[i].column];
+        }
+        out.node->nsort = node->nsort;
+        out.node->sort = sort;
     }
     out.node->nequi = node->nequi;
     out.node->left_keys = left_keys;

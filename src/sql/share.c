@@ -36,6 +36,17 @@ static bool same_join(const plan_node *a, const plan_node *b) {
            same_numbers(a->nequi, a->right_keys, b->right_keys);
 }
 
+static bool same_asof(const plan_node *a, const plan_node *b) {
+    if (a->asof != b->asof || a->left_time != b->left_time || a->right_time != b->right_time ||
+        a->nsort != b->nsort || !same_join(a, b))
+        return false;
+    for (uint32_t i = 0; i < a->nsort; i++)
+        if (a->sort[i].column != b->sort[i].column ||
+            a->sort[i].descending != b->sort[i].descending)
+            return false;
+    return true;
+}
+
 static bool same_aggregate(const plan_node *a, const plan_node *b) {
     if (a->nexprs != b->nexprs || a->naggs != b->naggs || !same_list(a->nexprs, a->exprs, b->exprs))
         return false;
@@ -61,8 +72,7 @@ static bool same_kind(const plan_node *a, const plan_node *b) {
     case PLAN_NODE_LOOKUP:
         return same_join(a, b);
     case PLAN_NODE_ASOF:
-        return a->asof == b->asof && a->left_time == b->left_time &&
-               a->right_time == b->right_time && same_join(a, b);
+        return same_asof(a, b);
     case PLAN_NODE_DISTINCT:
     case PLAN_NODE_UNION_ALL:
         return true;

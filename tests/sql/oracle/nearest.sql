@@ -25,5 +25,11 @@ SELECT t.id, (SELECT q.at FROM qu AS q WHERE q.k IS NOT DISTINCT FROM t.k AND q.
 SELECT t.k, count(*) AS c FROM tr AS t WHERE EXISTS (SELECT 1 FROM qu AS q WHERE q.k = t.k AND (SELECT max(l.n) FROM li AS l WHERE l.k = q.k AND l.n <= t.n) > 3) GROUP BY t.k;
 SELECT t.id, (SELECT (SELECT max(l.n) FROM li AS l WHERE l.k = q.k AND l.n <= q.p) FROM qu AS q WHERE q.id = t.id) AS n FROM tr AS t;
 SELECT t.id, (SELECT q.at FROM (SELECT k, max(at) AS at FROM qu GROUP BY k, j) AS q WHERE q.k = t.k AND q.at <= t.at ORDER BY q.at DESC LIMIT 1) AS qat FROM tr AS t;
+SELECT t.id, (SELECT q.id FROM qu AS q WHERE q.k = t.k AND q.at <= t.at ORDER BY q.at DESC, q.j, q.id LIMIT 1) AS q FROM tr AS t;
+SELECT t.id, (SELECT q.id FROM qu AS q WHERE q.k = t.k AND q.at >= t.at ORDER BY q.at, q.j DESC, q.p, q.id DESC LIMIT 1) AS q FROM tr AS t;
+SELECT t.id, q.id AS qid FROM tr AS t LEFT JOIN LATERAL (SELECT q.id FROM qu AS q WHERE q.at < t.at ORDER BY q.at DESC, q.p - q.j DESC, q.id LIMIT 1) AS q ON true;
+SELECT q.id, (SELECT t.id FROM tr AS t WHERE q.k = t.k AND q.at >= t.at ORDER BY t.at DESC, t.n, t.id DESC LIMIT 1) AS t FROM qu AS q;
+SELECT q.id, (SELECT t.id FROM tr AS t WHERE q.k = t.k AND q.at >= t.at ORDER BY t.at DESC, t.n DESC, t.id DESC LIMIT 1) AS t FROM qu AS q;
+SELECT q.id, (SELECT t.id FROM tr AS t WHERE q.k = t.k AND q.at >= t.at ORDER BY t.at DESC, t.n NULLS FIRST, t.id DESC LIMIT 1) AS t FROM qu AS q;
 
 \ir rows/asof.sql
