@@ -312,24 +312,31 @@ static base_str given_key(lookup_op *lookup, base_arena *arena, base_str place,
     return flow_kept(arena, base_buf_str(buf));
 }
 
-static base_rc come(lookup_op *lookup, flow_ctx *ctx, const flow_delta *d, uint32_t i,
-                    const lookup_found *found, uint32_t row, lookup_book *book, base_buf *buf,
-                    base_error *err) {
+// A left row comes: what it is given, and where that is to be known.
+static void come(lookup_op *lookup, flow_ctx *ctx, const flow_delta *d, uint32_t i,
+                 const lookup_found *found, uint32_t row, lookup_book *book, base_buf *buf) {
     const lookup_side *side = &lookup->sides[1];
     if (row != COL_NO_ROW || lookup->left)
         book_row(book, ctx->arena, d->rows[i], row, d->weights[i]);
-    base_str key = given_key(lookup, ctx->arena, d->places[i], found, row, buf), value;
-    bool there;
-    int64_t weight = 0;
-    base_rc rc = state_get(ctx->txn, lookup->given, key, &value, &there, err);
-    if (rc == BASE_OK && there) rc = flow_delta_weight(value, &weight, err);
-    if (rc != BASE_OK) return rc;
-    weight += d->weights[i];
+    base_str key = given_key(lookup, ctx->arena, d->places[i], found, row, buf);
     base_buf_clear(buf);
-    base_buf_add(buf, &weight, FLOW_DELTA_HEAD);
+    base_buf_add(buf, &d->weights[i], FLOW_DELTA_HEAD);
     if (row != COL_NO_ROW) col_row_encode(buf, found->matches, row, side->ncolumns, side->columns);
     book_kept(book, ctx->arena, key, flow_kept(ctx->arena, base_buf_str(buf)));
-    return BASE_OK;
+}
+
+// Adds what is stored to the weights of what is given.
+static base_rc add_stored(lookup_op *lookup, flow_ctx *ctx, lookup_book *given, base_error *err) {
+    base_str *stored = base_arena_array(ctx->arena, base_str, given->nkept + 1u);
+    base_rc rc = state_get_batch(ctx->txn, lookup->given, given->nkept, given->keys, stored, err);
+    for (uint32_t i = 0; i < given->nkept && rc == BASE_OK; i++) {
+        int64_t weight = 0;
+        if (stored[i].p == NULL) continue;
+        rc = flow_delta_weight(stored[i], &weight, err);
+        weight += flow_delta_weight_in(given->values[i]);
+        memcpy((char *)(uintptr_t)given->values[i].p, &weight, FLOW_DELTA_HEAD);
+    }
+    return rc;
 }
 
 // right_rows of what is taken: the number of the change in `kept`, whose value has the row.
@@ -392,13 +399,14 @@ static base_rc change_left(lookup_op *lookup, flow_ctx *ctx, flow_out *out, cons
         if (null_key(lookup, 0, d->batch, d->rows[i])) { // nothing to know
             if (lookup->left) book_row(&given, ctx->arena, d->rows[i], COL_NO_ROW, d->weights[i]);
         } else if (d->weights[i] > 0) {
-            rc = come(lookup, ctx, d, i, found, row, &given, &buf, err);
+            come(lookup, ctx, d, i, found, row, &given, &buf);
         } else {
             rc = go(lookup, ctx, cursor, d, i, &taken, err);
         }
     }
     base_buf_deinit(&buf);
     state_cursor_close(cursor);
+    if (rc == BASE_OK) rc = add_stored(lookup, ctx, &given, err);
     if (rc == BASE_OK) rc = give_taken(lookup, ctx, out, d, &taken, err);
     if (rc == BASE_OK)
         rc = give(lookup, ctx, out, d->batch, given.left_rows, given.weights, found->matches,

@@ -16,7 +16,7 @@
 
 #define RELATIONS_MAX 64u // in a set of bits
 #define KEYS_MAX      4u  // of a part
-#define VIEWS_MAX     4u  // views in views that are looked into
+#define VIEWS_MAX     2u  // views in views that are looked into
 
 // ---- guesses ---------------------------------------------------------------------------------
 

@@ -18,11 +18,12 @@ static void init(world *w, uint64_t seed) {
     base_arena *a = &w->arena;
     const plan_node *right;
     book.n = 0;
-    do {
+    for (;; seed += 1000003) {
         world_init(w, seed);
-        seed += 1000003;
         right = gen_aggregate(w, gen_scan(w)); // one row a group
-    } while (right->nexprs == 0);
+        if (right->nexprs > 0) break;
+        base_arena_deinit(a);
+    }
     const plan_node *scan = gen_scan(w);
     uint32_t nkeys = right->nexprs, n = scan->ncolumns;
     const plan_expr **exprs = base_arena_array(a, const plan_expr *, n + nkeys);
