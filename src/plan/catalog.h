@@ -85,9 +85,9 @@ typedef struct plan_object {
 
     // Views of both kinds.
     const plan_node *plan; // output columns = columns; of a plain view: as bound, not optimised
-    uint32_t nuses;
-    const uint32_t *uses; // ids of the plain views that the query names
-    const char *query;    // plain view: its text
+    uint32_t nuses;        // objects that the query names, beside those that the plan scans
+    const uint32_t *uses;  // ids: plain views, and what the plan needs not read
+    const char *query;     // plain view: its text
 
     // Materialised views.
     uint32_t nview_key;

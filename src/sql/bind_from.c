@@ -112,6 +112,7 @@ static base_rc bind_range_var(sql_binder *binder, const sql_tree *body, piece *o
     if (object->kind == PLAN_OBJECT_PLAIN_VIEW) {
         SQL_TRY(sql_bind_plain_view(ctx, object, position, &out->node));
     } else {
+        sql_note_use(ctx, object->id);
         out->node = sql_node_scan(ctx, object);
     }
     sql_rel rel = {.schema = object->schema, .name = object->name, .position = position};

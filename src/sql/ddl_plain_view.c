@@ -65,8 +65,7 @@ base_rc sql_ddl_create_plain_view(sql_cursor *cursor, sql_statement *statement) 
     SQL_TRY(sql_optimise(ctx, plan, &checked));
     object->plan = plan;
     object->query = base_arena_printf(ctx->arena, "%.*s;", BASE_STR_ARG(text));
-    object->nuses = ctx->nuses;
-    object->uses = ctx->uses;
+    sql_set_uses(ctx, object);
     object->ncolumns = plan->ncolumns;
     object->columns = plan->columns;
     statement->object = object;
@@ -107,7 +106,7 @@ static bool recurs(const plan_node *node) {
     return found;
 }
 
-static void note_use(sql_ctx *ctx, uint32_t id) {
+void sql_note_use(sql_ctx *ctx, uint32_t id) {
     for (uint32_t i = 0; i < ctx->nuses; i++)
         if (ctx->uses[i] == id) return;
     if (ctx->nuses == ctx->uses_cap) {
@@ -120,6 +119,27 @@ static void note_use(sql_ctx *ctx, uint32_t id) {
     ctx->uses[ctx->nuses++] = id;
 }
 
+typedef struct sought {
+    uint32_t id;
+    bool found;
+} sought;
+
+static void find_scan(void *arg, const plan_node *scan) {
+    sought *s = arg;
+    s->found |= scan->object->id == s->id;
+}
+
+void sql_set_uses(sql_ctx *ctx, plan_object *object) {
+    uint32_t *uses = base_arena_array(ctx->arena, uint32_t, ctx->nuses + 1u);
+    object->nuses = 0;
+    object->uses = uses;
+    for (uint32_t i = 0; i < ctx->nuses; i++) {
+        sought s = {.id = ctx->uses[i]};
+        plan_node_scans(object->plan, find_scan, &s);
+        if (!s.found) uses[object->nuses++] = s.id;
+    }
+}
+
 base_rc sql_bind_plain_view(sql_ctx *ctx, const plan_object *view, int32_t position,
                             plan_node **out) {
     ctx->view_nodes += sql_node_count(view->plan, SQL_PLAN_NODES_MAX); // views of views multiply
@@ -128,7 +148,7 @@ base_rc sql_bind_plain_view(sql_ctx *ctx, const plan_object *view, int32_t posit
             ctx, position, BASE_E_LIMIT, "54001",
             "statement is too complex: the queries of its views have more than %u parts",
             SQL_PLAN_NODES_MAX);
-    note_use(ctx, view->id);
+    sql_note_use(ctx, view->id);
     if (ctx->in_view) {
         const plan_object *system = NULL;
         ctx->uses_clock = true; // perhaps

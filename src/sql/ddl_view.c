@@ -192,8 +192,7 @@ base_rc sql_ddl_create_view(sql_cursor *cursor, sql_statement *statement) {
     SQL_TRY(sql_rename_view_columns(ctx, (plan_node *)(uintptr_t)plan, nnames, names));
     SQL_TRY(check_columns(ctx, plan, position));
     SQL_TRY(analyse(cursor, object, plan));
-    object->nuses = ctx->nuses;
-    object->uses = ctx->uses;
+    sql_set_uses(ctx, object);
     statement->object = object;
     return BASE_OK;
 }

@@ -70,7 +70,7 @@ typedef struct sql_ctx {
     uint32_t cte_uses; // WITH queries put in their places
     // Sub-queries and parameters of the statement, by number: see subquery.h.
     uint32_t view_nodes;      // of plain views put in their places
-    uint32_t nuses, uses_cap; // plain views named so far, by id
+    uint32_t nuses, uses_cap; // objects named so far, by id
     uint32_t *uses;
     uint32_t nworking; // tables of recursive queries
     uint32_t nqueries; // that have an id
@@ -546,6 +546,9 @@ BASE_MUST_USE base_rc sql_bind_setop(sql_ctx *ctx, const sql_tree *body, struct 
 BASE_MUST_USE base_rc sql_aggregate(sql_binder *binder, sql_exprs *group, sql_exprs *targets,
                                     const plan_expr **having, plan_node **node);
 // A plain view in FROM: its query, as it was bound when it was made (ddl_plain_view.c).
+void sql_note_use(sql_ctx *ctx, uint32_t id);
+// What the query names and its plan does not scan: it cannot be dropped either.
+void sql_set_uses(sql_ctx *ctx, plan_object *object);
 BASE_MUST_USE base_rc sql_bind_plain_view(sql_ctx *ctx, const plan_object *view, int32_t position,
                                           plan_node **out);
 BASE_MUST_USE base_rc sql_bind_relation(sql_ctx *ctx, const char *schema, const char *name,
