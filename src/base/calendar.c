@@ -288,7 +288,7 @@ static int64_t shown_year(int64_t year) {
     return year > 0 ? year : year - 1; // there is no year 0
 }
 
-static int64_t extract_of_date(base_time_field field, int32_t days) {
+int64_t base_date_extract_field(base_time_field field, int32_t days) {
     int32_t year, month, day, week;
     base_civil_from_days(days, &year, &month, &day);
     switch (field) {
@@ -358,7 +358,7 @@ base_rc base_timestamp_extract_field(base_time_field field, int64_t us, int64_t 
         return __builtin_add_overflow(us, BASE_UNIX_EPOCH_US, unscaled) ? fail_out_of_range(err)
                                                                         : BASE_OK;
     default:
-        *unscaled = extract_of_date(field, (int32_t)days);
+        *unscaled = base_date_extract_field(field, (int32_t)days);
         return BASE_OK;
     }
 }

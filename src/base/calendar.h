@@ -115,6 +115,9 @@ BASE_MUST_USE base_rc base_timestamp_extract(base_str field, int64_t us, int64_t
 BASE_MUST_USE base_rc base_timestamp_extract_field(base_time_field field, int64_t us,
                                                    int64_t *unscaled, int *scale, base_error *err);
 
+// The same of a date, for days and longer fields.
+int64_t base_date_extract_field(base_time_field field, int32_t days);
+
 // A time zone. Names are PostgreSQL's: an IANA name in any case, or POSIX's form, where west is
 // positive ("UTC+3", "<+02>-2", "EST5EDT,M3.2.0,M11.1.0", "+02:00"). Found zones live as long as
 // the process. Wherever a zone is taken, NULL stands for UTC.
@@ -122,7 +125,13 @@ BASE_MUST_USE base_rc base_zone_find(base_str name, const base_zone **zone, base
 // The same, and abbreviations ("CEST", "MSK") before other names, as AT TIME ZONE and the text of a
 // timestamptz take them.
 BASE_MUST_USE base_rc base_zone_find_any(base_str name, const base_zone **zone, base_error *err);
+// "+hh", "+hhmm", "+hh:mm", "+hh:mm:ss" as the whole text, east positive: 1 if it is one, 0 if not,
+// -1 if it is out of range (16 hours and more).
+int base_displacement_parse(base_str text, int32_t *offset_seconds);
 const char *base_zone_name(const base_zone *zone); // canonical
+// The zone itself; of an abbreviation that has meant several offsets the zone whose history says
+// so. date_trunc and windows go by that zone's calendar.
+const base_zone *base_zone_calendar(const base_zone *zone);
 // Offset in seconds east at a UTC instant, and at a local time: a time that a change skips counts
 // by the offset before it, one that it repeats by the offset after it, as in PostgreSQL.
 int32_t base_zone_offset_at(const base_zone *zone, int64_t utc_us);

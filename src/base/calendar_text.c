@@ -267,6 +267,13 @@ int base_scan_displacement(const char **p, const char *end, int32_t *offset_seco
     return 1;
 }
 
+int base_displacement_parse(base_str text, int32_t *offset_seconds) {
+    if (text.n < 2 || (text.p[0] != '+' && text.p[0] != '-')) return 0;
+    const char *p = text.p, *end = text.p + text.n;
+    int found = base_scan_displacement(&p, end, offset_seconds);
+    return found > 0 && p != end ? 0 : found;
+}
+
 static bool is_zone_part(char c) {
     return c == '/' || c == '_' || c == '+' || c == '-' || is_digit(c);
 }

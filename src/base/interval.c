@@ -208,7 +208,7 @@ static interval_result take_months(const char **at, const char *end, const numbe
                                    base_interval *v) {
     const char *p = *at + 1;
     int64_t months = take_digits(&p, end, 9);
-    if (months < 0) return INTERVAL_SYNTAX;
+    if (months < 0 || (p < end && *p == '-')) return INTERVAL_SYNTAX; // a date is no interval
     if (months >= 12) return INTERVAL_RANGE;
     if (years->negative) months = -months;
     if (!add_months(v, years->whole, 0, 12) || !add_months(v, months, 0, 1)) return INTERVAL_RANGE;

@@ -112,6 +112,10 @@ const char *base_zone_abbreviation(const base_zone *zone, int64_t utc_us) {
     return type_at(zone, floor_div(utc_us, BASE_US_PER_SECOND) + UNIX_2000)->name;
 }
 
+const base_zone *base_zone_calendar(const base_zone *zone) {
+    return zone != NULL && zone->of != NULL ? zone->of : zone;
+}
+
 const char *base_zone_name(const base_zone *zone) {
     return zone == NULL ? "UTC" : zone->name;
 }

@@ -45,6 +45,8 @@ BASE_MUST_USE base_rc func_to_local(const base_zone *zone, int64_t us, int64_t *
                                     base_error *err);
 BASE_MUST_USE base_rc func_from_local(const base_zone *zone, int64_t local, int64_t *us,
                                       base_error *err);
+// Local time for its fields only: it may lie a day beyond the range of timestamps.
+int64_t func_local_us(const base_zone *zone, int64_t us);
 // A finite instant plus an interval, months and days by the zone's clock.
 BASE_MUST_USE base_rc func_add_interval(const base_zone *zone, int64_t us, const base_interval *by,
                                         int64_t *to, base_error *err);

@@ -50,6 +50,11 @@ base_rc func_to_local(const base_zone *zone, int64_t us, int64_t *local, base_er
     return func_shift_us(us, base_zone_offset_at(zone, us) * BASE_US_PER_SECOND, local, err);
 }
 
+int64_t func_local_us(const base_zone *zone, int64_t us) {
+    if (us == INT64_MIN || us == INT64_MAX) return us;
+    return us + base_zone_offset_at(zone, us) * BASE_US_PER_SECOND;
+}
+
 base_rc func_from_local(const base_zone *zone, int64_t local, int64_t *us, base_error *err) {
     return func_shift_us(local, -base_zone_offset_local(zone, local) * BASE_US_PER_SECOND, us, err);
 }
@@ -112,23 +117,14 @@ CAST_DECLARE(cast_timestamptz_timestamp) {
 
 CAST_DECLARE(cast_timestamptz_date) {
     FUNC_UNUSED;
-    base_error e;
-    FUNC_EACH(i) {
-        int64_t us = 0;
-        FUNC_ROW_CALL(func_to_local(ctx->zone, col_i64(args[0])[i], &us, &e));
-        col_i32(out)[i] = func_us_to_days(us);
-    }
+    FUNC_EACH(i)
+    col_i32(out)[i] = func_us_to_days(func_local_us(ctx->zone, col_i64(args[0])[i]));
     return BASE_OK;
 }
 
 CAST_DECLARE(cast_timestamptz_time) {
     FUNC_UNUSED;
-    base_error e;
-    FUNC_EACH(i) {
-        int64_t us = 0;
-        FUNC_ROW_CALL(func_to_local(ctx->zone, col_i64(args[0])[i], &us, &e));
-        put_time(ctx, out, i, us);
-    }
+    FUNC_EACH(i) put_time(ctx, out, i, func_local_us(ctx->zone, col_i64(args[0])[i]));
     return BASE_OK;
 }
 

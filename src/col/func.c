@@ -16,13 +16,15 @@
 #define SLOT_COUNT    2048u // a power of two, well above the number of names
 
 static const func_table *const tables[] = {
-    &func_arith_table,  &func_compare_table,       &func_math_table,
-    &func_text_table,   &func_match_table,         &func_time_table,
-    &func_field_table,  &func_json_table,          &func_encode_table,
-    &func_format_table, &func_format_number_table, &func_system_table,
-    &func_array_table,  &func_array_make_table,    &func_regex_table,
-    &func_number_table, &func_jsonpath_table,      &func_jsonb_edit_table,
-    &func_bytes_table,  &func_format_read_table,
+    &func_arith_table,       &func_compare_table,       &func_math_table,
+    &func_text_table,        &func_match_table,         &func_time_table,
+    &func_field_table,       &func_json_table,          &func_encode_table,
+    &func_format_table,      &func_format_number_table, &func_system_table,
+    &func_array_table,       &func_array_make_table,    &func_regex_table,
+    &func_number_table,      &func_jsonpath_table,      &func_jsonb_edit_table,
+    &func_bytes_table,       &func_format_read_table,   &func_to_number_table,
+    &func_choose_table,      &func_convert_table,       &func_ident_table,
+    &func_format_text_table, &func_time_make_table,     &func_random_table,
 };
 
 static pthread_once_t index_once = PTHREAD_ONCE_INIT;

@@ -5,6 +5,7 @@
 #ifndef WEIR_COL_FUNC_H
 #define WEIR_COL_FUNC_H
 
+#include "base/random.h"
 #include "col/batch.h"
 
 // What a kernel may know beside its arguments. A kernel never reads a clock: now_us is the
@@ -20,7 +21,8 @@ typedef struct col_func_ctx {
     // the call goes on (the first failure's text stays in err). NULL: the first failure fails the
     // call.
     uint8_t *failed;
-    void *host; // a col_func_host (func_host.h), for pg_get_viewdef and the like; or NULL
+    base_random *random; // of a query; NULL: none
+    void *host;          // a col_func_host (func_host.h), for pg_get_viewdef and the like; or NULL
 } col_func_ctx;
 
 // Computes out[0..n) (allocated by the caller with the result type). For a strict function the
@@ -39,6 +41,7 @@ enum {
         2, // depends on ctx->now_us, zone or user: not folded, refused in views where noted
     COL_FUNC_VARIADIC = 4,  // the last argument kind repeats
     COL_FUNC_HOST = 8,      // needs ctx->host: system catalogue functions, refused in views
+    COL_FUNC_RANDOM = 32,   // reads ctx->random: for queries only
     COL_FUNC_ANY_SAME = 16, // COL_UNKNOWN in args stands for "any", and all such arguments are of
                             // one type; where COL_ARRAY is among them, for arrays of that type
 };

@@ -399,39 +399,6 @@ FUNC_KERNEL(decode_text) {
     return BASE_OK;
 }
 
-// Only UTF-8 is known, so that conversion is a check.
-static base_rc convert(base_str s, base_str encoding, base_str *to, base_error *err) {
-    if (!base_str_eq_nocase(encoding, BASE_STR("utf8")) &&
-        !base_str_eq_nocase(encoding, BASE_STR("utf-8"))) {
-        return base_fail(err, BASE_E_UNSUPPORTED, NULL, "encodings other than UTF8");
-    }
-    *to = s;
-    if (base_utf8_valid_prefix(s) == s.n && (s.n == 0 || memchr(s.p, 0, s.n) == NULL)) {
-        return BASE_OK;
-    }
-    size_t at = base_utf8_valid_prefix(s);
-    if (at == s.n) at = (size_t)((const char *)memchr(s.p, 0, s.n) - s.p);
-    uint8_t lead = (uint8_t)s.p[at];
-    size_t length = lead < 0xc0 || lead >= 0xf8 ? 1 : func_utf8_len(lead);
-    if (length > s.n - at) length = s.n - at;
-    char text[32] = "";
-    for (size_t i = 0, n = 0; i < length; i++) {
-        n += (size_t)snprintf(text + n, sizeof text - n, "%s0x%02x", i > 0 ? " " : "",
-                              (uint8_t)s.p[at + i]);
-    }
-    return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_INVALID_ENCODING,
-                     "invalid byte sequence for encoding \"UTF8\": %s", text);
-}
-
-FUNC_KERNEL(convert_bytes) {
-    FUNC_UNUSED;
-    base_error e;
-    FUNC_EACH(i) {
-        FUNC_ROW_CALL(convert(col_str(args[0])[i], col_str(args[1])[i], &col_str(out)[i], &e));
-    }
-    return BASE_OK;
-}
-
 #define S COL_FUNC_STRICT
 
 static const col_func rows[] = {
@@ -443,7 +410,5 @@ static const col_func rows[] = {
     {"sha256", 1, {COL_BYTEA}, COL_BYTEA, S, sha256_bytea, NULL},
     {"encode", 2, {COL_BYTEA, COL_TEXT}, COL_TEXT, S, encode_bytea, NULL},
     {"decode", 2, {COL_TEXT, COL_TEXT}, COL_BYTEA, S, decode_text, NULL},
-    {"convert_from", 2, {COL_BYTEA, COL_NAME}, COL_TEXT, S, convert_bytes, NULL},
-    {"convert_to", 2, {COL_TEXT, COL_NAME}, COL_BYTEA, S, convert_bytes, NULL},
 };
 FUNC_TABLE(func_encode_table, rows);

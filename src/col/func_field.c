@@ -107,12 +107,12 @@ static void infinite_value(int field, bool negative, field_value *v) {
 
 static base_rc extract_timestamp(int field, base_str name, int64_t us, col_kind kind,
                                  int32_t offset, field_value *v, base_error *err) {
-    if (field >= FIELD_TIMEZONE && field != FIELD_JULIAN && kind != COL_TIMESTAMPTZ) {
-        return unsupported_field(name, kind, err);
-    }
     if (us == INT64_MIN || us == INT64_MAX) {
         infinite_value(field, us < 0, v);
         return BASE_OK;
+    }
+    if (field >= FIELD_TIMEZONE && field != FIELD_JULIAN && kind != COL_TIMESTAMPTZ) {
+        return unsupported_field(name, kind, err);
     }
     *v = (field_value){0};
     switch (field) {
@@ -128,7 +128,14 @@ static base_rc extract_timestamp(int field, base_str name, int64_t us, col_kind 
     default:
         break;
     }
-    if (field != BASE_FIELD_EPOCH) us += offset * BASE_US_PER_SECOND;
+    if (field == BASE_FIELD_EPOCH) {
+        v->value = (base_i128)us + BASE_UNIX_EPOCH_US;
+        v->scale = 6;
+        // Beyond 64 bits PostgreSQL divides decimals, and keeps four digits of the fraction.
+        if (v->value > INT64_MAX) v->value = (v->value + 50) / 100 * 100;
+        return BASE_OK;
+    }
+    us += offset * BASE_US_PER_SECOND;
     if (field == FIELD_JULIAN) {
         v->day_us = us % BASE_US_PER_DAY + (us % BASE_US_PER_DAY < 0 ? BASE_US_PER_DAY : 0);
         v->has_day_us = true;
@@ -160,11 +167,8 @@ static base_rc extract_date(int field, base_str name, int32_t days, field_value 
         v->value = days * (int64_t)86400 + BASE_UNIX_EPOCH_US / BASE_US_PER_SECOND;
         return BASE_OK;
     }
-    int64_t unscaled = 0;
-    base_rc rc = base_timestamp_extract_field((base_time_field)field, days * BASE_US_PER_DAY,
-                                              &unscaled, &v->scale, err);
-    v->value = unscaled;
-    return rc;
+    v->value = base_date_extract_field((base_time_field)field, days);
+    return BASE_OK;
 }
 
 // Seconds and finer of a time part.
@@ -244,7 +248,9 @@ static base_rc extract_cell(const col_func_ctx *ctx, field_cache *cache, base_st
                             base_error *err) {
     col_kind kind = from->type.kind;
     bool as_midnight = date_part && kind == COL_DATE; // date_part of a date is of its midnight
-    base_rc rc = find_field(cache, name, as_midnight ? COL_TIMESTAMP : kind, err);
+    int64_t midnight = 0;
+    base_rc rc = as_midnight ? func_date_to_us(col_i32(from)[row], &midnight, err) : BASE_OK;
+    if (rc == BASE_OK) rc = find_field(cache, name, as_midnight ? COL_TIMESTAMP : kind, err);
     if (rc != BASE_OK) return rc;
     switch (kind) {
     case COL_TIMESTAMP:
@@ -253,12 +259,8 @@ static base_rc extract_cell(const col_func_ctx *ctx, field_cache *cache, base_st
         return extract_timestamp(cache->field, name, col_i64(from)[row], kind,
                                  base_zone_offset_at(ctx->zone, col_i64(from)[row]), v, err);
     case COL_DATE:
-        if (as_midnight) {
-            int64_t us = 0;
-            rc = func_date_to_us(col_i32(from)[row], &us, err);
-            if (rc != BASE_OK) return rc;
-            return extract_timestamp(cache->field, name, us, COL_TIMESTAMP, 0, v, err);
-        }
+        if (as_midnight)
+            return extract_timestamp(cache->field, name, midnight, COL_TIMESTAMP, 0, v, err);
         return extract_date(cache->field, name, col_i32(from)[row], v, err);
     case COL_TIME:
         return extract_time(cache->field, name, col_i64(from)[row], v, err);
@@ -319,6 +321,12 @@ FUNC_KERNEL(date_part_float) {
 
 // ---- date_trunc ----
 
+// An infinity is what it is, whatever the field.
+static bool trunc_infinite(int64_t us, int64_t *to) {
+    *to = us;
+    return us == INT64_MIN || us == INT64_MAX;
+}
+
 static base_rc trunc_field(field_cache *cache, base_str name, col_kind kind, base_error *err) {
     base_rc rc = find_field(cache, name, kind, err);
     if (rc != BASE_OK) return rc;
@@ -332,6 +340,7 @@ FUNC_KERNEL(trunc_timestamp) {
     field_cache cache = {0};
     base_error e;
     FUNC_EACH(i) {
+        if (trunc_infinite(col_i64(args[1])[i], &col_i64(out)[i])) continue;
         base_rc rc = trunc_field(&cache, col_str(args[0])[i], COL_TIMESTAMP, &e);
         if (rc == BASE_OK) {
             rc = base_timestamp_trunc_field((base_time_field)cache.field, col_i64(args[1])[i],
@@ -344,9 +353,8 @@ FUNC_KERNEL(trunc_timestamp) {
 
 static base_rc trunc_in_zone(int field, int64_t us, const base_zone *zone, int64_t *to,
                              base_error *err) {
-    int64_t local = 0;
-    base_rc rc = func_to_local(zone, us, &local, err);
-    if (rc == BASE_OK) rc = base_timestamp_trunc_field((base_time_field)field, local, &local, err);
+    int64_t local = func_local_us(zone, us);
+    base_rc rc = base_timestamp_trunc_field((base_time_field)field, local, &local, err);
     if (rc != BASE_OK) return rc;
     // Below a day a local time that comes twice stays in its own round: the offset is kept.
     if (field <= BASE_FIELD_HOUR) {
@@ -360,6 +368,7 @@ FUNC_KERNEL(trunc_timestamptz) {
     field_cache cache = {0};
     base_error e;
     FUNC_EACH(i) {
+        if (trunc_infinite(col_i64(args[1])[i], &col_i64(out)[i])) continue;
         base_rc rc = trunc_field(&cache, col_str(args[0])[i], COL_TIMESTAMPTZ, &e);
         if (rc == BASE_OK) {
             rc = trunc_in_zone(cache.field, col_i64(args[1])[i], ctx->zone, &col_i64(out)[i], &e);
@@ -377,13 +386,17 @@ FUNC_KERNEL(trunc_timestamptz_zone) {
     base_str zone_name = {0};
     base_error e;
     FUNC_EACH(i) {
-        base_rc rc = trunc_field(&cache, col_str(args[0])[i], COL_TIMESTAMPTZ, &e);
+        if (trunc_infinite(col_i64(args[1])[i], &col_i64(out)[i])) continue;
+        base_rc rc = BASE_OK;
         base_str name = col_str(args[2])[i];
-        if (rc == BASE_OK && (zone == NULL || !base_str_eq(name, zone_name))) {
+        if (zone == NULL || !base_str_eq(name, zone_name)) {
             rc = base_zone_find_any(name, &zone, &e);
-            if (rc != BASE_OK) zone = NULL;
+            zone = rc == BASE_OK ? base_zone_calendar(zone) : NULL;
             zone_name = name;
         }
+        int64_t us = col_i64(args[1])[i];
+        if (rc == BASE_OK && trunc_infinite(us, &col_i64(out)[i])) continue;
+        if (rc == BASE_OK) rc = trunc_field(&cache, col_str(args[0])[i], COL_TIMESTAMPTZ, &e);
         if (rc == BASE_OK) {
             rc = trunc_in_zone(cache.field, col_i64(args[1])[i], zone, &col_i64(out)[i], &e);
         }
@@ -499,15 +512,27 @@ static int32_t month_length(int32_t year, int32_t month) {
     return lengths[month] + (month == 2 && leap);
 }
 
+// Calendar fields in a zone. Infinity counts as the number that it is kept as, as in
+// PostgreSQL 15; so the local time of one may not fit and is put together from day and time.
+static base_civil local_civil(int64_t us, const base_zone *zone) {
+    int64_t time = us % BASE_US_PER_DAY, day_us;
+    if (time < 0) time += BASE_US_PER_DAY;
+    int64_t days = us / BASE_US_PER_DAY - (us % BASE_US_PER_DAY < 0);
+    time += base_zone_offset_at(zone, us) * BASE_US_PER_SECOND;
+    day_us = time < 0 ? -1 : time >= BASE_US_PER_DAY ? 1 : 0;
+    days += day_us;
+    time -= day_us * BASE_US_PER_DAY;
+    base_civil civil = base_civil_from_us(time);
+    base_civil_from_days((int32_t)days, &civil.year, &civil.month, &civil.day);
+    return civil;
+}
+
 // A difference by calendar fields: years, months and days as one would count them.
-static base_rc age_of(int64_t a, int64_t b, base_interval *to, base_error *err) {
-    if (a == INT64_MIN || a == INT64_MAX || b == INT64_MIN || b == INT64_MAX) {
-        return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_DATETIME_OVERFLOW,
-                         "timestamp out of range");
-    }
+static base_interval age_of(int64_t a, const base_zone *a_zone, int64_t b,
+                            const base_zone *b_zone) {
     bool negative = a < b;
-    base_civil later = base_civil_from_us(negative ? b : a);
-    base_civil earlier = base_civil_from_us(negative ? a : b);
+    base_civil x = local_civil(a, a_zone), y = local_civil(b, b_zone);
+    base_civil later = negative ? y : x, earlier = negative ? x : y;
     int64_t us = ((later.hour - earlier.hour) * 60ll + (later.minute - earlier.minute)) *
                      BASE_US_PER_MINUTE +
                  (later.second - earlier.second) * BASE_US_PER_SECOND + (later.us - earlier.us);
@@ -521,22 +546,21 @@ static base_rc age_of(int64_t a, int64_t b, base_interval *to, base_error *err) 
         days += month_length(earlier.year, earlier.month);
         months--;
     }
-    *to = negative ? (base_interval){-us, -days, -months} : (base_interval){us, days, months};
-    return BASE_OK;
+    return negative ? (base_interval){-us, -days, -months} : (base_interval){us, days, months};
 }
 
 static base_rc age_rows(col_func_ctx *ctx, uint32_t n, uint32_t nargs, const col_vec *const *args,
                         col_vec *out, const base_zone *zone) {
     // age(x) counts from midnight of today.
     int64_t today = func_us_to_days(func_local_now_us(ctx)) * BASE_US_PER_DAY;
-    base_error e;
     FUNC_EACH(i) {
-        int64_t a = today, b = 0;
-        base_rc rc = BASE_OK;
-        if (nargs == 2) rc = func_to_local(zone, col_i64(args[0])[i], &a, &e);
-        if (rc == BASE_OK) rc = func_to_local(zone, col_i64(args[nargs - 1])[i], &b, &e);
-        if (rc == BASE_OK) rc = age_of(a, b, &col_interval(out)[i], &e);
-        FUNC_ROW_CALL(rc);
+        int64_t a = nargs == 2 ? col_i64(args[0])[i] : today, b = col_i64(args[nargs - 1])[i];
+        if (a == INT64_MIN || b == INT64_MIN) {
+            FUNC_TOLERATE(func_row_fail(ctx, out, i, BASE_E_INVALID,
+                                        BASE_SQLSTATE_DATETIME_OVERFLOW, "timestamp out of range"));
+            continue;
+        }
+        col_interval(out)[i] = age_of(a, nargs == 2 ? zone : NULL, b, zone);
     }
     return BASE_OK;
 }

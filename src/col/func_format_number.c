@@ -1,49 +1,13 @@
 // func_format_number.c - to_char of numbers by PostgreSQL's patterns: 9 0 . D , G FM S MI PL SG PR
-// TH V RN L and literals. EEEE is refused (0A000). A number is rounded to the pattern's decimals;
-// one with too many digits shows as #.
+// TH V RN EEEE L and literals; B and SP are read and mean nothing. A number is rounded to the
+// pattern's decimals; one with too many digits shows as #. The other way: func_to_number.c.
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 
 #include "base/must.h"
+#include "col/func_number_format_int.h"
 #include "col/func_text_int.h"
-
-#define FORMAT_DIGITS_MAX 60
-#define FORMAT_NODES_MAX  128
-
-typedef enum number_token {
-    NT_LITERAL,
-    NT_DIGIT, // 9
-    NT_ZERO,  // 0
-    NT_POINT,
-    NT_GROUP,
-    NT_SIGN,    // S
-    NT_MINUS,   // MI
-    NT_PLUS,    // PL
-    NT_EITHER,  // SG
-    NT_BRACKET, // PR
-    NT_ORDINAL, // TH, th
-    NT_CURRENCY,
-} number_token;
-
-typedef struct number_node {
-    number_token token;
-    bool lower;
-    base_str text;
-} number_node;
-
-typedef struct number_format {
-    base_str source;
-    bool ready;
-    uint32_t n;
-    number_node nodes[FORMAT_NODES_MAX];
-    bool fill, roman, roman_lower, has_point, has_sign_pattern, bracket, sign_pattern;
-    int before, after;   // digits
-    int shift;           // V: digits that multiply
-    int zero_from;       // of the digits before the point, the first that a 0 asks for, or -1
-    int last_zero_after; // digits after the point up to the last 0
-    bool sign_leads;     // S before the digits
-} number_format;
 
 static bool starts(base_str s, size_t at, const char *prefix) {
     size_t n = strlen(prefix);
@@ -112,6 +76,8 @@ static base_rc note_token(number_format *f, number_token token, bool shifting, b
             return format_error("cannot use \"S\" and \"PL\"/\"MI\"/\"SG\"/\"PR\" together", err);
         }
         if (token != NT_PLUS) f->has_sign_pattern = true;
+        f->minus |= token == NT_MINUS;
+        f->plus |= token != NT_MINUS;
         return BASE_OK;
     default:
         return BASE_OK;
@@ -143,28 +109,58 @@ static base_rc parse_one(number_format *f, base_str s, size_t *at, bool shifting
     return base_fail(err, BASE_E_LIMIT, BASE_SQLSTATE_LIMIT, "format is too long");
 }
 
-static base_rc parse_format(number_format *f, base_str s, base_error *err) {
+// EEEE goes with digits and a point only.
+static base_rc note_scientific(number_format *f, bool shifting, base_error *err) {
+    if (f->scientific) return format_error("cannot use \"EEEE\" twice", err);
+    if (f->fill || f->sign_pattern || f->bracket || f->minus || f->plus || f->roman || shifting)
+        return format_error("\"EEEE\" is incompatible with other formats", err);
+    f->scientific = true;
+    return BASE_OK;
+}
+
+// Patterns that say something of the whole format. *length 0: it is none of them.
+static base_rc parse_whole(number_format *f, base_str s, size_t at, bool *shifting, size_t *length,
+                           base_error *err) {
+    *length = 0;
+    if (starts(s, at, "EEEE")) {
+        *length = 4;
+        return note_scientific(f, *shifting, err);
+    }
+    if (starts(s, at, "FM")) {
+        f->fill = true;
+        *length = 2;
+    } else if (starts(s, at, "RN")) {
+        f->roman = true;
+        f->roman_lower = s.p[at] == 'r';
+        *length = 2;
+    } else if (starts(s, at, "V")) {
+        if (f->has_point) return format_error("cannot use \"V\" and decimal point together", err);
+        *shifting = true;
+        *length = 1;
+    } else if (starts(s, at, "SP")) {
+        *length = 2;
+    } else if (starts(s, at, "B")) {
+        *length = 1;
+    }
+    if (*length > 0 && f->scientific)
+        return format_error("\"EEEE\" must be the last pattern used", err);
+    return BASE_OK;
+}
+
+base_rc func_number_format(number_format *f, base_str s, base_error *err) {
     *f = (number_format){.source = s, .zero_from = -1};
     bool shifting = false;
     for (size_t at = 0; at < s.n;) {
-        if (starts(s, at, "FM")) {
-            f->fill = true;
-            at += 2;
-        } else if (starts(s, at, "EEEE")) {
-            return base_fail(err, BASE_E_UNSUPPORTED, NULL, "\"EEEE\" is not supported");
-        } else if (starts(s, at, "RN")) {
-            f->roman = true;
-            f->roman_lower = s.p[at] == 'r';
-            at += 2;
-        } else if (starts(s, at, "V")) {
-            if (f->has_point)
-                return format_error("cannot use \"V\" and decimal point together", err);
-            shifting = true;
-            at++;
-        } else {
-            base_rc rc = parse_one(f, s, &at, shifting, err);
-            if (rc != BASE_OK) return rc;
+        size_t length;
+        base_rc rc = parse_whole(f, s, at, &shifting, &length, err);
+        at += length;
+        if (rc == BASE_OK && length == 0) {
+            rc = parse_one(f, s, &at, shifting, err);
+            if (rc == BASE_OK && f->scientific && f->nodes[f->n - 1].token != NT_LITERAL &&
+                f->nodes[f->n - 1].token != NT_ORDINAL)
+                rc = format_error("\"EEEE\" must be the last pattern used", err);
         }
+        if (rc != BASE_OK) return rc;
     }
     f->ready = true;
     return BASE_OK;
@@ -198,8 +194,9 @@ typedef struct number_digits {
     int last;  // decimals to show
 } number_digits;
 
-// text: plain decimal digits, rounded to the format's decimals already.
-static void place_digits(const number_format *f, base_str text, number_digits *d) {
+// text: plain decimal digits, rounded to the format's decimals already. after: the decimals that
+// the number has, of a float often fewer than the format's.
+static void place_digits(const number_format *f, base_str text, int after, number_digits *d) {
     *d = (number_digits){0};
     size_t i = 0;
     if (text.n > 0 && text.p[0] == '-') {
@@ -224,7 +221,7 @@ static void place_digits(const number_format *f, base_str text, number_digits *d
         }
     }
     d->first = f->before - have;
-    d->last = f->after;
+    d->last = d->overflow ? after : f->after;
     if (f->fill && !d->overflow) {
         while (d->last > f->last_zero_after && d->part[d->last - 1] == '0') d->last--;
     }
@@ -348,30 +345,32 @@ static void write_node(number_writer *w, const number_node *node) {
     }
 }
 
-static void add_formatted(base_buf *buf, const number_format *f, base_str text) {
+static void add_formatted(base_buf *buf, const number_format *f, base_str text, int after) {
     number_digits d;
-    place_digits(f, text, &d);
+    place_digits(f, text, after, &d);
     number_writer w = {.buf = buf, .f = f, .d = &d};
     for (uint32_t k = 0; k < f->n; k++) write_node(&w, &f->nodes[k]);
 }
 
 // The number's plain digits, rounded to the format's decimals and shifted by V.
 static base_rc digits_text(const col_vec *vec, uint32_t row, const number_format *f, char *text,
-                           size_t size, base_error *err) {
+                           size_t size, int *after, base_error *err) {
+    *after = f->after;
     if (vec->type.kind == COL_FLOAT4 || vec->type.kind == COL_FLOAT8) {
         bool single = vec->type.kind == COL_FLOAT4;
         double v = single ? (double)col_f32(vec)[row] : col_f64(vec)[row];
         v *= pow(10, f->shift);
         if (!isfinite(v) || fabs(v) >= 1e60) { // shows as #
             snprintf(text, size, "%s1%060d", v < 0 ? "-" : "", 0);
+            *after = isinf(v) && !single && f->after < 7 ? f->after : 0;
             return BASE_OK;
         }
         // As many decimals as the type has digits.
         char whole[80];
         int before = snprintf(whole, sizeof whole, "%.0f", fabs(v));
         int most = (single ? 6 : 15) - before;
-        int after = f->after < most ? f->after : most < 0 ? 0 : most;
-        snprintf(text, size, "%.*f", after, v);
+        *after = f->after < most ? f->after : most < 0 ? 0 : most;
+        snprintf(text, size, "%.*f", *after, v);
         return BASE_OK;
     }
     base_decimal d;
@@ -392,6 +391,87 @@ static base_rc digits_text(const col_vec *vec, uint32_t row, const number_format
     return rc;
 }
 
+// "d.ddde+XX" with a place for the sign.
+static base_rc add_scientific(base_buf *buf, const number_format *f, const col_vec *vec,
+                              uint32_t row, base_error *err) {
+    col_kind kind = vec->type.kind;
+    if (kind != COL_NUMERIC && kind != COL_INT8) {
+        double v = kind == COL_INT4     ? col_i32(vec)[row]
+                   : kind == COL_FLOAT4 ? (double)col_f32(vec)[row]
+                                        : col_f64(vec)[row];
+        size_t from = buf->n;
+        if (isfinite(v)) {
+            base_buf_printf(buf, "%+.*e", f->after, v);
+            if (buf->p[from] == '+') buf->p[from] = ' ';
+            return BASE_OK;
+        }
+        base_buf_add_byte(buf, ' ');
+        for (int i = 1; i < f->before + f->after + 6; i++) base_buf_add_byte(buf, '#');
+        if (from + (size_t)f->before + 1 < buf->n) buf->p[from + (size_t)f->before + 1] = '.';
+        return BASE_OK;
+    }
+    base_decimal v =
+        kind == COL_NUMERIC ? col_dec(vec)[row] : base_decimal_from_i64(col_i64(vec)[row]);
+    bool negative = base_decimal_sign(v) < 0;
+    int digits = 0;
+    for (base_i128 rest = base_decimal_unscaled(v); rest != 0; rest /= 10) digits++;
+    int exponent = digits == 0 ? 0 : digits - 1 - v.scale;
+    base_decimal part = base_decimal_make(base_decimal_unscaled(v), digits == 0 ? 0 : digits - 1);
+    if (part.scale > f->after) {
+        base_rc rc = base_decimal_round(part, f->after, &part, err);
+        if (rc != BASE_OK) return rc;
+    }
+    char text[80];
+    base_str shown = {text, (size_t)base_decimal_format(part, text)};
+    if (negative) shown = (base_str){shown.p + 1, shown.n - 1};
+    base_buf_add_byte(buf, negative ? '-' : ' ');
+    base_buf_add_str(buf, shown);
+    const char *point = memchr(shown.p, '.', shown.n);
+    int after = point == NULL ? 0 : (int)(shown.p + shown.n - point) - 1;
+    if (after == 0 && f->after > 0) base_buf_add_byte(buf, '.');
+    for (; after < f->after; after++) base_buf_add_byte(buf, '0');
+    base_buf_printf(buf, "e%c%02d", exponent < 0 ? '-' : '+', exponent < 0 ? -exponent : exponent);
+    return BASE_OK;
+}
+
+// Integers are multiplied (V) as such, and roman numbers are integers.
+static base_rc check_range(const number_format *f, const col_vec *vec, uint32_t row,
+                           base_error *err) {
+    col_kind kind = vec->type.kind;
+    if (kind != COL_INT4 && kind != COL_INT8) {
+        double x = kind == COL_NUMERIC ? base_decimal_to_double(col_dec(vec)[row]) : 0;
+        if (!f->roman || (x > -2147483648.5 && x < 2147483647.5)) return BASE_OK;
+        return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_NUMERIC_RANGE, "integer out of range");
+    }
+    int64_t v = kind == COL_INT4 ? col_i32(vec)[row] : col_i64(vec)[row], by = 1;
+    bool over = f->shift > 18;
+    for (int i = 0; i < f->shift && !over; i++) by *= 10;
+    over |= __builtin_mul_overflow(v, by, &v);
+    bool narrow = kind == COL_INT4 || f->roman;
+    over |= narrow && (v < INT32_MIN || v > INT32_MAX);
+    if (!over) return BASE_OK;
+    return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_NUMERIC_RANGE, "%s out of range",
+                     narrow ? "integer" : "bigint");
+}
+
+static base_rc add_number_text(base_buf *buf, const number_format *f, const col_vec *vec,
+                               uint32_t row, base_error *err) {
+    char text[160];
+    if (f->scientific) return add_scientific(buf, f, vec, row, err);
+    int after;
+    base_rc rc = check_range(f, vec, row, err);
+    if (rc == BASE_OK) rc = digits_text(vec, row, f, text, sizeof text, &after, err);
+    if (rc != BASE_OK) return rc;
+    if (f->roman) {
+        double v = 0;
+        sscanf(text, "%lf", &v);
+        add_roman(buf, f, fabs(v) < 1e6 ? (int64_t)v : 0);
+    } else {
+        add_formatted(buf, f, base_str_of(text), after);
+    }
+    return BASE_OK;
+}
+
 FUNC_KERNEL(to_char_number) {
     FUNC_UNUSED;
     size_t budget = FUNC_BATCH_BYTES_MAX;
@@ -401,23 +481,12 @@ FUNC_KERNEL(to_char_number) {
     base_rc rc = BASE_OK;
     for (uint32_t i = 0; i < n && rc == BASE_OK; i++) {
         if (col_is_null(out, i)) continue;
-        char text[160];
         base_str pattern = col_str(args[1])[i];
-        if (!f->ready || !base_str_eq(f->source, pattern)) rc = parse_format(f, pattern, &e);
-        if (rc == BASE_OK) rc = digits_text(args[0], i, f, text, sizeof text, &e);
-        if (rc != BASE_OK) {
-            rc = func_row_error(ctx, out, i, &e);
-            continue;
-        }
+        if (!f->ready || !base_str_eq(f->source, pattern)) rc = func_number_format(f, pattern, &e);
         base_buf_clear(&buf);
-        if (f->roman) {
-            double v = 0;
-            sscanf(text, "%lf", &v);
-            add_roman(&buf, f, fabs(v) < 1e6 ? (int64_t)v : 0);
-        } else {
-            add_formatted(&buf, f, base_str_of(text));
-        }
-        rc = func_put_text(ctx, &budget, &buf, out, i);
+        if (rc == BASE_OK) rc = add_number_text(&buf, f, args[0], i, &e);
+        rc = rc == BASE_OK ? func_put_text(ctx, &budget, &buf, out, i)
+                           : func_row_error(ctx, out, i, &e);
     }
     base_buf_deinit(&buf);
     return rc;

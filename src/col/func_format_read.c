@@ -25,6 +25,7 @@ typedef struct time_input {
     int64_t year, month, day, weekday, day_of_year, week, week_of_month, century, julian;
     int64_t hour, minute, second, ms, us, seconds_of_day, zone_hour, zone_minute;
     int64_t year_digits, zone_sign, pm, bc;
+    int fraction_digits; // of FF1 to FF6, which round what they read
     bool twelve;
 } time_input;
 
@@ -33,6 +34,7 @@ typedef struct time_result {
     int64_t time_us;
     bool has_zone;
     int32_t zone_seconds;
+    int fraction_digits;
 } time_result;
 
 static base_rc input_error(const time_input *in, const pattern_node *node, base_error *err) {
@@ -365,8 +367,10 @@ static base_rc read_node(time_input *in, const pattern_list *list, uint32_t k, b
     default:
         break;
     }
-    if (node->pattern >= TP_FF1 && node->pattern <= TP_FF6)
-        return read_fraction(in, list, k, (int)(node->pattern - TP_FF1) + 1, 6, &in->us, err);
+    if (node->pattern >= TP_FF1 && node->pattern <= TP_FF6) {
+        in->fraction_digits = (int)(node->pattern - TP_FF1) + 1;
+        return read_fraction(in, list, k, in->fraction_digits, 6, &in->us, err);
+    }
     int64_t *field = number_field(in, node->pattern, &width);
     if (field == NULL) return read_year(in, list, k, err);
     rc = read_number(in, list, k, width, field, &length, err);
@@ -595,6 +599,7 @@ static base_rc parse(pattern_list *list, base_str text, base_str format, time_re
         rc = func_time_pattern(list, format, err);
     if (rc == BASE_OK) rc = read_all(list, &in, err);
     if (rc == BASE_OK) rc = resolve_time(&in, r, err);
+    r->fraction_digits = in.fraction_digits;
     return rc == BASE_OK ? resolve_date(&in, r, err) : rc;
 }
 
@@ -618,6 +623,13 @@ FUNC_KERNEL(to_date_text) {
     return BASE_OK;
 }
 
+static void round_fraction(int64_t *us, int digits) {
+    if (digits == 0 || *us == INT64_MIN || *us == INT64_MAX) return;
+    int64_t unit = 1;
+    for (int k = digits; k < 6; k++) unit *= 10;
+    *us = *us >= 0 ? (*us + unit / 2) / unit * unit : -((-*us + unit / 2) / unit * unit);
+}
+
 FUNC_KERNEL(to_timestamp_text) {
     FUNC_UNUSED;
     pattern_list *list = base_arena_new(ctx->arena, pattern_list);
@@ -639,6 +651,7 @@ FUNC_KERNEL(to_timestamp_text) {
                      ? func_shift_us(us, -r.zone_seconds * BASE_US_PER_SECOND, &col_i64(out)[i], &e)
                      : func_from_local(ctx->zone, us, &col_i64(out)[i], &e);
         }
+        if (rc == BASE_OK) round_fraction(&col_i64(out)[i], r.fraction_digits);
         FUNC_ROW_CALL(rc);
     }
     return BASE_OK;

@@ -464,7 +464,19 @@ static const col_func rows[] = {
     {"to_jsonb", 1, {COL_UNKNOWN}, J, S, to_jsonb_any, NULL},
     {"jsonb_build_array", 1, {COL_UNKNOWN}, J, COL_FUNC_VARIADIC, build_array, NULL},
     {"jsonb_build_object", 2, {COL_UNKNOWN, COL_UNKNOWN}, J, COL_FUNC_VARIADIC, build_object, NULL},
-    // Clients ask the catalogue in it. There is no type json: it is jsonb.
+    {"jsonb_build_array", 0, {0}, J, 0, build_array, NULL},
+    {"jsonb_build_object", 0, {0}, J, 0, build_object, NULL},
+    // There is no type json: these give and take jsonb.
+    {"json_extract_path", 2, {J, T}, J, S | COL_FUNC_VARIADIC, get_steps, NULL},
+    {"json_extract_path_text", 2, {J, T}, T, S | COL_FUNC_VARIADIC, get_steps_text, NULL},
+    {"json_typeof", 1, {J}, T, S, typeof_jsonb, NULL},
+    {"json_array_length", 1, {J}, COL_INT4, S, array_length_jsonb, NULL},
+    {"to_json", 1, {COL_UNKNOWN}, J, S, to_jsonb_any, NULL},
+    {"row_to_json", 1, {COL_STRUCT}, J, S, to_jsonb_any, NULL},
+    {"array_to_json", 1, {COL_ARRAY}, J, S, to_jsonb_any, NULL},
+    {"json_build_array", 1, {COL_UNKNOWN}, J, COL_FUNC_VARIADIC, build_array, NULL},
     {"json_build_object", 2, {COL_UNKNOWN, COL_UNKNOWN}, J, COL_FUNC_VARIADIC, build_object, NULL},
+    {"json_build_array", 0, {0}, J, 0, build_array, NULL},
+    {"json_build_object", 0, {0}, J, 0, build_object, NULL},
 };
 FUNC_TABLE(func_json_table, rows);

@@ -509,5 +509,8 @@ static const col_func rows[] = {
     {"jsonb_pretty", 1, {J}, T, S, pretty_jsonb, NULL},
     {"jsonb_object", 1, {TA}, J, S, object_arrays, NULL},
     {"jsonb_object", 2, {TA, TA}, J, S, object_arrays, NULL},
+    {"json_strip_nulls", 1, {J}, J, S, strip_nulls, NULL},
+    {"json_object", 1, {TA}, J, S, object_arrays, NULL},
+    {"json_object", 2, {TA, TA}, J, S, object_arrays, NULL},
 };
 FUNC_TABLE(func_jsonb_edit_table, rows);

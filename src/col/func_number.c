@@ -189,7 +189,7 @@ static base_rc bucket_float(double v, double low, double high, int32_t count, in
     double part =
         isinf(high - low) ? (v / 2 - low / 2) / (high / 2 - low / 2) : (v - low) / (high - low);
     double bucket = count * part;
-    int32_t whole = bucket >= count ? count - 1 : (int32_t)bucket; // rounding may reach the end
+    int32_t whole = bucket >= count ? count : (int32_t)bucket; // rounding may reach the end
     *to = whole + 1;
     return BASE_OK;
 }
@@ -216,8 +216,7 @@ static base_rc bucket_numeric(base_decimal v, base_decimal low, base_decimal hig
     int64_t whole = 0;
     if (rc == BASE_OK) rc = base_decimal_to_i64(bucket, &whole, err);
     if (rc != BASE_OK) return rc;
-    *to = whole >= count ? count : (int32_t)whole + 1;
-    return BASE_OK;
+    return bucket_after(whole > count ? count : (int32_t)whole, to, err); // rounded, as PostgreSQL
 }
 
 FUNC_KERNEL(width_bucket_float8) {

@@ -466,7 +466,7 @@ FUNC_KERNEL(quote_ident) {
     return BASE_OK;
 }
 
-static void add_literal(base_buf *buf, base_str s) {
+void func_add_literal(base_buf *buf, base_str s) {
     if (s.n > 0 && memchr(s.p, '\\', s.n) != NULL) base_buf_add_byte(buf, 'E');
     base_buf_add_byte(buf, '\'');
     for (size_t i = 0; i < s.n; i++) {
@@ -488,7 +488,7 @@ static base_rc quote_rows(col_func_ctx *ctx, uint32_t n, const col_vec *from, co
             base_buf_add_cstr(&buf, "NULL");
         } else {
             func_add_text(&text, ctx, from, i);
-            add_literal(&buf, base_buf_str(&text));
+            func_add_literal(&buf, base_buf_str(&text));
         }
         rc = func_put_text(ctx, &budget, &buf, out, i);
     }
@@ -529,89 +529,6 @@ FUNC_KERNEL(type_of_any) {
         args[0]->type.kind == COL_UNKNOWN ? "unknown" : col_kind_name(args[0]->type.kind);
     for (uint32_t i = 0; i < n; i++) col_str(out)[i] = base_str_of(name);
     return BASE_OK;
-}
-
-// One %... of format(), *at behind the sign: [position$] s, I or L.
-static base_rc format_item(const col_func_ctx *ctx, base_buf *buf, base_str format, size_t *at,
-                           uint32_t *next, uint32_t nargs, const col_vec *const *args, uint32_t row,
-                           base_error *err) {
-    uint32_t which = 0;
-    size_t i = *at;
-    while (i < format.n && format.p[i] >= '0' && format.p[i] <= '9' && which < 1000) {
-        which = which * 10 + (uint32_t)(format.p[i++] - '0');
-    }
-    if (i > *at && i < format.n && format.p[i] == '$') {
-        i++;
-        *next = which;
-    } else if (i > *at || (i < format.n && (format.p[i] == '-' || format.p[i] == '*'))) {
-        return base_fail(err, BASE_E_UNSUPPORTED, NULL, "widths in format()");
-    }
-    which = (*next)++;
-    char how = i < format.n ? format.p[i] : '\0';
-    *at = i + 1;
-    if (how != 's' && how != 'I' && how != 'L') {
-        return base_fail(err, BASE_E_INVALID, NULL,
-                         how == '\0' ? "unterminated format() type specifier"
-                                     : "unrecognized format() type specifier "
-                                       "\"%c\"",
-                         how);
-    }
-    if (which == 0 || which >= nargs) {
-        return base_fail(err, BASE_E_INVALID, NULL,
-                         which == 0
-                             ? "format specifies argument 0, but arguments are numbered from 1"
-                             : "too few arguments for format()");
-    }
-    if (col_is_null(args[which], row)) {
-        if (how == 'L') base_buf_add_cstr(buf, "NULL");
-        if (how != 'I') return BASE_OK;
-        return base_fail(err, BASE_E_INVALID, "22004",
-                         "null values cannot be formatted as an SQL identifier");
-    }
-    base_buf text = {0};
-    func_add_text(&text, ctx, args[which], row);
-    if (how == 's') base_buf_add_str(buf, base_buf_str(&text));
-    if (how == 'I') func_quote_ident(buf, base_buf_str(&text));
-    if (how == 'L') add_literal(buf, base_buf_str(&text));
-    base_buf_deinit(&text);
-    return BASE_OK;
-}
-
-static base_rc format_row(const col_func_ctx *ctx, base_buf *buf, base_str format, uint32_t nargs,
-                          const col_vec *const *args, uint32_t row, base_error *err) {
-    uint32_t next = 1;
-    for (size_t at = 0; at < format.n;) {
-        char c = format.p[at++];
-        if (c != '%') {
-            base_buf_add_byte(buf, (uint8_t)c);
-        } else if (at < format.n && format.p[at] == '%') {
-            base_buf_add_byte(buf, '%');
-            at++;
-        } else {
-            base_rc rc = format_item(ctx, buf, format, &at, &next, nargs, args, row, err);
-            if (rc != BASE_OK) return rc;
-        }
-    }
-    return BASE_OK;
-}
-
-FUNC_KERNEL(format_text) {
-    size_t budget = FUNC_BATCH_BYTES_MAX;
-    base_buf buf = {0};
-    base_error e;
-    base_rc rc = BASE_OK;
-    for (uint32_t i = 0; i < n && rc == BASE_OK; i++) {
-        if (col_is_null(args[0], i)) {
-            col_vec_set_null(out, ctx->arena, i);
-            continue;
-        }
-        base_buf_clear(&buf);
-        rc = format_row(ctx, &buf, col_str(args[0])[i], nargs, args, i, &e);
-        rc = rc == BASE_OK ? func_put_text(ctx, &budget, &buf, out, i)
-                           : func_row_error(ctx, out, i, &e);
-    }
-    base_buf_deinit(&buf);
-    return rc;
 }
 
 static const struct {
@@ -735,8 +652,6 @@ static const col_func rows[] = {
     {"pg_database_size", 1, {NAME}, COL_INT8, HOST, database_size, NULL},
     {"pg_database_size", 1, {O}, COL_INT8, HOST, database_size, NULL},
     {"pg_typeof", 1, {COL_UNKNOWN}, T, 0, type_of_any, NULL},
-    {"format", 1, {T}, T, 0, format_text, NULL},
-    {"format", 2, {T, COL_UNKNOWN}, T, COL_FUNC_VARIADIC, format_text, NULL},
     {"pg_get_ruledef", 1, {O}, T, STABLE, always_null, NULL},
     {"pg_get_ruledef", 2, {O, B}, T, STABLE, always_null, NULL},
     {"pg_get_triggerdef", 1, {O}, T, STABLE, always_null, NULL},

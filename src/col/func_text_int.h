@@ -16,4 +16,6 @@ void func_add_text(base_buf *buf, const col_func_ctx *ctx, const col_vec *vec, u
 base_rc func_put_text(col_func_ctx *ctx, size_t *budget, const base_buf *buf, col_vec *out,
                       uint32_t row);
 
+void func_add_literal(base_buf *buf, base_str s); // quoted as quote_literal does
+
 #endif

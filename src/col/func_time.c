@@ -1,5 +1,6 @@
-// func_time.c - arithmetic of dates, times and intervals, readings of the fixed clock, constructors
-// and time zones. Fields (extract, date_trunc, age): func_field.c. Source: PostgreSQL 15.
+// func_time.c - arithmetic of dates, times and intervals, readings of the fixed clock and
+// time zones. Fields (extract, date_trunc, age): func_field.c; constructors: func_time_make.c.
+// Source: PostgreSQL 15.
 // A timestamptz meets months and days in the session's time zone.
 #include <math.h>
 
@@ -57,7 +58,7 @@ FUNC_KERNEL(date_minus_date) {
     return BASE_OK;
 }
 
-static base_rc date_and_time(int32_t days, int64_t time, int64_t *to, base_error *err) {
+base_rc func_date_and_time(int32_t days, int64_t time, int64_t *to, base_error *err) {
     base_rc rc = func_date_to_us(days, to, err);
     return rc == BASE_OK ? func_shift_us(*to, time, to, err) : rc;
 }
@@ -67,7 +68,7 @@ FUNC_KERNEL(date_plus_time) {
     base_error e;
     FUNC_EACH(i) {
         FUNC_ROW_CALL(
-            date_and_time(col_i32(args[0])[i], col_i64(args[1])[i], &col_i64(out)[i], &e));
+            func_date_and_time(col_i32(args[0])[i], col_i64(args[1])[i], &col_i64(out)[i], &e));
     }
     return BASE_OK;
 }
@@ -102,8 +103,7 @@ base_rc func_add_interval(const base_zone *zone, int64_t us, const base_interval
     for (int pass = 0; pass < 2 && rc == BASE_OK; pass++) {
         int64_t local = us;
         if (part.months != 0 || part.days != 0) {
-            rc = func_to_local(zone, us, &local, err);
-            if (rc == BASE_OK) rc = base_timestamp_add(local, &part, &local, err);
+            rc = base_timestamp_add(func_local_us(zone, us), &part, &local, err);
             if (rc == BASE_OK) rc = func_from_local(zone, local, &us, err);
         }
         part = (base_interval){0, by->days, 0};
@@ -408,109 +408,6 @@ FUNC_KERNEL(now_time) {
     return BASE_OK;
 }
 
-// ---- constructors ----
-
-static base_rc make_date(int32_t year, int32_t month, int32_t day, int32_t *days, base_error *err) {
-    static const int8_t lengths[] = {0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    int32_t astronomical = year < 0 ? year + 1 : year;
-    if (year != 0 && year >= -4713 && year <= 5874897 && month >= 1 && month <= 12 && day >= 1 &&
-        day <= lengths[month]) {
-        *days = base_days_from_civil(astronomical, month, day);
-        int32_t y, m, d;
-        base_civil_from_days(*days, &y, &m, &d);
-        if (m == month && *days >= BASE_DATE_MIN && *days < BASE_DATE_END) return BASE_OK;
-    }
-    return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_DATETIME_OVERFLOW,
-                     "date field value out of range: %d-%02d-%02d", year, month, day);
-}
-
-static base_rc make_time(int32_t hour, int32_t minute, double second, int64_t *us,
-                         base_error *err) {
-    double rest = rint(second * 1e6);
-    bool good = hour >= 0 && minute >= 0 && minute < 60 && second >= 0 && second <= 60 &&
-                (hour < 24 || (hour == 24 && minute == 0 && second == 0));
-    if (good) {
-        *us = hour * BASE_US_PER_HOUR + minute * BASE_US_PER_MINUTE + (int64_t)rest;
-        if (*us <= BASE_US_PER_DAY) return BASE_OK;
-    }
-    return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_DATETIME_OVERFLOW,
-                     "time field value out of range: %d:%02d:%02g", hour, minute, second);
-}
-
-FUNC_KERNEL(make_date_int) {
-    FUNC_UNUSED;
-    base_error e;
-    FUNC_EACH(i) {
-        FUNC_ROW_CALL(make_date(col_i32(args[0])[i], col_i32(args[1])[i], col_i32(args[2])[i],
-                                &col_i32(out)[i], &e));
-    }
-    return BASE_OK;
-}
-
-FUNC_KERNEL(make_time_int) {
-    FUNC_UNUSED;
-    base_error e;
-    FUNC_EACH(i) {
-        FUNC_ROW_CALL(make_time(col_i32(args[0])[i], col_i32(args[1])[i], col_f64(args[2])[i],
-                                &col_i64(out)[i], &e));
-    }
-    return BASE_OK;
-}
-
-static base_rc make_timestamps(col_func_ctx *ctx, uint32_t n, const col_vec *const *args,
-                               col_vec *out, const base_zone *zone) {
-    base_error e;
-    FUNC_EACH(i) {
-        int32_t days = 0;
-        int64_t time = 0, us = 0;
-        base_rc rc =
-            make_date(col_i32(args[0])[i], col_i32(args[1])[i], col_i32(args[2])[i], &days, &e);
-        if (rc == BASE_OK) {
-            rc =
-                make_time(col_i32(args[3])[i], col_i32(args[4])[i], col_f64(args[5])[i], &time, &e);
-        }
-        if (rc == BASE_OK) rc = date_and_time(days, time, &us, &e);
-        if (rc == BASE_OK) rc = func_from_local(zone, us, &col_i64(out)[i], &e);
-        FUNC_ROW_CALL(rc);
-    }
-    return BASE_OK;
-}
-
-FUNC_KERNEL(make_timestamp_int) {
-    FUNC_UNUSED;
-    return make_timestamps(ctx, n, args, out, NULL);
-}
-
-FUNC_KERNEL(make_timestamptz_int) {
-    FUNC_UNUSED;
-    return make_timestamps(ctx, n, args, out, ctx->zone);
-}
-
-static base_rc from_epoch(double seconds, int64_t *us, base_error *err) {
-    if (isnan(seconds)) {
-        return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_DATETIME_OVERFLOW,
-                         "timestamp cannot be NaN");
-    }
-    if (isinf(seconds)) {
-        *us = seconds < 0 ? INT64_MIN : INT64_MAX;
-        return BASE_OK;
-    }
-    double v = rint((seconds - BASE_UNIX_EPOCH_US / 1e6) * 1e6);
-    if (v < (double)BASE_TIMESTAMP_MIN || v >= (double)BASE_TIMESTAMP_END) {
-        return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_DATETIME_OVERFLOW,
-                         "timestamp out of range: \"%g\"", seconds);
-    }
-    *us = (int64_t)v;
-    return BASE_OK;
-}
-
-FUNC_KERNEL(to_timestamp_float) {
-    FUNC_UNUSED;
-    base_error e;
-    FUNC_EACH(i) FUNC_ROW_CALL(from_epoch(col_f64(args[0])[i], &col_i64(out)[i], &e));
-    return BASE_OK;
-}
-
 FUNC_KERNEL(isfinite_date) {
     FUNC_UNUSED;
     FUNC_EACH(i) col_u8(out)[i] = !date_infinite(col_i32(args[0])[i]);
@@ -538,6 +435,11 @@ static base_rc zone_rows(col_func_ctx *ctx, uint32_t n, const col_vec *const *ar
     base_error e;
     FUNC_EACH(i) {
         base_str wanted = col_str(args[0])[i];
+        int64_t us = col_i64(args[1])[i];
+        if (us_infinite(us)) {
+            col_i64(out)[i] = us;
+            continue;
+        }
         if (zone == NULL || !base_str_eq(wanted, name)) {
             zone = NULL;
             if (base_zone_find_any(wanted, &zone, &e) != BASE_OK) {
@@ -546,11 +448,6 @@ static base_rc zone_rows(col_func_ctx *ctx, uint32_t n, const col_vec *const *ar
                 continue;
             }
             name = wanted;
-        }
-        int64_t us = col_i64(args[1])[i];
-        if (us_infinite(us)) {
-            col_i64(out)[i] = us;
-            continue;
         }
         int32_t offset = to_utc ? base_zone_offset_local(zone, us) : base_zone_offset_at(zone, us);
         int64_t by = (to_utc ? -offset : offset) * BASE_US_PER_SECOND;
@@ -574,14 +471,19 @@ static base_rc interval_zone_rows(col_func_ctx *ctx, uint32_t n, const col_vec *
     base_error e;
     FUNC_EACH(i) {
         base_interval by = col_interval(args[0])[i];
+        int64_t us = col_i64(args[1])[i];
         base_rc rc = BASE_OK;
-        if (by.months != 0 || by.days != 0) {
+        if (us_infinite(us)) {
+            col_i64(out)[i] = us;
+        } else if (by.months != 0 || by.days != 0) {
             char text[BASE_INTERVAL_TEXT_MAX];
             base_interval_format(&by, text);
             rc = base_fail(&e, BASE_E_INVALID, NULL,
                            "interval time zone \"%s\" must not include months or days", text);
         } else {
-            rc = func_shift_us(col_i64(args[1])[i], sign * by.us, &col_i64(out)[i], &e);
+            // An offset is a number of seconds, as in PostgreSQL of 32 bits.
+            int64_t offset = (int32_t)(by.us / BASE_US_PER_SECOND);
+            rc = func_shift_us(us, sign * offset * BASE_US_PER_SECOND, &col_i64(out)[i], &e);
         }
         FUNC_ROW_CALL(rc);
     }
@@ -647,11 +549,6 @@ static const col_func rows[] = {
     {"localtimestamp", 0, {0}, TS, STABLE, now_timestamp, NULL},
     {"current_date", 0, {0}, DATE, STABLE, now_date, NULL},
     {"localtime", 0, {0}, TIME, STABLE, now_time, NULL},
-    {"make_date", 3, {I4, I4, I4}, DATE, S, make_date_int, NULL},
-    {"make_time", 3, {I4, I4, F8}, TIME, S, make_time_int, NULL},
-    {"make_timestamp", 6, {I4, I4, I4, I4, I4, F8}, TS, S, make_timestamp_int, NULL},
-    {"make_timestamptz", 6, {I4, I4, I4, I4, I4, F8}, TZ, STABLE, make_timestamptz_int, NULL},
-    {"to_timestamp", 1, {F8}, TZ, S, to_timestamp_float, NULL},
     {"date", 1, {TS}, DATE, S, cast_timestamp_date, NULL},
     {"date", 1, {TZ}, DATE, STABLE, cast_timestamptz_date, NULL},
     {"isfinite", 1, {DATE}, COL_BOOL, S, isfinite_date, NULL},

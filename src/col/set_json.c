@@ -98,5 +98,11 @@ static const col_set_func rows[] = {
     PAIRS("jsonb_each", J, each),
     PAIRS("jsonb_each_text", T, each_text),
     SET_ONE("jsonb_object_keys", 1, T, S, object_keys, J),
+    // There is no type json: these take jsonb.
+    VALUES("json_array_elements", J, array_elements),
+    VALUES("json_array_elements_text", T, array_elements),
+    PAIRS("json_each", J, each),
+    PAIRS("json_each_text", T, each_text),
+    SET_ONE("json_object_keys", 1, T, S, object_keys, J),
 };
 SET_TABLE(set_json_table, rows);

@@ -276,11 +276,14 @@ base_rc engine_query_timed(engine_session *session, const plan_node *plan, base_
     if (rc == BASE_OK) rc = flow_graph_add(q.graph, NULL, plan, err);
     if (rc == BASE_OK) {
         col_func_host host = engine_func_host(session);
+        base_random random;
+        base_random_seed(&random, e->plat->ops->random_u64(e->plat));
         q.ctx = (flow_ctx){.arena = &q.scratch,
                            .step_arena = &q.scratch,
                            .now_us = plat_wall_us(e->plat),
                            .low_watermark_us = ENGINE_NO_WATERMARK,
                            .zone = session->zone,
+                           .random = &random,
                            .host = &host,
                            .user = session->user,
                            .database = session->database,

@@ -39,6 +39,7 @@ typedef struct flow_ctx {
     int64_t now_us;           // processing time of the step, microseconds since 2000 UTC
     int64_t low_watermark_us; // for expiry of deduplication: least watermark of the sources
     const base_zone *zone;
+    base_random *random; // col_func_ctx.random
     void *host; // col_func_ctx.host, for ad-hoc queries over system catalogs
     const char *user, *database;
     const flow_hooks *hooks;      // NULL: a failing row fails the call (ad-hoc queries)

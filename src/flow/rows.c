@@ -13,6 +13,7 @@ void flow_func_ctx(col_func_ctx *func, flow_ctx *ctx, base_error *err) {
                            .zone = ctx->zone,
                            .user = ctx->user,
                            .database = ctx->database,
+                           .random = ctx->random,
                            .host = ctx->host};
 }
 

@@ -299,7 +299,7 @@ base_rc sql_parse_expr_text(sql_ctx *ctx, base_str text, size_t offset, const sq
 
 base_rc sql_bind_expr_text(sql_ctx *ctx, const plan_object *object, base_str text, size_t offset,
                            const char *place, const plan_expr **out) {
-    bool in_view = ctx->in_view;
+    bool in_view = ctx->in_view, is_stored = ctx->is_stored;
     const char *view_word = ctx->view_word;
     const sql_tree *tree;
     SQL_TRY(sql_parse_expr_text(ctx, text, offset, &tree));
@@ -313,10 +313,12 @@ base_rc sql_bind_expr_text(sql_ctx *ctx, const plan_object *object, base_str tex
                                          .column = &object->columns[i],
                                          .name = object->columns[i].name,
                                          .hidden = object->columns[i].hidden});
+    ctx->is_stored = true;
     ctx->in_view = strcmp(place, "DEFAULT") != 0; // a default may say now(): it is taken once
     ctx->view_word = place;
     base_rc rc = sql_bind_expr(&binder, tree, out);
     ctx->in_view = in_view;
+    ctx->is_stored = is_stored;
     ctx->view_word = view_word;
     return rc;
 }

@@ -286,8 +286,8 @@ static base_rc bind_coalesce(sql_binder *binder, const sql_tree *body, const pla
     return BASE_OK;
 }
 
-// GREATEST and LEAST pass over nulls: fold pairwise, CASE WHEN b IS NULL THEN a WHEN a >= b THEN a
-// WHEN a IS NOT NULL THEN b ... ELSE b END.
+// GREATEST and LEAST pass over nulls. Of two values: CASE WHEN b IS NULL THEN a WHEN a >= b THEN a
+// ELSE b END; of more a function chooses.
 static base_rc bind_min_max(sql_binder *binder, const sql_tree *body, const plan_expr **out) {
     sql_ctx *ctx = binder->ctx;
     const char *op = sql_get_text(body, "op");
@@ -296,25 +296,23 @@ static base_rc bind_min_max(sql_binder *binder, const sql_tree *body, const plan
     sql_exprs args = {0};
     col_type type;
     SQL_TRY(bind_list(binder, sql_get(body, "args"), &args));
-    if (args.n > 8) // each step doubles what it holds
-        return sql_unsupported(ctx, position, "GREATEST and LEAST take at most 8 arguments");
     SQL_TRY(sql_common_type(ctx, greatest ? "GREATEST" : "LEAST", args.n, args.items, &type));
-    const plan_expr *best = args.items[0];
-    for (uint32_t i = 1; i < args.n; i++) {
-        const plan_expr *item = args.items[i];
-        SQL_TRY(sql_spend(ctx, best, 3, position));
-        SQL_TRY(sql_spend(ctx, item, 3, position));
-        plan_expr *expr = sql_expr(ctx, PLAN_EXPR_CASE, type, 5, position);
-        plan_expr *null = sql_expr(ctx, PLAN_EXPR_IS_NULL, boolean(), 1, position);
-        null->args[0] = item;
-        expr->args[0] = null;
-        expr->args[1] = best;
-        SQL_TRY(sql_operator(ctx, greatest ? ">=" : "<=", best, item, position, &expr->args[2]));
-        expr->args[3] = best;
-        expr->args[4] = item;
-        best = expr;
-    }
-    *out = best;
+    if (args.n > 2)
+        return sql_call(ctx, greatest ? "greatest" : "least", args.n, args.items, position, out);
+    *out = args.items[0];
+    if (args.n < 2) return BASE_OK;
+    const plan_expr *a = args.items[0], *b = args.items[1];
+    SQL_TRY(sql_spend(ctx, a, 3, position));
+    SQL_TRY(sql_spend(ctx, b, 3, position));
+    plan_expr *expr = sql_expr(ctx, PLAN_EXPR_CASE, type, 5, position);
+    plan_expr *null = sql_expr(ctx, PLAN_EXPR_IS_NULL, boolean(), 1, position);
+    null->args[0] = b;
+    expr->args[0] = null;
+    expr->args[1] = a;
+    SQL_TRY(sql_operator(ctx, greatest ? ">=" : "<=", a, b, position, &expr->args[2]));
+    expr->args[3] = a;
+    expr->args[4] = b;
+    *out = expr;
     return BASE_OK;
 }
 

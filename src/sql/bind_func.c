@@ -199,16 +199,13 @@ static const char *arg_types(sql_ctx *ctx, uint32_t nargs, const plan_expr *cons
 // Functions of PostgreSQL that people look for and that are not here: their names are no mistake.
 static bool is_missing(const char *name) {
     static const char names[] =
-        " json_agg json_object_agg "
-        "generate_series"
-        " generate_subscripts unnest string_to_table regexp_matches"
-        " regexp_split_to_array regexp_split_to_table random setseed gen_random_uuid pg_sleep "
-        "overlay to_number"
-        " width_bucket num_nulls num_nonnulls normalize json_build_array row_to_json to_json"
-        " jsonb_set jsonb_insert jsonb_each jsonb_each_text jsonb_array_elements"
-        " jsonb_array_elements_text jsonb_object_keys jsonb_path_query jsonb_path_exists nextval"
-        " currval setval lastval to_tsvector to_tsquery clock_timestamp statement_timestamp"
-        " timeofday txid_current pg_advisory_lock pg_notify ";
+        " generate_series generate_subscripts unnest string_to_table regexp_matches setseed "
+        "pg_sleep"
+        " normalize is_normalized jsonb_path_query jsonb_populate_record jsonb_populate_recordset"
+        " jsonb_to_record jsonb_to_recordset json_populate_record json_populate_recordset"
+        " json_to_record json_to_recordset nextval currval setval lastval to_tsvector to_tsquery"
+        " plainto_tsquery timeofday txid_current pg_advisory_lock pg_notify int4range int8range"
+        " numrange tsrange tstzrange daterange ";
     char word[64];
     int n = snprintf(word, sizeof word, " %s ", name);
     return n > 2 && (size_t)n < sizeof word && strstr(names, word) != NULL;
@@ -327,7 +324,7 @@ static base_rc coerce_args(sql_ctx *ctx, const col_func *func, uint32_t nargs,
             if (sql_is_unknown(args[i]))
                 SQL_TRY(
                     sql_coerce(ctx, args[i], col_type_array_of(&any), COL_CAST_IMPLICIT, &args[i]));
-        } else {
+        } else if (kind != COL_STRUCT || args[i]->type.kind != COL_STRUCT) { // any row is one
             SQL_TRY(sql_coerce(ctx, args[i], col_type_of(kind), COL_CAST_IMPLICIT, &args[i]));
         }
         types[i] = args[i]->type;
@@ -343,6 +340,8 @@ static base_rc coerce_args(sql_ctx *ctx, const col_func *func, uint32_t nargs,
     } else if (func->ret == COL_ARRAY) {
         *type = col_type_array_of(&any);
     }
+    if ((func->flags & COL_FUNC_RANDOM) && ctx->is_stored)
+        return sql_unsupported(ctx, position, "function %s() is for queries only", func->name);
     bool clock = ctx->clock_allowed && sql_is_clock(func);
     ctx->uses_clock |= clock;
     if (ctx->in_view && !clock && !sql_is_repeatable(func)) {
@@ -447,6 +446,90 @@ base_rc sql_operator(sql_ctx *ctx, const char *name, const plan_expr *left, cons
     return operator_failed(ctx, name, nargs, args, position, result == SQL_AMBIGUOUS);
 }
 
+// Functions whose arguments may be named, and what those are where they are left out. A default of
+// NULL: the argument must be given.
+static const struct {
+    const char *name;
+    const char *args[7][2];
+} named[] = {
+    {"make_interval",
+     {{"years", "0"},
+      {"months", "0"},
+      {"weeks", "0"},
+      {"days", "0"},
+      {"hours", "0"},
+      {"mins", "0"},
+      {"secs", "0"}}},
+    {"make_date", {{"year", NULL}, {"month", NULL}, {"day", NULL}}},
+    {"make_time", {{"hour", NULL}, {"min", NULL}, {"sec", NULL}}},
+    {"make_timestamp",
+     {{"year", NULL},
+      {"month", NULL},
+      {"mday", NULL},
+      {"hour", NULL},
+      {"min", NULL},
+      {"sec", NULL}}},
+    {"make_timestamptz",
+     {{"year", NULL},
+      {"month", NULL},
+      {"mday", NULL},
+      {"hour", NULL},
+      {"min", NULL},
+      {"sec", NULL},
+      {"timezone", NULL}}},
+    {"jsonb_set",
+     {{"jsonb_in", NULL}, {"path", NULL}, {"replacement", NULL}, {"create_if_missing", "true"}}},
+    {"jsonb_insert",
+     {{"jsonb_in", NULL}, {"path", NULL}, {"replacement", NULL}, {"insert_after", "false"}}},
+    {"parse_ident", {{"str", NULL}, {"strict", "true"}}},
+    {"jsonb_path_exists", {{"target", NULL}, {"path", NULL}, {"vars", "{}"}, {"silent", "false"}}},
+    {"jsonb_path_match", {{"target", NULL}, {"path", NULL}, {"vars", "{}"}, {"silent", "false"}}},
+    {"jsonb_path_query_array",
+     {{"target", NULL}, {"path", NULL}, {"vars", "{}"}, {"silent", "false"}}},
+    {"jsonb_path_query_first",
+     {{"target", NULL}, {"path", NULL}, {"vars", "{}"}, {"silent", "false"}}},
+};
+#define NAMED_MAX (sizeof named[0].args / sizeof named[0].args[0])
+
+// Arguments by name, from the first named one on (`first` come before it by their places).
+static base_rc bind_named(sql_binder *binder, const char *name, const sql_tree *arg,
+                          uint32_t *nargs, uint32_t first, const plan_expr ***args,
+                          int32_t position) {
+    sql_ctx *ctx = binder->ctx;
+    size_t f = 0, last = first;
+    while (f < sizeof named / sizeof named[0] && strcmp(named[f].name, name) != 0) f++;
+    if (f == sizeof named / sizeof named[0] || first > NAMED_MAX)
+        return sql_unsupported(ctx, position, "named arguments of %s are not supported", name);
+    const plan_expr **all = base_arena_array(ctx->arena, const plan_expr *, NAMED_MAX + 1);
+    memcpy(all, *args, first * sizeof *all);
+    for (; arg != NULL; arg = arg->next) {
+        if (!sql_is(arg, "NamedArgExpr"))
+            return SQL_SYNTAX(ctx, position, "positional argument cannot follow named argument");
+        const char *word = sql_get_text(sql_body(arg), "name");
+        size_t i = 0;
+        while (i < NAMED_MAX && named[f].args[i][0] != NULL &&
+               strcmp(named[f].args[i][0], word) != 0)
+            i++;
+        if (i == NAMED_MAX || named[f].args[i][0] == NULL)
+            return sql_fail(ctx, position, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_FUNCTION,
+                            "function %s has no argument named \"%s\"", name, word);
+        if (all[i] != NULL)
+            return SQL_SYNTAX(ctx, position, "argument name \"%s\" used more than once", word);
+        SQL_TRY(sql_bind_expr(binder, sql_get(sql_body(arg), "arg"), &all[i]));
+        if (i + 1 > last) last = i + 1;
+    }
+    for (size_t i = 0; i < last; i++) {
+        if (all[i] != NULL) continue;
+        if (named[f].args[i][1] == NULL)
+            return sql_fail(ctx, position, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_FUNCTION,
+                            "function %s needs its argument \"%s\"", name, named[f].args[i][0]);
+        all[i] = sql_text_const(ctx, named[f].args[i][1], COL_UNKNOWN, position);
+    }
+    *args = all;
+    *nargs = (uint32_t)last;
+    return BASE_OK;
+}
+
 base_rc sql_bind_func_call(sql_binder *binder, const sql_tree *body, const plan_expr **out) {
     sql_ctx *ctx = binder->ctx;
     int32_t position = sql_tree_position(ctx, body);
@@ -482,8 +565,10 @@ base_rc sql_bind_func_call(sql_binder *binder, const sql_tree *body, const plan_
     const plan_expr **args = base_arena_array(ctx->arena, const plan_expr *, nargs + 1);
     for (const sql_tree *arg = arg_list == NULL ? NULL : arg_list->child; arg != NULL;
          arg = arg->next) {
-        if (sql_is(arg, "NamedArgExpr"))
-            return sql_unsupported(ctx, position, "named arguments are not supported");
+        if (sql_is(arg, "NamedArgExpr")) {
+            SQL_TRY(bind_named(binder, name, arg, &nargs, i, &args, position));
+            break;
+        }
         SQL_TRY(sql_bind_expr(binder, arg, &args[i++]));
     }
     if (strcmp(name, "overlaps") == 0 && nargs == 4) SQL_TRY(sql_period_ends(ctx, args, position));

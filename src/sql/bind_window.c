@@ -317,6 +317,7 @@ static base_rc bind_zone(windowing *w, col_kind time_kind, plan_window *window) 
         ctx->err->position = expr->position;
         return ctx->err->code;
     }
+    window->zone = base_zone_calendar(window->zone);
     window->zone_name =
         base_arena_strdup(ctx->arena, base_arena_memdup(ctx->arena, name.p, name.n));
     return BASE_OK;

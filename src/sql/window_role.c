@@ -87,7 +87,7 @@ static bool role_of_trunc(sql_ctx *ctx, const plan_expr *expr, const plan_node *
         return false;
     if (expr->nargs == 3 && (time.zone != NULL || !read_zone(ctx, expr->args[2], &time)))
         return false;
-    out->zone = time.zone;
+    out->zone = expr->nargs == 3 ? base_zone_calendar(time.zone) : time.zone;
     out->zone_name = time.zone_name;
     return true;
 }

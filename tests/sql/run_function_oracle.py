@@ -7,7 +7,7 @@ The signatures are PostgreSQL's own (pg_proc, pg_operator, pg_cast) over the typ
 each, arguments are drawn from pools of edge values by type, and by name where a function wants a
 pattern, a format, a zone or a path. Each call runs alone on both sides: the value or the SQLSTATE
 must agree. The calls that succeed run again as one query over a VALUES list, as a batch of rows.
-Departures that are meant are in the tables below and in docs/sql.md."""
+Departures that are meant are in the tables below and in docs/postgresql.md, by name."""
 import argparse
 import pathlib
 import random
@@ -107,13 +107,47 @@ IGNORED = re.compile(r"^(pg_|bt|hash|txid|lo_|has_|inet|ts_|json_|xml|int[248]|f
                      r"bpchar|array_|row_|record_|cash|oid|query_|schema_|table_|database_|cursor_|range|multi|brin|gin|gist|spg|current_|binary_|inter|like$|not(like)|ilike|nlike|iclike|in_range|varchar|char|nextval|setval|"
                      r"currval|last|dsi|dtoi|to_reg|col_desc|obj_|ri_|RI_|.*range_subdiff|datetime_pl|integer_pl|mul_d_interval|dcbrt|dexp|dlog|dpow|dround|dsqrt|dtrunc|loread|lowrite|getpgusername|anyarray|textlt|textgt|"
                      r"jsonpath_|similar_escape|to_ascii|version|now$|random|setseed|clock_|statement_|transaction_|timeofday|gen_random|session_user|set_config|getdatabase|age$|array|day|isfinite$|setweight|tsvector|ltrim|inetnot|plaintsquery|to_ts|bit$|date$|.*_tz$|"
-                     r"starts_with_support|text_starts|unknown|cstring|textout|euc|circle|box|path|point|poly|lseg|line|area|slope|money|macaddr|network|host|abbrev|float|oct|timezone$|convert$|overlaps$)")
+                     r"starts_with_support|text_starts|textgename|timedate_pl|like_escape|unknown|cstring|textout|euc|circle|box|path|point|poly|lseg|line|area|slope|money|macaddr|network|host|abbrev|float|oct|timezone$|convert$|overlaps$)")
 ALWAYS = {"age", "isfinite", "timezone", "ltrim", "array_length", "overlaps", "convert", "numeric_inc", "date"}
 SESSION_ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "<+05:45>-05:45"]
-# Calls whose results are meant to differ, with the reason.
+class Call:
+    """One call on both sides: SQLSTATEs (None: it succeeds) and values or messages."""
+
+    def __init__(self, signature, values, text, zone, ours, actual, state, expected):
+        self.name, self.oids, self.kind = signature.name, signature.oids, signature.kind
+        self.values, self.text, self.zone = values, text, zone
+        self.ours, self.actual, self.state, self.expected = ours, actual, state, expected
+
+
+class Departure:
+    def __init__(self, name, holds):
+        self.name, self.holds = name, holds
+
+
+COMPARISONS = {"<", "<=", "=", "<>", ">=", ">"}
+TIMES = {1082, 1114, 1184}
+# Calls whose results are meant to differ, by the names that docs/postgresql.md has.
 DEPARTURES = [
-    (re.compile(r"NaN|[Ii]nfinity"), {1700}, "NUMERIC has no NaN and no infinity"),
+    Departure("numeric-limit", lambda c: 1700 in c.oids + [oid_of(c)] and c.expected is not None and bool(re.search(r"NaN|[Ii]nfinity", c.expected))),
+    Departure("jsonb-order", lambda c: c.oids == [3802, 3802] and c.name in COMPARISONS),
+    Departure("jsonpath-datetime", lambda c: ".datetime()" in c.text and c.ours == "0A000"),
+    Departure("nan-pattern", lambda c: c.name == "to_char" and c.oids[0] in (700, 701) and bool(re.search(r"NaN|Infinity", c.text))),
+    # A date beyond timestamps, or a timestamp whose instant in a zone is beyond them, is an error where it meets one.
+    Departure("far-times", lambda c: c.name == "date_trunc" and "294276" in c.text and c.ours == "22008"),
+    Departure("zone-in-time", lambda c: c.kind == "cast" and c.name == "time" and (c.ours, c.state) == ("22007", "22023")),
+    Departure("null-and-path", lambda c: c.name.startswith("jsonb_path_") and "CAST(NULL" in c.text and c.state == "42601" and c.actual is None),
+    Departure("far-times", lambda c: c.name in COMPARISONS and len(c.oids) == 2 and c.oids[0] != c.oids[1] and set(c.oids) <= TIMES and c.ours == "22008"),
+    Departure("encodings", lambda c: c.ours == "0A000" and "encoding" in (c.actual or "")),
+    # A back reference to a group of a constraint, which matches nothing: PostgreSQL misses some matches.
+    Departure("empty-back-reference", lambda c: bool(re.search(r"\\\\[1-9]", c.text) and re.search(r"\((\\\\[mMyY]|\^|\$|\(\?)", c.text))),
+    Departure("interval-overflow", lambda c: c.ours == "22008" and c.state is None and (c.name, c.oids) in (("-", [1184, 1184]), ("-", [1114, 1114])) or
+              c.name == "make_interval" and c.ours == "22008"),
 ]
+NOT_THERE = {"is_normalized(text, text)", 'pg_catalog."normalize"(text, text)'}  # signatures of PostgreSQL that weir does not have; docs/functions.md says so
+
+
+def oid_of(call):
+    return 1700 if call.name in ("extract", "numeric") or call.kind == "field" else 0
 
 
 def random_pattern(rng, depth=0):
@@ -210,7 +244,7 @@ def signatures(pg):
             continue
         found.append(Signature(f'pg_catalog."{name}"' if name in ("position", "overlay", "normalize", "overlaps", "substring") else name, args, "call"))
     for row in pg.simple(f"SELECT oprname, oprleft, oprright FROM pg_operator WHERE oprright IN ({known}) AND (oprleft = 0 OR oprleft IN ({known})) AND oprname !~ '^(~[<>]|[*<>]~|<->|@@@|\\*[<>=])' "
-                         f"AND oprresult IN ({known}) AND NOT (oprname IN ('~<~','~<=~','~>=~','~>~')) ORDER BY 1, 2, 3")[0].rows:
+                         f"AND oprresult IN ({known}) AND NOT (oprname IN ('~<~','~<=~','~>=~','~>~')) AND NOT (oprname = '@@' AND oprleft = 25) ORDER BY 1, 2, 3")[0].rows:
         left, right = int(row[1]), int(row[2])
         found.append(Signature(row[0].decode(), [right] if left == 0 else [left, right], "prefix" if left == 0 else "infix"))
     for row in pg.simple(f"SELECT castsource, casttarget FROM pg_cast WHERE castsource IN ({known}) AND casttarget IN ({known}) AND castsource <> casttarget ORDER BY 1, 2")[0].rows:
@@ -260,7 +294,7 @@ def main():
     weirtest.need_weir()
     checks = weirtest.Checks()
     rng = random.Random(options.seed)
-    missing = []
+    missing, departed = [], {}
     with Postgres() as postgres, weirtest.Server() as server, server.pg() as weir, weirtest.Pg(postgres.dir, 5432, database="postgres") as pg:
         found = [s for s in signatures(pg) if not options.only or re.search(options.only, s.name)]
         for zone in SESSION_ZONES:
@@ -268,14 +302,17 @@ def main():
                 connection.simple(f"SET timezone = '{zone}'")
             for signature in found:
                 if zone == "UTC" or signature.is_zoned():
-                    test_signature(checks, signature, rng, options, weir, pg, missing, zone)
+                    test_signature(checks, signature, rng, options, weir, pg, missing, zone, departed)
     if options.missing:
         print("\n".join(sorted(set(missing))))
         print(f"{len(set(missing))} signatures are missing")
+    unexpected = {m.split("  [")[0] for m in missing} - NOT_THERE
+    checks.true("signatures that are missing", not unexpected, unexpected)
+    print("departures: " + (", ".join(f"{name} {n}" for name, n in sorted(departed.items())) or "none"))
     checks.end()
 
 
-def test_signature(checks, signature, rng, options, weir, pg, missing, zone):
+def test_signature(checks, signature, rng, options, weir, pg, missing, zone, departed):
     shown, batch = 0, []
     for _ in range(options.rounds if zone == "UTC" else options.rounds // 2):
         values = signature.draw(rng)
@@ -284,20 +321,23 @@ def test_signature(checks, signature, rng, options, weir, pg, missing, zone):
         sql = f"SELECT {text}"
         state, oid, expected = run_one(pg, sql)
         ours, our_oid, actual = run_one(weir, sql.replace(" AS jsonpath)", " AS text)"))
-        if ours in ("42883", "42725", "42704") and state != ours or (ours == "0A000" and state != "0A000" and "does not exist" in actual):
+        call = Call(signature, values, text, zone, ours, actual, state, expected)
+        if ours in ("42883", "42725", "42704") and state != ours or (ours == "0A000" and actual.startswith("function ") and actual.endswith("is not supported")):
             missing.append(f"{signature.title()}  [{ours}]")
             return
         if oid == 1700 and expected is not None and len(expected.strip("-").replace(".", "")) > 38:
             continue  # NUMERIC has 38 digits
         if oid == 3802 and expected is not None and '"id"' in expected:
             continue  # the ids of .keyvalue()
-        if expected is not None and (state is None and any(p.search(expected) and oid in oids for p, oids, _ in DEPARTURES)):
-            continue
         same = ours == state and (state is not None or (our_oid == oid and close(oid, actual, expected)))
         if same:
             checks.true("", True)
             if state is None and signature.kind not in ("field",):
                 batch.append((args, oid, expected))
+            continue
+        name = next((d.name for d in DEPARTURES if d.holds(call)), None)
+        if name is not None:
+            departed[name] = departed.get(name, 0) + 1
             continue
         if shown < options.show:
             checks.true(signature.title(), False, f"\n  {text} in {zone}\n    weir       {ours or ''} {our_oid} {actual!r}\n    PostgreSQL {state or ''} {oid} {expected!r}")
@@ -311,7 +351,7 @@ def test_signature(checks, signature, rng, options, weir, pg, missing, zone):
 def run_batch(checks, signature, batch, weir):
     names = [f"c{i}" for i in range(len(signature.oids))]
     rows = ", ".join(f"({n}, {', '.join(args)})" for n, (args, _, _) in enumerate(batch))
-    sql = f"SELECT {signature.text(names)} FROM (VALUES {rows}) AS v(n, {', '.join(names)}) ORDER BY n"
+    sql = f"SELECT {signature.text(names)} FROM (VALUES {rows}) AS v(n, {', '.join(names)}) ORDER BY n".replace(" AS jsonpath)", " AS text)")
     try:
         result = weir.simple(sql)[-1]
     except weirtest.PgError as error:

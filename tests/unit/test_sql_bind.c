@@ -278,7 +278,7 @@ TEST(limits) {
     }
     EXPECT(bind(&f, wide) == BASE_OK || strcmp(f.err.sqlstate, "54001") == 0);
     free(wide);
-    wide = repeated("SELECT ", "GREATEST(store, 1, ", 40, "store");
+    wide = repeated("SELECT ", "GREATEST(1, ", 40, "store");
     char *closed = repeated(wide, ")", 40, " FROM sales.store");
     EXPECT(bind(&f, closed) != BASE_OK);
     EXPECT_EQ_STR(f.err.sqlstate, "54001");
