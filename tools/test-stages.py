@@ -144,6 +144,7 @@ def stage_build(run):
 
 def stage_unit(run):
     run.programs([(name, command, 300, None) for name, command in ctest_programs("release")])
+    run.program("docs/functions.md", [ROOT / "tools" / "check-functions"], 60)
 
 
 def stage_clang(run):

@@ -13,6 +13,7 @@ static const struct command {
     {"check", cli_check, "check a file of SQL and report every error"},
     {"run", cli_run, "no server: files through the views of a file of SQL, and print them"},
     {"log", cli_log, "look into the log of a data directory"},
+    {"functions", cli_functions, "print the page of all functions of SQL"},
     {"bench", cli_bench, "measure this machine: throughput, commit cost, memory, latency"},
 };
 #define NCOMMANDS (sizeof commands / sizeof commands[0])
@@ -24,7 +25,7 @@ static void print_help(void) {
            "streams, checks them against the books, and can say why any number changed.\n\n"
            "Commands:\n");
     for (size_t i = 0; i < NCOMMANDS; i++)
-        printf("  %-8s%s\n", commands[i].name, commands[i].summary);
+        printf("  %-11s%s\n", commands[i].name, commands[i].summary);
     printf("\nweir COMMAND --help describes a command; weir --version names the version.\n"
            "Exit codes: 0 done, 1 the work failed, 2 wrong arguments.\n");
 }

@@ -106,6 +106,10 @@ static const plan_agg_def agg_defs[] = {
     SPREAD("variance", PLAN_AGG_VAR_SAMP),
 };
 
+const plan_agg_def *plan_agg_at(size_t i) {
+    return i < COUNT_OF(agg_defs) ? &agg_defs[i] : NULL;
+}
+
 bool plan_agg_ignores_repeats(plan_agg_id id) {
     return id == PLAN_AGG_MIN || id == PLAN_AGG_MAX || id == PLAN_AGG_BOOL_AND ||
            id == PLAN_AGG_BOOL_OR || id == PLAN_AGG_BIT_AND || id == PLAN_AGG_BIT_OR;

@@ -74,6 +74,7 @@ typedef struct plan_agg_def {
 // numeric, sum(numeric) numeric, sum(float4) real, avg of integers numeric, of floats double
 // precision, ...
 size_t plan_agg_find(base_str name, const plan_agg_def **first);
+const plan_agg_def *plan_agg_at(size_t i); // by position, for documentation; NULL at the end
 // What it gives does not change if a value is there once or more often.
 bool plan_agg_ignores_repeats(plan_agg_id id);
 

@@ -217,7 +217,7 @@ base_rc sql_func_failed(sql_ctx *ctx, const char *name, uint32_t nargs,
     bool is_set = col_set_find(base_str_of(name), &set, 1) > 0;
     if (!is_set && col_func_find(base_str_of(name), &funcs) == 0 && is_missing(name)) {
         sql_unsupported(ctx, position, "function %s is not supported", name);
-        base_error_hint(ctx->err, "docs/sql.md lists what there is.");
+        base_error_hint(ctx->err, "docs/functions.md lists what there is.");
         return ctx->err->code;
     }
     sql_fail(ctx, position, BASE_E_NOT_FOUND,

@@ -52,6 +52,10 @@ static int find_function(const char *name) {
     return -1;
 }
 
+const char *sql_window_function_at(size_t i) {
+    return i < sizeof over_functions / sizeof over_functions[0] ? over_functions[i].name : NULL;
+}
+
 bool sql_over_exists(const char *name) {
     return find_function(name) >= 0;
 }

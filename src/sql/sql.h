@@ -90,6 +90,8 @@ BASE_MUST_USE base_rc sql_split(base_arena *arena, base_str text, size_t *n, bas
 BASE_MUST_USE base_rc sql_bind(base_arena *arena, const sql_session *session, base_str text,
                                int32_t text_offset, size_t nparam_types,
                                const col_type *param_types, sql_statement **out, base_error *err);
+// Window functions by position, for documentation; NULL at the end.
+const char *sql_window_function_at(size_t i);
 // The command word of a statement for CommandComplete: "SELECT", "CREATE MATERIALIZED VIEW", ...
 const char *sql_command_tag(const sql_statement *statement);
 
