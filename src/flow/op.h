@@ -40,7 +40,7 @@ typedef struct flow_ctx {
     int64_t low_watermark_us; // for expiry of deduplication: least watermark of the sources
     const base_zone *zone;
     base_random *random; // col_func_ctx.random
-    void *host; // col_func_ctx.host, for ad-hoc queries over system catalogs
+    void *host;          // col_func_ctx.host, for ad-hoc queries over system catalogs
     const char *user, *database;
     const flow_hooks *hooks;      // NULL: a failing row fails the call (ad-hoc queries)
     bool (*cancelled)(void *arg); // polled between batches; NULL: never

@@ -62,7 +62,7 @@ typedef struct sql_ctx {
     uint32_t nparams;
     uint32_t params_cap;
     col_type *params;
-    bool in_view; // functions of time, session and host are refused
+    bool in_view;   // functions of time, session and host are refused
     bool is_stored; // an expression of an object: nothing by chance
     const char *view_word;
     bool clock_allowed; // in a view, now() may be bound: sql_temporal sees to where it stands
