@@ -34,7 +34,9 @@ static const char tail[] =
     "the `json` type (functions named json_... give jsonb), ranges, geometry, text search, XML, "
     "network addresses,\n"
     "bit strings, sequences, large objects, advisory locks, arrays of more than one dimension, "
-    "VARIADIC calls.\n"
+    "VARIADIC of an\n"
+    "array that is not written out, but for concat, concat_ws, jsonb_extract_path and "
+    "jsonb_extract_path_text.\n"
     "Encodings other than UTF8, LATIN1, LATIN9, WIN1252 and SQL_ASCII are refused by name.\n";
 
 static bool is_word(const char *name) {

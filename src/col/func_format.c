@@ -2,8 +2,6 @@
 // PostgreSQL 15's, with English names. The other way: func_format_read.c; of numbers:
 // func_format_number.c.
 // A pattern is parsed to nodes once for each run of rows that have the same.
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/must.h"
@@ -175,11 +173,12 @@ static void add_name(base_buf *buf, const pattern_node *node, const char *name, 
 }
 
 static void add_number(base_buf *buf, const pattern_node *node, int64_t v, int width) {
-    if (node->fill) {
-        base_buf_printf(buf, "%" PRId64, v);
-    } else {
-        base_buf_printf(buf, "%0*" PRId64, v < 0 ? width + 1 : width, v);
-    }
+    char text[24];
+    int n = 0, least = node->fill ? 1 : width;
+    for (uint64_t rest = v < 0 ? 0 - (uint64_t)v : (uint64_t)v; rest != 0 || n < least; rest /= 10)
+        text[sizeof text - (size_t)++n] = (char)('0' + rest % 10);
+    if (v < 0) text[sizeof text - (size_t)++n] = '-';
+    base_buf_add_str(buf, (base_str){text + sizeof text - (size_t)n, (size_t)n});
     if (node->ordinal == 0) return;
     static const char *const upper[] = {"TH", "ST", "ND", "RD"};
     static const char *const lower[] = {"th", "st", "nd", "rd"};

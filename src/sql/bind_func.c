@@ -347,8 +347,13 @@ static base_rc coerce_args(sql_ctx *ctx, const col_func *func, uint32_t nargs,
     if (ctx->in_view && !clock && !sql_is_repeatable(func)) {
         sql_unsupported(ctx, position, "function %s() is not allowed in a %s", func->name,
                         ctx->view_word);
-        base_error_hint(ctx->err, "What it gives depends on when, where or by whom it is asked; "
-                                  "use the event's own time, or filter when you query the view.");
+        if (func->flags & COL_FUNC_RANDOM)
+            base_error_hint(ctx->err, "A view follows from its events alone; an id or a number by "
+                                      "chance belongs into the event.");
+        else
+            base_error_hint(ctx->err,
+                            "What it gives depends on when, where or by whom it is asked; "
+                            "use the event's own time, or filter when you query the view.");
         return ctx->err->code;
     }
     return BASE_OK;
@@ -530,6 +535,48 @@ static base_rc bind_named(sql_binder *binder, const char *name, const sql_tree *
     return BASE_OK;
 }
 
+// f(a, VARIADIC array): an array that is written out gives its elements; where the array is only
+// known when the query runs, another function does the same.
+static base_rc bind_variadic(sql_binder *binder, const char *name, const sql_tree *arg_list,
+                             uint32_t nargs, const plan_expr **args, int32_t position,
+                             const plan_expr **out) {
+    static const struct {
+        const char *name, *other;
+        uint32_t nargs;
+        bool is_operator;
+    } others[] = {
+        {"jsonb_extract_path", "#>", 2, true},      {"jsonb_extract_path_text", "#>>", 2, true},
+        {"json_extract_path", "#>", 2, true},       {"json_extract_path_text", "#>>", 2, true},
+        {"concat_ws", "array_to_string", 2, false}, {"concat", "array_to_string", 1, false},
+    };
+    sql_ctx *ctx = binder->ctx;
+    uint32_t i = 0;
+    for (const sql_tree *arg = arg_list->child; arg != NULL; arg = arg->next) {
+        if (arg->next != NULL || !sql_is(arg, "A_ArrayExpr")) {
+            SQL_TRY(sql_bind_expr(binder, arg, &args[i++]));
+            continue;
+        }
+        const sql_tree *items = sql_get(sql_body(arg), "elements");
+        uint32_t n = sql_tree_count(items);
+        const plan_expr **all = base_arena_array(ctx->arena, const plan_expr *, i + n + 1);
+        memcpy(all, args, i * sizeof *all);
+        for (const sql_tree *item = items == NULL ? NULL : items->child; item != NULL;
+             item = item->next)
+            SQL_TRY(sql_bind_expr(binder, item, &all[i++]));
+        return sql_call(ctx, name, i, all, position, out);
+    }
+    for (size_t k = 0; k < sizeof others / sizeof others[0]; k++) {
+        if (others[k].nargs != nargs || strcmp(others[k].name, name) != 0) continue;
+        if (others[k].is_operator)
+            return sql_operator(ctx, others[k].other, args[0], args[1], position, out);
+        const plan_expr *separator =
+            nargs == 2 ? args[0] : sql_text_const(ctx, "", COL_UNKNOWN, position);
+        const plan_expr *turned[] = {args[nargs - 1], separator};
+        return sql_call(ctx, others[k].other, 2, turned, position, out);
+    }
+    return sql_unsupported(ctx, position, "VARIADIC arguments of %s are not supported", name);
+}
+
 base_rc sql_bind_func_call(sql_binder *binder, const sql_tree *body, const plan_expr **out) {
     sql_ctx *ctx = binder->ctx;
     int32_t position = sql_tree_position(ctx, body);
@@ -558,11 +605,11 @@ base_rc sql_bind_func_call(sql_binder *binder, const sql_tree *body, const plan_
         return sql_fail(ctx, position, BASE_E_INVALID, "42809",
                         "%s specified, but %s is not an aggregate function",
                         sql_get_bool(body, "agg_distinct") ? "DISTINCT" : "FILTER", name);
-    if (sql_get_bool(body, "func_variadic"))
-        return sql_unsupported(ctx, position, "VARIADIC arguments are not supported");
     const sql_tree *arg_list = sql_get(body, "args");
     uint32_t nargs = sql_tree_count(arg_list), i = 0;
     const plan_expr **args = base_arena_array(ctx->arena, const plan_expr *, nargs + 1);
+    if (sql_get_bool(body, "func_variadic"))
+        return bind_variadic(binder, name, arg_list, nargs, args, position, out);
     for (const sql_tree *arg = arg_list == NULL ? NULL : arg_list->child; arg != NULL;
          arg = arg->next) {
         if (sql_is(arg, "NamedArgExpr")) {
