@@ -1,0 +1,13 @@
+CREATE TABLE sale (id INT NOT NULL, shop INT, item TEXT, qty INT, PRIMARY KEY (id));
+SELECT shop, item, sum(qty) FROM sale GROUP BY ROLLUP (shop, item);
+SELECT shop, item, sum(qty), grouping(shop, item) FROM sale GROUP BY CUBE (shop, item) HAVING grouping(shop) = 0;
+SELECT shop, count(*) FROM sale GROUP BY GROUPING SETS ((shop), (shop), ());
+SELECT shop, item, count(DISTINCT qty) FILTER (WHERE qty > 1) FROM sale WHERE shop > 3 GROUP BY shop, ROLLUP (item);
+SELECT qty % 2, item, max(qty) FROM sale GROUP BY GROUPING SETS ((qty % 2, item), (item)) ORDER BY 3 DESC LIMIT 2;
+SELECT count(*) FROM sale GROUP BY ();
+SELECT count(*) FROM sale GROUP BY GROUPING SETS ((), ());
+CREATE MATERIALIZED VIEW v AS SELECT shop, item, sum(qty) AS n FROM sale GROUP BY ROLLUP (shop, item);
+SELECT n FROM v WHERE shop IS NULL;
+SELECT id, shop, sum(qty) FROM sale GROUP BY GROUPING SETS ((id), (shop));
+SELECT item FROM sale GROUP BY ROLLUP (shop);
+SELECT grouping(item) FROM sale GROUP BY ROLLUP (shop);
