@@ -210,7 +210,7 @@ static uint32_t value_at(const agg_use *use, const agg_rows *rows, int64_t place
 }
 
 // Of the first value that has the fraction p of all at or before it.
-static int64_t place_of(int64_t n, double p) {
+int64_t agg_whole_place(int64_t n, double p) {
     int64_t place = (int64_t)ceil(p * (double)n);
     return place < 1 ? 0 : place - 1;
 }
@@ -218,7 +218,7 @@ static int64_t place_of(int64_t n, double p) {
 static void percentile_disc(const agg_use *use, const agg_rows *rows, int64_t n, double p,
                             base_arena *arena, col_vec *out) {
     walk w = walk_start(use, rows);
-    give(&w, value_at(use, rows, place_of(n, p)), out, arena);
+    give(&w, value_at(use, rows, agg_whole_place(n, p)), out, arena);
 }
 
 // low + (high - low) * part
@@ -268,6 +268,23 @@ static bool fractions_of(const agg_use *use, base_arena *arena, col_vec *out) {
     return true;
 }
 
+bool agg_whole_fractions(const agg_use *use, base_arena *arena, const col_vec **out, uint32_t *n) {
+    col_vec *fractions = base_arena_new(arena, col_vec);
+    if (!fractions_of(use, arena, fractions)) return false;
+    *out = fractions;
+    *n = fractions->n;
+    return true;
+}
+
+void agg_whole_give(const acc_spec *spec, const col_vec *values, base_arena *arena, col_vec *out,
+                    uint32_t row) {
+    if (col_kind_is_array(spec->type.kind) && !col_kind_is_array(values->type.kind)) {
+        col_str(out)[row] = col_array_make(arena, values, 0, values->n);
+    } else {
+        col_vec_copy_cell(out, row, values, 0, arena);
+    }
+}
+
 static void percentile(const agg_use *use, const acc_spec *spec, const agg_rows *rows,
                        base_arena *arena, col_vec *out, const char **failed) {
     col_vec fractions, values;
@@ -288,7 +305,7 @@ static void percentile(const agg_use *use, const acc_spec *spec, const agg_rows 
         } else if (spec->id == PLAN_AGG_PERCENTILE_DISC) {
             percentile_disc(use, rows, n, p, arena, &one);
         } else if (spec->id == PLAN_AGG_APPROX_PERCENTILE) {
-            uint32_t bucket = value_at(use, rows, place_of(n, p));
+            uint32_t bucket = value_at(use, rows, agg_whole_place(n, p));
             int32_t code = col_i32(&rows->rows->cols[use->args[0]])[bucket];
             col_f64(&one)[0] = agg_bucket_value(code, agg_whole_error(use->agg));
         } else {
@@ -296,12 +313,7 @@ static void percentile(const agg_use *use, const acc_spec *spec, const agg_rows 
         }
         col_vec_copy_cell(&values, i, &one, 0, arena);
     }
-    if (*failed != NULL) return;
-    if (many) {
-        col_str(out)[0] = col_array_make(arena, &values, 0, fractions.n);
-    } else {
-        col_vec_copy_cell(out, 0, &values, 0, arena);
-    }
+    if (*failed == NULL) agg_whole_give(spec, &values, arena, out, 0);
 }
 
 // ------------------------------------------------------------------------------------ ranks

@@ -28,6 +28,12 @@ BASE_MUST_USE base_rc agg_whole_init(agg_use *use, const acc_spec *spec, base_ar
 BASE_MUST_USE base_rc agg_whole(const agg_use *use, const acc_spec *spec, const agg_rows *rows,
                                 base_arena *arena, col_vec *out, const char **failed,
                                 base_error *err);
+// Of approx_percentile: the fractions that it is asked for, as a vector; false: a null in place of
+// them. The place, from 0, of a fraction of n values. The value or array of values as the result.
+bool agg_whole_fractions(const agg_use *use, base_arena *arena, const col_vec **out, uint32_t *n);
+int64_t agg_whole_place(int64_t n, double fraction);
+void agg_whole_give(const acc_spec *spec, const col_vec *values, base_arena *arena, col_vec *out,
+                    uint32_t row);
 // The relative error that approx_percentile is asked for.
 double agg_whole_error(const plan_agg *agg);
 // Whether there is a result, not null, of no values.

@@ -378,11 +378,6 @@ static base_rc init_func(over_op *over, uint32_t i, const plan_over *def, base_e
     agg.filter = NULL; // rows that it keeps out do not come to the accumulator
     rc = acc_spec_init(&func->spec, &agg, extreme, err);
     func->spec.offset = sizeof(int64_t); // behind the weight
-    bool whole = func->spec.kind == ACC_HELD || func->spec.feed == ACC_FEED_DISTINCT;
-    if (rc == BASE_OK && whole) {
-        rc = base_fail(err, BASE_E_UNSUPPORTED, NULL, "%s is not supported as a window function",
-                       def->name);
-    }
     func->retracts = retracts(func->spec.kind);
     func->block_at = over->plan.blocks_size;
     func->block_size = (uint32_t)sizeof(int64_t) + ((func->spec.size + 7u) & ~7u);

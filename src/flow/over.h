@@ -69,6 +69,11 @@ void over_side_init(over_side *side, base_arena *arena, const flow_segment *segm
 BASE_MUST_USE base_rc over_eval(const over_plan *plan, over_side *side, base_arena *arena,
                                 base_error *err);
 
+// over_list.c: aggregates that are made of all values of a frame.
+bool over_is_list(const acc_spec *spec);
+BASE_MUST_USE base_rc over_eval_list(const over_plan *plan, over_side *side, uint32_t number,
+                                     base_arena *arena, base_error *err);
+
 // over_frame.c
 typedef struct over_frames { // [start, end) by position, before EXCLUDE
     uint32_t *start, *end;

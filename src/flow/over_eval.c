@@ -431,7 +431,8 @@ base_rc over_eval(const over_plan *plan, over_side *side, base_arena *arena, bas
             eval_value(&e);
             break;
         case PLAN_OVER_AGGREGATE:
-            rc = eval_aggregate(&e);
+            rc = over_is_list(&func->spec) ? over_eval_list(plan, side, i, arena, err)
+                                           : eval_aggregate(&e);
             break;
         }
     }

@@ -33,7 +33,7 @@ void over_state_copy_func(const over_plan *plan, uint32_t i, over_state *to, con
 bool over_state_storable(const over_plan *plan) {
     for (uint32_t i = 0; i < plan->nfuncs; i++) {
         const over_func *func = &plan->funcs[i];
-        if (has_block(func) && func->spec.kind == ACC_HELD) return false;
+        if (has_block(func) && over_is_list(&func->spec)) return false;
     }
     return true;
 }

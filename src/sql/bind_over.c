@@ -122,13 +122,18 @@ static base_rc bind_aggregate(sql_binder *binder, const char *name, const sql_tr
     int32_t position = sql_tree_position(ctx, body);
     if (sql_get_bool(body, "agg_distinct"))
         return sql_unsupported(ctx, position, "DISTINCT is not implemented for window functions");
+    if (sql_get_bool(body, "agg_within_group"))
+        return sql_unsupported(ctx, position, "OVER is not supported for ordered-set aggregate %s",
+                               name);
     if (sql_get(body, "agg_order") != NULL)
         return sql_unsupported(ctx, position,
                                "aggregate ORDER BY is not implemented for window functions");
     over->id = PLAN_OVER_AGGREGATE;
     SQL_TRY(sql_agg_arguments(binder, name, body, position, &over->agg));
-    if (over->agg.def->form != PLAN_AGG_PLAIN)
-        return sql_unsupported(ctx, position, "%s is not supported as a window function", name);
+    if (over->agg.def->form == PLAN_AGG_ORDERED) { // in the order of the frame
+        over->agg.nsort = 0;
+        over->agg.nmore = over->agg.def->nargs - 1u;
+    }
     sql_agg_guard(ctx, &over->agg);
     over->type = over->agg.type;
     return BASE_OK;

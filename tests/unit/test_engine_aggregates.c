@@ -89,6 +89,34 @@ static const char *const aggregates[] = {
 static const char *const filters[] = {
     "", "", "", " FILTER (WHERE i > 1)", " FILTER (WHERE o)", " FILTER (WHERE s <> 'b')"};
 
+// As window functions: those that are made of all values of a frame, and some others.
+static const char *const windowed[] = {
+    "string_agg(s, ',')",
+    "string_agg(s, h)",
+    "array_agg(i)",
+    "array_agg(n)",
+    "jsonb_agg(s)",
+    "jsonb_object_agg(id, i)",
+    "approx_count_distinct(s)",
+    "approx_percentile(0.5, f)",
+    "approx_percentile(ARRAY[0, 1], i)",
+    "stddev(b)",
+    "bool_and(o)",
+    "regr_slope(f, x)",
+    "bit_xor(i)",
+    "max(s)",
+};
+
+static const char *const frames[] = {
+    "",
+    " ROWS 2 PRECEDING",
+    " ROWS BETWEEN 3 PRECEDING AND 1 PRECEDING",
+    " ROWS BETWEEN 2 PRECEDING AND 2 FOLLOWING EXCLUDE CURRENT ROW",
+    " ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING EXCLUDE TIES",
+    " RANGE BETWEEN 5 PRECEDING AND 1 FOLLOWING",
+    " GROUPS BETWEEN CURRENT ROW AND 1 FOLLOWING",
+};
+
 static const char *const groups[][2] = {
     // what is selected, what is grouped by
     {"", ""},
@@ -131,6 +159,15 @@ static const char *pick(world *w, const char *const *of, size_t n) {
 
 static void make_query(world *w, char *query, size_t size) {
     uint32_t by = below(w, sizeof groups / sizeof *groups), n = 1 + below(w, 6);
+    if (below(w, 4) == 0) {
+        size_t at = (size_t)snprintf(query, size, "SELECT id");
+        for (uint32_t i = 0; i < 1 + n / 2; i++)
+            at += (size_t)snprintf(query + at, size - at,
+                                   ", %s%s OVER (PARTITION BY g ORDER BY id%s) AS a%u",
+                                   PICK(w, windowed), PICK(w, filters), PICK(w, frames), i);
+        snprintf(query + at, size - at, " FROM %s", PICK(w, sources));
+        return;
+    }
     size_t at = (size_t)snprintf(query, size, "SELECT %s", groups[by][0]);
     for (uint32_t i = 0; i < n; i++)
         at += (size_t)snprintf(query + at, size - at, "%s%s%s AS a%u", i > 0 ? ", " : "",
