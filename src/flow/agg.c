@@ -251,13 +251,16 @@ static void set_held(agg_op *agg, uint32_t s, char *block, flow_record *record,
     if (spec->string && record != NULL) flow_cache_own_string(&agg->cache, spec, record, before);
 }
 
+// Of rows, or of ranks.
 static base_rc work_out(agg_op *agg, uint32_t s, base_arena *arena, const agg_rows *rows,
-                        char *block, flow_record *record, base_error *err) {
+                        agg_ranks *ranks, char *block, flow_record *record, base_error *err) {
     const acc_spec *spec = &agg->specs[s];
     col_vec value;
     const char *failed;
     col_vec_init(&value, arena, spec->type, 1);
-    base_rc rc = agg_whole(&agg->uses[s], spec, rows, arena, &value, &failed, err);
+    const agg_use *use = &agg->uses[s];
+    base_rc rc = ranks != NULL ? agg_whole_ranked(use, spec, ranks, arena, &value, &failed, err)
+                               : agg_whole(use, spec, rows, arena, &value, &failed, err);
     if (rc == BASE_OK) set_held(agg, s, block, record, &value, failed);
     return rc;
 }
@@ -272,28 +275,50 @@ static bool is_stale(const agg_op *agg, uint32_t s, uint32_t group, bool fresh) 
     return changed != 0 || (fresh && agg_whole_of_nothing(agg->specs[s].id));
 }
 
-static base_rc refresh_group(agg_op *agg, const agg_set *set, state_cursor *cursor,
-                             base_str group_key, uint32_t group, flow_record *record,
+typedef struct refreshing { // of a set, in a step
+    agg_op *agg;
+    flow_ctx *ctx;
+    agg_set *set;
+    state_cursor *values, *blocks; // blocks: of a ranked set
+    agg_writes writes;
+} refreshing;
+
+static base_rc refresh_group(refreshing *r, base_str group_key, uint32_t group, flow_record *record,
                              base_error *err) {
+    agg_op *agg = r->agg;
+    const agg_set *set = r->set;
     char *block = flow_record_block(record);
     agg_rows rows;
+    agg_ranks ranks;
     bool have_rows = false;
     base_rc rc = BASE_OK;
     base_arena_reset(&agg->whole);
+    if (set->ranked)
+        rc = agg_rank_group(set, r->ctx, &agg->whole, r->values, r->blocks, group_key, &ranks,
+                            &r->writes, err);
     for (uint32_t s = 0; s < agg->nspecs && rc == BASE_OK; s++) {
         if (agg->uses[s].set != set->number || !is_stale(agg, s, group, !record->visible)) continue;
         if (agg->specs[s].feed == ACC_FEED_EXTREME) {
             const col_vec *value = NULL;
-            rc = agg_set_extreme(set, &agg->whole, cursor, group_key,
+            rc = agg_set_extreme(set, &agg->whole, r->values, group_key,
                                  agg->specs[s].id == PLAN_AGG_MAX, &value, err);
             if (rc == BASE_OK) set_held(agg, s, block, record, value, NULL);
             continue;
         }
-        if (!have_rows) rc = agg_set_read(set, &agg->whole, cursor, group_key, &rows, err);
+        if (!have_rows && !set->ranked)
+            rc = agg_set_read(set, &agg->whole, r->values, group_key, &rows, err);
         have_rows = true;
-        if (rc == BASE_OK) rc = work_out(agg, s, &agg->whole, &rows, block, record, err);
+        if (rc == BASE_OK)
+            rc = work_out(agg, s, &agg->whole, &rows, set->ranked ? &ranks : NULL, block, record,
+                          err);
     }
     return rc;
+}
+
+static bool is_touched(const agg_set *set, uint32_t group) {
+    for (uint32_t f = 0; f < set->nfilters; f++)
+        if (set->changed[(size_t)group * set->nfilters + f] != 0) return true;
+    return false;
 }
 
 static bool stands_on(const agg_op *agg, uint32_t set) {
@@ -303,21 +328,33 @@ static bool stands_on(const agg_op *agg, uint32_t set) {
     return false;
 }
 
+static base_rc refresh_set(refreshing *r, const base_str *keys, const uint32_t *groups, uint32_t n,
+                           flow_record **records, base_error *err) {
+    const agg_op *agg = r->agg;
+    base_rc rc = BASE_OK;
+    for (uint32_t g = 0; g < n && rc == BASE_OK; g++) {
+        // Groups of nothing may have results too, but not of a ranked set.
+        if (r->set->ranked && !is_touched(r->set, groups[g])) continue;
+        rc = refresh_group(r, keys[groups[g]], groups[g], records[g], err);
+        if (rc == BASE_OK && g % 256 == 255) rc = flow_poll(agg->op.graph, r->ctx, err);
+    }
+    return rc;
+}
+
 // Reads anew what the step's changes of values leave unknown in n groups.
 static base_rc refresh(agg_op *agg, flow_ctx *ctx, const base_str *keys, const uint32_t *groups,
                        uint32_t n, flow_record **records, base_error *err) {
     base_rc rc = BASE_OK;
     for (uint32_t i = 0; i < agg->nsets && rc == BASE_OK; i++) {
         if (!stands_on(agg, i)) continue;
-        state_cursor *cursor;
-        rc = state_cursor_open(ctx->txn, agg->values, &cursor, err);
-        if (rc != BASE_OK) break;
-        for (uint32_t g = 0; g < n && rc == BASE_OK; g++) {
-            rc = refresh_group(agg, &agg->sets[i], cursor, keys[groups[g]], groups[g], records[g],
-                               err);
-            if (rc == BASE_OK && g % 256 == 255) rc = flow_poll(agg->op.graph, ctx, err);
-        }
-        state_cursor_close(cursor);
+        refreshing r = {.agg = agg, .ctx = ctx, .set = &agg->sets[i]};
+        rc = state_cursor_open(ctx->txn, agg->values, &r.values, err);
+        if (rc == BASE_OK && r.set->ranked)
+            rc = state_cursor_open(ctx->txn, agg->ranks, &r.blocks, err);
+        if (rc == BASE_OK) rc = refresh_set(&r, keys, groups, n, records, err);
+        if (r.values != NULL) state_cursor_close(r.values);
+        if (r.blocks != NULL) state_cursor_close(r.blocks);
+        if (rc == BASE_OK) rc = agg_rank_write(ctx, agg->ranks, &r.writes, err);
     }
     return rc;
 }
@@ -338,7 +375,7 @@ static base_rc work_out_memory(agg_op *agg, flow_ctx *ctx, uint32_t i, uint32_t 
         for (uint32_t s = 0; s < agg->nspecs && rc == BASE_OK; s++) {
             if (agg->uses[s].set != i || agg->specs[s].feed != ACC_FEED_WHOLE) continue;
             if (is_stale(agg, s, g, true)) {
-                rc = work_out(agg, s, ctx->arena, &rows, block, NULL, err);
+                rc = work_out(agg, s, ctx->arena, &rows, NULL, block, NULL, err);
             }
         }
         if (rc == BASE_OK && g % 256 == 255) rc = flow_poll(agg->op.graph, ctx, err);
@@ -801,5 +838,9 @@ base_rc flow_agg_create(flow_graph *graph, uint32_t view_id, const plan_node *no
     if (rc == BASE_OK && agg->nsets > 0) {
         rc = flow_table_open(graph, false, view_id, node->id, "values", &agg->values, err);
     }
+    bool ranked = false;
+    for (uint32_t i = 0; i < agg->nsets; i++) ranked |= agg->sets[i].ranked;
+    if (rc == BASE_OK && ranked)
+        rc = flow_table_open(graph, false, view_id, node->id, "ranks", &agg->ranks, err);
     return rc;
 }

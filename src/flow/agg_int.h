@@ -48,7 +48,7 @@ typedef struct agg_op {
     uint32_t scratch_cap;
 
     flow_cache cache;
-    state_table table, values;
+    state_table table, values, ranks;
     base_arena whole;  // of one group's values
     bool always_known; // the records of groups that are always there have been looked for
     uint64_t cache_counted, step_counted;

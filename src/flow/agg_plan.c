@@ -208,6 +208,19 @@ static void plan_set(agg_op *agg, uint32_t s) {
     use->filter = filter_in(set, filter, wanted.single);
 }
 
+// Sets of which no list is made: those of percentiles and mode.
+static void plan_ranks(agg_op *agg) {
+    for (uint32_t i = 0; i < agg->nsets; i++) {
+        bool any = false, all = true;
+        for (uint32_t s = 0; s < agg->nspecs; s++) {
+            if (agg->uses[s].set != i || agg->specs[s].feed != ACC_FEED_WHOLE) continue;
+            any = true;
+            all &= agg_rank_serves(agg->specs[s].id);
+        }
+        agg->sets[i].ranked = any && all;
+    }
+}
+
 // ------------------------------------------------------------------------------------ entry
 
 static uint32_t most_slots(const plan_node *node) {
@@ -244,6 +257,7 @@ base_rc agg_plan(agg_op *agg, const plan_node *node, bool append_only, base_erro
             plan_set(agg, s);
         }
     }
+    plan_ranks(agg);
     for (uint32_t i = 0; i < agg->nsets; i++) agg_set_init(&agg->sets[i], arena);
     agg->stride = (stride + 7) & ~(size_t)7;
     return BASE_OK;

@@ -253,7 +253,7 @@ static base_str *state_keys(const agg_set *set, base_arena *arena, uint32_t n,
 
 // ------------------------------------------------------------------------------------ counts
 
-static void add_count(base_buf *buf, int64_t count) {
+void agg_set_add_count(base_buf *buf, int64_t count) {
     uint64_t v = (uint64_t)count << 1 ^ (uint64_t)(count >> 63);
     for (; v >= 0x80; v >>= 7) base_buf_add_byte(buf, (uint8_t)(v | 0x80));
     base_buf_add_byte(buf, (uint8_t)v);
@@ -264,20 +264,24 @@ static base_rc corrupt(base_str bytes, base_error *err) {
                      bytes.n);
 }
 
+bool agg_set_read_count(base_str bytes, size_t *at, int64_t *count) {
+    uint64_t v = 0;
+    for (uint32_t shift = 0;; shift += 7) {
+        if (*at == bytes.n || shift > 63) return false;
+        uint8_t byte = (uint8_t)bytes.p[(*at)++];
+        v |= (uint64_t)(byte & 0x7f) << shift;
+        if (byte < 0x80) break;
+    }
+    *count = (int64_t)(v >> 1 ^ -(v & 1));
+    return true;
+}
+
 // The counts of a stored row; *at is where its columns begin.
 static base_rc read_counts(const agg_set *set, base_str bytes, int64_t *counts, size_t *at,
                            base_error *err) {
     *at = 0;
-    for (uint32_t f = 0; f < set->nfilters; f++) {
-        uint64_t v = 0;
-        for (uint32_t shift = 0;; shift += 7) {
-            if (*at == bytes.n || shift > 63) return corrupt(bytes, err);
-            uint8_t byte = (uint8_t)bytes.p[(*at)++];
-            v |= (uint64_t)(byte & 0x7f) << shift;
-            if (byte < 0x80) break;
-        }
-        counts[f] = (int64_t)(v >> 1 ^ -(v & 1));
-    }
+    for (uint32_t f = 0; f < set->nfilters; f++)
+        if (!agg_set_read_count(bytes, at, &counts[f])) return corrupt(bytes, err);
     return BASE_OK;
 }
 
@@ -326,7 +330,7 @@ static base_rc change_pair(agg_set *set, uint32_t pair, base_str stored, agg_mov
         int64_t weight = set->weights[(size_t)pair * nf + f], before = counts[f];
         int64_t after = before + weight;
         any |= after != 0;
-        add_count(buf, after);
+        agg_set_add_count(buf, after);
         if (weight == 0) continue;
         uint8_t *changed = &set->changed[(size_t)group * nf + f];
         int64_t sign = (after > 0) - (before > 0);
@@ -346,12 +350,14 @@ base_rc agg_set_merge(agg_set *set, flow_ctx *ctx, state_table table, const base
     uint32_t *pairs, n = changed_pairs(set, arena, &pairs);
     set->changed = base_arena_zalloc(arena, (size_t)ngroups * set->nfilters + 1);
     moves_init(moves, arena, set->nfilters, n);
+    set->ntouched = n;
     if (n == 0) return BASE_OK;
     base_str *keys = state_keys(set, arena, n, pairs, group_keys);
     const uint32_t *order = flow_keys_sort(arena, n, keys);
     base_str *in_order = base_arena_alloc(arena, sizeof(base_str) * n);
     base_str *stored = base_arena_array(arena, base_str, n);
     for (uint32_t i = 0; i < n; i++) in_order[i] = keys[order[i]];
+    set->touched = in_order;
     base_rc rc = state_get_batch(ctx->txn, table, n, in_order, stored, err);
     base_buf buf = {0};
     for (uint32_t i = 0; i < n && rc == BASE_OK; i++) {
@@ -405,7 +411,7 @@ void agg_set_sort(const agg_set *set, flow_ctx *ctx, uint32_t ngroups, agg_rows 
     *rows = (agg_rows){.rows = columns, .n = n, .counts = counts, .nfilters = nf};
 }
 
-static base_str group_prefix(base_arena *arena, base_str group_key, uint32_t number) {
+base_str agg_set_prefix(base_arena *arena, base_str group_key, uint32_t number) {
     char *p = base_arena_alloc_aligned(arena, group_key.n + 1, 1);
     memcpy(p, group_key.p, group_key.n);
     p[group_key.n] = (char)number;
@@ -417,25 +423,35 @@ static bool is_hashed(base_str key, base_str prefix) {
 }
 
 typedef struct value_list {
-    base_str *values;
+    base_str *keys, *values;
     uint32_t n, cap;
     bool hashed;
 } value_list;
 
-static base_rc list_values(base_arena *arena, state_cursor *cursor, base_str prefix,
-                           value_list *list, base_error *err) {
+static void list_add(value_list *list, base_arena *arena, base_str key, base_str value,
+                     bool with_keys) {
+    if (list->n == list->cap) {
+        uint32_t cap = list->cap == 0 ? 64 : list->cap * 2;
+        base_str *keys = base_arena_alloc(arena, sizeof(base_str) * (with_keys ? cap : 1));
+        base_str *values = base_arena_alloc(arena, sizeof(base_str) * cap);
+        if (list->n > 0) memcpy(values, list->values, sizeof *values * list->n);
+        if (list->n > 0 && with_keys) memcpy(keys, list->keys, sizeof *keys * list->n);
+        list->keys = keys;
+        list->values = values;
+        list->cap = cap;
+    }
+    if (with_keys) list->keys[list->n] = (base_str){base_arena_memdup(arena, key.p, key.n), key.n};
+    list->values[list->n++] = value;
+}
+
+static base_rc list_values(base_arena *arena, state_cursor *cursor, base_str prefix, base_str from,
+                           base_str until, bool with_keys, value_list *list, base_error *err) {
     base_str key, value;
     bool end;
-    base_rc rc = state_cursor_seek(cursor, prefix, &key, &value, &end, err);
+    base_rc rc = state_cursor_seek(cursor, from, &key, &value, &end, err);
     while (rc == BASE_OK && !end && base_str_starts(key, prefix)) {
-        if (list->n == list->cap) {
-            uint32_t cap = list->cap == 0 ? 64 : list->cap * 2;
-            base_str *more = base_arena_alloc(arena, sizeof(base_str) * cap);
-            if (list->n > 0) memcpy(more, list->values, sizeof *more * list->n);
-            list->values = more;
-            list->cap = cap;
-        }
-        list->values[list->n++] = value;
+        if (until.p != NULL && base_str_cmp(key, until) >= 0) break;
+        list_add(list, arena, key, value, with_keys);
         list->hashed |= is_hashed(key, prefix);
         rc = state_cursor_next(cursor, &key, &value, &end, err);
     }
@@ -452,12 +468,13 @@ static base_rc decode_row(const agg_set *set, base_arena *arena, base_str bytes,
     return rc;
 }
 
-base_rc agg_set_read(const agg_set *set, base_arena *arena, state_cursor *cursor,
-                     base_str group_key, agg_rows *rows, base_error *err) {
+base_rc agg_set_read_range(const agg_set *set, base_arena *arena, state_cursor *cursor,
+                           base_str prefix, base_str from, base_str until, agg_rows *rows,
+                           base_str **keys, base_error *err) {
     value_list list = {0};
-    base_str prefix = group_prefix(arena, group_key, set->number);
-    base_rc rc = list_values(arena, cursor, prefix, &list, err);
+    base_rc rc = list_values(arena, cursor, prefix, from, until, keys != NULL, &list, err);
     if (rc != BASE_OK) return rc;
+    if (keys != NULL) *keys = list.keys;
     uint32_t n = list.n, nf = set->nfilters;
     col_batch *batch = col_batch_create(arena, set->ncols, set->types, n);
     int64_t *counts = base_arena_alloc(arena, sizeof(int64_t) * ((size_t)n * nf + 1));
@@ -478,13 +495,20 @@ base_rc agg_set_read(const agg_set *set, base_arena *arena, state_cursor *cursor
     return BASE_OK;
 }
 
+base_rc agg_set_read(const agg_set *set, base_arena *arena, state_cursor *cursor,
+                     base_str group_key, agg_rows *rows, base_error *err) {
+    base_str prefix = agg_set_prefix(arena, group_key, set->number);
+    return agg_set_read_range(set, arena, cursor, prefix, prefix, (base_str){NULL, 0}, rows, NULL,
+                              err);
+}
+
 // Beyond AGG_SET_KEY bytes keys are in no order: of all that begin alike the best is taken.
 base_rc agg_set_extreme(const agg_set *set, base_arena *arena, state_cursor *cursor,
                         base_str group_key, bool last, const col_vec **value, base_error *err) {
     must(set->single && set->cells);
     *value = NULL;
-    base_str own = group_prefix(arena, group_key, set->number), key, bytes, alike = own;
-    base_str from = last ? group_prefix(arena, group_key, set->number + 1) : own;
+    base_str own = agg_set_prefix(arena, group_key, set->number), key, bytes, alike = own;
+    base_str from = last ? agg_set_prefix(arena, group_key, set->number + 1) : own;
     bool end;
     base_rc rc = state_cursor_seek(cursor, from, &key, &bytes, &end, err);
     if (rc == BASE_OK && last) {

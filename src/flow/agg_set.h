@@ -34,6 +34,7 @@ typedef struct agg_set {
     agg_coding coding; // of the first column: codes of the values take their place
     double error;      // of buckets
     bool cells;        // columns are read back
+    bool ranked;       // all that read it whole can do with places in it (agg_rank.h)
     bool single;       // holds an extreme: has one filter, so that the first value is found at once
     uint32_t nstrict, strict[AGG_SET_STRICT]; // slots that make no value where they are null
     col_sort_key *order;                      // ncols: all columns, in their order
@@ -45,6 +46,8 @@ typedef struct agg_set {
     int64_t *weights;  // nfilters a pair
     uint32_t cap;
     uint8_t *changed; // nfilters a group, in the step's arena
+    uint32_t ntouched;
+    const base_str *touched; // keys of the values that a merge has changed, in order
 } agg_set;
 
 // The values of a group, in order.
@@ -84,6 +87,17 @@ void agg_set_take(agg_set *set, flow_ctx *ctx, uint32_t ngroups, agg_moves *move
 void agg_set_sort(const agg_set *set, flow_ctx *ctx, uint32_t ngroups, agg_rows *rows,
                   uint32_t **starts);
 
+// What the keys of a group's values begin with.
+base_str agg_set_prefix(base_arena *arena, base_str group_key, uint32_t number);
+// Counts as the tables have them; false: there is none.
+void agg_set_add_count(base_buf *buf, int64_t count);
+bool agg_set_read_count(base_str bytes, size_t *at, int64_t *count);
+// Reads the values whose keys are in [from, until) of a group's prefix, in order (until.p NULL: all
+// from there). keys, or NULL: the rows' keys, in the order of the table.
+BASE_MUST_USE base_rc agg_set_read_range(const agg_set *set, base_arena *arena,
+                                         state_cursor *cursor, base_str prefix, base_str from,
+                                         base_str until, agg_rows *rows, base_str **keys,
+                                         base_error *err);
 // Reads a group's values, in order, into the arena; strings are borrowed from the transaction.
 BASE_MUST_USE base_rc agg_set_read(const agg_set *set, base_arena *arena, state_cursor *cursor,
                                    base_str group_key, agg_rows *rows, base_error *err);

@@ -199,14 +199,30 @@ static void mode(const agg_use *use, const agg_rows *rows, base_arena *arena, co
     }
 }
 
-// The row of the value at a place counted from 0.
-static uint32_t value_at(const agg_use *use, const agg_rows *rows, int64_t place) {
-    walk w = walk_start(use, rows);
+// Where values are looked for by their place: in rows, or in ranks.
+typedef struct places {
+    const agg_use *use;
+    const agg_rows *rows;
+    agg_ranks *ranks; // or NULL
+} places;
+
+// The value at a place counted from 0, as a vector of one row.
+static base_rc value_at(places *p, int64_t place, base_arena *arena, col_vec *one,
+                        base_error *err) {
+    if (p->ranks != NULL) {
+        base_rc rc = agg_rank_at(p->ranks, p->use->filter, &place, err);
+        if (rc != BASE_OK) return rc;
+        p->rows = &p->ranks->rows;
+    }
+    walk w = walk_start(p->use, p->rows);
     while (walk_next(&w)) {
         if (place < w.times) break;
         place -= w.times;
     }
-    return w.row;
+    const col_vec *column = &p->rows->rows->cols[p->use->args[0]];
+    col_vec_init(one, arena, column->type, 1);
+    col_vec_copy_cell(one, 0, column, w.row, arena);
+    return BASE_OK;
 }
 
 // Of the first value that has the fraction p of all at or before it.
@@ -215,20 +231,14 @@ int64_t agg_whole_place(int64_t n, double p) {
     return place < 1 ? 0 : place - 1;
 }
 
-static void percentile_disc(const agg_use *use, const agg_rows *rows, int64_t n, double p,
-                            base_arena *arena, col_vec *out) {
-    walk w = walk_start(use, rows);
-    give(&w, value_at(use, rows, agg_whole_place(n, p)), out, arena);
-}
-
 // low + (high - low) * part
-static bool between(const col_vec *vec, uint32_t low, uint32_t high, double part, col_vec *out) {
-    if (vec->type.kind == COL_FLOAT8) {
-        double a = col_f64(vec)[low], b = col_f64(vec)[high];
+static bool between(const col_vec *low, const col_vec *high, double part, col_vec *out) {
+    if (low->type.kind == COL_FLOAT8) {
+        double a = col_f64(low)[0], b = col_f64(high)[0];
         col_f64(out)[0] = a + part * (b - a);
         return true;
     }
-    base_interval a = col_interval(vec)[low], b = col_interval(vec)[high], gap, *to;
+    base_interval a = col_interval(low)[0], b = col_interval(high)[0], gap, *to;
     base_error err;
     to = &col_interval(out)[0];
     if (__builtin_sub_overflow(b.us, a.us, &gap.us) ||
@@ -242,18 +252,23 @@ static bool between(const col_vec *vec, uint32_t low, uint32_t high, double part
            !__builtin_add_overflow(to->months, a.months, &to->months);
 }
 
-static void percentile_cont(const agg_use *use, const agg_rows *rows, int64_t n, double p,
-                            base_arena *arena, col_vec *out, const char **failed) {
+static base_rc percentile_cont(places *from, int64_t n, double p, base_arena *arena, col_vec *out,
+                               const char **failed, base_error *err) {
     double place = p * (double)(n - 1);
     int64_t low = (int64_t)floor(place), high = (int64_t)ceil(place);
-    uint32_t first = value_at(use, rows, low);
-    walk w = walk_start(use, rows);
+    col_vec first, second;
+    base_rc rc = value_at(from, low, arena, &first, err);
+    if (rc != BASE_OK) return rc;
     if (low == high) {
-        give(&w, first, out, arena);
-    } else if (!between(&rows->rows->cols[use->args[0]], first, value_at(use, rows, high),
-                        place - (double)low, out)) {
+        *out = first;
+        return BASE_OK;
+    }
+    rc = value_at(from, high, arena, &second, err);
+    if (rc != BASE_OK) return rc;
+    if (!between(&first, &second, place - (double)low, out)) {
         *failed = BASE_SQLSTATE_DATETIME_OVERFLOW;
     }
+    return BASE_OK;
 }
 
 // The fractions asked for; false: a null in place of them.
@@ -285,13 +300,31 @@ void agg_whole_give(const acc_spec *spec, const col_vec *values, base_arena *are
     }
 }
 
-static void percentile(const agg_use *use, const acc_spec *spec, const agg_rows *rows,
-                       base_arena *arena, col_vec *out, const char **failed) {
+// The value for a fraction p of n, as a vector of one row that is ready for it.
+static base_rc one_percentile(places *from, const acc_spec *spec, int64_t n, double p,
+                              base_arena *arena, col_vec *one, const char **failed,
+                              base_error *err) {
+    if (spec->id == PLAN_AGG_PERCENTILE_CONT)
+        return percentile_cont(from, n, p, arena, one, failed, err);
+    col_vec value;
+    base_rc rc = value_at(from, agg_whole_place(n, p), arena, &value, err);
+    if (rc != BASE_OK) return rc;
+    if (spec->id == PLAN_AGG_APPROX_PERCENTILE) {
+        double error = agg_whole_error(from->use->agg);
+        col_f64(one)[0] = agg_bucket_value(col_i32(&value)[0], error);
+    } else {
+        *one = value;
+    }
+    return BASE_OK;
+}
+
+static base_rc percentile(places *from, const acc_spec *spec, int64_t n, base_arena *arena,
+                          col_vec *out, const char **failed, base_error *err) {
+    const agg_use *use = from->use;
     col_vec fractions, values;
-    int64_t n = count_values(use, rows);
     if (n == 0 || !fractions_of(use, arena, &fractions)) {
         col_vec_set_null(out, arena, 0);
-        return;
+        return BASE_OK;
     }
     bool many = col_kind_is_array(use->direct[0]->type.kind);
     col_type type = many ? col_type_element(&spec->type) : spec->type;
@@ -299,21 +332,17 @@ static void percentile(const agg_use *use, const acc_spec *spec, const agg_rows 
     for (uint32_t i = 0; i < fractions.n && *failed == NULL; i++) {
         col_vec one;
         col_vec_init(&one, arena, type, 1);
-        double p = col_f64(&fractions)[i];
         if (col_is_null(&fractions, i)) {
             col_vec_set_null(&one, arena, 0);
-        } else if (spec->id == PLAN_AGG_PERCENTILE_DISC) {
-            percentile_disc(use, rows, n, p, arena, &one);
-        } else if (spec->id == PLAN_AGG_APPROX_PERCENTILE) {
-            uint32_t bucket = value_at(use, rows, agg_whole_place(n, p));
-            int32_t code = col_i32(&rows->rows->cols[use->args[0]])[bucket];
-            col_f64(&one)[0] = agg_bucket_value(code, agg_whole_error(use->agg));
         } else {
-            percentile_cont(use, rows, n, p, arena, &one, failed);
+            base_rc rc =
+                one_percentile(from, spec, n, col_f64(&fractions)[i], arena, &one, failed, err);
+            if (rc != BASE_OK) return rc;
         }
-        col_vec_copy_cell(&values, i, &one, 0, arena);
+        if (*failed == NULL) col_vec_copy_cell(&values, i, &one, 0, arena);
     }
     if (*failed == NULL) agg_whole_give(spec, &values, arena, out, 0);
+    return BASE_OK;
 }
 
 // ------------------------------------------------------------------------------------ ranks
@@ -473,8 +502,8 @@ base_rc agg_whole(const agg_use *use, const acc_spec *spec, const agg_rows *rows
     case PLAN_AGG_PERCENTILE_DISC:
     case PLAN_AGG_PERCENTILE_CONT:
     case PLAN_AGG_APPROX_PERCENTILE:
-        percentile(use, spec, rows, arena, out, failed);
-        return BASE_OK;
+        return percentile(&(places){use, rows, NULL}, spec, count_values(use, rows), arena, out,
+                          failed, err);
     case PLAN_AGG_RANK:
     case PLAN_AGG_DENSE_RANK:
     case PLAN_AGG_PERCENT_RANK:
@@ -484,4 +513,20 @@ base_rc agg_whole(const agg_use *use, const acc_spec *spec, const agg_rows *rows
     default:
         return linear(use, rows, arena, out, failed, err);
     }
+}
+
+base_rc agg_whole_ranked(const agg_use *use, const acc_spec *spec, agg_ranks *ranks,
+                         base_arena *arena, col_vec *out, const char **failed, base_error *err) {
+    if (ranks->whole) return agg_whole(use, spec, &ranks->rows, arena, out, failed, err);
+    *failed = NULL;
+    int64_t n = agg_rank_total(ranks, use->filter);
+    if (spec->id != PLAN_AGG_MODE)
+        return percentile(&(places){use, NULL, ranks}, spec, n, arena, out, failed, err);
+    if (n == 0) {
+        col_vec_set_null(out, arena, 0);
+        return BASE_OK;
+    }
+    base_rc rc = agg_rank_most(ranks, use->filter, err);
+    if (rc == BASE_OK) mode(use, &ranks->rows, arena, out);
+    return rc;
 }

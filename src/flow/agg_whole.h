@@ -3,7 +3,7 @@
 #ifndef WEIR_FLOW_AGG_WHOLE_H
 #define WEIR_FLOW_AGG_WHOLE_H
 
-#include "flow/agg_set.h"
+#include "flow/agg_rank.h"
 
 #define AGG_ARGS_MAX 2u
 
@@ -28,6 +28,10 @@ BASE_MUST_USE base_rc agg_whole_init(agg_use *use, const acc_spec *spec, base_ar
 BASE_MUST_USE base_rc agg_whole(const agg_use *use, const acc_spec *spec, const agg_rows *rows,
                                 base_arena *arena, col_vec *out, const char **failed,
                                 base_error *err);
+// The same of an aggregate that agg_rank_serves.
+BASE_MUST_USE base_rc agg_whole_ranked(const agg_use *use, const acc_spec *spec, agg_ranks *ranks,
+                                       base_arena *arena, col_vec *out, const char **failed,
+                                       base_error *err);
 // Of approx_percentile: the fractions that it is asked for, as a vector; false: a null in place of
 // them. The place, from 0, of a fraction of n values. The value or array of values as the result.
 bool agg_whole_fractions(const agg_use *use, base_arena *arena, const col_vec **out, uint32_t *n);

@@ -6,7 +6,7 @@
 #include "base/random.h"
 #include "engine_rig.h"
 
-enum { VIEWS = 5, IDS = 40, STEPS = 12 };
+enum { VIEWS = 5, IDS = 40, STEPS = 12, LARGE_IDS = 4000, LARGE_STEPS = 16 };
 
 static const char *const aggregates[] = {
     "count(*)",
@@ -194,6 +194,34 @@ static void add_row(world *w, uint32_t id, base_buf *out) {
     base_buf_printf(out, "\"d\": %s, \"w\": %s}\n", PICK(w, days), PICK(w, spans));
 }
 
+// Of a group with thousands of different values, some of them long and alike in their beginning.
+static void add_large_row(world *w, uint32_t id, base_buf *out) {
+    static char alike[300];
+    memset(alike, 'x', sizeof alike - 1);
+    bool few = below(w, 4) == 0; // some values are there more often
+    uint32_t v = few ? below(w, 50) * 37 : below(w, 100000);
+    base_buf_printf(out, "{\"id\": %u, \"g\": %u, \"i\": %u, \"f\": %u.25, \"n\": %u.%s, ", id,
+                    below(w, 20) == 0, v, v, v / 3, below(w, 2) ? "5" : "25");
+    base_buf_printf(out, "\"o\": %s, \"s\": \"%s%u\"}\n", below(w, 3) ? "true" : "false",
+                    below(w, 3) ? "" : alike, v / 7);
+}
+
+static void change_large(world *w, bool grows) {
+    static const uint32_t sizes[] = {1, 2, 30, 700, 2500};
+    uint32_t n = sizes[below(w, 5)];
+    base_buf rows = {0};
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t id = below(w, LARGE_IDS);
+        if (below(w, 10) < (grows ? 1u : 8u)) {
+            base_buf_printf(&rows, "{\"_op\": \"delete\", \"id\": %u}\n", id);
+        } else {
+            add_large_row(w, id, &rows);
+        }
+    }
+    ingest(&w->b, "t", base_buf_cstr(&rows));
+    base_buf_deinit(&rows);
+}
+
 static uint32_t next_event; // ids of the stream's
 
 static void change(world *w) {
@@ -260,7 +288,22 @@ static bool check_views(world *w, uint32_t step) {
     return good;
 }
 
-static bool begin(world *w) {
+static const char *const large_queries[VIEWS] = {
+    "SELECT g, percentile_cont(ARRAY[0, 0.25, 0.5, 0.999, 1]) WITHIN GROUP (ORDER BY f) AS p, "
+    "percentile_cont(0.5) WITHIN GROUP (ORDER BY f) FILTER (WHERE o) AS q, count(DISTINCT f) AS d, "
+    "min(f) AS m FROM t GROUP BY g",
+    "SELECT mode() WITHIN GROUP (ORDER BY i) AS m, mode() WITHIN GROUP (ORDER BY i DESC) AS n, "
+    "percentile_disc(0.3) WITHIN GROUP (ORDER BY i DESC) FILTER (WHERE NOT o) AS p FROM t",
+    "SELECT g, percentile_disc(ARRAY[0.1, 0.6]) WITHIN GROUP (ORDER BY s) AS p, mode() WITHIN "
+    "GROUP (ORDER BY s) AS m FROM t GROUP BY g",
+    "SELECT percentile_disc(0.7) WITHIN GROUP (ORDER BY n) AS p, mode() WITHIN GROUP (ORDER BY n) "
+    "AS m FROM t",
+    "SELECT g, approx_percentile(0.9, f) AS a, approx_count_distinct(i) AS d, rank(777) WITHIN "
+    "GROUP "
+    "(ORDER BY i) AS r, sum(DISTINCT i) AS s FROM t GROUP BY ROLLUP (g)",
+};
+
+static bool begin(world *w, bool large) {
     if (!rig_start(&w->b)) return false;
     if (below(w, 2) == 0) {
         w->b.config.batch_rows = 1;
@@ -277,8 +320,12 @@ static bool begin(world *w) {
     ask(&w->b, sql);
     ask(&w->b, "CREATE TABLE u (id INT NOT NULL, v INT, PRIMARY KEY (id))");
     for (uint32_t v = 0; v < VIEWS; v++) {
-        if (v == VIEWS / 2) change(w); // some are given a history
-        make_query(w, w->queries[v], sizeof w->queries[v]);
+        if (v == VIEWS / 2 && !large) change(w); // some are given a history
+        if (large) {
+            snprintf(w->queries[v], sizeof w->queries[v], "%s", large_queries[v]);
+        } else {
+            make_query(w, w->queries[v], sizeof w->queries[v]);
+        }
         snprintf(sql, sizeof sql, "CREATE MATERIALIZED VIEW v%u WITH (refresh = 'immediate') AS %s",
                  v, w->queries[v]);
         const char *said = ask(&w->b, sql);
@@ -289,14 +336,19 @@ static bool begin(world *w) {
     return true;
 }
 
-static bool run_seed(uint64_t seed) {
+static bool run_seed(uint64_t seed, bool large) {
     world *w = calloc(1, sizeof *w);
     must(w != NULL);
     w->seed = seed;
     base_random_seed(&w->random, seed);
-    bool good = begin(w);
-    for (uint32_t step = 0; step < STEPS && good; step++) {
-        change(w);
+    bool good = begin(w, large);
+    uint32_t nsteps = large ? LARGE_STEPS : STEPS;
+    for (uint32_t step = 0; step < nsteps && good; step++) {
+        if (large) {
+            change_large(w, step < LARGE_STEPS / 2);
+        } else {
+            change(w);
+        }
         if (below(w, 5) == 0) good = rig_reopen(&w->b);
         if (good) flush(&w->b);
         good = good && check_views(w, step);
@@ -315,7 +367,10 @@ int main(int argc, char **argv) {
         }
         if (strncmp(argv[i], "runs=", 5) == 0) runs = strtoull(argv[i] + 5, NULL, 10);
     }
-    for (uint64_t i = seed; i < seed + runs && failures < 3; i++) failures += !run_seed(i);
+    for (uint64_t i = seed; i < seed + runs && failures < 3; i++) {
+        failures += !run_seed(i, false);
+        if (i % 10 == 0) failures += !run_seed(i, true);
+    }
     printf("%llu seeds from %llu, %llu failures\n", (unsigned long long)runs,
            (unsigned long long)seed, (unsigned long long)failures);
     return failures == 0 && test_failures == 0 ? 0 : 1;
