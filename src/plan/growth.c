@@ -324,6 +324,11 @@ static void lookup(growing *g, const plan_node *node, plan_state *state) {
     inherit(g, node, left->ncolumns, right);
 }
 
+// A side that only grows is kept row by row; of another equal rows meet.
+static plan_growth joined_rows(const growing *g, const plan_node *side) {
+    return plan_only_grows(side, true) ? g->states[side->id].rows : kept_rows(g, side);
+}
+
 static void join(growing *g, const plan_node *node, plan_state *state) {
     const plan_node *left = node->inputs[0], *right = node->inputs[1];
     const plan_state *l = &g->states[left->id], *r = &g->states[right->id];
@@ -338,7 +343,7 @@ static void join(growing *g, const plan_node *node, plan_state *state) {
         rows = better(rows, r->rows);
     state->rows = rows;
     state->cause = rows == l->rows && l->cause != NULL ? l->cause : r->cause;
-    plan_growth l_kept = kept_rows(g, left), r_kept = kept_rows(g, right);
+    plan_growth l_kept = joined_rows(g, left), r_kept = joined_rows(g, right);
     state->state = worse(l_kept, r_kept);
     state->state_cause = l_kept >= r_kept && l->cause != NULL ? l->cause : r->cause;
     state->keeps = l_kept == r_kept  ? "the rows of both sides"
