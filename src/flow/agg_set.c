@@ -11,6 +11,11 @@
 
 #define HASH_BYTES 16u
 
+// Numbers kept with a value: a count a filter; of marks, then a sum of prints a filter.
+static uint32_t nweights(const agg_set *set) {
+    return set->coding == AGG_MARKS ? 2 * set->nfilters : set->nfilters;
+}
+
 void agg_set_init(agg_set *set, base_arena *arena) {
     col_type *types = base_arena_array(arena, col_type, set->ncols + 1u);
     types[0] = col_type_of(COL_INT8);
@@ -33,7 +38,7 @@ void agg_set_deinit(agg_set *set) {
 }
 
 size_t agg_set_bytes(const agg_set *set) {
-    return flow_groups_bytes(&set->pairs) + sizeof(int64_t) * set->nfilters * set->cap;
+    return flow_groups_bytes(&set->pairs) + sizeof(int64_t) * nweights(set) * set->cap;
 }
 
 // ------------------------------------------------------------------------------------ taking in
@@ -112,27 +117,33 @@ static uint32_t *select_rows(const agg_set *set, base_arena *arena, uint32_t n,
 }
 
 static void add_weights(agg_set *set, uint32_t n, const uint32_t *sel, const uint32_t *pair_of,
-                        const uint8_t *const *masks, const int64_t *weights) {
-    uint32_t nf = set->nfilters;
+                        const uint8_t *const *masks, const int64_t *weights,
+                        const uint32_t *prints) {
+    uint32_t nf = set->nfilters, stride = nweights(set);
     for (uint32_t f = 0; f < nf; f++) {
         const uint8_t *mask = set->filters[f] == AGG_NONE ? NULL : masks[set->filters[f]];
         int64_t *into = set->weights + f;
         for (uint32_t i = 0; i < n; i++) {
             uint32_t row = sel == NULL ? i : sel[i];
             int64_t weight = weights == NULL ? 1 : weights[row];
-            into[(size_t)pair_of[i] * nf] += mask == NULL || mask[row] ? weight : 0;
+            if (mask != NULL && !mask[row]) weight = 0;
+            into[(size_t)pair_of[i] * stride] += weight;
+            if (prints != NULL) into[(size_t)pair_of[i] * stride + nf] += weight * prints[i];
         }
     }
 }
 
-static void encode_first(const agg_set *set, base_arena *arena, col_vec *values) {
+// Codes in place of values; prints of marks, else NULL.
+static const uint32_t *encode_first(const agg_set *set, base_arena *arena, col_vec *values) {
     col_vec codes;
+    const uint32_t *prints = NULL;
     if (set->coding == AGG_MARKS) {
-        agg_marks_of(arena, values, &codes);
+        agg_marks_of(arena, values, &codes, &prints);
     } else {
         agg_buckets_of(arena, values, set->error, &codes);
     }
     *values = codes;
+    return prints;
 }
 
 void agg_set_add(agg_set *set, flow_ctx *ctx, const uint32_t *group_of, uint32_t n,
@@ -152,7 +163,8 @@ void agg_set_add(agg_set *set, flow_ctx *ctx, const uint32_t *group_of, uint32_t
         const col_vec *vec = slots[set->slots[c]];
         pairs.cols[1 + c] = sel == NULL ? *vec : *col_vec_gather(arena, vec, sel, m);
     }
-    if (set->coding != AGG_AS_IT_IS) encode_first(set, arena, &pairs.cols[1]);
+    const uint32_t *prints =
+        set->coding == AGG_AS_IT_IS ? NULL : encode_first(set, arena, &pairs.cols[1]);
     if (set->tagged) {
         col_vec_init(&pairs.cols[ncols - 1], arena, col_type_of(COL_INT8), m);
         make_tags(set, pairs.cols + 1, m, &pairs.cols[ncols - 1]);
@@ -164,14 +176,14 @@ void agg_set_add(agg_set *set, flow_ctx *ctx, const uint32_t *group_of, uint32_t
     col_hash(&pairs, ncols, all, hashes);
     uint32_t before = set->pairs.n;
     flow_groups_find(&set->pairs, arena, flow_step_arena(ctx), &pairs, hashes, pair_of);
-    size_t row = sizeof(int64_t) * set->nfilters;
+    size_t row = sizeof(int64_t) * nweights(set);
     if (set->pairs.cap > set->cap) {
         set->weights = realloc(set->weights, row * set->pairs.cap);
         must(set->weights != NULL);
         set->cap = set->pairs.cap;
     }
     memset((char *)set->weights + row * before, 0, row * (set->pairs.n - before));
-    add_weights(set, m, sel, pair_of, masks, weights);
+    add_weights(set, m, sel, pair_of, masks, weights, prints);
 }
 
 // ------------------------------------------------------------------------------------ keys
@@ -280,7 +292,7 @@ bool agg_set_read_count(base_str bytes, size_t *at, int64_t *count) {
 static base_rc read_counts(const agg_set *set, base_str bytes, int64_t *counts, size_t *at,
                            base_error *err) {
     *at = 0;
-    for (uint32_t f = 0; f < set->nfilters; f++)
+    for (uint32_t f = 0; f < nweights(set); f++)
         if (!agg_set_read_count(bytes, at, &counts[f])) return corrupt(bytes, err);
     return BASE_OK;
 }
@@ -302,38 +314,46 @@ static void note_move(agg_moves *moves, uint32_t pair, uint32_t group, int64_t s
 
 // Pairs whose weight for some filter is not 0.
 static uint32_t changed_pairs(const agg_set *set, base_arena *arena, uint32_t **pairs) {
-    uint32_t n = 0, nf = set->nfilters;
+    uint32_t n = 0, nw = nweights(set);
     *pairs = base_arena_alloc(arena, sizeof(uint32_t) * (set->pairs.n + 1u));
     for (uint32_t i = 0; i < set->pairs.n; i++) {
         bool any = false;
-        for (uint32_t f = 0; f < nf; f++) any |= set->weights[(size_t)i * nf + f] != 0;
+        for (uint32_t k = 0; k < nw; k++) any |= set->weights[(size_t)i * nw + k] != 0;
         (*pairs)[n] = i;
         n += any;
     }
     return n;
 }
 
-// A pair's counts after the step, with what befell it noted; empty: the row goes.
+// What a value with these numbers counts for in a filter.
+static int level_of(const agg_set *set, const int64_t *numbers, uint32_t f) {
+    if (set->coding == AGG_MARKS) return agg_mark_level(numbers[f], numbers[set->nfilters + f]);
+    return numbers[f] > 0;
+}
+
+// A pair's numbers after the step, with what befell it noted; empty: the row goes.
 static base_rc change_pair(agg_set *set, uint32_t pair, base_str stored, agg_moves *moves,
                            base_buf *buf, base_error *err) {
-    uint32_t nf = set->nfilters;
+    uint32_t nf = set->nfilters, nw = nweights(set);
     uint32_t group = (uint32_t)col_i64(&set->pairs.keys[0])[pair];
-    int64_t counts[AGG_SET_FILTERS] = {0};
+    int64_t before[2 * AGG_SET_FILTERS] = {0}, after[2 * AGG_SET_FILTERS];
+    const int64_t *weights = set->weights + (size_t)pair * nw;
     bool any = false;
     if (stored.p != NULL) {
         size_t at;
-        base_rc rc = read_counts(set, stored, counts, &at, err);
+        base_rc rc = read_counts(set, stored, before, &at, err);
         if (rc != BASE_OK) return rc;
     }
     base_buf_clear(buf);
+    for (uint32_t k = 0; k < nw; k++) {
+        after[k] = before[k] + weights[k];
+        any |= after[k] != 0;
+        agg_set_add_count(buf, after[k]);
+    }
     for (uint32_t f = 0; f < nf; f++) {
-        int64_t weight = set->weights[(size_t)pair * nf + f], before = counts[f];
-        int64_t after = before + weight;
-        any |= after != 0;
-        agg_set_add_count(buf, after);
-        if (weight == 0) continue;
+        if (weights[f] == 0 && (nw == nf || weights[nf + f] == 0)) continue;
         uint8_t *changed = &set->changed[(size_t)group * nf + f];
-        int64_t sign = (after > 0) - (before > 0);
+        int64_t sign = level_of(set, after, f) - level_of(set, before, f);
         *changed |= AGG_SET_CHANGED | (sign < 0 ? AGG_SET_WENT : 0);
         if (sign != 0) note_move(&moves[f], pair, group, sign);
     }
@@ -372,15 +392,16 @@ base_rc agg_set_merge(agg_set *set, flow_ctx *ctx, state_table table, const base
 }
 
 void agg_set_take(agg_set *set, flow_ctx *ctx, uint32_t ngroups, agg_moves *moves) {
-    uint32_t nf = set->nfilters;
+    uint32_t nf = set->nfilters, nw = nweights(set);
     set->changed = base_arena_zalloc(ctx->arena, (size_t)ngroups * nf + 1);
     moves_init(moves, ctx->arena, nf, set->pairs.n);
     for (uint32_t i = 0; i < set->pairs.n; i++) {
         uint32_t group = (uint32_t)col_i64(&set->pairs.keys[0])[i];
         for (uint32_t f = 0; f < nf; f++) {
-            if (set->weights[(size_t)i * nf + f] <= 0) continue;
+            int level = level_of(set, set->weights + (size_t)i * nw, f);
+            if (level == 0) continue;
             set->changed[(size_t)group * nf + f] |= AGG_SET_CHANGED;
-            note_move(&moves[f], i, group, 1);
+            note_move(&moves[f], i, group, level);
         }
     }
 }

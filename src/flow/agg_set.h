@@ -43,7 +43,7 @@ typedef struct agg_set {
     uint32_t *filters; // slots, or AGG_NONE: every row
 
     flow_groups pairs; // of the step: (group number, columns)
-    int64_t *weights;  // nfilters a pair
+    int64_t *weights;  // nfilters a pair; of marks, then as many sums of prints
     uint32_t cap;
     uint8_t *changed; // nfilters a group, in the step's arena
     uint32_t ntouched;
@@ -58,7 +58,8 @@ typedef struct agg_rows {
     uint32_t nfilters;
 } agg_rows;
 
-// Transitions of a merge, by filter: pair i of the set came (+1) or went (-1).
+// Transitions of a merge, by filter: pair i of the set came (+1) or went (-1). Of marks: by how
+// much their level changed.
 typedef struct agg_moves {
     uint32_t n;
     uint32_t *pairs, *groups;

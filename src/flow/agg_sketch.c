@@ -5,6 +5,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "base/hash.h"
 #include "base/must.h"
 #include "col/kernel.h"
 #include "plan/agg.h"
@@ -20,26 +21,45 @@ static int32_t mark_of(uint64_t hash) {
     return (int32_t)(rank << AGG_MARK_BITS | (uint32_t)(hash >> (64 - AGG_MARK_BITS)));
 }
 
-void agg_marks_of(base_arena *arena, const col_vec *values, col_vec *out) {
-    uint32_t n = values->n;
+static uint32_t check_of(uint32_t id) {
+    return (uint32_t)(base_mix64(id + 1u) & 0xffff);
+}
+
+void agg_marks_of(base_arena *arena, const col_vec *values, col_vec *out, const uint32_t **prints) {
+    uint32_t n = values->n, *own = base_arena_alloc(arena, sizeof(uint32_t) * (n + 1u));
     uint64_t *hashes = base_arena_alloc(arena, sizeof(uint64_t) * (n + 1u));
     col_hash(&(col_batch){1, n, (col_vec *)(uintptr_t)values, NULL}, 1, &(uint32_t){0}, hashes);
     col_vec_init(out, arena, col_type_of(COL_INT4), n);
     out->nulls = values->nulls;
-    for (uint32_t i = 0; i < n; i++) col_i32(out)[i] = mark_of(hashes[i]);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t id = (uint32_t)(hashes[i] & 0xffff); // bits that ranks as high are rare for
+        col_i32(out)[i] = mark_of(hashes[i]);
+        own[i] = id << 16 | check_of(id);
+    }
+    *prints = own;
 }
 
-// How many marks n values are expected to make, and how fast that grows with n. A mark of rank r is
-// there unless all n values miss it, each with probability 1 - q, q = 2^-(r + 1) / 2^14.
-static double expected_marks(double n, double *slope) {
-    double sum = 0;
+int agg_mark_level(int64_t count, int64_t prints) {
+    if (count <= 0) return 0;
+    if (prints % count != 0) return 2;
+    int64_t print = prints / count;
+    bool one = print >= 0 && print <= UINT32_MAX &&
+               check_of((uint32_t)print >> 16) == ((uint32_t)print & 0xffff);
+    return one ? 1 : 2;
+}
+
+// What sum of levels n values are expected to make, and how fast that grows with n. Of a mark of
+// rank r the number of its values is nearly Poisson's, of mean n * 2^-(r + 1) / 2^14: with e^-mean
+// there is none, with mean * e^-mean there is one.
+static double expected_levels(double n, double *slope) {
+    double sum = 0, q = 0.5 / REGISTERS;
     *slope = 0;
-    double q = 0.5 / REGISTERS;
     for (int r = 0; r < RANKS; r++) {
-        double log_miss = -q * (1 + q / 2), x = n * log_miss; // log(1 - q), which is small
-        double there = x > -40 ? -expm1(x) : 1;
-        sum += there;
-        *slope -= log_miss * (1 - there);
+        double mean = n * q, some = -expm1(-mean), none = 1 - some;
+        // Of several: some - mean * none, which for small means is a difference of like numbers.
+        double several = mean < 1e-4 ? mean * mean / 2 : some - mean * none;
+        sum += some + several;
+        *slope += q * (none + mean * none);
         if (r < RANKS - 2) q /= 2; // the last two are equally likely
     }
     sum *= REGISTERS;
@@ -47,21 +67,18 @@ static double expected_marks(double n, double *slope) {
     return sum;
 }
 
-// Newton's method for log n, in which the marks grow almost evenly. All marks at once are beyond
-// any number of rows, so there is always an n.
-int64_t agg_marks_estimate(int64_t marks) {
-    double want = (double)marks;
-    if (marks <= 1) return marks < 0 ? 0 : marks;
-    // Where marks begin to be shared, they are n - n^2 / (6 * 2^14) and so on.
-    double n = want < REGISTERS ? want * (1 + want / (6.0 * REGISTERS))
-                                : REGISTERS * exp2(want / REGISTERS - 1.33);
-    for (int i = 0; i < 20; i++) {
-        double slope, have = expected_marks(n, &slope);
+// Newton's method for log n, in which the levels grow almost evenly.
+int64_t agg_marks_estimate(int64_t levels) {
+    double want = (double)levels;
+    if (levels <= 1) return levels < 0 ? 0 : levels;
+    double n = want < 2 * REGISTERS ? want : REGISTERS * exp2((want / REGISTERS - 1.22) / 2);
+    for (int i = 0; i < 30; i++) {
+        double slope, have = expected_levels(n, &slope);
         double step = (want - have) / (slope * n);
         if (step > 2) step = 2;
         if (step < -2) step = -2;
         n *= exp(step);
-        if (fabs(step) < 1e-9) break;
+        if (fabs(step) < 1e-9 || n > 1e19) break;
     }
     return n > 9e18 ? INT64_MAX : (int64_t)(n + 0.5);
 }

@@ -156,8 +156,10 @@ typedef struct code_counts { // of the frame, by number of the code among the di
     int32_t *codes;
     uint32_t *number; // by position
     int64_t *each;
+    const uint32_t *prints; // of marks, by position, else NULL
+    int64_t *print_sums;
     int64_t *sums; // Fenwick's tree, from 1
-    int64_t total, different;
+    int64_t total, levels;
 } code_counts;
 
 static int compare_codes(const void *a, const void *b) {
@@ -165,14 +167,15 @@ static int compare_codes(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static void number_codes(const list_eval *e, const col_vec *codes, code_counts *counts) {
+static void number_codes(const list_eval *e, const col_vec *codes, const uint32_t *prints,
+                         code_counts *counts) {
     uint32_t n = e->side->n, m = 0;
     int32_t *sorted = base_arena_alloc(e->arena, sizeof(int32_t) * (n + 1u));
     memcpy(sorted, col_i32(codes), sizeof(int32_t) * n);
     qsort(sorted, n, sizeof *sorted, compare_codes);
     for (uint32_t i = 0; i < n; i++)
         if (i == 0 || sorted[i] != sorted[m - 1]) sorted[m++] = sorted[i];
-    *counts = (code_counts){.n = m, .codes = sorted, .top = 1};
+    *counts = (code_counts){.n = m, .codes = sorted, .top = 1, .prints = prints};
     while (counts->top * 2 <= m) counts->top *= 2;
     counts->number = base_arena_alloc(e->arena, sizeof(uint32_t) * (n + 1u));
     for (uint32_t i = 0; i < n; i++) {
@@ -180,19 +183,30 @@ static void number_codes(const list_eval *e, const col_vec *codes, code_counts *
         counts->number[i] = (uint32_t)(at - sorted);
     }
     counts->each = base_arena_array(e->arena, int64_t, m + 1u);
+    counts->print_sums = base_arena_array(e->arena, int64_t, m + 1u);
     counts->sums = base_arena_array(e->arena, int64_t, m + 2u);
+}
+
+// A row into the marks' levels, or with by -1 out of them.
+static void take_mark(code_counts *counts, uint32_t i, int64_t by) {
+    uint32_t number = counts->number[i];
+    int before = agg_mark_level(counts->each[number], counts->print_sums[number]);
+    counts->each[number] += by;
+    counts->print_sums[number] += by * counts->prints[i];
+    counts->levels += agg_mark_level(counts->each[number], counts->print_sums[number]) - before;
 }
 
 // Rows [from, to) into the counts, or with by -1 out of them.
 static void take(const list_eval *e, code_counts *counts, uint32_t from, uint32_t to, int64_t by) {
     for (uint32_t i = from; i < to; i++) {
         if (e->counts[i] == 0) continue;
-        uint32_t number = counts->number[i];
-        int64_t before = counts->each[number];
-        counts->each[number] += by;
+        if (counts->prints != NULL) {
+            take_mark(counts, i, by);
+            continue;
+        }
         counts->total += by;
-        counts->different += (before + by > 0) - (before > 0);
-        for (uint32_t k = number + 1; k <= counts->n; k += k & (0u - k)) counts->sums[k] += by;
+        for (uint32_t k = counts->number[i] + 1; k <= counts->n; k += k & (0u - k))
+            counts->sums[k] += by;
     }
 }
 
@@ -210,7 +224,7 @@ static uint32_t code_at(const code_counts *counts, int64_t place) {
 static base_rc give_codes(list_eval *e, const code_counts *counts, uint32_t i, base_error *err) {
     const acc_spec *spec = &e->func->spec;
     if (spec->id == PLAN_AGG_APPROX_COUNT_DISTINCT) {
-        col_i64(e->out)[i] = agg_marks_estimate(counts->different);
+        col_i64(e->out)[i] = agg_marks_estimate(counts->levels);
         return BASE_OK;
     }
     // A row for each fraction, so that the aggregate finds it in the place where it looks.
@@ -240,13 +254,14 @@ static base_rc approximate(list_eval *e, base_error *err) {
     over_side *side = e->side;
     const col_vec *values = &e->rows.rows->cols[0];
     col_vec codes;
+    const uint32_t *prints = NULL;
     if (e->func->spec.id == PLAN_AGG_APPROX_COUNT_DISTINCT) {
-        agg_marks_of(e->arena, values, &codes);
+        agg_marks_of(e->arena, values, &codes, &prints);
     } else {
         agg_buckets_of(e->arena, values, agg_whole_error(e->use.agg), &codes);
     }
     code_counts counts;
-    number_codes(e, &codes, &counts);
+    number_codes(e, &codes, prints, &counts);
     uint32_t begin = 0, end = 0;
     base_rc rc = BASE_OK;
     for (uint32_t i = side->origin; i < side->n && rc == BASE_OK; i++) {

@@ -11,8 +11,13 @@
 
 enum { MARKS = 64 << AGG_MARK_BITS, ROUNDS = 200 };
 
-// Estimates of n distinct values.
-static int64_t estimate(base_arena *arena, uint64_t first, uint32_t n, bool texts, uint8_t *seen) {
+typedef struct seen_mark {
+    int64_t count, prints;
+} seen_mark;
+
+// Estimates of n distinct values, each there 1 to 3 times.
+static int64_t estimate(base_arena *arena, uint64_t first, uint32_t n, bool texts,
+                        seen_mark *seen) {
     col_vec values, marks;
     col_vec_init(&values, arena, col_type_of(texts ? COL_TEXT : COL_INT8), n);
     for (uint32_t i = 0; i < n; i++) {
@@ -26,22 +31,29 @@ static int64_t estimate(base_arena *arena, uint64_t first, uint32_t n, bool text
             col_i64(&values)[i] = (int64_t)v;
         }
     }
-    agg_marks_of(arena, &values, &marks);
-    memset(seen, 0, MARKS);
-    int64_t different = 0;
+    const uint32_t *prints;
+    agg_marks_of(arena, &values, &marks, &prints);
+    memset(seen, 0, sizeof *seen * MARKS);
+    int64_t levels = 0;
     for (uint32_t i = 0; i < n; i++) {
-        uint8_t *mark = &seen[col_i32(&marks)[i]];
-        different += *mark == 0;
-        *mark = 1;
+        seen_mark *mark = &seen[col_i32(&marks)[i]];
+        levels -= agg_mark_level(mark->count, mark->prints);
+        uint32_t times = 1 + i % 3;
+        mark->count += times;
+        mark->prints += (int64_t)times * prints[i];
+        levels += agg_mark_level(mark->count, mark->prints);
     }
-    return agg_marks_estimate(different);
+    return agg_marks_estimate(levels);
 }
 
-// The root of the mean square of the relative errors is near 0.693 / sqrt(2^14), and less where few
-// values meet.
+// The standard error of an estimate: of few values it is far less than the 0.4 % of very many.
+static double standard_error(uint32_t n) {
+    return n <= 100 ? 0 : n <= 1000 ? 0.0003 : n <= 10000 ? 0.0010 : n <= 100000 ? 0.0027 : 0.0040;
+}
+
 TEST(distinct_error) {
     static const uint32_t sizes[] = {1, 10, 100, 1000, 10000, 100000, 300000};
-    uint8_t *seen = malloc(MARKS);
+    seen_mark *seen = malloc(sizeof *seen * MARKS);
     base_arena arena;
     base_arena_init(&arena, 1 << 20);
     for (uint32_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
@@ -58,11 +70,10 @@ TEST(distinct_error) {
         double rms = sqrt(squares / rounds);
         if (getenv("WEIR_TEST_PRINT") != NULL)
             printf("%7u values: rms %.5f, mean %+.5f, most %.5f\n", n, rms, sum / rounds, most);
-        EXPECT(rms < 0.0065);                                   // 0.0054 and what chance adds
-        EXPECT(most < 0.022);                                   // 4 times that
-        EXPECT(fabs(sum / rounds) < 4 * 0.0054 / sqrt(rounds)); // no bias
-        if (n <= 10) EXPECT(most == 0);
-        if (n == 100) EXPECT(rms < 0.005);
+        double wanted = standard_error(n);
+        EXPECT(rms <= 1.25 * wanted);
+        EXPECT(most <= fmax(4 * wanted, 3.0 * (wanted > 0) / n));
+        EXPECT(fabs(sum / rounds) <= 4 * wanted / sqrt(rounds) + 0.5 / n * (wanted > 0)); // no bias
     }
     base_arena_deinit(&arena);
     free(seen);
@@ -71,7 +82,7 @@ TEST(distinct_error) {
 // Any number of marks has an estimate, and more marks have a greater one.
 TEST(distinct_is_monotone) {
     int64_t before = -1;
-    for (int64_t marks = 0; marks < 51 << AGG_MARK_BITS; marks += marks < 2000 ? 1 : 997) {
+    for (int64_t marks = 0; marks < 2 * 51 << AGG_MARK_BITS; marks += marks < 2000 ? 1 : 997) {
         int64_t n = agg_marks_estimate(marks);
         EXPECT(n > before || (n == INT64_MAX && before == n));
         EXPECT(n >= marks);
