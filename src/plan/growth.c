@@ -124,11 +124,16 @@ static plan_growth distinct_rows(const growing *g, const plan_node *input, uint3
     return better(growth, rows);
 }
 
-// How many rows an operator keeps that keeps an input's rows: equal ones are one, with a count.
-static plan_growth kept_rows(const growing *g, const plan_node *input) {
+// How many rows an operator keeps that keeps an input's rows with counts: equal ones are one.
+static plan_growth counted_rows(const growing *g, const plan_node *input) {
     uint32_t *all = base_arena_array(g->arena, uint32_t, input->ncolumns + 1u);
     for (uint32_t i = 0; i < input->ncolumns; i++) all[i] = i;
     return distinct_rows(g, input, input->ncolumns, all);
+}
+
+// Joins keep a side that only grows row by row; of another equal rows meet.
+static plan_growth kept_rows(const growing *g, const plan_node *side) {
+    return plan_only_grows(side, true) ? g->states[side->id].rows : counted_rows(g, side);
 }
 
 static void set_domain(const growing *g, const plan_node *node, uint32_t column,
@@ -324,11 +329,6 @@ static void lookup(growing *g, const plan_node *node, plan_state *state) {
     inherit(g, node, left->ncolumns, right);
 }
 
-// A side that only grows is kept row by row; of another equal rows meet.
-static plan_growth joined_rows(const growing *g, const plan_node *side) {
-    return plan_only_grows(side, true) ? g->states[side->id].rows : kept_rows(g, side);
-}
-
 static void join(growing *g, const plan_node *node, plan_state *state) {
     const plan_node *left = node->inputs[0], *right = node->inputs[1];
     const plan_state *l = &g->states[left->id], *r = &g->states[right->id];
@@ -343,7 +343,7 @@ static void join(growing *g, const plan_node *node, plan_state *state) {
         rows = better(rows, r->rows);
     state->rows = rows;
     state->cause = rows == l->rows && l->cause != NULL ? l->cause : r->cause;
-    plan_growth l_kept = joined_rows(g, left), r_kept = joined_rows(g, right);
+    plan_growth l_kept = kept_rows(g, left), r_kept = kept_rows(g, right);
     state->state = worse(l_kept, r_kept);
     state->state_cause = l_kept >= r_kept && l->cause != NULL ? l->cause : r->cause;
     state->keeps = l_kept == r_kept  ? "the rows of both sides"
@@ -358,7 +358,7 @@ static void join(growing *g, const plan_node *node, plan_state *state) {
 // Operators that keep the rows of their input: all of it.
 static void keeps_input(growing *g, const plan_node *node, plan_state *state, const char *keeps) {
     const plan_state *in = &g->states[node->inputs[0]->id];
-    state->state = kept_rows(g, node->inputs[0]);
+    state->state = counted_rows(g, node->inputs[0]);
     state->state_cause = in->cause;
     state->keeps = keeps;
     if (!plan_growth_is_bounded(state->state)) state->hint = TEMPORAL_HINT;
@@ -378,7 +378,7 @@ static void top(growing *g, const plan_node *node, plan_state *state) {
 
 static void distinct(growing *g, const plan_node *node, plan_state *state) {
     const plan_node *input = node->inputs[0];
-    state->rows = state->state = kept_rows(g, input);
+    state->rows = state->state = counted_rows(g, input);
     state->state_cause = state->cause;
     state->keeps = "the distinct rows";
     if (!plan_growth_is_bounded(state->state)) state->hint = TEMPORAL_HINT;
@@ -389,7 +389,8 @@ static void setop(growing *g, const plan_node *node, plan_state *state) {
     const plan_state *l = &g->states[node->inputs[0]->id], *r = &g->states[node->inputs[1]->id];
     bool both = node->set_op == PLAN_SET_INTERSECT;
     state->rows = both ? better(l->rows, r->rows) : l->rows;
-    plan_growth l_kept = kept_rows(g, node->inputs[0]), r_kept = kept_rows(g, node->inputs[1]);
+    plan_growth l_kept = counted_rows(g, node->inputs[0]),
+                r_kept = counted_rows(g, node->inputs[1]);
     if (!node->set_all) state->rows = better(state->rows, l_kept);
     if (!node->set_all && both) state->rows = better(state->rows, r_kept);
     state->state = worse(l_kept, r_kept);
