@@ -165,13 +165,26 @@ def stage_asan(run):
         run.programs(tests)
 
 
+def stage_tsan(run):
+    """What runs on several threads, under the thread sanitiser."""
+    programs = ("col_divided", "engine_cores", "engine_threads", "state_threads", "plat_guard")
+    if run.build("tsan", targets=["weir", *(f"test_{name}" for name in programs)]):
+        env = {"TSAN_OPTIONS": "halt_on_error=1:exitcode=66"}
+        run.programs([(name, command, 300, env) for name, command in ctest_programs("tsan")
+                      if name.removeprefix("test_") in programs])
+        env = {**env, "WEIR_BIN": str(ROOT / "build" / "tsan" / "weir")}
+        run.programs([(f"{name} [server]", [ROOT / "tests/sql/run_slt.py", "--mode", "cores",
+                                            ROOT / "tests" / "sql" / f"{name}.slt"], 300, env)
+                      for name in ("aggregates", "deletes", "joins", "over", "views", "windows")])
+
+
 def python_tests(folder):
     return sorted(path for path in (ROOT / "tests" / folder).glob("*.py") if not path.name.startswith("_"))
 
 
 def stage_sql(run):
     files = sorted((ROOT / "tests" / "sql").glob("*.slt"))
-    modes = ["default"] if run.options.quick else ["default", "tiny", "kill"]
+    modes = ["default"] if run.options.quick else ["default", "tiny", "kill", "cores"]
     tests = []
     for mode in modes:
         for path in files:
@@ -261,6 +274,7 @@ def stage_bare(run):
 STAGES = {
     "house": stage_house, "build": stage_build, "unit": stage_unit, "sql": stage_sql, "differential": stage_differential,
     "clients": stage_clients, "kill9": stage_kill9, "data": stage_data, "sim": stage_sim, "clang": stage_clang, "asan": stage_asan,
+    "tsan": stage_tsan,
     "fuzz": stage_fuzz, "bare": stage_bare,
 }
 QUICK = ["house", "build", "unit", "sql", "clients"]

@@ -1,5 +1,6 @@
 // arena.c - see arena.h. Invariants: blocks hang together by prev from head; [at, end) is the free
-// part of head; total_bytes is the sum of the blocks. Entry point: base_arena_alloc_slow().
+// part of head; total_bytes is the sum of the blocks, those absorbed from other arenas included.
+// Entry point: base_arena_alloc_slow().
 #include "base/arena.h"
 
 #include <stdarg.h>
@@ -28,13 +29,21 @@ void base_arena_init(base_arena *arena, size_t first_block_bytes) {
     if (arena->retain_bytes < first_block_bytes) arena->retain_bytes = first_block_bytes;
 }
 
-static void free_blocks(base_arena *arena) {
-    base_arena_block *block = arena->head;
+static size_t free_list(base_arena_block *block) {
+    size_t bytes = 0;
     while (block != NULL) {
         base_arena_block *prev = block->prev;
+        bytes += block->bytes;
         free(block);
         block = prev;
     }
+    return bytes;
+}
+
+static void free_blocks(base_arena *arena) {
+    free_list(arena->head);
+    free_list(arena->absorbed);
+    arena->absorbed = NULL;
     arena->head = NULL;
     arena->at = NULL;
     arena->end = NULL;
@@ -46,6 +55,9 @@ void base_arena_deinit(base_arena *arena) {
 }
 
 void base_arena_reset(base_arena *arena) {
+    // What came from elsewhere says nothing about what the next use needs here.
+    arena->total_bytes -= free_list(arena->absorbed);
+    arena->absorbed = NULL;
     base_arena_block *head = arena->head;
     if (head == NULL) return;
     if (head->prev == NULL && head->bytes <= arena->retain_bytes) {
@@ -57,6 +69,24 @@ void base_arena_reset(base_arena *arena) {
     free_blocks(arena);
     if (want > arena->retain_bytes) want = arena->retain_bytes;
     if (want > arena->block_bytes) arena->block_bytes = want;
+}
+
+static void splice(base_arena_block **onto, base_arena_block *list) {
+    if (list == NULL) return;
+    base_arena_block *last = list;
+    while (last->prev != NULL) last = last->prev;
+    last->prev = *onto;
+    *onto = list;
+}
+
+void base_arena_absorb(base_arena *arena, base_arena *from) {
+    must(arena != from);
+    splice(&arena->absorbed, from->head);
+    splice(&arena->absorbed, from->absorbed);
+    arena->total_bytes += from->total_bytes;
+    from->head = from->absorbed = NULL;
+    from->at = from->end = NULL;
+    from->total_bytes = 0;
 }
 
 void *base_arena_alloc_slow(base_arena *arena, size_t bytes, size_t align) {

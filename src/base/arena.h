@@ -11,8 +11,9 @@
 typedef struct base_arena_block base_arena_block;
 
 typedef struct base_arena {
-    base_arena_block *head; // newest block
-    char *at;               // next free byte of head
+    base_arena_block *head;     // newest block
+    base_arena_block *absorbed; // blocks taken from other arenas
+    char *at;                   // next free byte of head
     char *end;
     size_t block_bytes;  // size of the next ordinary block
     size_t total_bytes;  // held from malloc now
@@ -22,6 +23,9 @@ typedef struct base_arena {
 void base_arena_init(base_arena *arena, size_t first_block_bytes);
 void base_arena_deinit(base_arena *arena);
 void base_arena_reset(base_arena *arena);
+// Everything in `from`, which another thread may have filled, becomes the arena's: it stays where
+// it is and goes with the arena's next reset. `from` is empty then.
+void base_arena_absorb(base_arena *arena, base_arena *from);
 
 void *base_arena_alloc_slow(base_arena *arena, size_t bytes, size_t align);
 

@@ -117,7 +117,7 @@ int cli_sql_error(const cli_sql *sql, const base_error *err);
 
 typedef struct cli_engine_options {
     uint64_t cache_bytes, step_bytes, query_bytes, keep_steps, journal_kb;
-    uint32_t batch_rows, cores;
+    uint32_t batch_rows, part_rows, cores;
 } cli_engine_options;
 
 #define CLI_ENGINE_OPTIONS(o)                                                                        \
@@ -132,6 +132,8 @@ typedef struct cli_engine_options {
          1,                                                                                          \
          4096},                                                                                      \
         {"query-mb", CLI_MIB, &(o)->query_bytes, "MB", "memory of an ad-hoc query (1024)", 1, 0},    \
+        {"part-rows", CLI_U32, &(o)->part_rows, "N", "rows that are worth a core's help; for tests", \
+         1,           1u << 30},                                                                     \
         {"batch-rows", CLI_U32, &(o)->batch_rows, "N", "rows of a batch (65536); 1 is for tests", 1, \
          1u << 20},                                                                                  \
         {"journal-kb",                                                                               \

@@ -122,6 +122,7 @@ void cli_engine_config(engine_config *config, const cli_engine_options *options)
     config->query_memory_bytes = options->query_bytes;
     config->changes_keep_steps = options->keep_steps;
     config->batch_rows = options->batch_rows;
+    config->part_rows = options->part_rows;
     config->cores = options->cores > 0 ? options->cores : plat_cpu_count();
     config->journal_bytes = options->journal_kb << 10;
 }

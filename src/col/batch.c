@@ -6,6 +6,7 @@
 
 #include "base/must.h"
 #include "col/col_int.h"
+#include "plat/workers.h"
 
 // All but data and nulls of the cells: shape of a new vector, data not zeroed.
 static void vec_shape(col_vec *vec, base_arena *arena, col_type type, uint32_t n, bool zero) {
@@ -375,4 +376,11 @@ col_batch *col_batch_slice(base_arena *arena, const col_batch *batch, uint32_t b
     }
     if (batch->weights != NULL) out->weights = batch->weights + begin;
     return out;
+}
+
+col_batch *col_batch_part(base_arena *arena, const col_batch *batch, uint32_t parts, uint32_t i,
+                          uint32_t *begin) {
+    *begin = (uint32_t)plat_part_begin(batch->nrows, parts, i);
+    uint32_t end = (uint32_t)plat_part_begin(batch->nrows, parts, i + 1);
+    return col_batch_slice(arena, batch, *begin, end - *begin);
 }

@@ -102,6 +102,9 @@ col_batch *col_batch_concat(base_arena *arena, uint32_t ncols, const col_type *t
                             const col_batch *const *batches);
 // Rows [begin, begin + n), sharing data.
 col_batch *col_batch_slice(base_arena *arena, const col_batch *batch, uint32_t begin, uint32_t n);
+// The rows of part i of so many (plat/workers.h), and which is the first.
+col_batch *col_batch_part(base_arena *arena, const col_batch *batch, uint32_t parts, uint32_t i,
+                          uint32_t *begin);
 
 // A growing batch: rows are added a cell at a time.
 typedef struct col_builder col_builder;

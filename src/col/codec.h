@@ -4,6 +4,7 @@
 #define WEIR_COL_CODEC_H
 
 #include "col/batch.h"
+#include "plat/workers.h"
 
 // Ordered keys: memcmp order of the encodings is the order of col_cells_compare (nulls last),
 // column by column; self-delimiting, so that keys may be concatenated and prefixes scanned. Equal
@@ -16,6 +17,11 @@ void col_key_encode_row(base_buf *buf, const col_batch *batch, uint32_t row, uin
 // For all rows at once: keys[i] borrowed from the arena.
 void col_key_encode_batch(base_arena *arena, const col_batch *batch, uint32_t nkeys,
                           const uint32_t *keys, base_str *out);
+// The same with helpers, which may be NULL.
+void col_keys_encode(plat_workers *workers, base_arena *arena, const col_batch *batch,
+                     uint32_t nkeys, const uint32_t *keys, base_str *out);
+// The stable permutation that puts byte strings in memcmp order; helpers may be NULL.
+uint32_t *col_keys_sort(plat_workers *workers, base_arena *arena, size_t n, const base_str *keys);
 // Decodes one cell at *at into vec[row] (strings borrowed from key or arena); BASE_E_CORRUPT.
 BASE_MUST_USE base_rc col_key_decode(base_str key, size_t *at, col_vec *vec, uint32_t row,
                                      base_arena *arena, base_error *err);

@@ -252,6 +252,28 @@ void col_key_encode_batch(base_arena *arena, const col_batch *batch, uint32_t nk
     for (uint32_t i = 0; i < n; i++) out[i].n = (size_t)((const char *)at[i] - out[i].p);
 }
 
+#define PART_ROWS 4096u // fewer are not worth a thread's waking up
+
+typedef struct encoding {
+    const col_batch *batch;
+    uint32_t nkeys, parts;
+    const uint32_t *keys;
+    base_str *out;
+} encoding;
+
+static void encode_part(void *arg, uint32_t i, base_arena *arena) {
+    const encoding *e = arg;
+    uint32_t begin;
+    const col_batch *rows = col_batch_part(arena, e->batch, e->parts, i, &begin);
+    col_key_encode_batch(arena, rows, e->nkeys, e->keys, e->out + begin);
+}
+
+void col_keys_encode(plat_workers *workers, base_arena *arena, const col_batch *batch,
+                     uint32_t nkeys, const uint32_t *keys, base_str *out) {
+    encoding e = {batch, nkeys, plat_workers_parts(workers, batch->nrows, PART_ROWS), keys, out};
+    plat_workers_each_in(workers, arena, e.parts, encode_part, &e);
+}
+
 // Decoding.
 
 static base_rc corrupt(base_error *err, const char *what, size_t at) {

@@ -13,14 +13,14 @@
 #include "engine/ahead.h"
 
 typedef struct slot {
-    engine_task task;
+    plat_task task;
     engine_contract *contract; // of input
     base_arena *arena;
     engine_portion portion;
 } slot;
 
 struct engine_ahead {
-    engine_workers *workers;
+    plat_workers *workers;
     const engine_input *input;
     uint32_t nslots, first, count; // a ring
     slot *slots;
@@ -38,12 +38,12 @@ static base_arena *take_arena(engine_ahead *ahead) {
     return arena;
 }
 
-engine_ahead *engine_ahead_create(engine_workers *workers, const engine_input *input) {
+engine_ahead *engine_ahead_create(plat_workers *workers, const engine_input *input) {
     engine_ahead *ahead = calloc(1, sizeof *ahead);
     must(ahead != NULL);
     ahead->workers = workers;
     ahead->input = input;
-    ahead->nslots = 2 * engine_workers_count(workers) + 1;
+    ahead->nslots = 2 * plat_workers_count(workers) + 1;
     ahead->slots = calloc(ahead->nslots, sizeof *ahead->slots);
     must(ahead->slots != NULL);
     for (uint32_t i = 0; i < ahead->nslots; i++) {
@@ -92,14 +92,14 @@ void engine_ahead_add(engine_ahead *ahead, const log_batch *batch, uint32_t part
     slot *s = &ahead->slots[(ahead->first + ahead->count++) % ahead->nslots];
     s->portion = (engine_portion){.batch = *batch, .partition = partition, .first = first, .n = n};
     s->portion.arena = s->arena;
-    s->task = (engine_task){.run = decode, .arg = s};
-    engine_workers_add(ahead->workers, &s->task);
+    s->task = (plat_task){.run = decode, .arg = s};
+    plat_workers_add(ahead->workers, &s->task);
 }
 
 engine_portion *engine_ahead_take(engine_ahead *ahead) {
     if (ahead->count == 0) return NULL;
     slot *s = &ahead->slots[ahead->first];
-    engine_workers_wait(ahead->workers, &s->task);
+    plat_workers_wait(ahead->workers, &s->task);
     return &s->portion;
 }
 

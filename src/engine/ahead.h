@@ -13,7 +13,7 @@ typedef struct engine_portion {
     base_arena *arena;
 } engine_portion;
 
-engine_ahead *engine_ahead_create(engine_workers *workers, const engine_input *input);
+engine_ahead *engine_ahead_create(plat_workers *workers, const engine_input *input);
 void engine_ahead_destroy(engine_ahead *ahead); // NULL is allowed
 bool engine_ahead_has_room(const engine_ahead *ahead);
 // The batch's memory must stay until the portion is done.

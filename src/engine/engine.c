@@ -148,7 +148,10 @@ base_rc engine_open(plat *plat, const engine_config *config, engine **out, base_
     e->by_id = calloc(ENGINE_OBJECTS_MAX, sizeof(plan_object *));
     must(e->by_id != NULL);
     uint32_t cores = config->cores > 0 ? config->cores : config->threads ? plat_cpu_count() : 1;
-    if (cores > 1) e->workers = engine_workers_create(cores - 1);
+    if (cores > 1) {
+        e->workers = plat_workers_create(cores - 1);
+        if (config->part_rows > 0) plat_workers_set_least(e->workers, config->part_rows);
+    }
     base_rc rc = open_parts(e, err);
     if (rc != BASE_OK) {
         engine_close(e);
@@ -168,7 +171,7 @@ void engine_close(engine *e) {
         engine_flow_close(e->retired_flows);
         e->retired_flows = next;
     }
-    engine_workers_destroy(e->workers);
+    plat_workers_destroy(e->workers);
     engine_catalog_close(e);
     if (e->meta != NULL) state_store_close(e->meta);
     if (e->log != NULL) log_store_close(e->log);

@@ -23,6 +23,7 @@ typedef struct engine_config {
     const char *dir;             // the data directory; created if absent
     bool threads;                // run flows and schedules on own threads
     uint32_t cores;              // that a flow's step may use; 0: all with threads, else one
+    uint32_t part_rows;          // that are worth a core's help; 0: by the work (tests: few)
     bool state_no_sync;          // commits without fsync (bench only)
     bool dedup_off;              // bench only
     uint64_t cache_bytes;        // a flow's operator caches; 0: 256 MiB

@@ -19,10 +19,10 @@
 #include "base/map.h"
 #include "col/codec.h"
 #include "engine/engine.h"
-#include "engine/workers.h"
 #include "flow/graph.h"
 #include "log/log.h"
 #include "plat/thread.h"
+#include "plat/workers.h"
 #include "sql/sql.h"
 #include "wire/json.h"
 
@@ -436,7 +436,7 @@ struct engine {
     engine_config config;
     char *dir;
     plat_file *lock_file;
-    engine_workers *workers; // help flows; NULL: one core
+    plat_workers *workers; // help flows; NULL: one core
 
     plat_mutex ddl_lock;
     plat_mutex catalog_lock;

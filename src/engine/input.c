@@ -543,8 +543,10 @@ static base_rc gather_ahead(portions *s, base_error *err) {
         }
         engine_portion *portion = rc == BASE_OK ? engine_ahead_take(ahead) : NULL;
         if (portion == NULL) break;
+        base_arena *arena = s->retains ? &flow->step_arena : &flow->push_arena;
         rc = take_decoded(flow, s->input, s->p, &portion->batch, portion->first, &portion->decoded,
-                          s->retains ? &flow->step_arena : portion->arena, err);
+                          arena, err);
+        if (!s->retains) base_arena_reset(arena);
         log_batch batch = portion->batch;
         uint32_t first = portion->first, n = portion->n;
         engine_ahead_done(ahead, s->retains);
@@ -556,7 +558,7 @@ static base_rc gather_ahead(portions *s, base_error *err) {
 
 // With little to read nobody else needs to be woken.
 static bool is_worth_helpers(const portions *s) {
-    return engine_workers_count(s->flow->engine->workers) > 0 &&
+    return plat_workers_count(s->flow->engine->workers) > 0 &&
            log_end(s->input->stream->log, s->p) - s->part->next > s->size;
 }
 

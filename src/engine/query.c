@@ -288,7 +288,8 @@ base_rc engine_query_timed(engine_session *session, const plan_node *plan, base_
                            .user = session->user,
                            .database = session->database,
                            .cancelled = session_cancelled,
-                           .cancel_arg = session};
+                           .cancel_arg = session,
+                           .workers = e->workers};
         flow_graph_begin(q.graph, &q.ctx);
         rc = push_inputs(&q, err);
         if (rc == BASE_OK) rc = flow_graph_flush(q.graph, err);

@@ -265,7 +265,8 @@ base_rc engine_step_with(engine_flow *flow, gather_stage gather, void *arg, bool
                            .step = flow->step + 1,
                            .now_us = flow->now_us,
                            .low_watermark_us = ENGINE_NO_WATERMARK,
-                           .hooks = &hooks};
+                           .hooks = &hooks,
+                           .workers = flow->engine->workers};
     flow->quarantine_seq = flow->ledger_seq = 0;
     flow->duplicates_seen = NULL;
     flow->nduplicates_seen = 0;

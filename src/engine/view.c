@@ -278,24 +278,14 @@ static base_rc ledger_add(engine_flow *flow, engine_view *view, const col_batch 
 // ---- applying a step's delta
 // -------------------------------------------------------------------------
 
-typedef struct keyed_row {
-    base_str key;
-    uint32_t row;
-} keyed_row;
-
-static int by_key(const void *a, const void *b) {
-    const keyed_row *x = a, *y = b;
-    int order = base_str_cmp(x->key, y->key);
-    return order != 0 ? order : (x->row > y->row) - (x->row < y->row);
-}
-
 typedef struct apply {
     engine_flow *flow;
     engine_view *view;
     const col_batch *delta;
     const uint32_t *columns; // 0, 1, 2, ...
     bool time_alone;         // no input has changed
-    base_buf values;         // encodings of new values
+    const base_str *encoded; // keys, by row
+    const uint32_t *order;   // rows in order of their keys
 } apply;
 
 // What becomes of one key: its rows in the delta are order[begin..end).
@@ -305,11 +295,10 @@ typedef struct outcome {
     uint32_t put_row;  // row of the delta that is the new value, UINT32_MAX: none
     uint32_t gone_row; // a retracted row of the delta, UINT32_MAX: none
     int64_t weight;    // new weight; 0: delete
-    size_t value_at, value_n;
+    base_str value;    // room for a head, then put_row
 } outcome;
 
-static base_rc decide(apply *a, const keyed_row *order, uint32_t begin, uint32_t end, outcome *o,
-                      base_error *err) {
+static base_rc decide(apply *a, uint32_t begin, uint32_t end, outcome *o, base_error *err) {
     const plan_object *object = a->view->object;
     int64_t old_weight = 0;
     if (o->old.p != NULL) {
@@ -323,10 +312,11 @@ static base_rc decide(apply *a, const keyed_row *order, uint32_t begin, uint32_t
     o->put_row = o->gone_row = UINT32_MAX;
     int64_t net = old_weight;
     for (uint32_t i = begin; i < end; i++) {
-        int64_t w = col_weight(a->delta, order[i].row);
+        uint32_t row = a->order[i];
+        int64_t w = col_weight(a->delta, row);
         net += w;
-        if (w > 0) o->put_row = order[i].row;
-        if (w < 0) o->gone_row = order[i].row;
+        if (w > 0) o->put_row = row;
+        if (w < 0) o->gone_row = row;
     }
     o->weight = net;
     if (net < 0 || (object->nview_key > 0 && net > 1))
@@ -335,6 +325,32 @@ static base_rc decide(apply *a, const keyed_row *order, uint32_t begin, uint32_t
                          object->schema, object->name, (long long)net,
                          (unsigned long long)(a->flow->step + 1));
     return BASE_OK;
+}
+
+#define PART_KEYS 2048u // fewer are not worth a thread's waking up
+
+typedef struct row_encoding {
+    const apply *a;
+    outcome *outcomes;
+    uint32_t n, parts;
+} row_encoding;
+
+// The rows that become values, each behind room for its head.
+static void encode_rows(void *arg, uint32_t part, base_arena *arena) {
+    const row_encoding *e = arg;
+    const col_batch *delta = e->a->delta;
+    uint32_t begin = (uint32_t)plat_part_begin(e->n, e->parts, part);
+    uint32_t end = (uint32_t)plat_part_begin(e->n, e->parts, part + 1);
+    base_buf buf = {0};
+    for (uint32_t k = begin; k < end; k++) {
+        outcome *o = &e->outcomes[k];
+        if (o->weight == 0 || o->put_row == UINT32_MAX) continue;
+        base_buf_clear(&buf);
+        base_buf_add(&buf, &(row_head){0}, sizeof(row_head));
+        col_row_encode(&buf, delta, o->put_row, delta->ncols, e->a->columns);
+        o->value = (base_str){base_arena_memdup(arena, buf.p, buf.n), buf.n};
+    }
+    base_buf_deinit(&buf);
 }
 
 static base_rc write_outcome(apply *a, outcome *o, base_error *err) {
@@ -356,29 +372,26 @@ static base_rc write_outcome(apply *a, outcome *o, base_error *err) {
     }
     if (o->weight == 0) {
         if (o->old.p != NULL) view->nrows--;
-        o->value_n = 0;
+        o->value = (base_str){NULL, 0};
         return BASE_OK;
     }
     if (o->old.p == NULL) view->nrows++;
-    o->value_at = a->values.n;
-    base_buf_add(&a->values, &head, sizeof head);
-    if (o->put_row != UINT32_MAX)
-        col_row_encode(&a->values, a->delta, o->put_row, a->delta->ncols, a->columns);
-    else // fewer of the same row
-        base_buf_add(&a->values, o->old.p + sizeof head, o->old.n - sizeof head);
-    o->value_n = a->values.n - o->value_at;
+    if (o->put_row == UINT32_MAX) o->value = o->old; // fewer of the same row
+    memcpy((char *)(uintptr_t)o->value.p, &head, sizeof head);
     return BASE_OK;
 }
 
-static base_rc apply_keys(apply *a, keyed_row *order, base_error *err) {
+static base_rc apply_keys(apply *a, base_error *err) {
     base_arena *arena = &a->flow->step_arena;
+    const uint32_t *order = a->order;
     uint32_t n = a->delta->nrows, nkeys = 0;
     outcome *outcomes = base_arena_array(arena, outcome, n);
     uint32_t *begins = base_arena_array(arena, uint32_t, n + 1);
     for (uint32_t i = 0; i < n; i++) {
-        if (i > 0 && base_str_eq(order[i].key, order[i - 1].key)) continue;
+        base_str key = a->encoded[order[i]];
+        if (i > 0 && base_str_eq(key, a->encoded[order[i - 1]])) continue;
         begins[nkeys] = i;
-        outcomes[nkeys++].key = order[i].key;
+        outcomes[nkeys++].key = key;
     }
     begins[nkeys] = n;
     base_str *keys = base_arena_array(arena, base_str, nkeys);
@@ -387,18 +400,19 @@ static base_rc apply_keys(apply *a, keyed_row *order, base_error *err) {
     base_rc rc = state_get_batch(a->flow->txn, a->view->rows, nkeys, keys, values, err);
     for (uint32_t k = 0; rc == BASE_OK && k < nkeys; k++) {
         outcomes[k].old = values[k];
-        rc = decide(a, order, begins[k], begins[k + 1], &outcomes[k], err);
+        rc = decide(a, begins[k], begins[k + 1], &outcomes[k], err);
         // Values are borrowed from the store only until the first write, which ledger_add may do:
         // keep what is needed of an old value that stays.
         if (rc == BASE_OK && values[k].p != NULL)
             outcomes[k].old.p = base_arena_memdup(arena, values[k].p, values[k].n);
     }
+    if (rc != BASE_OK) return rc;
+    plat_workers *workers = a->flow->engine->workers;
+    row_encoding e = {a, outcomes, nkeys, plat_workers_parts(workers, nkeys, PART_KEYS)};
+    plat_workers_each_in(workers, arena, e.parts, encode_rows, &e);
     for (uint32_t k = 0; rc == BASE_OK && k < nkeys; k++) rc = write_outcome(a, &outcomes[k], err);
     if (rc != BASE_OK) return rc;
-    for (uint32_t k = 0; k < nkeys; k++)
-        values[k] = outcomes[k].value_n == 0
-                        ? (base_str){NULL, 0}
-                        : (base_str){a->values.p + outcomes[k].value_at, outcomes[k].value_n};
+    for (uint32_t k = 0; k < nkeys; k++) values[k] = outcomes[k].value;
     return state_put_batch(a->flow->txn, a->view->rows, nkeys, keys, values, err);
 }
 
@@ -422,19 +436,18 @@ static base_rc apply_delta(engine_flow *flow, engine_view *view, const col_batch
     uint32_t *columns = base_arena_array(arena, uint32_t, delta->ncols + 1);
     for (uint32_t i = 0; i < delta->ncols; i++) columns[i] = i;
     base_str *encoded = base_arena_array(arena, base_str, delta->nrows);
-    col_key_encode_batch(arena, delta, nkey > 0 ? nkey : delta->ncols,
-                         nkey > 0 ? object->view_key : columns, encoded);
-    keyed_row *order = base_arena_array(arena, keyed_row, delta->nrows);
-    bool sorted = true; // as aggregates give their groups
-    for (uint32_t i = 0; i < delta->nrows; i++) {
-        order[i] = (keyed_row){encoded[i], i};
-        sorted = sorted && (i == 0 || base_str_cmp(encoded[i - 1], encoded[i]) <= 0);
-    }
-    if (!sorted) qsort(order, delta->nrows, sizeof *order, by_key);
-    apply a = {flow, view, delta, columns, time_alone(flow, object), {0}};
-    base_rc rc = apply_keys(&a, order, err);
+    plat_workers *workers = flow->engine->workers;
+    col_keys_encode(workers, arena, delta, nkey > 0 ? nkey : delta->ncols,
+                    nkey > 0 ? object->view_key : columns, encoded);
+    apply a = {.flow = flow,
+               .view = view,
+               .delta = delta,
+               .columns = columns,
+               .time_alone = time_alone(flow, object),
+               .encoded = encoded,
+               .order = col_keys_sort(workers, arena, delta->nrows, encoded)};
+    base_rc rc = apply_keys(&a, err);
     if (rc == BASE_OK && !view->filling) rc = add_change(&a, err);
-    base_buf_deinit(&a.values);
     if (rc == BASE_OK) view->changed_step = flow->step + 1;
     return rc;
 }

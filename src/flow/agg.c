@@ -599,8 +599,8 @@ static base_rc flush_store(agg_op *agg, flow_ctx *ctx, flow_out *out, uint32_t n
     } else {
         uint32_t *all = base_arena_array(arena, uint32_t, agg->nkeys);
         for (uint32_t k = 0; k < agg->nkeys; k++) all[k] = k;
-        flow_keys_encode(arena, flow_groups_batch(&agg->groups, arena, 0, n), agg->nkeys, all,
-                         keys);
+        flow_keys_encode_divided(ctx->workers, arena, flow_groups_batch(&agg->groups, arena, 0, n),
+                                 agg->nkeys, all, keys);
     }
     base_rc rc = BASE_OK;
     for (uint32_t i = 0; i < agg->nsets && rc == BASE_OK; i++) {
@@ -610,7 +610,7 @@ static base_rc flush_store(agg_op *agg, flow_ctx *ctx, flow_out *out, uint32_t n
     }
     if (rc == BASE_OK) rc = agg_move_groups(agg, ctx, keys, err);
     // One sort serves the reads, the order of what is given downstream, and the writes of save.
-    const uint32_t *order = flow_keys_sort(arena, n, keys);
+    const uint32_t *order = col_keys_sort(ctx->workers, arena, n, keys);
     for (uint32_t begin = 0; begin < n && rc == BASE_OK; begin += CHUNK_GROUPS) {
         uint32_t m = n - begin < CHUNK_GROUPS ? n - begin : CHUNK_GROUPS;
         rc = flow_poll(agg->op.graph, ctx, err);
@@ -698,7 +698,7 @@ static base_rc agg_save(flow_op *op, flow_ctx *ctx, base_error *err) {
     base_arena *arena = ctx->arena;
     base_str *keys = base_arena_alloc(arena, sizeof(base_str) * (n + 1u));
     for (uint32_t i = 0; i < n; i++) keys[i] = flow_record_key(cache->dirty[i]);
-    const uint32_t *order = flow_keys_sort(arena, n, keys);
+    const uint32_t *order = col_keys_sort(ctx->workers, arena, n, keys);
     base_str *in_order = base_arena_alloc(arena, sizeof(base_str) * (n + 1u));
     base_str *values = base_arena_array(arena, base_str, n + 1u);
     base_buf buf = {0};

@@ -71,7 +71,7 @@ base_rc agg_move_groups(agg_op *agg, flow_ctx *ctx, const base_str *keys, base_e
     uint32_t *groups = base_arena_alloc(arena, sizeof *groups * n);
     flow_record **records = base_arena_array(arena, flow_record *, n);
     for (uint32_t i = 0; i < n; i++) wanted[i] = keys[moved->from[i]];
-    const uint32_t *order = flow_keys_sort(arena, n, wanted);
+    const uint32_t *order = col_keys_sort(ctx->workers, arena, n, wanted);
     for (uint32_t i = 0; i < n; i++) groups[i] = moved->from[order[i]];
     base_rc rc = agg_load_records(agg, ctx, keys, groups, n, records, err);
     if (rc != BASE_OK) return rc;

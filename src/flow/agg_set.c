@@ -240,19 +240,33 @@ static void add_value_key(base_buf *buf, base_str value) {
     base_buf_add(buf, hash, sizeof hash);
 }
 
-// The state keys of chosen pairs.
-static base_str *state_keys(const agg_set *set, base_arena *arena, uint32_t n,
-                            const uint32_t *pairs, const base_str *group_keys) {
-    const col_batch *all = flow_groups_batch(&set->pairs, arena, 0, set->pairs.n);
-    col_batch rows = {set->ncols, all->nrows, all->cols + 1, NULL};
-    const col_batch *chosen = n == all->nrows ? &rows : col_batch_gather(arena, &rows, pairs, n);
-    base_str *keys = base_arena_alloc(arena, sizeof(base_str) * (n + 1u));
+#define PART_PAIRS 2048u // fewer are not worth a thread's waking up
+
+typedef struct key_making {
+    const agg_set *set;
+    const col_batch *rows; // of all pairs
+    uint32_t n, parts;
+    const uint32_t *pairs; // chosen
+    const base_str *group_keys;
+    base_str *keys;
+} key_making;
+
+static void make_keys(void *arg, uint32_t part, base_arena *arena) {
+    const key_making *m = arg;
+    const agg_set *set = m->set;
+    uint32_t begin = (uint32_t)plat_part_begin(m->n, m->parts, part);
+    uint32_t n = (uint32_t)plat_part_begin(m->n, m->parts, part + 1) - begin;
+    const uint32_t *pairs = m->pairs + begin;
+    base_str *keys = m->keys + begin;
+    bool all = m->n == m->rows->nrows;
+    const col_batch *chosen = all ? col_batch_slice(arena, m->rows, begin, n)
+                                  : col_batch_gather(arena, m->rows, pairs, n);
     encode_values(set, arena, chosen, keys);
     const int64_t *group_of = col_i64(&set->pairs.keys[0]);
     base_buf buf = {0};
     for (uint32_t i = 0; i < n; i++) {
         base_buf_clear(&buf);
-        base_buf_add_str(&buf, group_keys[group_of[pairs[i]]]);
+        base_buf_add_str(&buf, m->group_keys[group_of[pairs[i]]]);
         base_buf_add_byte(&buf, (uint8_t)set->number);
         add_value_key(&buf, keys[i]);
         char *p = base_arena_alloc_aligned(arena, buf.n, 1);
@@ -260,7 +274,23 @@ static base_str *state_keys(const agg_set *set, base_arena *arena, uint32_t n,
         keys[i] = (base_str){p, buf.n};
     }
     base_buf_deinit(&buf);
-    return keys;
+}
+
+// The state keys of chosen pairs.
+static base_str *state_keys(const agg_set *set, flow_ctx *ctx, uint32_t n, const uint32_t *pairs,
+                            const base_str *group_keys) {
+    base_arena *arena = ctx->arena;
+    const col_batch *all = flow_groups_batch(&set->pairs, arena, 0, set->pairs.n);
+    col_batch rows = {set->ncols, all->nrows, all->cols + 1, NULL};
+    key_making m = {.set = set,
+                    .rows = &rows,
+                    .n = n,
+                    .parts = plat_workers_parts(ctx->workers, n, PART_PAIRS),
+                    .pairs = pairs,
+                    .group_keys = group_keys,
+                    .keys = base_arena_alloc(arena, sizeof(base_str) * (n + 1u))};
+    plat_workers_each_in(ctx->workers, arena, m.parts, make_keys, &m);
+    return m.keys;
 }
 
 // ------------------------------------------------------------------------------------ counts
@@ -372,8 +402,8 @@ base_rc agg_set_merge(agg_set *set, flow_ctx *ctx, state_table table, const base
     moves_init(moves, arena, set->nfilters, n);
     set->ntouched = n;
     if (n == 0) return BASE_OK;
-    base_str *keys = state_keys(set, arena, n, pairs, group_keys);
-    const uint32_t *order = flow_keys_sort(arena, n, keys);
+    base_str *keys = state_keys(set, ctx, n, pairs, group_keys);
+    const uint32_t *order = col_keys_sort(ctx->workers, arena, n, keys);
     base_str *in_order = base_arena_alloc(arena, sizeof(base_str) * n);
     base_str *stored = base_arena_array(arena, base_str, n);
     for (uint32_t i = 0; i < n; i++) in_order[i] = keys[order[i]];

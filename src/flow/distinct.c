@@ -53,8 +53,8 @@ static base_rc merge_counts(distinct_op *distinct, flow_ctx *ctx, const col_batc
     base_arena *arena = ctx->arena;
     uint32_t n = rows->nrows;
     base_str *keys = base_arena_alloc(arena, sizeof(base_str) * n);
-    flow_keys_encode(arena, rows, rows->ncols, distinct->columns, keys);
-    const uint32_t *order = flow_keys_sort(arena, n, keys);
+    flow_keys_encode_divided(ctx->workers, arena, rows, rows->ncols, distinct->columns, keys);
+    const uint32_t *order = col_keys_sort(ctx->workers, arena, n, keys);
     base_str *in_order = base_arena_alloc(arena, sizeof(base_str) * n);
     base_str *values = base_arena_array(arena, base_str, n);
     for (uint32_t i = 0; i < n; i++) in_order[i] = keys[order[i]];

@@ -9,12 +9,15 @@
 // A step: push* (any port, any order) then flush, in topological order; then save; then either the
 // engine's commit succeeds, or reset drops every cache so that the next step reads the store again.
 // An operator never reads a clock: ctx->now_us is the step's fixed reading.
-// Threads: an operator belongs to its flow's thread.
+// Threads: an operator belongs to its flow's thread. It may have helpers (ctx->workers) do parts of
+// what is a function of its rows alone; the transaction, the hooks and the operator's own memory
+// stay on that thread, so that what comes out is the same for any number of them.
 #ifndef WEIR_FLOW_OP_H
 #define WEIR_FLOW_OP_H
 
 #include "col/batch.h"
 #include "plan/node.h"
+#include "plat/workers.h"
 #include "state/state.h"
 
 typedef struct flow_op flow_op;
@@ -45,6 +48,7 @@ typedef struct flow_ctx {
     const flow_hooks *hooks;      // NULL: a failing row fails the call (ad-hoc queries)
     bool (*cancelled)(void *arg); // polled between batches; NULL: never
     void *cancel_arg;
+    plat_workers *workers; // that may help an operator with a large batch; NULL: none
 } flow_ctx;
 
 static inline base_arena *flow_step_arena(const flow_ctx *ctx) {

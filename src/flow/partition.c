@@ -196,7 +196,7 @@ void flow_partition_encode(const flow_partition_config *config, base_arena *aren
 }
 
 // What each row's key in the table is, and how much of it names the partition.
-static void encode_keys(flow_partition *part, base_arena *arena, const col_batch *rows,
+static void encode_keys(const flow_partition *part, base_arena *arena, const col_batch *rows,
                         base_str *keys, uint32_t *partition_n) {
     uint32_t n = rows->nrows;
     base_str *partitions = base_arena_alloc(arena, sizeof(base_str) * (n + 1u));
@@ -221,6 +221,23 @@ static void encode_keys(flow_partition *part, base_arena *arena, const col_batch
     }
 }
 
+#define PART_ROWS 2048u // fewer are not worth a thread's waking up
+
+typedef struct encoding {
+    const flow_partition *part;
+    const col_batch *rows;
+    uint32_t parts;
+    base_str *keys;
+    uint32_t *partition_n;
+} encoding;
+
+static void encode_part(void *arg, uint32_t i, base_arena *arena) {
+    const encoding *e = arg;
+    uint32_t begin;
+    const col_batch *rows = col_batch_part(arena, e->rows, e->parts, i, &begin);
+    encode_keys(e->part, arena, rows, e->keys + begin, e->partition_n + begin);
+}
+
 base_rc flow_partition_begin(flow_partition *part, flow_ctx *ctx, const col_batch *rows,
                              base_error *err) {
     base_arena *arena = ctx->arena;
@@ -230,8 +247,9 @@ base_rc flow_partition_begin(flow_partition *part, flow_ctx *ctx, const col_batc
     part->delta = rows;
     base_str *keys = base_arena_alloc(arena, sizeof(base_str) * (n + 1u));
     uint32_t *partition_n = base_arena_alloc(arena, sizeof(uint32_t) * (n + 1u));
-    encode_keys(part, arena, rows, keys, partition_n);
-    const uint32_t *order = flow_keys_sort(arena, n, keys);
+    encoding e = {part, rows, plat_workers_parts(ctx->workers, n, PART_ROWS), keys, partition_n};
+    plat_workers_each_in(ctx->workers, arena, e.parts, encode_part, &e);
+    const uint32_t *order = col_keys_sort(ctx->workers, arena, n, keys);
     part->changes = base_arena_alloc(arena, sizeof(change) * (n + 1u));
     for (uint32_t i = 0; i < n; i++) {
         uint32_t row = order[i];

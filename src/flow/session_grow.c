@@ -206,7 +206,8 @@ static void sort_rows(walk *w) {
     base_str *partitions = base_arena_alloc(arena, sizeof *partitions * (n + 1u));
     base_str *timed = base_arena_alloc(arena, sizeof *timed * (n + 1u));
     uint32_t *row_of = base_arena_alloc(arena, sizeof *row_of * (n + 1u));
-    flow_keys_encode(arena, w->rows, node->window->npartition, node->window->partition, partitions);
+    flow_keys_encode_divided(w->ctx->workers, arena, w->rows, node->window->npartition,
+                             node->window->partition, partitions);
     w->keys = base_arena_alloc(arena, sizeof *w->keys * (n + 1u));
     w->order = base_arena_alloc(arena, sizeof *w->order * (n + 1u));
     for (uint32_t i = 0; i < n; i++) {
@@ -215,7 +216,7 @@ static void sort_rows(walk *w) {
         row_of[w->n] = i;
         timed[w->n++] = w->keys[i];
     }
-    const uint32_t *order = flow_keys_sort(arena, w->n, timed);
+    const uint32_t *order = col_keys_sort(w->ctx->workers, arena, w->n, timed);
     for (uint32_t i = 0; i < w->n; i++) w->order[i] = row_of[order[i]];
 }
 

@@ -154,7 +154,7 @@ static base_rc write_rows(sort_op *sort, flow_ctx *ctx, const col_batch *batch, 
         order_key(sort, batch, i, &buf, &scratch);
         keys[i] = (base_str){base_arena_memdup(arena, buf.p, buf.n), buf.n};
     }
-    const uint32_t *order = flow_keys_sort(arena, n, keys);
+    const uint32_t *order = col_keys_sort(ctx->workers, arena, n, keys);
     base_str *in_order = base_arena_alloc(arena, sizeof(base_str) * n);
     base_str *values = base_arena_array(arena, base_str, n);
     uint32_t *row = base_arena_alloc(arena, sizeof(uint32_t) * n);

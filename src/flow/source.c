@@ -101,7 +101,8 @@ static uint32_t *number_keys(source_op *source, flow_ctx *ctx, const col_batch *
     uint32_t *positions = base_arena_array(arena, uint32_t, source->object->nkey + 1u);
     key_positions(source, positions);
     base_str *keys = base_arena_alloc(arena, sizeof(base_str) * batch->nrows);
-    flow_keys_encode(step_arena, batch, source->object->nkey, positions, keys);
+    flow_keys_encode_divided(ctx->workers, step_arena, batch, source->object->nkey, positions,
+                             keys);
     uint32_t *numbers = base_arena_alloc(arena, sizeof(uint32_t) * batch->nrows);
     flow_keymap_put(&source->map, arena, batch->nrows, keys, numbers, fresh, nfresh);
     reserve_entries(source, step_arena);
@@ -132,7 +133,7 @@ static base_rc read_fresh(source_op *source, flow_ctx *ctx, const uint32_t *fres
     base_arena *arena = ctx->arena;
     base_str *keys = base_arena_alloc(arena, sizeof(base_str) * (n + 1u));
     for (uint32_t i = 0; i < n; i++) keys[i] = source->map.keys[fresh[i]];
-    uint32_t *order = flow_keys_sort(arena, n, keys);
+    uint32_t *order = col_keys_sort(ctx->workers, arena, n, keys);
     base_str *in_order = base_arena_alloc(arena, sizeof(base_str) * (n + 1u));
     for (uint32_t i = 0; i < n; i++) {
         in_order[i] = keys[order[i]];
@@ -243,7 +244,7 @@ static base_rc save_times(source_op *source, flow_ctx *ctx, const uint32_t *fres
         base_buf_add_str(&buf, own);
         named[count++] = (base_str){base_arena_memdup(ctx->arena, buf.p, buf.n), buf.n};
     }
-    const uint32_t *order = flow_keys_sort(ctx->arena, count, named);
+    const uint32_t *order = col_keys_sort(ctx->workers, ctx->arena, count, named);
     base_rc rc = BASE_OK;
     for (uint32_t i = 0; i < count && rc == BASE_OK; i++) {
         base_str one = named[order[i]];
@@ -318,7 +319,7 @@ static base_rc dedup_save(source_op *source, flow_ctx *ctx, base_error *err) {
         keys[n] = source->map.keys[i];
         fresh[n++] = i;
     }
-    const uint32_t *order = flow_keys_sort(arena, n, keys);
+    const uint32_t *order = col_keys_sort(ctx->workers, arena, n, keys);
     base_str *in_order = base_arena_alloc(arena, sizeof(base_str) * (n + 1u));
     base_str *values = base_arena_alloc(arena, sizeof(base_str) * (n + 1u));
     for (uint32_t i = 0; i < n; i++) {
@@ -434,7 +435,7 @@ static base_rc upsert_save(source_op *source, flow_ctx *ctx, base_error *err) {
         keys[n] = source->map.keys[i];
         dirty[n++] = i;
     }
-    const uint32_t *order = flow_keys_sort(arena, n, keys);
+    const uint32_t *order = col_keys_sort(ctx->workers, arena, n, keys);
     base_str *in_order = base_arena_alloc(arena, sizeof(base_str) * (n + 1u));
     base_str *values = base_arena_array(arena, base_str, n + 1u);
     base_buf buf = {0};

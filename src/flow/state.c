@@ -83,117 +83,30 @@ void flow_keys_encode(base_arena *arena, const col_batch *batch, uint32_t nkeys,
     }
 }
 
-// ---- sorting: by eight bytes at a time after the common prefix, each time a stable merge sort of
-// integers; then within runs that agree so far. Keys are only read once a level.
+#define PART_ROWS 4096u // fewer are not worth a thread's waking up
 
-typedef struct sort_item {
-    uint64_t head;
-    uint32_t index;
-} sort_item;
+typedef struct encoding {
+    const col_batch *batch;
+    uint32_t nkeys, parts;
+    const uint32_t *keys;
+    base_str *out;
+} encoding;
 
-static uint64_t head_of(base_str key, size_t skip) {
-    uint64_t head = 0;
-    if (key.n >= skip + 8) {
-        memcpy(&head, key.p + skip, 8);
-        return __builtin_bswap64(head);
-    }
-    for (size_t i = 0; i < 8; i++) {
-        head = head << 8 | (skip + i < key.n ? (uint8_t)key.p[skip + i] : 0);
-    }
-    return head;
+static void encode_part(void *arg, uint32_t i, base_arena *arena) {
+    const encoding *e = arg;
+    uint32_t begin;
+    const col_batch *rows = col_batch_part(arena, e->batch, e->parts, i, &begin);
+    flow_keys_encode(arena, rows, e->nkeys, e->keys, e->out + begin);
 }
 
-// Bytes from `skip` on that all keys share.
-static size_t common_prefix(const sort_item *items, size_t n, const base_str *keys, size_t skip) {
-    base_str first = keys[items[0].index];
-    size_t common = first.n - skip;
-    for (size_t i = 1; i < n && common > 0; i++) {
-        base_str key = keys[items[i].index];
-        size_t most = key.n - skip < common ? key.n - skip : common, same = 0;
-        while (same < most && key.p[skip + same] == first.p[skip + same]) same++;
-        common = same;
-    }
-    return common;
-}
-
-static inline bool in_order(const sort_item *a, const sort_item *b, const base_str *keys) {
-    if (a->head != b->head || keys == NULL) return a->head <= b->head;
-    return base_str_cmp(keys[a->index], keys[b->index]) <= 0;
-}
-
-static void merge(const sort_item *from, sort_item *to, size_t begin, size_t middle, size_t end,
-                  const base_str *keys) {
-    size_t a = begin, b = middle, at = begin;
-    if (middle == end || in_order(&from[middle - 1], &from[middle], keys)) {
-        memcpy(to + begin, from + begin, (end - begin) * sizeof *to);
-        return;
-    }
-    while (a < middle && b < end) {
-        to[at++] = in_order(&from[a], &from[b], keys) ? from[a++] : from[b++];
-    }
-    while (a < middle) to[at++] = from[a++];
-    while (b < end) to[at++] = from[b++];
-}
-
-// By head, and with keys != NULL by the whole key where heads agree. Stable.
-static void merge_sort(sort_item *items, sort_item *other, size_t n, const base_str *keys) {
-    sort_item *from = items, *to = other;
-    for (size_t width = 1; width < n; width *= 2) {
-        for (size_t begin = 0; begin < n; begin += 2 * width) {
-            size_t middle = begin + width < n ? begin + width : n;
-            size_t end = begin + 2 * width < n ? begin + 2 * width : n;
-            merge(from, to, begin, middle, end, keys);
-        }
-        sort_item *swap = from;
-        from = to;
-        to = swap;
-    }
-    if (from != items) memcpy(items, from, n * sizeof *items);
-}
-
-#define SORT_SMALL 8u
-
-// The keys of items agree in their first `skip` bytes. The depth is that of the longest key in
-// words, and no more than SORT_LEVELS.
-#define SORT_LEVELS 64
-static void sort_level(sort_item *items, sort_item *other, size_t n, const base_str *keys,
-                       size_t skip, int level) {
-    if (n > SORT_SMALL) skip += common_prefix(items, n, keys, skip);
-    for (size_t i = 0; i < n; i++) items[i].head = head_of(keys[items[i].index], skip);
-    if (n <= SORT_SMALL || level == SORT_LEVELS) {
-        merge_sort(items, other, n, keys);
-        return;
-    }
-    merge_sort(items, other, n, NULL);
-    for (size_t begin = 0, end; begin < n; begin = end) {
-        bool longer = true; // every key has all the bytes of this head
-        for (end = begin; end < n && items[end].head == items[begin].head; end++) {
-            longer = longer && keys[items[end].index].n >= skip + 8;
-        }
-        if (end - begin < 2) continue;
-        if (longer) {
-            sort_level(items + begin, other + begin, end - begin, keys, skip + 8, level + 1);
-        } else {
-            merge_sort(items + begin, other + begin, end - begin, keys);
-        }
-    }
+void flow_keys_encode_divided(plat_workers *workers, base_arena *arena, const col_batch *batch,
+                              uint32_t nkeys, const uint32_t *keys, base_str *out) {
+    encoding e = {batch, nkeys, plat_workers_parts(workers, batch->nrows, PART_ROWS), keys, out};
+    plat_workers_each_in(workers, arena, e.parts, encode_part, &e);
 }
 
 uint32_t *flow_keys_sort(base_arena *arena, size_t n, const base_str *keys) {
-    must(n <= UINT32_MAX);
-    uint32_t *order = base_arena_alloc(arena, sizeof(uint32_t) * (n + 1));
-    bool sorted = true;
-    for (size_t i = 0; i < n; i++) {
-        order[i] = (uint32_t)i;
-        sorted = sorted && (i == 0 || base_str_cmp(keys[i - 1], keys[i]) <= 0);
-    }
-    if (sorted) return order;
-    sort_item *items = base_arena_alloc(arena, sizeof *items * n);
-    sort_item *other = base_arena_alloc(arena, sizeof *items * n);
-    for (size_t i = 0; i < n; i++) items[i].index = (uint32_t)i;
-    sort_level(items, other, n, keys, 0, 0);
-    for (size_t i = 0; i < n; i++) order[i] = items[i].index;
-    return order;
+    return col_keys_sort(NULL, arena, n, keys);
 }
 
 // ---- piles

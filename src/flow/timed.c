@@ -85,7 +85,7 @@ base_rc flow_timed_add(flow_timed *timed, flow_ctx *ctx, const col_batch *batch,
     base_str *keys = base_arena_alloc(arena, sizeof(base_str) * n);
     for (uint32_t i = 0; i < n; i++)
         keys[i] = timed_key(timed, arena, batch, sel[i], dues[sel[i]], &buf);
-    const uint32_t *order = flow_keys_sort(arena, n, keys);
+    const uint32_t *order = col_keys_sort(ctx->workers, arena, n, keys);
     base_str *sorted = base_arena_alloc(arena, sizeof(base_str) * n);
     base_str *values = base_arena_array(arena, base_str, n);
     touched *all = base_arena_alloc(arena, sizeof(touched) * n);

@@ -288,7 +288,7 @@ static base_rc meet_all(flush *f, base_error *err) {
     grow_op *grow = f->grow;
     base_arena *arena = f->ctx->arena;
     uint32_t n = grow->map.n, limit = grow->codec.limit;
-    const uint32_t *order = flow_keys_sort(arena, n, grow->map.keys);
+    const uint32_t *order = col_keys_sort(f->ctx->workers, arena, n, grow->map.keys);
     base_str *stored = base_arena_array(arena, base_str, n + 1u);
     base_rc rc = read_heads(f, n, order, stored, err);
     f->keys = base_arena_alloc(arena, sizeof(base_str) * (n + 1u));

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs sqllogictest files against a weir of its own over PostgreSQL's protocol.
 
-    run_slt.py [--mode default|tiny|kill] [--write] FILE.slt...
+    run_slt.py [--mode default|tiny|kill|cores] [--write] FILE.slt...
 
 Records are separated by blank lines; '#' begins a comment line.
 
@@ -24,7 +24,8 @@ Records are separated by blank lines; '#' begins a comment line.
 
 __TEMP__ in a record is a directory of this run. Every query runs three times: simple protocol, extended with text and with binary results; the
 three must say the same. Mode tiny: batches of 1 row, caches of 1 MB, journals of 2 KB; kill: the server is killed with
-kill -9 and started again after every statement and ingest. --write puts the present results in."""
+kill -9 and started again after every statement and ingest, each time with another number of cores; cores: four cores
+divide whatever can be divided. --write puts the present results in."""
 import argparse
 import pathlib
 import re
@@ -36,7 +37,8 @@ import weirtest  # noqa: E402
 
 MODES = {"default": [], "tiny": ["--batch-rows", "1", "--cache-mb", "1", "--step-mb", "1",
                                    "--journal-kb", "2"],
-         "kill": ["--batch-rows", "3", "--journal-kb", "8"]}
+         "kill": ["--batch-rows", "3", "--journal-kb", "8", "--part-rows", "1"],
+         "cores": ["--cores", "4", "--part-rows", "1"]}
 LETTERS = {"I": {20, 21, 23, 26}, "R": {700, 701, 1700}, "B": {16}, "T": {25, 1043, 1042, 18, 19},
            "D": {1082, 1083, 1114, 1184, 1186}}
 
@@ -86,6 +88,7 @@ class Failure(Exception):
 class Runner:
     def __init__(self, server, mode):
         self.server, self.mode, self.connection = server, mode, None
+        self.args, self.kills = server.args, 0
 
     def pg(self):
         if self.connection is None:
@@ -98,6 +101,8 @@ class Runner:
             self.connection = None
         if kill:
             self.server.kill()
+            self.kills += 1
+            self.server.args = [*self.args, "--cores", str(1 + self.kills % 3)]
         elif self.server.stop() != 0:
             raise Failure("SIGTERM: exit code is not 0")
         self.server.start()
