@@ -196,9 +196,39 @@ static void make_groups(const join_op *join, const join_side *side, base_arena *
     d->first_group[d->nhashes] = d->ngroups;
 }
 
+void join_delta_ids(const join_side *side, base_arena *arena, flow_spine_rows *rows) {
+    uint32_t n = rows->n;
+    uint64_t *ids = base_arena_alloc(arena, sizeof *ids * (n + 1u));
+    if (n >= rows->batch->nrows / 2) {
+        const uint64_t *all = hash_rows(arena, rows->batch, side->ncolumns, side->columns);
+        for (uint32_t i = 0; i < n; i++) ids[i] = all[rows->rows[i]];
+    } else {
+        col_hash(col_batch_gather(arena, rows->batch, rows->rows, n), side->ncolumns, side->columns,
+                 ids);
+    }
+    rows->ids = ids;
+    hashed *items = base_arena_alloc(arena, sizeof *items * (n + 1u));
+    hashed *other = base_arena_alloc(arena, sizeof *items * (n + 1u));
+    for (uint32_t begin = 0, end; begin < n; begin = end) {
+        for (end = begin + 1; end < n && rows->hashes[end] == rows->hashes[begin];) end++;
+        for (uint32_t i = begin; i < end; i++) items[i] = (hashed){ids[i], i};
+        if (end - begin > 1) sort_hashed(items + begin, other, end - begin);
+    }
+    uint32_t *moved = base_arena_alloc(arena, sizeof *moved * (n + 1u));
+    int64_t *weights =
+        rows->weights == NULL ? NULL : base_arena_alloc(arena, sizeof *weights * (n + 1u));
+    for (uint32_t i = 0; i < n; i++) {
+        moved[i] = rows->rows[items[i].row];
+        ids[i] = items[i].hash;
+        if (weights != NULL) weights[i] = rows->weights[items[i].row];
+    }
+    rows->rows = moved;
+    rows->weights = weights;
+}
+
 void join_delta_make(join_op *join, uint32_t which, base_arena *arena, join_delta *d) {
     join_side *side = &join->sides[which];
-    bool cancels = side->rows.cancels;
+    bool cancels = !side->grows && side->rows.cancels;
     *d = (join_delta){.batch = flow_pile_concat(&side->pile, arena, side->node)};
     uint32_t total = d->batch->nrows;
     d->rows = base_arena_alloc(arena, sizeof(uint32_t) * (total + 1u));

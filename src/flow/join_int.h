@@ -106,15 +106,15 @@ BASE_MUST_USE base_rc join_spine_open(join_op *join, base_error *err);
 
 // ---- join_delta.c: the step's delta of a side by key hash.
 
-// Rows whose key may match, in order of (hash, id); equal ones are summed where the side's rows may
-// cancel. A group is the rows of one key; groups are in order of their hash, and of one hash there
+// Rows whose key may match, in order of (hash, id); equal ones are summed where the side may
+// retract. A group is the rows of one key; groups are in order of their hash, and of one hash there
 // is one, but for collisions.
 typedef struct join_delta {
     const col_batch *batch;
     uint32_t n;
     uint32_t *rows; // of batch
     uint64_t *hashes;
-    uint64_t *ids;              // NULL: of a side that does not cancel
+    uint64_t *ids;              // NULL: of a side that only grows
     int64_t *weights;           // parallel to rows; NULL: all 1
     const int64_t *row_weights; // the same by row of the batch
     uint32_t ngroups;
@@ -126,6 +126,8 @@ typedef struct join_delta {
     uint32_t nnull, *nulls; // rows of the batch with a key that matches nothing
 } join_delta;
 void join_delta_make(join_op *join, uint32_t which, base_arena *arena, join_delta *delta);
+// Gives rows that are in order of their hash the hashes of whole rows, and that order too.
+void join_delta_ids(const join_side *side, base_arena *arena, flow_spine_rows *rows);
 static inline uint32_t join_delta_member(const join_delta *delta, uint32_t k) {
     return delta->members == NULL ? k : delta->members[k];
 }

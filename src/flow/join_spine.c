@@ -252,7 +252,7 @@ static flow_spine_rows unsettled(const meeting *m) {
     base_arena *arena = m->ctx->arena;
     uint32_t n = 0, *rows = base_arena_alloc(arena, sizeof *rows * (d->n + 1u));
     uint64_t *hashes = base_arena_alloc(arena, sizeof *hashes * (d->n + 1u));
-    uint64_t *ids = base_arena_alloc(arena, sizeof *ids * (d->n + 1u));
+    uint64_t *ids = d->ids == NULL ? NULL : base_arena_alloc(arena, sizeof *ids * (d->n + 1u));
     int64_t *weights = base_arena_alloc(arena, sizeof *weights * (d->n + 1u));
     bool *settled = base_arena_array(arena, bool, d->n + 1u);
     for (uint32_t g = 0; g < d->ngroups; g++) {
@@ -263,7 +263,7 @@ static flow_spine_rows unsettled(const meeting *m) {
         if (settled[i]) continue;
         rows[n] = d->rows[i];
         hashes[n] = d->hashes[i];
-        ids[n] = d->ids[i];
+        if (ids != NULL) ids[n] = d->ids[i];
         weights[n++] = d->weights == NULL ? 1 : d->weights[i];
     }
     return (flow_spine_rows){d->batch, n, rows, hashes, ids, d->weights == NULL ? NULL : weights};
@@ -277,6 +277,7 @@ static base_rc keep(meeting *m, base_error *err) {
     if (rc == BASE_OK && side->has_rows) {
         flow_spine_rows rows = {d->batch, d->n, d->rows, d->hashes, d->ids, d->weights};
         if (join->settling == 1 - (int)m->side) rows = unsettled(m);
+        if (side->rows.cancels && rows.ids == NULL) join_delta_ids(side, m->ctx->arena, &rows);
         rc = flow_spine_add(&side->rows, m->ctx, &rows, INT64_MIN, err);
     }
     for (uint32_t i = 0; i < m->ntaken && rc == BASE_OK; i++)

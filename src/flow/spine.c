@@ -181,16 +181,31 @@ static size_t fixed_bytes(const col_type *type) {
     return col_kind_is_string(type->kind) ? 0 : col_kind_width(type->kind);
 }
 
+// Bytes of strings in each row that is written; NULL: no column has any.
+static const size_t *all_string_bytes(const flow_spine *spine, base_arena *arena,
+                                      const flow_spine_rows *rows) {
+    size_t *bytes = NULL;
+    for (uint32_t c = 0; c < spine->ncolumns; c++) {
+        const col_vec *vec = &rows->batch->cols[c];
+        bool is_struct = vec->type.kind == COL_STRUCT;
+        if (!is_struct && !col_kind_is_string(vec->type.kind)) continue;
+        if (bytes == NULL) bytes = base_arena_array(arena, size_t, rows->n + 1u);
+        if (is_struct || vec->nulls != NULL) {
+            for (uint32_t i = 0; i < rows->n; i++) bytes[i] += string_bytes(vec, rows->rows[i]);
+        } else {
+            for (uint32_t i = 0; i < rows->n; i++) bytes[i] += col_str(vec)[rows->rows[i]].n + 2;
+        }
+    }
+    return bytes;
+}
+
 // Of rows [begin, ...) those that make the next block.
 static uint32_t block_rows(const flow_spine_rows *rows, uint32_t begin, size_t fixed,
-                           uint32_t nstrings, const uint32_t *strings) {
+                           const size_t *strings) {
     uint32_t most = rows->n - begin < COL_BLOCK_ROWS_MAX ? rows->n - begin : COL_BLOCK_ROWS_MAX;
     size_t bytes = 0;
     for (uint32_t i = 0; i < most; i++) {
-        uint32_t row = rows->rows[begin + i];
-        bytes += fixed;
-        for (uint32_t s = 0; s < nstrings; s++)
-            bytes += string_bytes(&rows->batch->cols[strings[s]], row);
+        bytes += fixed + (strings == NULL ? 0 : strings[begin + i]);
         if (bytes > BLOCK_BYTES && i > 0) return i;
     }
     return most;
@@ -264,17 +279,12 @@ base_rc spine_writer_add(spine_writer *writer, const flow_spine_rows *rows, base
     const flow_spine *spine = writer->spine;
     must((rows->ids != NULL) == spine->cancels);
     note_times(writer, rows);
-    uint32_t nstrings = 0;
-    uint32_t *strings = base_arena_array(writer->ctx->arena, uint32_t, spine->ncolumns + 1u);
+    const size_t *strings = all_string_bytes(spine, writer->ctx->arena, rows);
     size_t fixed = 8u * (1u + spine->cancels + (rows->weights != NULL));
-    for (uint32_t c = 0; c < spine->ncolumns; c++) {
-        fixed += fixed_bytes(&spine->types[c]);
-        if (col_kind_is_string(spine->types[c].kind) || spine->types[c].kind == COL_STRUCT)
-            strings[nstrings++] = c;
-    }
+    for (uint32_t c = 0; c < spine->ncolumns; c++) fixed += fixed_bytes(&spine->types[c]);
     base_rc rc = BASE_OK;
     for (uint32_t at = 0, n; at < rows->n && rc == BASE_OK; at += n) {
-        n = block_rows(rows, at, fixed, nstrings, strings);
+        n = block_rows(rows, at, fixed, strings);
         size_t begin = writer->bytes.n;
         encode_block(&writer->bytes, rows, at, n);
         *pending_new(writer) = (struct spine_pending){rows->hashes[at + n - 1], writer->number++,
