@@ -292,6 +292,9 @@ M_FN ref_cell ref_read(const col_vec *vec, uint32_t row) {
     case COL_TIMESTAMPTZ:
         c.i = col_i64(vec)[row];
         break;
+    case COL_INTERVAL: // of constants: a fixed length
+        c.i = col_interval(vec)[row].us;
+        break;
     case COL_NUMERIC:
         c.d = col_dec(vec)[row];
         break;
@@ -396,6 +399,14 @@ M_FN bool ref_eval(const plan_expr *e, const ref_cell *row, ref_cell *out) {
         if (out->null) return true;
         if (strcmp(e->func->name, "<") == 0) {
             out->i = ref_cmp(&x, &y) < 0;
+        } else if (strcmp(e->func->name, "<=") == 0) {
+            out->i = ref_cmp(&x, &y) <= 0;
+        } else if (strcmp(e->func->name, ">") == 0) {
+            out->i = ref_cmp(&x, &y) > 0;
+        } else if (strcmp(e->func->name, ">=") == 0) {
+            out->i = ref_cmp(&x, &y) >= 0;
+        } else if (strcmp(e->func->name, "-") == 0) {
+            out->i = x.i - y.i;
         } else if (strcmp(e->func->name, "=") == 0) {
             out->i = ref_cmp(&x, &y) == 0;
         } else if (strcmp(e->func->name, "+") == 0) {

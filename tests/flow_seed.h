@@ -1,6 +1,9 @@
 // flow_seed.h - the main program of tests that run random worlds by seed: FLOW_SEED_INIT(w, seed)
 // makes the world, FLOW_SEED_CHECK(runner), if it is defined, looks at it after each step.
 // Arguments: seed=N, runs=N.
+#ifndef FLOW_SEED_PUSHES
+#define FLOW_SEED_PUSHES gen_pushes
+#endif
 #ifndef FLOW_SEED_STEPS
 #define FLOW_SEED_STEPS 10
 #endif
@@ -26,7 +29,7 @@ static bool run_seed(uint64_t seed, bool lmdb) {
     uint32_t nsteps = 3 + below(w, FLOW_SEED_STEPS);
     push pushes[4];
     for (uint32_t s = 0; s < nsteps && good; s++) {
-        uint32_t n = gen_pushes(w, pushes, 4);
+        uint32_t n = FLOW_SEED_PUSHES(w, pushes, 4);
         while (good && below(w, 5) == 0) {
             good = run_step(&r, pushes, n, 1 + below(w, 3)) == BASE_OK;
         }

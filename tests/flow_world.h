@@ -505,6 +505,9 @@ static uint64_t committed_steps(runner *r) {
     return n;
 }
 
+// Called before a step is flushed, if set.
+__attribute__((unused)) static void (*world_before_flush)(runner *r);
+
 // One step; stop_at says where it is aborted (0: nowhere).
 M_FN base_rc run_step(runner *r, const push *pushes, uint32_t npushes, uint32_t stop_at) {
     static const flow_hooks hooks = {NULL, ignore_failed, NULL};
@@ -526,6 +529,7 @@ M_FN base_rc run_step(runner *r, const push *pushes, uint32_t npushes, uint32_t 
             rc = push_rows(r, &pushes[p], at, n);
         }
     }
+    if (rc == BASE_OK && stop_at != 1 && world_before_flush != NULL) world_before_flush(r);
     if (rc == BASE_OK && stop_at != 1) rc = flow_graph_flush(r->graph, &r->err);
     ref_view next[2] = {{0}, {0}};
     for (uint32_t v = 0; v < 2 && rc == BASE_OK && stop_at == 0; v++) {

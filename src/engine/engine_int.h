@@ -327,6 +327,19 @@ BASE_MUST_USE base_rc engine_flow_step(engine_flow *flow, bool *progressed, base
 // held, or for the flow's own thread.
 int64_t engine_flow_due_us(engine_flow *flow);
 
+// ---- records that come too late (late.c)
+
+// Takes the rows out of d that their stream refuses as too late, given the partition's watermark before
+// the first of them; returns how many, and their records in *docs.
+uint32_t engine_late_refuse(const plan_object *object, int64_t watermark_us, base_arena *arena,
+                            engine_decoded *d, const uint32_t **docs);
+// Reading again what was read before: takes the same rows out, and moves the watermark on.
+void engine_late_skip(const engine_contract *contract, int64_t *watermark_us, base_arena *arena,
+                      engine_decoded *d);
+void engine_late_message(const plan_object *object, base_buf *buf); // the cause
+// No row below it will be taken from the input any more; ENGINE_NO_WATERMARK: nothing is known.
+int64_t engine_frontier(const engine_input *input);
+
 // input.c: flow->lock held.
 BASE_MUST_USE base_rc engine_inputs_build(engine_flow *flow,
                                           base_error *err); // from the graph's inputs

@@ -82,6 +82,9 @@ base_rc apply_compare(const plan_object *there, const plan_object *wanted, base_
         return refuse(there, err, "its effective time is another");
     if (there->dedup_horizon_us != wanted->dedup_horizon_us)
         return refuse(there, err, "its horizon for duplicates is another");
+    if (there->limits_lateness != wanted->limits_lateness ||
+        there->max_lateness_us != wanted->max_lateness_us)
+        return refuse(there, err, "its max_lateness is another, and state was let go by it");
     return BASE_OK;
 }
 

@@ -54,6 +54,7 @@ static base_rc fill_log_partition(fill *f, engine_input *input, uint32_t p) {
     if (rc != BASE_OK) return rc;
     uint64_t bytes = 0;
     bool end = false;
+    int64_t watermark_us = ENGINE_NO_WATERMARK; // as it was when the flow read them
     while (rc == BASE_OK && !end && log_reader_offset(reader) < upto) {
         log_batch batch;
         rc = log_reader_next(reader, &batch, &end, f->err);
@@ -64,6 +65,7 @@ static base_rc fill_log_partition(fill *f, engine_input *input, uint32_t p) {
         engine_contract_decode(input->contract, batch.payload, batch.payload_bytes, batch.ends, 0,
                                n, batch.base_offset, p, batch.info.append_us, &flow->step_arena,
                                &d);
+        engine_late_skip(input->contract, &watermark_us, &flow->step_arena, &d);
         uint64_t *offsets = base_arena_alloc(&flow->step_arena, (d.nrows + 1) * sizeof *offsets);
         for (uint32_t i = 0; i < d.nrows; i++) offsets[i] = batch.base_offset + d.doc[i];
         flow_origin origin = {p, offsets, d.event_us, d.deletes};

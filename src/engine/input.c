@@ -400,32 +400,55 @@ static void follow_event_time(engine_partition *part, const engine_decoded *d) {
     }
 }
 
-// A record that the step's decoder refuses (it was logged before a rule existed, or by other means
-// than the edge) goes to the flow's quarantine, under its place in the log.
+// A record that the step refuses goes to the flow's quarantine, under its place in the log.
+static base_rc quarantine_record(engine_flow *flow, const engine_input *input, uint32_t p,
+                                 const log_batch *batch, uint32_t record, const char *sqlstate,
+                                 const char *cause, base_error *err) {
+    base_buf key = {0}, value = {0};
+    base_buf_add_u32be(&key, input->object->id);
+    base_buf_add_u32be(&key, p);
+    base_buf_add_u64be(&key, batch->base_offset + record);
+    log_headers_add(&value, BASE_STR("sqlstate"), base_str_of(sqlstate));
+    log_headers_add(&value, BASE_STR("cause"), base_str_of(cause));
+    char at[32];
+    snprintf(at, sizeof at, "%lld", (long long)batch->info.append_us);
+    log_headers_add(&value, BASE_STR("at"), base_str_of(at));
+    log_headers_add(&value, BASE_STR("raw"), log_batch_record(batch, record));
+    base_rc rc =
+        state_put(flow->txn, flow->t_quarantine, base_buf_str(&key), base_buf_str(&value), err);
+    base_buf_deinit(&key);
+    base_buf_deinit(&value);
+    return rc;
+}
+
+// What the step's decoder refuses: it was logged before a rule existed, or by other means than the
+// edge.
 static base_rc quarantine_logged(engine_flow *flow, engine_input *input, uint32_t p,
                                  const log_batch *batch, uint32_t first, const engine_decoded *d,
                                  base_error *err) {
     for (uint32_t i = 0; i < d->nfaults; i++) {
-        uint32_t record = first + d->faults[i].doc;
-        uint64_t offset = batch->base_offset + record;
-        base_buf key = {0}, value = {0};
-        base_buf_add_u32be(&key, input->object->id);
-        base_buf_add_u32be(&key, p);
-        base_buf_add_u64be(&key, offset);
-        log_headers_add(&value, BASE_STR("sqlstate"), base_str_of(d->faults[i].sqlstate));
-        log_headers_add(&value, BASE_STR("cause"), base_str_of(d->faults[i].message));
-        char at[32];
-        snprintf(at, sizeof at, "%lld", (long long)batch->info.append_us);
-        log_headers_add(&value, BASE_STR("at"), base_str_of(at));
-        log_headers_add(&value, BASE_STR("raw"), log_batch_record(batch, record));
-        base_rc rc =
-            state_put(flow->txn, flow->t_quarantine, base_buf_str(&key), base_buf_str(&value), err);
-        base_buf_deinit(&key);
-        base_buf_deinit(&value);
+        base_rc rc = quarantine_record(flow, input, p, batch, first + d->faults[i].doc,
+                                       d->faults[i].sqlstate, d->faults[i].message, err);
         if (rc != BASE_OK) return rc;
     }
     input->partitions[p].faults += d->nfaults;
     return BASE_OK;
+}
+
+static base_rc quarantine_late(engine_flow *flow, engine_input *input, uint32_t p,
+                               const log_batch *batch, uint32_t first, uint32_t n,
+                               const uint32_t *docs, base_error *err) {
+    if (n == 0) return BASE_OK;
+    base_buf cause = {0};
+    engine_late_message(input->object, &cause);
+    base_rc rc = BASE_OK;
+    for (uint32_t i = 0; i < n && rc == BASE_OK; i++)
+        rc = quarantine_record(flow, input, p, batch, first + docs[i], "23514",
+                               base_buf_cstr(&cause), err);
+    base_buf_deinit(&cause);
+    input->partitions[p].late += n;
+    input->partitions[p].faults += n;
+    return rc;
 }
 
 static base_rc push_decoded(engine_flow *flow, engine_input *input, uint32_t p,
@@ -441,12 +464,17 @@ static base_rc push_decoded(engine_flow *flow, engine_input *input, uint32_t p,
 // pushed, all that is made of it lives in `arena`: the same memory serves the next portion, while
 // it is in cache.
 static base_rc take_decoded(engine_flow *flow, engine_input *input, uint32_t p,
-                            const log_batch *batch, uint32_t at, const engine_decoded *d,
+                            const log_batch *batch, uint32_t at, const engine_decoded *decoded,
                             base_arena *arena, base_error *err) {
     flow->ctx.arena = arena;
-    follow_event_time(&input->partitions[p], d);
-    base_rc rc = quarantine_logged(flow, input, p, batch, at, d, err);
-    if (rc == BASE_OK) rc = push_decoded(flow, input, p, batch->base_offset + at, d, err);
+    engine_decoded d = *decoded;
+    const uint32_t *late;
+    uint32_t nlate =
+        engine_late_refuse(input->object, input->partitions[p].watermark_us, arena, &d, &late);
+    follow_event_time(&input->partitions[p], &d);
+    base_rc rc = quarantine_logged(flow, input, p, batch, at, &d, err);
+    if (rc == BASE_OK) rc = quarantine_late(flow, input, p, batch, at, nlate, late, err);
+    if (rc == BASE_OK) rc = push_decoded(flow, input, p, batch->base_offset + at, &d, err);
     flow->ctx.arena = &flow->step_arena;
     return rc;
 }

@@ -32,6 +32,7 @@ typedef struct query {
     engine_standing standing;
     const flow_input *input; // being pushed
     size_t input_index;
+    int64_t watermark_us; // of the partition being read
 } query;
 
 static bool session_cancelled(void *arg) {
@@ -67,6 +68,7 @@ static base_rc push_log_batch(query *q, engine_contract *contract, uint32_t p,
         engine_decoded d;
         engine_contract_decode(contract, batch->payload, batch->payload_bytes, batch->ends, at, n,
                                batch->base_offset + at, p, batch->info.append_us, q->ctx.arena, &d);
+        engine_late_skip(contract, &q->watermark_us, q->ctx.arena, &d);
         uint64_t *offsets = base_arena_alloc(q->ctx.arena, (d.nrows + 1) * sizeof *offsets);
         for (uint32_t i = 0; i < d.nrows; i++) offsets[i] = batch->base_offset + at + d.doc[i];
         flow_origin origin = {p, offsets, d.event_us, d.deletes};
@@ -93,6 +95,7 @@ static base_rc push_partition(query *q, engine_stream *stream, engine_contract *
         q->readers = realloc(q->readers, q->readers_cap * sizeof(log_reader *));
         must(q->readers != NULL);
     }
+    q->watermark_us = ENGINE_NO_WATERMARK;
     q->readers[q->nreaders++] = reader; // closed with the query: rows borrow strings from it
     while (log_reader_offset(reader) < upto) {
         log_batch batch;

@@ -170,6 +170,9 @@ static base_rc run_stages(engine_flow *flow, gather_stage gather, void *arg, uin
         for (uint32_t i = 0; i < flow->nviews; i++)
             flow_graph_set_watermark(flow->graph, flow->views[i].object->id,
                                      flow->views[i].watermark_us);
+        for (uint32_t i = 0; i < flow->ninputs; i++)
+            flow_graph_set_frontier(flow->graph, flow->inputs[i].graph_input,
+                                    engine_frontier(&flow->inputs[i]));
         stage = 1;
         rc = flow_graph_flush(flow->graph, err);
     }

@@ -7,6 +7,7 @@
 #include "col/codec.h"
 #include "col/kernel.h"
 #include "flow/graph.h"
+#include "plan/release.h"
 
 typedef struct flow_edge {
     flow_op *op;
@@ -59,6 +60,7 @@ struct flow_graph {
     uint32_t ninputs, inputs_cap;
     flow_input *inputs; // parallel to sources
     flow_op **sources;
+    int64_t *frontiers; // parallel: see flow_graph_set_frontier
     uint32_t nviews, views_cap;
     struct flow_view *views;
 
@@ -90,6 +92,8 @@ static inline bool flow_stands_still(const flow_op *op) {
 uint32_t flow_timer_add(flow_graph *graph);
 void flow_timer_set(flow_graph *graph, uint32_t timer, int64_t due_us);
 int64_t flow_graph_watermark(const flow_graph *graph, uint32_t view_id); // INT64_MIN: none yet
+// A floor as it is now; INT64_MIN: it says nothing, or a view is being filled with history.
+int64_t flow_graph_floor(const flow_graph *graph, const plan_floor *floor);
 void flow_heap_add(flow_op *op, int64_t bytes); // heap memory that an operator holds
 
 // The constructors; each allocates in graph->arena. needed[i]: column i of the output is used.

@@ -50,6 +50,7 @@ void flow_graph_destroy(flow_graph *graph) {
     free(graph->ops);
     free(graph->inputs);
     free(graph->sources);
+    free(graph->frontiers);
     free(graph->views);
     free(graph->timers);
     free(graph->grown_sessions);
@@ -236,7 +237,8 @@ static base_rc add_input(flow_graph *graph, const plan_object *object, uint32_t 
         graph->inputs_cap = graph->inputs_cap == 0 ? 8 : graph->inputs_cap * 2;
         graph->inputs = realloc(graph->inputs, sizeof *graph->inputs * graph->inputs_cap);
         graph->sources = realloc(graph->sources, sizeof *graph->sources * graph->inputs_cap);
-        must(graph->inputs != NULL && graph->sources != NULL);
+        graph->frontiers = realloc(graph->frontiers, sizeof(int64_t) * graph->inputs_cap);
+        must(graph->inputs != NULL && graph->sources != NULL && graph->frontiers != NULL);
     }
     bool keyed = is_log_object(object) && object->nkey > 0;
     *index = graph->ninputs++;
@@ -245,6 +247,7 @@ static base_rc add_input(flow_graph *graph, const plan_object *object, uint32_t 
                           .dedup = keyed && object->kind == PLAN_OBJECT_STREAM && !graph->dedup_off,
                           .upsert = keyed && object->kind == PLAN_OBJECT_TABLE};
     graph->sources[*index] = source;
+    graph->frontiers[*index] = INT64_MIN;
     if (is_log_object(object)) {
         for (uint32_t i = 0; i < object->nkey; i++) add_column(graph, input, object->key[i]);
         if (object->event_time >= 0) add_column(graph, input, (uint32_t)object->event_time);
@@ -620,6 +623,25 @@ base_rc flow_graph_push_view(flow_graph *graph, uint32_t from_view_id, uint32_t 
 void flow_graph_set_watermark(flow_graph *graph, uint32_t view_id, int64_t watermark_us) {
     flow_view *view = find_view(graph, view_id);
     if (view != NULL) view->watermark_us = watermark_us;
+}
+
+void flow_graph_set_frontier(flow_graph *graph, size_t input, int64_t frontier_us) {
+    must(input < graph->ninputs);
+    graph->frontiers[input] = frontier_us;
+}
+
+int64_t flow_graph_floor(const flow_graph *graph, const plan_floor *floor) {
+    int64_t least = graph->one_flushes || floor->n == 0 ? INT64_MIN : INT64_MAX;
+    for (uint32_t i = 0; i < floor->n; i++) {
+        uint32_t at = 0;
+        while (at < graph->ninputs && graph->inputs[at].object->id != floor->of[i].object->id) at++;
+        int64_t us = at < graph->ninputs ? graph->frontiers[at] : INT64_MIN;
+        if (us == INT64_MIN ||
+            (us != INT64_MAX && __builtin_add_overflow(us, floor->of[i].shift_us, &us)))
+            return INT64_MIN;
+        if (us < least) least = us;
+    }
+    return least;
 }
 
 int64_t flow_graph_watermark(const flow_graph *graph, uint32_t view_id) {

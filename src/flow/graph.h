@@ -95,6 +95,9 @@ BASE_MUST_USE base_rc flow_graph_push_view(flow_graph *graph, uint32_t from_view
                                            base_error *err);
 // The view's watermark, for operators that wait for it; before a flush.
 void flow_graph_set_watermark(flow_graph *graph, uint32_t view_id, int64_t watermark_us);
+// No row of an event time below it will be pushed at the input any more; INT64_MIN: nothing is
+// known. Before a flush.
+void flow_graph_set_frontier(flow_graph *graph, size_t input, int64_t frontier_us);
 // When the output may change without input: a step at or after this processing time is wanted.
 // INT64_MIN: not known before the next step; INT64_MAX: never.
 int64_t flow_graph_due_us(const flow_graph *graph);

@@ -39,7 +39,8 @@ bool join_null_key(const join_op *join, const join_side *side, const col_batch *
 
 static base_rc join_flush(flow_op *op, flow_ctx *ctx, flow_out *out, base_error *err) {
     join_op *join = (join_op *)op;
-    if (join->sides[0].pile.n == 0 && join->sides[1].pile.n == 0) return BASE_OK;
+    if (join->sides[0].pile.n == 0 && join->sides[1].pile.n == 0)
+        return join->by_spine && !flow_stands_still(op) ? join_spine_idle(join, ctx, err) : BASE_OK;
     base_rc rc = op->graph->store == NULL ? join_memory(join, ctx, out, err)
                  : join->by_spine         ? join_spine(join, ctx, out, err)
                                           : join_store(join, ctx, out, err);
@@ -56,6 +57,7 @@ static void join_reset(flow_op *op) {
     join_op *join = (join_op *)op;
     for (uint32_t s = 0; s < 2; s++) {
         join->sides[s].pile = (flow_pile){0};
+        join->sides[s].bound_us = INT64_MIN;
         flow_spine_reset(&join->sides[s].rows);
         flow_spine_reset(&join->sides[s].totals);
     }

@@ -24,6 +24,9 @@ typedef struct join_side {
     bool has_totals; // the summed weight of its rows a key is kept in `totals`
     flow_spine rows;
     flow_spine totals; // rows of the key columns alone
+    bool has_release;  // rows below the floor are let go
+    plan_release release;
+    int64_t bound_us; // what the floor was at the end of the last step, or INT64_MIN
 } join_side;
 
 typedef struct join_op {
@@ -102,6 +105,8 @@ bool join_null_key(const join_op *join, const join_side *side, const col_batch *
 BASE_MUST_USE base_rc join_memory(join_op *join, flow_ctx *ctx, flow_out *out, base_error *err);
 BASE_MUST_USE base_rc join_store(join_op *join, flow_ctx *ctx, flow_out *out, base_error *err);
 BASE_MUST_USE base_rc join_spine(join_op *join, flow_ctx *ctx, flow_out *out, base_error *err);
+// A step without rows: what is below the floors goes.
+BASE_MUST_USE base_rc join_spine_idle(join_op *join, flow_ctx *ctx, base_error *err);
 BASE_MUST_USE base_rc join_spine_open(join_op *join, base_error *err);
 
 // ---- join_delta.c: the step's delta of a side by key hash.

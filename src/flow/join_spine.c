@@ -11,6 +11,10 @@
 // A side that only grows and has at most one row a key settles its keys: a row of the other side
 // that has met one need never be looked at again. It is not kept, or taken out when the key comes.
 // Such a side's delta is taken first, so that both may come in one step.
+//
+// Rows below a side's floor (plan/release.h) match nothing that can still come, and are not kept.
+// What is added of the side taken first has yet to meet the step's rows of the other, so it is held
+// against the floor of the step before.
 // Entry points: join_spine_open, join_spine.
 #include "flow/join_int.h"
 
@@ -24,6 +28,7 @@ typedef struct meeting {
     flow_out *out;
     uint32_t side; // of the delta
     join_delta d;
+    int64_t bound_us; // rows below it are not kept
     int64_t *weights; // by group
     int64_t *own;     // by group: of the stored rows of its own side, before; or NULL
     int64_t *theirs;  // by group: of the stored rows of the other side
@@ -104,7 +109,7 @@ static base_rc add_totals(meeting *m, base_error *err) {
                            .hashes = hashes,
                            .ids = hashes,
                            .weights = weights};
-    return flow_spine_add(&side->totals, m->ctx, &all, INT64_MIN, err);
+    return flow_spine_add(&side->totals, m->ctx, &all, m->bound_us, err);
 }
 
 // ------------------------------------------------------------------------------------ meeting
@@ -278,7 +283,7 @@ static base_rc keep(meeting *m, base_error *err) {
         flow_spine_rows rows = {d->batch, d->n, d->rows, d->hashes, d->ids, d->weights};
         if (join->settling == 1 - (int)m->side) rows = unsettled(m);
         if (side->rows.cancels && rows.ids == NULL) join_delta_ids(side, m->ctx->arena, &rows);
-        rc = flow_spine_add(&side->rows, m->ctx, &rows, INT64_MIN, err);
+        rc = flow_spine_add(&side->rows, m->ctx, &rows, m->bound_us, err);
     }
     for (uint32_t i = 0; i < m->ntaken && rc == BASE_OK; i++)
         rc = flow_spine_add(&other->rows, m->ctx, &m->taken[i], INT64_MIN, err);
@@ -335,14 +340,39 @@ static base_rc take_delta(meeting *m, base_error *err) {
     return rc == BASE_OK && d->n > 0 ? keep(m, err) : rc;
 }
 
+// Lets go of what is below the floors as they are now.
+base_rc join_spine_idle(join_op *join, flow_ctx *ctx, base_error *err) {
+    base_rc rc = BASE_OK;
+    for (uint32_t s = 0; s < 2 && rc == BASE_OK; s++) {
+        join_side *side = &join->sides[s];
+        if (!side->has_release) continue;
+        int64_t us = flow_graph_floor(join->op.graph, &side->release.floor);
+        if (us == INT64_MIN || us == side->bound_us) continue;
+        side->bound_us = us;
+        if (side->has_rows) rc = flow_spine_tidy(&side->rows, ctx, us, err);
+        if (rc == BASE_OK && side->has_totals) rc = flow_spine_tidy(&side->totals, ctx, us, err);
+    }
+    return rc;
+}
+
 base_rc join_spine(join_op *join, flow_ctx *ctx, flow_out *out, base_error *err) {
-    uint32_t first = join->settling == 1 ? 1 : 0; // the other side meets it as it is then
+    // What the other side meets of a settling side is how it is then; of others, the larger delta
+    // comes last, so that of it only what is above the floor is written.
+    join_side *sides = join->sides;
+    uint32_t first = join->settling >= 0 ? (uint32_t)join->settling
+                     : sides[0].has_release || sides[1].has_release
+                         ? sides[0].pile.rows > sides[1].pile.rows
+                         : 0;
     for (uint32_t i = 0; i < 2; i++) {
-        meeting m = {.join = join, .ctx = ctx, .out = out, .side = i == 0 ? first : 1 - first};
+        uint32_t s = i == 0 ? first : 1 - first;
+        meeting m = {
+            .join = join, .ctx = ctx, .out = out, .side = s, .bound_us = sides[s].bound_us};
+        if (i == 1 && sides[s].has_release)
+            m.bound_us = flow_graph_floor(join->op.graph, &sides[s].release.floor);
         base_rc rc = take_delta(&m, err);
         if (rc != BASE_OK) return rc;
     }
-    return BASE_OK;
+    return join_spine_idle(join, ctx, err);
 }
 
 // ------------------------------------------------------------------------------------ opening
@@ -381,23 +411,29 @@ static base_rc open_side(join_op *join, uint32_t which, base_error *err) {
     uint32_t nkeys = join->nkeys;
     side->has_rows = join->gives_pairs || which == 0;
     side->has_totals = join->sides[1 - which].counted && !(side->unique && side->has_rows);
+    col_type *types = base_arena_array(arena, col_type, nkeys + 1u);
+    for (uint32_t k = 0; k < nkeys; k++) types[k] = side->types[side->keys[k]];
+    uint32_t *all = base_arena_array(arena, uint32_t, nkeys + 1u);
+    for (uint32_t k = 0; k < nkeys; k++) all[k] = k;
+    side->bound_us = INT64_MIN;
+    side->has_release = plan_join_release(join->op.node, which, &side->release);
+    int32_t column = side->has_release ? (int32_t)side->release.column : -1, key_column = -1;
+    for (uint32_t k = 0; k < nkeys; k++) {
+        if (column >= 0 && side->keys[k] == (uint32_t)column) key_column = (int32_t)k;
+    }
     side->rows = (flow_spine){.op = &join->op,
                               .ncolumns = side->ncolumns,
                               .nkeys = nkeys,
                               .types = side->types,
                               .keys = side->keys,
-                              .time_column = -1,
+                              .time_column = column,
                               .cancels = !side->grows || join->settling == 1 - (int)which};
-    col_type *types = base_arena_array(arena, col_type, nkeys + 1u);
-    for (uint32_t k = 0; k < nkeys; k++) types[k] = side->types[side->keys[k]];
-    uint32_t *all = base_arena_array(arena, uint32_t, nkeys + 1u);
-    for (uint32_t k = 0; k < nkeys; k++) all[k] = k;
     side->totals = (flow_spine){.op = &join->op,
                                 .ncolumns = nkeys,
                                 .nkeys = nkeys,
                                 .types = types,
                                 .keys = all,
-                                .time_column = -1,
+                                .time_column = key_column,
                                 .cancels = true};
     base_rc rc = BASE_OK;
     if (side->has_rows) rc = flow_spine_open(&side->rows, rows[which], err);

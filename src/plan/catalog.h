@@ -81,6 +81,8 @@ typedef struct plan_object {
     int64_t retention_us;       // 0: for ever
     uint64_t retention_bytes;   // 0: no limit
     int64_t dedup_horizon_us;   // by event time; 0: for ever
+    bool limits_lateness;       // records later than max_lateness_us are refused (max_lateness)
+    int64_t max_lateness_us;    // below the watermark of their partition
     int64_t idle_timeout_us;    // a partition silent so long holds no watermark back
 
     // Views of both kinds.

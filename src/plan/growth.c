@@ -9,6 +9,7 @@
 #include "col/func.h"
 #include "plan/agg.h"
 #include "plan/over.h"
+#include "plan/release.h"
 
 typedef struct viewed { // what a view that is read was found to be
     const plan_object *view;
@@ -344,6 +345,12 @@ static void join(growing *g, const plan_node *node, plan_state *state) {
     state->rows = rows;
     state->cause = rows == l->rows && l->cause != NULL ? l->cause : r->cause;
     plan_growth l_kept = kept_rows(g, left), r_kept = kept_rows(g, right);
+    plan_release release;
+    bool releases = node->kind == PLAN_NODE_JOIN;
+    if (releases && plan_join_release(node, 0, &release))
+        l_kept = better(l_kept, PLAN_GROWTH_WATERMARK);
+    if (releases && plan_join_release(node, 1, &release))
+        r_kept = better(r_kept, PLAN_GROWTH_WATERMARK);
     state->state = worse(l_kept, r_kept);
     state->state_cause = l_kept >= r_kept && l->cause != NULL ? l->cause : r->cause;
     state->keeps = l_kept == r_kept  ? "the rows of both sides"

@@ -6,6 +6,7 @@
 #include "col/codec.h"
 #include "plan/agg.h"
 #include "plan/over.h"
+#include "plan/release.h"
 
 #include <stdlib.h>
 
@@ -255,6 +256,13 @@ static void print_join(const plan_node *node, base_buf *buf) {
     if (node->mark != NULL) {
         base_buf_add_cstr(buf, " of ");
         plan_expr_print(node->mark, names, buf);
+    }
+    for (uint32_t side = 0; side < 2; side++) {
+        plan_release release;
+        if (!plan_join_release(node, side, &release)) continue;
+        const char *name = node->inputs[side]->columns[release.column].name;
+        base_buf_printf(buf, "; %s released where %s < ", side == 0 ? "left" : "right", name);
+        plan_floor_print(&release.floor, buf);
     }
     free(names);
 }

@@ -16,6 +16,7 @@ static const sql_option_def stream_options[] = {
     {"retention", SQL_OPTION_RETENTION, 0},
     {"partitions", SQL_OPTION_U32, MEMBER(partitions)},
     {"dedup_horizon", SQL_OPTION_US, MEMBER(dedup_horizon_us)},
+    {"max_lateness", SQL_OPTION_US, MEMBER(max_lateness_us)},
     {"idle_timeout", SQL_OPTION_US, MEMBER(idle_timeout_us)},
     {"compression", SQL_OPTION_KEPT, 0},
 };
@@ -373,6 +374,21 @@ static base_rc read_contract(contract *c, sql_statement *statement) {
                              sizeof stream_options / sizeof stream_options[0], object, positions);
 }
 
+// Whether late records are refused is part of the contract: what state may be let go follows from
+// it.
+static base_rc check_lateness(contract *c) {
+    plan_object *object = c->object;
+    object->limits_lateness = plan_option_get(object, "max_lateness") != NULL;
+    if (!object->limits_lateness) return BASE_OK;
+    if (object->kind != PLAN_OBJECT_STREAM)
+        return sql_fail(c->ctx, 0, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
+                        "option \"max_lateness\" is of streams only");
+    if (object->watermark == NULL)
+        return sql_fail(c->ctx, 0, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
+                        "option \"max_lateness\" needs a WATERMARK, below which records are late");
+    return BASE_OK;
+}
+
 static base_rc create_contract(sql_cursor *cursor, sql_statement *statement,
                                plan_object_kind kind) {
     sql_ctx *ctx = cursor->ctx;
@@ -387,6 +403,7 @@ static base_rc create_contract(sql_cursor *cursor, sql_statement *statement,
     SQL_TRY(read_contract(&c, statement));
     SQL_TRY(bind_key(&c));
     SQL_TRY(bind_times(&c));
+    SQL_TRY(check_lateness(&c));
     SQL_TRY(bind_defaults(&c));
     SQL_TRY(bind_checks(&c));
     object->columns = sql_add_system_columns(ctx, c.columns, &object->ncolumns, kind);
