@@ -329,8 +329,8 @@ int64_t engine_flow_due_us(engine_flow *flow);
 
 // ---- records that come too late (late.c)
 
-// Takes the rows out of d that their stream refuses as too late, given the partition's watermark before
-// the first of them; returns how many, and their records in *docs.
+// Takes the rows out of d that their stream refuses as too late, given the partition's watermark
+// before the first of them; returns how many, and their records in *docs.
 uint32_t engine_late_refuse(const plan_object *object, int64_t watermark_us, base_arena *arena,
                             engine_decoded *d, const uint32_t **docs);
 // Reading again what was read before: takes the same rows out, and moves the watermark on.
