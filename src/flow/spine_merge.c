@@ -143,15 +143,20 @@ static uint32_t runs_of(const flow_spine *spine, uint32_t class, uint32_t *which
 
 base_rc spine_tidy(flow_spine *spine, flow_ctx *ctx, int64_t bound_us, base_error *err) {
     base_rc rc = spine->time_column < 0 ? BASE_OK : drop_old(spine, ctx, bound_us, err);
+    uint32_t counts[CLASSES] = {0};
+    for (uint32_t i = 0; i < spine->nruns; i++) counts[class_of(&spine->runs[i])]++;
     for (uint32_t class = 0; class < CLASSES && rc == BASE_OK; class ++) {
+        uint32_t enough = class == 0 ? MERGE_SMALLEST : MERGE_RUNS;
+        if (counts[class] < enough) continue;
         uint32_t which[MERGE_SMALLEST];
         uint64_t rows;
         uint32_t n = runs_of(spine, class, which, &rows);
         bool large = class > CLASS_SMALL;
-        if (n < (class == 0 ? MERGE_SMALLEST : MERGE_RUNS)) continue;
-        if (large && spine->debt < rows / ROWS_A_BLOCK) continue;
+        if (n < enough || (large && spine->debt < rows / ROWS_A_BLOCK)) continue;
+        uint32_t before = spine->nruns;
         rc = merge(spine, ctx, n, which, bound_us, err);
         if (large) spine->debt = 0;
+        if (spine->nruns > before - n) counts[class_of(&spine->runs[spine->nruns - 1])]++;
     }
     return rc;
 }

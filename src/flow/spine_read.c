@@ -8,6 +8,8 @@
 // Entry points: flow_spine_read_begin, flow_spine_read, flow_spine_decode.
 #include "flow/spine_int.h"
 
+#define REFS_MIN 64u // room for what is found, beside one for each hash
+
 struct spine_iter {
     state_cursor *cursor;
     uint64_t run;
@@ -95,9 +97,10 @@ static base_rc iter_step(flow_spine_reader *r, spine_iter *it, base_error *err) 
 // ------------------------------------------------------------------------------------ begin, end
 
 static base_rc begin(flow_spine_reader *r, flow_spine *spine, flow_ctx *ctx, base_arena *arena,
-                     uint32_t nruns, const uint32_t *which, uint32_t cap, base_error *err) {
+                     uint32_t nruns, const uint32_t *which, uint32_t nhashes, uint32_t cap,
+                     base_error *err) {
     *r = (flow_spine_reader){.spine = spine, .arena = arena, .cap = cap};
-    r->room = cap + 1;
+    r->room = cap < nhashes + REFS_MIN ? cap + 1 : nhashes + REFS_MIN;
     r->refs = base_arena_alloc(arena, sizeof *r->refs * r->room);
     r->iters = base_arena_array(arena, spine_iter, nruns + 1u);
     base_rc rc = BASE_OK;
@@ -117,7 +120,7 @@ base_rc flow_spine_read_begin(flow_spine_reader *reader, flow_spine *spine, flow
     *reader = (flow_spine_reader){0};
     base_rc rc = spine_load(spine, ctx, err);
     if (rc != BASE_OK) return rc;
-    rc = begin(reader, spine, ctx, ctx->arena, n == 0 ? 0 : spine->nruns, NULL, cap, err);
+    rc = begin(reader, spine, ctx, ctx->arena, n == 0 ? 0 : spine->nruns, NULL, n, cap, err);
     reader->n = n;
     reader->hashes = hashes;
     return rc;
@@ -126,7 +129,7 @@ base_rc flow_spine_read_begin(flow_spine_reader *reader, flow_spine *spine, flow
 base_rc spine_read_runs(flow_spine_reader *reader, flow_spine *spine, flow_ctx *ctx,
                         base_arena *arena, uint32_t nruns, const uint32_t *which, uint32_t cap,
                         base_error *err) {
-    base_rc rc = begin(reader, spine, ctx, arena, nruns, which, cap, err);
+    base_rc rc = begin(reader, spine, ctx, arena, nruns, which, cap, cap, err);
     for (uint32_t i = 0; i < reader->niters && rc == BASE_OK; i++)
         rc = seek_block(reader, &reader->iters[i], 0, err);
     return rc;
