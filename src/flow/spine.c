@@ -8,7 +8,6 @@
 
 #include "flow/spine_int.h"
 
-#define BLOCK_BYTES   16384u // a block is cut when its rows, unpacked, come to so much
 #define PENDING_BYTES (1u << 20)
 
 struct spine_pending {
@@ -206,7 +205,7 @@ static uint32_t block_rows(const flow_spine_rows *rows, uint32_t begin, size_t f
     size_t bytes = 0;
     for (uint32_t i = 0; i < most; i++) {
         bytes += fixed + (strings == NULL ? 0 : strings[begin + i]);
-        if (bytes > BLOCK_BYTES && i > 0) return i;
+        if (bytes > SPINE_BLOCK_BYTES && i > 0) return i;
     }
     return most;
 }

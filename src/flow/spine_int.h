@@ -5,6 +5,7 @@
 
 #include "flow/spine.h"
 
+#define SPINE_BLOCK_BYTES     16384u // a block is cut when its rows, unpacked, come to so much
 #define SPINE_RUN_KEY_BYTES   8u
 #define SPINE_BLOCK_KEY_BYTES 20u
 

@@ -14,7 +14,8 @@ struct spine_iter {
     state_cursor *cursor;
     uint64_t run;
     bool is_large;
-    bool placed; // the cursor stands on a block
+    bool is_sparse; // of its blocks few are wanted
+    bool placed;    // the cursor stands on a block
     bool end;
     uint64_t last; // hash of the block
     spine_block *block;
@@ -65,7 +66,7 @@ static base_rc iter_to(flow_spine_reader *r, spine_iter *it, uint64_t hash, base
     base_rc rc = BASE_OK;
     if (!it->placed) rc = seek_block(r, it, hash, err);
     if (rc == BASE_OK && !it->end && it->last < hash) { // a near block is reached by stepping
-        rc = next_block(r, it, err);
+        if (!it->is_sparse) rc = next_block(r, it, err);
         if (rc == BASE_OK && !it->end && it->last < hash) rc = seek_block(r, it, hash, err);
     }
     if (rc != BASE_OK || it->end || it->now >= hash) return rc;
@@ -108,6 +109,7 @@ static base_rc begin(flow_spine_reader *r, flow_spine *spine, flow_ctx *ctx, bas
         const flow_spine_run *run = &spine->runs[which == NULL ? i : which[i]];
         r->iters[i].run = run->id;
         r->iters[i].is_large = spine_run_is_large(run);
+        r->iters[i].is_sparse = run->bytes / SPINE_BLOCK_BYTES > 2 * (uint64_t)nhashes;
         rc = state_cursor_open(ctx->txn, spine->table, &r->iters[i].cursor, err);
         if (rc == BASE_OK) r->niters++;
     }
