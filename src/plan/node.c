@@ -201,18 +201,38 @@ static void print_aggregate(const plan_node *node, base_buf *buf) {
     free(names);
 }
 
-// Names of what a join's conditions are about: the left columns, then the right ones.
-static const char **pair_names(const plan_node *node) {
+static const char *pair_name(const plan_node *node, uint32_t i) {
     const plan_node *left = node->inputs[0], *right = node->inputs[1];
-    const char **names = malloc((left->ncolumns + right->ncolumns + 1) * sizeof *names);
+    const char *name =
+        i < left->ncolumns ? left->columns[i].name : right->columns[i - left->ncolumns].name;
+    if (i < node->ncolumns && node->join <= PLAN_JOIN_FULL) name = node->columns[i].name;
+    return name == NULL ? "?" : name;
+}
+
+// Names of what a join's conditions are about: the left columns, then the right ones. One that both
+// sides have says which is meant. free_pair_names() frees them.
+static const char **pair_names(const plan_node *node) {
+    uint32_t nleft = node->inputs[0]->ncolumns, n = nleft + node->inputs[1]->ncolumns;
+    const char **names = malloc((n + 1) * sizeof *names);
     must(names != NULL);
-    for (uint32_t i = 0; i < left->ncolumns + right->ncolumns; i++) {
-        const char *name =
-            i < left->ncolumns ? left->columns[i].name : right->columns[i - left->ncolumns].name;
-        if (i < node->ncolumns && node->join <= PLAN_JOIN_FULL) name = node->columns[i].name;
-        names[i] = name == NULL ? "?" : name;
+    base_buf *text = calloc(n + 1, sizeof *text);
+    must(text != NULL);
+    for (uint32_t i = 0; i < n; i++) {
+        const char *name = pair_name(node, i);
+        bool both = false;
+        for (uint32_t k = i < nleft ? nleft : 0, end = i < nleft ? n : nleft; k < end && !both; k++)
+            both = strcmp(name, pair_name(node, k)) == 0;
+        base_buf_printf(&text[i], "%s%s", both ? (i < nleft ? "left." : "right.") : "", name);
+        names[i] = base_buf_cstr(&text[i]);
     }
+    free(text);
     return names;
+}
+
+static void free_pair_names(const plan_node *node, const char **names) {
+    uint32_t n = node->inputs[0]->ncolumns + node->inputs[1]->ncolumns;
+    for (uint32_t i = 0; i < n; i++) free((char *)(uintptr_t)names[i]);
+    free(names);
 }
 
 bool plan_expand_keeps(const plan_expand *expand, uint32_t set) {
@@ -264,7 +284,7 @@ static void print_join(const plan_node *node, base_buf *buf) {
         base_buf_printf(buf, "; %s released where %s < ", side == 0 ? "left" : "right", name);
         plan_floor_print(&release.floor, buf);
     }
-    free(names);
+    free_pair_names(node, names);
 }
 
 static void print_asof(const plan_node *node, base_buf *buf) {
