@@ -2,7 +2,7 @@
 // extended it, q9 to q22 of the published one. Where the published text uses a function of one
 // engine, its meaning is kept in PostgreSQL's: DATE_FORMAT is to_char, REGEXP_EXTRACT substring,
 // SPLIT_INDEX split_part. q10, a sink of files elsewhere, is its projection here; q12's window is
-// on the time of ingestion; q13's side input is a table.
+// on the time of ingestion; q13 looks its side input up in a table.
 #include "cli/nexmark.h"
 
 #define PERSON  (1u << NEXMARK_PERSON)
@@ -99,7 +99,8 @@ const nexmark_query nexmark_queries[] = {
      "GROUP BY bidder, window_start, window_end"},
     {"q13", "bounded side input", BID, 1200,
      "SELECT b.auction, b.bidder, b.price, b.date_time, s.value FROM nexmark.bid b "
-     "JOIN nexmark.side_input s ON mod(b.auction, 10000) = s.key"},
+     "JOIN nexmark.side_input FOR SYSTEM_TIME AS OF PROCTIME() AS s "
+     "ON mod(b.auction, 10000) = s.key"},
     {"q14", "calculation", BID, 1600,
      "SELECT auction, bidder, 0.908 * price AS price, CASE WHEN extract(hour FROM date_time) "
      "BETWEEN 8 AND 18 THEN 'dayTime' WHEN extract(hour FROM date_time) <= 6 OR "

@@ -347,6 +347,9 @@ BASE_MUST_USE base_rc engine_inputs_load(engine_flow *flow, state_txn *txn,
                                          base_error *err); // cursors
 void engine_inputs_close(engine_flow *flow);
 bool engine_inputs_ready(engine_flow *flow); // anything to read, or a watermark that may move
+// Only of what rows are looked up in, and of that only what `wanted` says.
+BASE_MUST_USE base_rc engine_inputs_gather_first(engine_flow *flow, const bool *wanted,
+                                                 uint64_t *rows, base_error *err);
 BASE_MUST_USE base_rc engine_inputs_gather(engine_flow *flow, uint64_t *rows, base_error *err);
 BASE_MUST_USE base_rc engine_inputs_save(engine_flow *flow, base_error *err);
 BASE_MUST_USE base_rc engine_cursor_read(state_txn *txn, state_table t_cursor, uint32_t object_id,

@@ -8,6 +8,7 @@
 // been there. Only look-ups (FOR SYSTEM_TIME AS OF PROCTIME()) do depend on it: what they look rows
 // up in is given first. Entry point: engine_flow_fill.
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/must.h"
@@ -217,12 +218,50 @@ static base_rc gather_history(engine_flow *flow, void *arg, uint64_t *rows, base
     return f.rc;
 }
 
+// ---- what rows are looked up in, and nobody has read yet
+
+typedef struct reading {
+    engine_flow *flow;
+    bool *wanted; // by input
+    bool value;   // to set
+} reading;
+
+static void mark_input(void *arg, const plan_node *scan) {
+    reading *r = arg;
+    for (uint32_t i = 0; i < r->flow->ninputs; i++)
+        if (r->flow->inputs[i].object == scan->object) r->wanted[i] = r->value;
+}
+
+static base_rc gather_looked_up(engine_flow *flow, void *arg, uint64_t *rows, base_error *err) {
+    flow_graph_only_sources(flow->graph);
+    return engine_inputs_gather_first(flow, arg, rows, err);
+}
+
+// The history of a view with look-ups is looked up in what is there now. An input that no other
+// view of the flow reads may be new to the flow: it is read to its end first.
+static base_rc read_looked_up(engine_flow *flow, const engine_view *view, base_error *err) {
+    reading r = {flow, calloc(flow->ninputs + 1, sizeof(bool)), true};
+    must(r.wanted != NULL);
+    plan_node_lookup_scans(view->object->plan, mark_input, &r);
+    r.value = false;
+    for (uint32_t i = 0; i < flow->nviews; i++)
+        if (&flow->views[i] != view) plan_node_scans(flow->views[i].object->plan, mark_input, &r);
+    base_rc rc = BASE_OK;
+    bool any = false, progressed = true;
+    for (uint32_t i = 0; i < flow->ninputs; i++) any |= r.wanted[i];
+    for (bool again = any; rc == BASE_OK && again; again = flow->cut_short && progressed)
+        rc = engine_step_with(flow, gather_looked_up, r.wanted, &progressed, err);
+    free(r.wanted);
+    return rc;
+}
+
 base_rc engine_flow_fill(engine_flow *flow, const plan_object *view, base_error *err) {
     engine_view *entry = engine_flow_view(flow, view->id);
     if (flow->step == flow->first_step || !(entry->is_new || entry->unfilled)) return BASE_OK;
     entry->unfilled = true;
     bool progressed;
-    base_rc rc = engine_step_with(flow, gather_history, (void *)view, &progressed, err);
+    base_rc rc = read_looked_up(flow, entry, err);
+    if (rc == BASE_OK) rc = engine_step_with(flow, gather_history, (void *)view, &progressed, err);
     entry->filling = false;
     if (rc == BASE_OK) entry->unfilled = false;
     return rc;

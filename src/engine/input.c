@@ -712,12 +712,27 @@ static base_rc gather_input(engine_flow *flow, engine_input *input, uint64_t bud
     return rc;
 }
 
-base_rc engine_inputs_gather(engine_flow *flow, uint64_t *rows, base_error *err) {
-    uint64_t budget =
-        flow->engine->config.step_bytes > 0 ? flow->engine->config.step_bytes : ENGINE_STEP_BYTES;
+static uint64_t begin_gathering(engine_flow *flow, uint64_t *rows) {
     *rows = 0;
     flow->cut_short = false;
     for (uint32_t i = 0; i < flow->ninputs; i++) flow->inputs[i].step_rows = 0;
+    return flow->engine->config.step_bytes > 0 ? flow->engine->config.step_bytes
+                                               : ENGINE_STEP_BYTES;
+}
+
+base_rc engine_inputs_gather_first(engine_flow *flow, const bool *wanted, uint64_t *rows,
+                                   base_error *err) {
+    uint64_t budget = begin_gathering(flow, rows);
+    base_rc rc = BASE_OK;
+    for (uint32_t i = 0; rc == BASE_OK && i < flow->ninputs; i++) {
+        if (!flow->inputs[i].first || !wanted[i]) continue;
+        rc = gather_input(flow, &flow->inputs[i], budget / flow->ninputs, rows, err);
+    }
+    return rc;
+}
+
+base_rc engine_inputs_gather(engine_flow *flow, uint64_t *rows, base_error *err) {
+    uint64_t budget = begin_gathering(flow, rows);
     // What others are looked up in comes first; they wait until it has been read to its end.
     for (int first = 1; first >= 0 && !flow->cut_short; first--) {
         for (uint32_t i = 0; i < flow->ninputs; i++) {

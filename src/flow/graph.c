@@ -597,6 +597,11 @@ base_rc flow_graph_push_to(flow_graph *graph, size_t input, uint32_t view_id,
     return rc;
 }
 
+void flow_graph_only_sources(flow_graph *graph) {
+    graph->restricted = true;
+    graph->only_view = UINT32_MAX;
+}
+
 base_rc flow_graph_fill(flow_graph *graph, size_t input, uint32_t view_id, base_error *err) {
     must(input < graph->ninputs && graph->ctx != NULL);
     graph->restricted = true;

@@ -89,6 +89,8 @@ BASE_MUST_USE base_rc flow_graph_push_to(flow_graph *graph, size_t input, uint32
 // stand.
 BASE_MUST_USE base_rc flow_graph_fill(flow_graph *graph, size_t input, uint32_t view_id,
                                       base_error *err);
+// From now on, until the step's end, what is pushed stays in the sources: no view is told of it.
+void flow_graph_only_sources(flow_graph *graph);
 // And for a new view that reads a view of the graph: rows of the plan's output columns.
 BASE_MUST_USE base_rc flow_graph_push_view(flow_graph *graph, uint32_t from_view_id,
                                            uint32_t to_view_id, const col_batch *batch,

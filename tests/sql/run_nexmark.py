@@ -46,6 +46,8 @@ def translate(name, sql):
     sql = re.sub(r"TUMBLE\(([\w.]+), (\w+), (INTERVAL '[^']*')\)", lambda m: TUMBLE.format(*m.groups()), sql)
     sql = re.sub(r"HOP\(([\w.]+), (\w+), (INTERVAL '[^']*'), (INTERVAL '[^']*')\)",
                  lambda m: HOP.format(*m.groups()), sql)
+    # The side input is there before the bids, and stays as it is.
+    sql = sql.replace(" FOR SYSTEM_TIME AS OF PROCTIME()", "")
     # * is the events' own columns; here there is one more.
     sql = sql.replace("SELECT *, ROW_NUMBER()", f"SELECT {', '.join(BID)}, ROW_NUMBER()")
     return sql
