@@ -296,7 +296,8 @@ class Generator(Sources):
         if item is None:
             return None
         keys = [item.columns[-1]]
-        keys += self.rng.sample([c for c in item.columns[:-4] if c.type in ANY_TYPES], self.rng.choice([0, 0, 1]))
+        usable = [c for c in item.columns[:-4] if c.type in ANY_TYPES]
+        keys += self.rng.sample(usable, min(len(usable), self.rng.choice([0, 0, 1])))
         aggregates = [self.aggregate(item.columns) for _ in range(self.rng.choice([1, 2]))]
         items = keys + aggregates
         conditions, features = self.where(item.columns, 2)

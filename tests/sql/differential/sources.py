@@ -103,7 +103,8 @@ class Sources(Expressions):
         """Sessions; in PostgreSQL by counting the gaps before a row."""
         gap = self.rng.choice(["1 minute", "30 minutes", "1 hour", "5 hours", "1 day", "7 days"])
         names = [n for n, _ in source.columns]
-        keys = self.rng.sample([n for n, t in source.columns if t in ANY_TYPES and n != time], self.rng.choice([0, 1, 1, 1, 2]))
+        usable = [n for n, t in source.columns if t in ANY_TYPES and n != time]
+        keys = self.rng.sample(usable, min(len(usable), self.rng.choice([0, 1, 1, 1, 2])))
         by = f"PARTITION BY {', '.join(keys)} " if keys else ""
         call = f"SESSION({source.name} {by}, {time}, INTERVAL '{gap}')".replace(" ,", ",")
         if self.chance(0.2):
