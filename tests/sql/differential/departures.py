@@ -14,6 +14,7 @@ NAMES = {
     "numeric-math": "roots, powers, logarithms and exponentials of NUMERIC are right to 17 digits",
     "jsonb-order": "JSONB is ordered by its text; no query of the grammar orders by it",
     "numeric-limit": "NUMERIC has 38 digits",
+    "memory": "a query of weir has a limit of memory; PostgreSQL may not look at a part of it that no row needs",
 }
 
 # With these a system may leave a part of a query that no row needs, or begin with either part; PostgreSQL also folds
@@ -96,7 +97,7 @@ def _cell(columns, at, oid, ours, theirs):
         return "float-order"
     if oid in (25, 1700) and _LONG.sub(r"\1", ours) == _LONG.sub(r"\1", theirs):
         return "numeric-limit"
-    if oid == 1700 and columns.uses(at, _MATH) and _close(ours, theirs, 1e-15):
+    if oid == 1700 and columns.uses(at, _MATH) and decimal.Decimal(ours) != decimal.Decimal(theirs) and _close(ours, theirs, 1e-15):
         return "numeric-math"
     if _plain(oid, ours) == _plain(oid, theirs) and (columns.any(_CHOOSE) or any("DISTINCT" in f for f in columns.all())):
         return "equal-spelling"
@@ -142,6 +143,8 @@ def of_error(ours, theirs, used):
     otherwise. Each is the error or None; used: the query's features."""
     if ours is not None and ours.sqlstate == "22003" and "38" in ours.message:
         return "numeric-limit"
+    if ours is not None and ours.sqlstate == "53200":
+        return "memory"
     if ours is not None and theirs is not None and ours.sqlstate[:2] == "22" and ours.sqlstate != "22023" and theirs.sqlstate[:2] in ("22", "21"):
         return "evaluation-order"
     if ours is not None and ours.sqlstate == "22023":
