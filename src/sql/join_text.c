@@ -40,7 +40,9 @@ static bool may_follow(const sql_token *token) {
             if (is_named(token, names_due[i])) return false;
         return true;
     }
-    return token->kind == SQL_TOKEN_QUOTED || is_symbol(token, ')');
+    return token->kind == SQL_TOKEN_QUOTED || token->kind == SQL_TOKEN_STRING ||
+           token->kind == SQL_TOKEN_NUMBER || token->kind == SQL_TOKEN_PARAM ||
+           is_symbol(token, ')') || is_symbol(token, ']');
 }
 
 // [LEFT [OUTER] | RIGHT ... | INNER] JOIN follows; which kinds an ASOF JOIN has, the binder says.
