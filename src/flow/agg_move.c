@@ -7,18 +7,6 @@
 // flow_agg_move (in a step), agg_move_groups and agg_leave (at its flush).
 #include "flow/agg_int.h"
 
-bool flow_agg_can_move(const plan_node *node) {
-    if (node->nexprs == 0 || node->expand != NULL) return false;
-    for (uint32_t i = 0; i < node->naggs; i++) {
-        acc_spec spec = {0};
-        base_error ignored;
-        if (acc_spec_init(&spec, &node->aggs[i], true, &ignored) != BASE_OK ||
-            spec.feed != ACC_FEED_ROWS)
-            return false;
-    }
-    return true;
-}
-
 static void find_groups(agg_op *agg, flow_ctx *ctx, const col_batch *keys, uint32_t *out) {
     const col_vec **columns = base_arena_array(ctx->arena, const col_vec *, agg->nkeys);
     for (uint32_t k = 0; k < agg->nkeys; k++) columns[k] = &keys->cols[k];
@@ -30,7 +18,7 @@ void flow_agg_move(flow_op *op, flow_ctx *ctx, const col_batch *from, const col_
     agg_op *agg = (agg_op *)op;
     agg_moved *moved = &agg->moved;
     uint32_t n = from->nrows;
-    must(to->nrows == n && agg->nsets == 0 && !agg->global);
+    must(to->nrows == n && agg->nsets == 0 && !agg->global); // as plan_session_moves has it
     if (n == 0) return;
     if (moved->n + n > moved->cap) {
         base_arena *step = flow_step_arena(ctx);

@@ -134,18 +134,14 @@ BASE_MUST_USE base_rc flow_temporal_create(flow_graph *graph, uint32_t view_id,
                                            const plan_node *node, flow_op **out, base_error *err);
 BASE_MUST_USE base_rc flow_session_create(flow_graph *graph, uint32_t view_id,
                                           const plan_node *node, flow_op **out, base_error *err);
-// session_grow.c: whether an aggregate is one by sessions of an input, so that it may be told that
-// a session has grown instead of being given its rows anew. columns[k]: what its key k is, of the
-// session's output.
-bool flow_session_is_aggregated(base_arena *arena, const plan_node *aggregate,
-                                const plan_node **session, uint32_t *columns);
+// session_grow.c: sessions that an aggregate is told of as they grow (plan/session.h). columns[k]:
+// what its key k is, of the session's output.
 BASE_MUST_USE base_rc flow_session_grow_create(flow_graph *graph, uint32_t view_id,
                                                const plan_node *node, flow_op **out,
                                                base_error *err);
 void flow_session_grow_feed(flow_op *session, flow_op *aggregate, const uint32_t *columns);
-// agg_move.c: whether all aggregates of a node of an input that only grows can be moved; in a step,
-// rows of keys (all columns of them) that were in group from[i] are in group to[i] from now on.
-bool flow_agg_can_move(const plan_node *node);
+// agg_move.c: rows of keys (all columns of them) that were in group from[i] are in group to[i] from
+// this step on.
 void flow_agg_move(flow_op *op, flow_ctx *ctx, const col_batch *from, const col_batch *to);
 BASE_MUST_USE base_rc flow_emit_create(flow_graph *graph, uint32_t view_id, const plan_node *node,
                                        flow_op **out, base_error *err);

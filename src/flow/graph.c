@@ -9,6 +9,7 @@
 #include "flow/flow_int.h"
 #include "plan/growth.h"
 #include "plan/over.h"
+#include "plan/session.h"
 
 #include <stdlib.h>
 
@@ -349,9 +350,8 @@ static flow_op *built(const flow_graph *graph, uint32_t view_id, const plan_node
 // its keys.
 static const plan_node *grown_session(flow_graph *graph, const plan_node *node, uint32_t *columns) {
     const plan_node *session;
-    if (graph->store == NULL || node->kind != PLAN_NODE_AGGREGATE || !flow_agg_can_move(node) ||
-        !flow_session_is_aggregated(&graph->arena, node, &session, columns) ||
-        !plan_only_grows(session->inputs[0], true))
+    if (graph->store == NULL || node->kind != PLAN_NODE_AGGREGATE ||
+        !plan_session_moves(&graph->arena, node, &session, columns))
         return NULL;
     return session;
 }

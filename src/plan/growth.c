@@ -10,6 +10,7 @@
 #include "plan/agg.h"
 #include "plan/over.h"
 #include "plan/release.h"
+#include "plan/session.h"
 
 typedef struct viewed { // what a view that is read was found to be
     const plan_object *view;
@@ -279,6 +280,19 @@ static const char *values_hint(const plan_agg *agg) {
     }
 }
 
+// Sessions that are only grouped by are kept as where they begin and end; MIN and MAX of them keep
+// one value.
+static bool moves_sessions(growing *g, const plan_node *node) {
+    const plan_node *session;
+    uint32_t *columns = base_arena_array(g->arena, uint32_t, node->nexprs + 1u);
+    if (!plan_session_moves(g->arena, node, &session, columns)) return false;
+    plan_state *state = &g->states[session->id];
+    state->state = better(state->rows, PLAN_GROWTH_WINDOWS);
+    state->keeps = "where each session begins and ends";
+    if (plan_growth_is_bounded(state->state)) state->hint = NULL;
+    return true;
+}
+
 static void aggregate(growing *g, const plan_node *node, plan_state *state) {
     const plan_node *input = node->inputs[0];
     const plan_state *in = &g->states[input->id];
@@ -298,7 +312,8 @@ static void aggregate(growing *g, const plan_node *node, plan_state *state) {
     state->keeps = n == 0 ? "one group" : list_columns(g, "a group for each (", shown, names, ")");
     if (!plan_growth_is_bounded(groups)) state->hint = TEMPORAL_HINT;
     plan_growth most = PLAN_GROWTH_NONE;
-    for (uint32_t i = 0; i < node->naggs; i++) {
+    bool moves = moves_sessions(g, node);
+    for (uint32_t i = 0; i < node->naggs && !moves; i++) {
         plan_growth values = values_of(g, node, &node->aggs[i]);
         if (values <= most || values < PLAN_GROWTH_KEYS) continue;
         most = values;
