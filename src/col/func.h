@@ -41,7 +41,7 @@ enum {
         2, // depends on ctx->now_us, zone or user: not folded, refused in views where noted
     COL_FUNC_VARIADIC = 4,  // the last argument kind repeats
     COL_FUNC_HOST = 8,      // needs ctx->host: system catalogue functions, refused in views
-    COL_FUNC_RANDOM = 32,   // reads ctx->random: for queries only
+    COL_FUNC_VOLATILE = 32, // another value at each call: for queries only, no two calls are equal
     COL_FUNC_ANY_SAME = 16, // COL_UNKNOWN in args stands for "any", and all such arguments are of
                             // one type; where COL_ARRAY is among them, for arrays of that type
 };

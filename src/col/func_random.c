@@ -30,7 +30,7 @@ FUNC_KERNEL(random_uuid) {
     return BASE_OK;
 }
 
-#define CHANCE (COL_FUNC_STABLE | COL_FUNC_RANDOM)
+#define CHANCE (COL_FUNC_STABLE | COL_FUNC_VOLATILE)
 
 static const col_func rows[] = {
     {"random", 0, {0}, COL_FLOAT8, CHANCE, random_float, NULL},

@@ -16,11 +16,20 @@ bool plan_expr_any(const plan_expr *expr, bool (*test)(const plan_expr *expr, vo
     return false;
 }
 
+static bool is_volatile(const plan_expr *expr, void *arg) {
+    (void)arg;
+    return expr->kind == PLAN_EXPR_CALL && (expr->func->flags & COL_FUNC_VOLATILE) != 0;
+}
+
+bool plan_expr_is_volatile(const plan_expr *expr) {
+    return plan_expr_any(expr, is_volatile, NULL);
+}
+
 bool plan_expr_equal(const plan_expr *a, const plan_expr *b) {
     if (a == b) return true;
     if (a == NULL || b == NULL) return false;
     if (a->kind != b->kind || a->index != b->index || a->func != b->func || a->nargs != b->nargs ||
-        !col_type_eq(&a->type, &b->type))
+        !col_type_eq(&a->type, &b->type) || is_volatile(a, NULL))
         return false;
     if (a->kind == PLAN_EXPR_CONST) {
         if (a->constant->type.kind != b->constant->type.kind) return false;

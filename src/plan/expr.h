@@ -46,6 +46,8 @@ struct plan_expr {
 bool plan_expr_any(const plan_expr *expr, bool (*test)(const plan_expr *expr, void *arg),
                    void *arg);
 bool plan_expr_equal(const plan_expr *a, const plan_expr *b);
+// Whether a call in it gives another value each time: it may not be written out twice.
+bool plan_expr_is_volatile(const plan_expr *expr);
 // Marks used[i] = true for each input column used.
 void plan_expr_columns(const plan_expr *expr, bool *used);
 // A copy in which column i becomes map[i] (an expression over another input).

@@ -297,7 +297,8 @@ static base_rc bind_min_max(sql_binder *binder, const sql_tree *body, const plan
     col_type type;
     SQL_TRY(bind_list(binder, sql_get(body, "args"), &args));
     SQL_TRY(sql_common_type(ctx, greatest ? "GREATEST" : "LEAST", args.n, args.items, &type));
-    if (args.n > 2)
+    if (args.n > 2 || plan_expr_is_volatile(args.items[0]) ||
+        plan_expr_is_volatile(args.items[args.n - 1]))
         return sql_call(ctx, greatest ? "greatest" : "least", args.n, args.items, position, out);
     *out = args.items[0];
     if (args.n < 2) return BASE_OK;

@@ -340,14 +340,14 @@ static base_rc coerce_args(sql_ctx *ctx, const col_func *func, uint32_t nargs,
     } else if (func->ret == COL_ARRAY) {
         *type = col_type_array_of(&any);
     }
-    if ((func->flags & COL_FUNC_RANDOM) && ctx->is_stored)
+    if ((func->flags & COL_FUNC_VOLATILE) && ctx->is_stored)
         return sql_unsupported(ctx, position, "function %s() is for queries only", func->name);
     bool clock = ctx->clock_allowed && sql_is_clock(func);
     ctx->uses_clock |= clock;
     if (ctx->in_view && !clock && !sql_is_repeatable(func)) {
         sql_unsupported(ctx, position, "function %s() is not allowed in a %s", func->name,
                         ctx->view_word);
-        if (func->flags & COL_FUNC_RANDOM)
+        if (func->flags & COL_FUNC_VOLATILE)
             base_error_hint(ctx->err, "A view follows from its events alone; an id or a number by "
                                       "chance belongs into the event.");
         else

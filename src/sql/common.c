@@ -43,7 +43,8 @@ static uint64_t hash_expr(const plan_expr *expr) {
 // Arithmetic and comparisons of numbers and times are about as cheap as a column. A call must also
 // be of this row: constants were folded.
 static bool is_worth(const plan_expr *expr) {
-    if (expr->kind != PLAN_EXPR_CALL || !sql_uses_columns(expr)) return false;
+    if (expr->kind != PLAN_EXPR_CALL || !sql_uses_columns(expr) || plan_expr_is_volatile(expr))
+        return false;
     char first = expr->func->name[0];
     if ((first >= 'a' && first <= 'z') || first == '_') return true;
     for (uint32_t i = 0; i < expr->nargs; i++) {

@@ -52,8 +52,9 @@ static plan_node *push_project(sql_ctx *ctx, const plan_node *node, sql_exprs *c
         if (is_always_true(pushed)) continue;
         // What a column stands for is written out at each use; through many projections that could
         // double at each.
-        bool small = sql_expr_size(pushed, SQL_PUSHED_MAX) < SQL_PUSHED_MAX;
-        sql_exprs_add(ctx, small ? &below : &above, small ? pushed : conditions->items[i]);
+        bool down = sql_expr_size(pushed, SQL_PUSHED_MAX) < SQL_PUSHED_MAX &&
+                    !plan_expr_is_volatile(pushed);
+        sql_exprs_add(ctx, down ? &below : &above, down ? pushed : conditions->items[i]);
     }
     plan_node *copy = sql_node_copy(ctx, node);
     copy->inputs[0] = sql_push_filters(ctx, node->inputs[0], &below);
@@ -73,8 +74,13 @@ static plan_node *push_some(sql_ctx *ctx, const plan_node *node, sql_exprs *cond
     sql_exprs below = {0}, above = {0};
     for (uint32_t i = 0; i < conditions->n; i++) {
         const plan_expr *expr = conditions->items[i];
-        bool down = sql_within(expr, 0, n) && sql_uses_columns(expr);
-        if (down && map != NULL) expr = plan_expr_substitute(ctx->arena, expr, map);
+        bool down =
+            sql_within(expr, 0, n) && sql_uses_columns(expr) && !plan_expr_is_volatile(expr);
+        if (down && map != NULL) {
+            const plan_expr *pushed = plan_expr_substitute(ctx->arena, expr, map);
+            down = !plan_expr_is_volatile(pushed);
+            if (down) expr = pushed;
+        }
         sql_exprs_add(ctx, down ? &below : &above, expr);
     }
     plan_node *copy = sql_node_copy(ctx, node);
@@ -206,8 +212,15 @@ static bool count_use(const plan_expr *expr, void *arg) {
     return false;
 }
 
+static bool any_volatile(uint32_t n, const plan_expr *const *exprs) {
+    for (uint32_t i = 0; i < n; i++)
+        if (plan_expr_is_volatile(exprs[i])) return true;
+    return false;
+}
+
 // Whether upper can compute straight from lower's input without doing work twice.
 static bool can_merge(sql_ctx *ctx, const plan_node *upper, const plan_node *lower) {
+    if (any_volatile(lower->nexprs, lower->exprs)) return false;
     uint32_t *uses = base_arena_array(ctx->arena, uint32_t, lower->ncolumns);
     for (uint32_t i = 0; i < upper->nexprs; i++) plan_expr_any(upper->exprs[i], count_use, uses);
     for (uint32_t i = 0; i < lower->ncolumns; i++)
@@ -242,7 +255,8 @@ static plan_node *merge_project(sql_ctx *ctx, plan_node *node) {
             node = merged;
             continue;
         }
-        if (input->kind == PLAN_NODE_VALUES && input->nexprs == input->ncolumns) { // one row
+        bool one_row = input->kind == PLAN_NODE_VALUES && input->nexprs == input->ncolumns;
+        if (one_row && !any_volatile(input->nexprs, input->exprs)) {
             plan_node *values = sql_node(ctx, PLAN_NODE_VALUES, node->ncolumns, 0, NULL, NULL);
             memcpy(sql_columns(values), node->columns, node->ncolumns * sizeof(plan_column));
             values->nexprs = node->nexprs;
