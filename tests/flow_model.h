@@ -337,6 +337,19 @@ M_FN void ref_write(col_vec *vec, uint32_t row, const ref_cell *c, base_arena *a
     }
 }
 
+#ifndef FLOW_SPELLED
+#define FLOW_SPELLED 0 // 1: of equal NUMERIC values it matters how they are written
+#endif
+
+// Of rows that are equal: which is written in the least way.
+M_FN int ref_spelling_cmp(const ref_cell *x, const ref_cell *y, uint32_t n) {
+    for (uint32_t c = 0; FLOW_SPELLED && c < n; c++) {
+        if (x[c].kind != COL_NUMERIC || x[c].null || x[c].d.scale == y[c].d.scale) continue;
+        return x[c].d.scale < y[c].d.scale ? -1 : 1;
+    }
+    return 0;
+}
+
 static int ref_cmp(const ref_cell *a, const ref_cell *b) { // nulls last
     if (a->null || b->null) return a->null - b->null;
     if (a->kind == COL_NUMERIC) return base_decimal_cmp(a->d, b->d);
@@ -572,8 +585,8 @@ static ref_cell ref_aggregate(base_arena *a, const plan_agg *agg, uint32_t n,
     uint32_t m = 0;
     for (uint32_t i = 0; i < n; i++) {
         ref_cell v = values[i][which];
-        bool seen = v.null;
-        for (uint32_t k = 0; agg->distinct && k < m && !seen; k++)
+        bool seen = v.null, extreme = agg->def->id == PLAN_AGG_MIN || agg->def->id == PLAN_AGG_MAX;
+        for (uint32_t k = 0; agg->distinct && !extreme && k < m && !seen; k++)
             seen = ref_cmp(&kept[k], &v) == 0;
         if (!seen) kept[m++] = v;
     }
@@ -595,6 +608,7 @@ static ref_cell ref_aggregate(base_arena *a, const plan_agg *agg, uint32_t n,
         whole += kept[k].i;
         yes += kept[k].i != 0;
         int order = ref_cmp(&kept[k], &best);
+        if (order == 0) order = ref_spelling_cmp(&kept[k], &best, 1);
         if (id == PLAN_AGG_MIN ? order < 0 : order > 0) best = kept[k];
     }
     switch (id) {
@@ -649,6 +663,7 @@ static void ref_group(base_arena *a, const plan_node *node, const ref_rows *in, 
         if (i < n && done[i]) continue;
         ref_cell **values = base_arena_array(a, ref_cell *, n + 1u);
         uint32_t m = 0;
+        const ref_cell *least = rows[i];
         for (uint32_t k = i; k < n; k++) {
             bool same = !done[k];
             for (uint32_t c = 0; c < node->nexprs && same; c++) {
@@ -656,10 +671,11 @@ static void ref_group(base_arena *a, const plan_node *node, const ref_rows *in, 
             }
             if (!same) continue;
             done[k] = true;
+            if (ref_spelling_cmp(rows[k], least, node->nexprs) < 0) least = rows[k];
             values[m++] = rows[k] + node->nexprs;
         }
         ref_cell *cells = base_arena_array(a, ref_cell, width + 1u);
-        if (i < n) memcpy(cells, rows[i], sizeof(ref_cell) * node->nexprs);
+        if (i < n) memcpy(cells, least, sizeof(ref_cell) * node->nexprs);
         for (uint32_t g = 0; g < node->naggs; g++) {
             cells[node->nexprs + g] = ref_aggregate(a, &node->aggs[g], m, values, g);
         }
@@ -729,6 +745,17 @@ static bool ref_rows_equal(const ref_cell *x, const ref_cell *y, uint32_t n) {
     return true;
 }
 
+// The row of those equal to row i that is written in the least way.
+static ref_cell *ref_least(const ref_rows *rows, uint32_t i) {
+    ref_cell *least = rows->rows[i].cells;
+    for (uint32_t k = 0; k < rows->n; k++) {
+        ref_cell *other = rows->rows[k].cells;
+        if (!ref_rows_equal(other, least, rows->ncols)) continue;
+        if (ref_spelling_cmp(other, least, rows->ncols) < 0) least = other;
+    }
+    return least;
+}
+
 static void ref_setop(base_arena *a, const plan_node *node, const ref_rows *in, ref_rows *out) {
     bool except = node->set_op == PLAN_SET_EXCEPT;
     for (uint32_t i = 0; i < in[0].n; i++) {
@@ -742,7 +769,7 @@ static void ref_setop(base_arena *a, const plan_node *node, const ref_rows *in, 
         }
         bool in_right = node->set_all ? before < there : there > 0;
         if (!node->set_all && before > 0) continue;
-        if (in_right != except) ref_add(a, out, in[0].rows[i].cells);
+        if (in_right != except) ref_add(a, out, ref_least(&in[0], i));
     }
 }
 
@@ -879,7 +906,7 @@ static void ref_node(base_arena *a, const plan_node *node, const bool *needed,
         for (uint32_t i = 0; i < in[0].n; i++) {
             bool seen = false;
             for (uint32_t k = 0; k < i && !seen; k++) seen = ref_same_row(&in[0], i, k);
-            if (!seen) ref_add(a, out, in[0].rows[i].cells);
+            if (!seen) ref_add(a, out, ref_least(&in[0], i));
         }
         return;
     case PLAN_NODE_SETOP:
@@ -932,7 +959,7 @@ static void ref_format(const ref_cell *c, base_buf *buf) {
         base_buf_add_cstr(buf, "\\N|");
     } else if (c->kind == COL_NUMERIC) {
         char text[BASE_DECIMAL_TEXT_MAX];
-        base_decimal_format(base_decimal_normalize(c->d), text);
+        base_decimal_format(FLOW_SPELLED ? c->d : base_decimal_normalize(c->d), text);
         base_buf_printf(buf, "%s|", text);
     } else if (c->kind == COL_TEXT) {
         base_buf_printf(buf, "%.*s|", BASE_STR_ARG(c->s));

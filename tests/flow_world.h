@@ -19,7 +19,7 @@ static col_type input_types(uint32_t i) {
     case 2:
         return col_type_of(COL_TEXT);
     case 3:
-        return (col_type){COL_NUMERIC, 10, 2, 0, NULL};
+        return FLOW_SPELLED ? col_type_of(COL_NUMERIC) : (col_type){COL_NUMERIC, 10, 2, 0, NULL};
     case 4:
         return col_type_of(COL_TIMESTAMPTZ);
     default:
@@ -156,7 +156,9 @@ static const plan_node *gen_aggregate(world *w, const plan_node *input) {
         // Averages of averages would compare digits that rounding chose.
         if (which == 3 && arg->type.kind == COL_NUMERIC && arg->type.precision == 0) continue;
         if (!m_agg_make(names[which], arg, &aggs[naggs])) continue;
-        if (which != 0 && below(w, 4) == 0) aggs[naggs].distinct = true;
+        // Of equal values that a sum takes once any may count.
+        bool once = which == 2 || which == 3 ? !FLOW_SPELLED : which != 0;
+        if (once && below(w, 4) == 0) aggs[naggs].distinct = true;
         if (below(w, 4) == 0) aggs[naggs].filter = gen_bool(w, input, 1);
         naggs++;
     }
@@ -289,7 +291,11 @@ static const plan_node *gen_setop(world *w, int depth) {
 
 static const plan_node *gen_plan(world *w, int depth) {
     if (depth == 0) return gen_scan(w);
-    switch (below(w, 13)) {
+    uint32_t choice = below(w, 13);
+    // Which of equal rows come first is not said.
+    if (FLOW_SPELLED && (choice == 9 || choice == 10)) choice = choice == 9 ? 6 : 8;
+    if (FLOW_SPELLED && choice == 12) choice = 5;
+    switch (choice) {
     case 12: {
         const plan_node *left = gen_plan(w, depth - 1);
         return gen_asof(w, left, gen_plan(w, depth - 1));
@@ -365,6 +371,11 @@ static ref_cell gen_cell(world *w, uint32_t column) {
     if (column == 4) c.i = ((int64_t)below(w, 200) - 50) * 1000000;
     if (column == 5) c.i = below(w, 2);
     c.d = base_decimal_make((base_i128)below(w, 400) - 100, 2);
+    if (FLOW_SPELLED) {
+        static const int powers[] = {1, 10, 100};
+        uint32_t scale = below(w, 3);
+        c.d = base_decimal_make(((base_i128)below(w, 4) - 1) * powers[scale], (int)scale);
+    }
     c.s = base_str_of(texts[below(w, 20) == 0 ? 5 + below(w, 2) : below(w, 5)]);
     return c;
 }

@@ -22,6 +22,13 @@ void col_keys_encode(plat_workers *workers, base_arena *arena, const col_batch *
                      uint32_t nkeys, const uint32_t *keys, base_str *out);
 // The stable permutation that puts byte strings in memcmp order; helpers may be NULL.
 uint32_t *col_keys_sort(plat_workers *workers, base_arena *arena, size_t n, const base_str *keys);
+// The same with the rows' tags behind (kernel.h), if their types have any: rows that are not the
+// same have different keys.
+void col_keys_encode_exact(plat_workers *workers, base_arena *arena, const col_batch *batch,
+                           uint32_t nkeys, const uint32_t *keys, const col_type *types,
+                           base_str *out);
+void col_key_encode_exact(base_arena *arena, const col_batch *batch, uint32_t nkeys,
+                          const uint32_t *keys, const col_type *types, base_str *out);
 // Decodes one cell at *at into vec[row] (strings borrowed from key or arena); BASE_E_CORRUPT.
 BASE_MUST_USE base_rc col_key_decode(base_str key, size_t *at, col_vec *vec, uint32_t row,
                                      base_arena *arena, base_error *err);

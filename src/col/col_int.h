@@ -74,6 +74,13 @@ static inline uint32_t col_f32_bits(float v) {
     memcpy(&bits, &v, 4);
     return bits;
 }
+// Bits of a float with one NaN, but 0 and -0.
+static inline uint64_t col_f64_exact(double v) {
+    return v == 0 && __builtin_signbit(v) ? 1ull << 63 : col_f64_bits(v);
+}
+static inline uint32_t col_f32_exact(float v) {
+    return v == 0 && __builtin_signbit(v) ? 1u << 31 : col_f32_bits(v);
+}
 // Unsigned order of the result is PostgreSQL's order of floats.
 static inline uint64_t col_f64_ordered(double v) {
     uint64_t bits = col_f64_bits(v);

@@ -5,7 +5,7 @@
 //   0xff        null
 // Signed numbers are folded (0, -1, 1, -2, ...). By kind:
 //   BOOL, "char", OID, integers, times   one number
-//   FLOAT4, FLOAT8   0x00, then 4 or 8 bytes little-endian
+//   FLOAT4, FLOAT8   0x00, then 4 or 8 bytes little-endian; there is one NaN
 //   NUMERIC          scale as a number, then the unscaled value as a number
 //   strings, arrays  length as a number, then the bytes (of an array: array.c)
 //   INTERVAL         months, days, microseconds as numbers
@@ -58,6 +58,11 @@ static uint8_t *put_interval(uint8_t *p, const base_interval *interval) {
     return put_number(p, fold(interval->us));
 }
 
+static uint8_t *put_bits(uint8_t *p, const void *bits, size_t n) {
+    memcpy(p, bits, n);
+    return p + n;
+}
+
 static uint64_t number_of(const col_vec *vec, uint32_t row) {
     switch (col_storage_of(vec)) {
     case COL_ST_U8:
@@ -85,13 +90,11 @@ void col_cell_encode(base_buf *buf, const col_vec *vec, uint32_t row) {
     switch (col_storage_of(vec)) {
     case COL_ST_F32:
         *p++ = 0;
-        memcpy(p, &col_f32(vec)[row], 4);
-        p += 4;
+        p = put_bits(p, &(uint32_t){col_f32_exact(col_f32(vec)[row])}, 4);
         break;
     case COL_ST_F64:
         *p++ = 0;
-        memcpy(p, &col_f64(vec)[row], 8);
-        p += 8;
+        p = put_bits(p, &(uint64_t){col_f64_exact(col_f64(vec)[row])}, 8);
         break;
     case COL_ST_DEC:
         p = put_decimal(p, col_dec(vec)[row]);

@@ -4,8 +4,8 @@
 // Tables of a view with id N:  vN  row key -> row;  cN  step -> the step's delta. A view that only
 // grows and has no key is kept otherwise, see view_append.c.
 // A row's key is the ordered encoding of the view's key columns or, without a key, of all columns
-// (then the weight counts equal rows). Facts of a view stand in the flow's "engine.view" table
-// under its id.
+// and their tags (then the weight counts rows that are the same). Facts of a view stand in the
+// flow's "engine.view" table under its id.
 //
 // Standing. A windowed row is final once the view's watermark has reached its window's end plus the
 // lateness; that is decided when it is read, so nothing is written when a window closes. A change
@@ -437,8 +437,13 @@ static base_rc apply_delta(engine_flow *flow, engine_view *view, const col_batch
     for (uint32_t i = 0; i < delta->ncols; i++) columns[i] = i;
     base_str *encoded = base_arena_array(arena, base_str, delta->nrows);
     plat_workers *workers = flow->engine->workers;
-    col_keys_encode(workers, arena, delta, nkey > 0 ? nkey : delta->ncols,
-                    nkey > 0 ? object->view_key : columns, encoded);
+    if (nkey > 0) {
+        col_keys_encode(workers, arena, delta, nkey, object->view_key, encoded);
+    } else {
+        col_type *types = base_arena_array(arena, col_type, delta->ncols + 1);
+        for (uint32_t i = 0; i < delta->ncols; i++) types[i] = object->columns[i].type;
+        col_keys_encode_exact(workers, arena, delta, delta->ncols, columns, types, encoded);
+    }
     apply a = {.flow = flow,
                .view = view,
                .delta = delta,

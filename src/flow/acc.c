@@ -26,28 +26,6 @@ static bool is_float(col_kind kind) {
     return kind == COL_FLOAT4 || kind == COL_FLOAT8;
 }
 
-bool acc_type_inexact(const col_type *type) {
-    if (col_kind_is_array(type->kind)) {
-        col_type element = col_type_element(type);
-        return acc_type_inexact(&element);
-    }
-    switch (type->kind) {
-    case COL_NUMERIC:
-        return type->precision == 0;
-    case COL_INTERVAL:
-    case COL_FLOAT4: // -0 and 0
-    case COL_FLOAT8:
-        return true;
-    case COL_STRUCT:
-        for (uint32_t i = 0; i < type->nfields; i++) {
-            if (acc_type_inexact(&type->fields[i].type)) return true;
-        }
-        return false;
-    default:
-        return false;
-    }
-}
-
 static base_rc unsupported(const plan_agg *agg, base_error *err) {
     return base_fail(err, BASE_E_UNSUPPORTED, NULL, "aggregate %s(%s) is not supported",
                      agg->def->name, agg->arg == NULL ? "*" : col_kind_name(agg->arg->type.kind));
@@ -169,7 +147,7 @@ base_rc acc_spec_init(acc_spec *spec, const plan_agg *agg, bool append_only, bas
         spec->feed = ACC_FEED_DISTINCT;
         // Of equal values that look different one is shown; which one is known of all of them only.
         bool shown = spec->id != PLAN_AGG_COUNT && spec->id != PLAN_AGG_REGR_COUNT;
-        if (!append_only && shown && acc_type_inexact(&spec->arg)) held_kind(spec);
+        if (!append_only && shown && !col_one_spelling(&spec->arg)) held_kind(spec);
     }
     return BASE_OK;
 }
@@ -329,7 +307,14 @@ double acc_float_sum(const acc_float *acc) {
 
 // ------------------------------------------------------------------------------------ extremes
 
-static bool better(const acc_spec *spec, int order) {
+// Of equal values that are written differently MIN takes the least spelling, MAX the greatest: the
+// choice does not depend on the order of rows.
+static bool better(const acc_spec *spec, const col_vec *a, uint32_t row, const col_vec *b) {
+    int order = col_cells_compare(a, row, b, 0);
+    if (order == 0) {
+        int64_t x = (int64_t)col_spelling(a, row), y = (int64_t)col_spelling(b, 0);
+        order = (x > y) - (x < y);
+    }
     return spec->id == PLAN_AGG_MAX ? order > 0 : order < 0;
 }
 
@@ -370,7 +355,7 @@ static void extreme_take(const acc_spec *spec, char *block, const col_vec *value
                          base_arena *strings) {
     acc_extreme *acc = (acc_extreme *)(void *)(block + spec->offset);
     col_vec mine = {.type = spec->arg, .n = 1, .data = acc->cell};
-    if (acc->has && !better(spec, col_cells_compare(value, row, &mine, 0))) return;
+    if (acc->has && !better(spec, value, row, &mine)) return;
     acc_set_extreme(spec, block, value, row);
     if (!spec->string) return;
     base_str *s = acc_string(spec, block);
@@ -408,7 +393,8 @@ static void extreme_decimals(const acc_spec *spec, char *blocks, size_t stride,
             base_i128 a = base_decimal_unscaled(in[i]), b = base_decimal_unscaled(mine);
             takes = max ? a > b : a < b;
         } else if (!takes) {
-            takes = better(spec, base_decimal_cmp(in[i], mine));
+            takes = better(spec, values, i,
+                           &(col_vec){.type = values->type, .n = 1, .data = acc->cell});
         }
         if (!takes) continue;
         memcpy(acc->cell, &in[i], sizeof in[i]);
@@ -653,7 +639,7 @@ bool acc_merge(const acc_spec *spec, char *into, const char *from) {
         acc_extreme *a = to;
         col_vec theirs = {.type = spec->arg, .n = 1, .data = (void *)(uintptr_t)b->cell};
         col_vec mine = {.type = spec->arg, .n = 1, .data = a->cell};
-        if (a->has && !better(spec, col_cells_compare(&theirs, 0, &mine, 0))) return false;
+        if (a->has && !better(spec, &theirs, 0, &mine)) return false;
         *a = *b;
         return true;
     }

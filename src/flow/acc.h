@@ -165,8 +165,6 @@ static inline bool acc_has(const acc_spec *spec, const char *block) {
 }
 // What is held could not be worked out: acc_result fails with this SQLSTATE.
 void acc_set_failed(const acc_spec *spec, char *block, const char *sqlstate);
-// Whether values of the type may be equal and yet be shown differently (1.0 and 1.00).
-bool acc_type_inexact(const col_type *type);
 // Sets (value != NULL) or clears an extreme, or what is held.
 void acc_set_extreme(const acc_spec *spec, char *block, const col_vec *value, uint32_t row);
 

@@ -13,6 +13,9 @@
 //    order. Ordered aggregates: the block holds the present result, and a group whose values
 //    changed is read as a whole and worked out anew (agg_whole.c).
 //
+//  - Keys that are equal but written differently (1.0 and 1.00) are one group, whose row shows the
+//    least spelling of those that are there (spellings.h).
+//
 // State: "v<view>.<node>.groups": group key -> visible, block (see cache.h); ".values": the sets.
 // The cache in front persists across steps and is bounded; save writes what is dirty, sorted.
 // Entry point: flow_agg_create.
@@ -63,13 +66,15 @@ static void reserve_partials(agg_op *agg, uint32_t n) {
 }
 
 static void count_step_memory(agg_op *agg) {
-    uint64_t bytes = flow_groups_bytes(&agg->groups) + agg->stride * agg->partials_cap;
+    uint64_t bytes = flow_groups_bytes(&agg->groups) + flow_spellings_bytes(&agg->spellings) +
+                     agg->stride * agg->partials_cap;
     for (uint32_t i = 0; i < agg->nsets; i++) bytes += agg_set_bytes(&agg->sets[i]);
     flow_heap_add(&agg->op, (int64_t)(bytes - agg->step_counted));
     agg->step_counted = agg->op.step_bytes = bytes;
 }
 
-void agg_group_rows(agg_op *agg, flow_ctx *ctx, const col_vec *const *keys, uint32_t n) {
+void agg_group_rows(agg_op *agg, flow_ctx *ctx, const col_vec *const *keys, uint32_t n,
+                    const int64_t *weights) {
     reserve_scratch(agg, n);
     if (agg->global) {
         memset(agg->scratch_groups, 0, sizeof(uint32_t) * n);
@@ -85,6 +90,7 @@ void agg_group_rows(agg_op *agg, flow_ctx *ctx, const col_vec *const *keys, uint
     col_hash(&batch, agg->nkeys, all, agg->scratch_hashes);
     flow_groups_find(&agg->groups, ctx->arena, flow_step_arena(ctx), &batch, agg->scratch_hashes,
                      agg->scratch_groups);
+    flow_spellings_add(&agg->spellings, ctx, agg->scratch_groups, batch.cols, n, weights);
     reserve_partials(agg, agg->groups.n);
 }
 
@@ -166,7 +172,7 @@ static base_rc agg_push(flow_op *op, flow_ctx *ctx, uint32_t port, const col_bat
     if (rc != BASE_OK || rows->nrows == 0) return rc;
     uint32_t n = rows->nrows;
     agg->touched = true;
-    agg_group_rows(agg, ctx, values, n);
+    agg_group_rows(agg, ctx, values, n, rows->weights);
     const col_vec *const *slots = values + agg->nkeys;
     const uint8_t **masks = base_arena_array(ctx->arena, const uint8_t *, agg->nslots + 1u);
     for (uint32_t s = 0; s < agg->nslots; s++) {
@@ -432,6 +438,30 @@ static void merge_record(agg_op *agg, flow_record *record, const char *partial) 
 
 // ------------------------------------------------------------------------------------ flush
 
+// Keys of m groups: as they are now, and, where equal keys may be written differently, as they were
+// before the step followed by as they are.
+typedef struct step_keys {
+    const col_batch *rows, *both;
+} step_keys;
+
+static step_keys keys_of(const agg_op *agg, base_arena *arena, const uint32_t *groups, uint32_t m) {
+    step_keys keys = {0};
+    if (agg->global) {
+        col_batch *none = base_arena_new(arena, col_batch);
+        none->nrows = m;
+        keys.rows = none;
+    } else if (agg->is == NULL) {
+        const col_batch *all = flow_groups_batch(&agg->groups, arena, 0, agg->groups.n);
+        keys.rows = col_batch_gather(arena, all, groups, m);
+    } else {
+        const col_batch *parts[2] = {col_batch_gather(arena, agg->was, groups, m),
+                                     col_batch_gather(arena, agg->is, groups, m)};
+        keys.rows = parts[1];
+        keys.both = col_batch_concat(arena, agg->nkeys, agg->spellings.types, 2, parts);
+    }
+    return keys;
+}
+
 // Results of m blocks into rows [at, at + m) of the aggregates' columns; shown[at + i] says whether
 // block i has a row. With report, groups whose result fails are reported.
 static base_rc give_results(agg_op *agg, flow_ctx *ctx, col_vec *results, uint8_t *shown,
@@ -454,8 +484,17 @@ static base_rc give_results(agg_op *agg, flow_ctx *ctx, col_vec *results, uint8_
     return BASE_OK;
 }
 
+static bool row_stays(const agg_op *agg, const step_keys *keys, const col_vec *results, uint32_t i,
+                      uint32_t m) {
+    if (keys->both != NULL && !col_rows_same(keys->both, i, keys->both, m + i)) return false;
+    for (uint32_t s = 0; s < agg->nspecs; s++) {
+        if (!col_cells_same(&results[s], i, &results[s], m + i)) return false;
+    }
+    return true;
+}
+
 // Emits -old +new of m groups: results hold the old rows, then the new ones.
-static base_rc emit_changes(agg_op *agg, flow_ctx *ctx, flow_out *out, const col_batch *keys,
+static base_rc emit_changes(agg_op *agg, flow_ctx *ctx, flow_out *out, const step_keys *keys,
                             col_vec *results, const uint8_t *shown, uint32_t m, base_error *err) {
     base_arena *arena = ctx->arena;
     uint32_t *row = base_arena_alloc(arena, sizeof(uint32_t) * (2u * m + 1u));
@@ -464,11 +503,8 @@ static base_rc emit_changes(agg_op *agg, flow_ctx *ctx, flow_out *out, const col
     uint32_t n = 0;
     bool retracts = false;
     for (uint32_t i = 0; i < m; i++) {
-        bool was = shown[i], is = shown[m + i], same = was && is;
-        for (uint32_t s = 0; s < agg->nspecs && same; s++) {
-            same = col_cells_equal(&results[s], i, &results[s], m + i);
-        }
-        if (same) continue;
+        bool was = shown[i], is = shown[m + i];
+        if (was && is && row_stays(agg, keys, results, i, m)) continue;
         if (was) {
             row[n] = group[n] = i;
             weights[n++] = -1;
@@ -486,7 +522,9 @@ static base_rc emit_changes(agg_op *agg, flow_ctx *ctx, flow_out *out, const col
                          base_arena_array(arena, col_vec, agg->nkeys + agg->nspecs + 1u),
                          retracts ? weights : NULL};
     for (uint32_t k = 0; k < agg->nkeys; k++) {
-        batch->cols[k] = *col_vec_gather(arena, &keys->cols[k], group, n);
+        batch->cols[k] = keys->both != NULL
+                             ? *col_vec_gather(arena, &keys->both->cols[k], row, n)
+                             : *col_vec_gather(arena, &keys->rows->cols[k], group, n);
     }
     for (uint32_t s = 0; s < agg->nspecs; s++) {
         batch->cols[agg->nkeys + s] = *col_vec_gather(arena, &results[s], row, n);
@@ -556,11 +594,8 @@ static base_rc flush_chunk(agg_op *agg, flow_ctx *ctx, flow_out *out, const base
     base_arena *arena = ctx->arena;
     flow_record **records = base_arena_array(arena, flow_record *, m);
     char **blocks = base_arena_array(arena, char *, m);
-    const col_batch *key_rows = &(col_batch){.nrows = m};
-    if (!agg->global) {
-        const col_batch *all = flow_groups_batch(&agg->groups, arena, 0, agg->groups.n);
-        key_rows = col_batch_gather(arena, all, groups, m);
-    }
+    step_keys chunk_keys = keys_of(agg, arena, groups, m);
+    const col_batch *key_rows = chunk_keys.rows;
     base_rc rc = agg_load_records(agg, ctx, keys, groups, m, records, err);
     if (rc != BASE_OK) return rc;
     col_vec *results = make_results(agg, arena, 2 * m);
@@ -588,7 +623,7 @@ static base_rc flush_chunk(agg_op *agg, flow_ctx *ctx, flow_out *out, const base
     for (uint32_t i = 0; i < m; i++) records[i]->visible = shown[m + i];
     // New strings too: the record may go with the next batch that downstream keeps for the step.
     keep_old_strings(agg, arena, results, shown, 2 * m);
-    return emit_changes(agg, ctx, out, key_rows, results, shown, m, err);
+    return emit_changes(agg, ctx, out, &chunk_keys, results, shown, m, err);
 }
 
 static base_rc flush_store(agg_op *agg, flow_ctx *ctx, flow_out *out, uint32_t n, base_error *err) {
@@ -603,6 +638,11 @@ static base_rc flush_store(agg_op *agg, flow_ctx *ctx, flow_out *out, uint32_t n
                                  agg->nkeys, all, keys);
     }
     base_rc rc = BASE_OK;
+    if (agg->spellings.ncols > 0) {
+        col_batch *was, *is;
+        rc = flow_spellings_merge(&agg->spellings, ctx, &agg->groups, keys, &was, &is, err);
+        if (rc == BASE_OK) agg->was = was, agg->is = is;
+    }
     for (uint32_t i = 0; i < agg->nsets && rc == BASE_OK; i++) {
         agg_moves moves[AGG_SET_FILTERS];
         rc = agg_set_merge(&agg->sets[i], ctx, agg->values, keys, n, moves, err);
@@ -630,11 +670,17 @@ static base_rc flush_memory(agg_op *agg, flow_ctx *ctx, flow_out *out, uint32_t 
         rc = feed_sets(agg, ctx, i, moves, err);
         if (rc == BASE_OK) rc = work_out_memory(agg, ctx, i, n, err);
     }
+    const col_batch *all = flow_groups_batch(&agg->groups, arena, 0, agg->groups.n);
+    if (agg->spellings.ncols > 0) {
+        col_batch *is;
+        flow_spellings_take(&agg->spellings, arena, &agg->groups, &is);
+        all = is;
+    }
     for (uint32_t begin = 0; begin < n && rc == BASE_OK; begin += CHUNK_GROUPS) {
         uint32_t m = n - begin < CHUNK_GROUPS ? n - begin : CHUNK_GROUPS;
         char **blocks = base_arena_array(arena, char *, m);
-        col_batch *keys = agg->global ? base_arena_new(arena, col_batch)
-                                      : flow_groups_batch(&agg->groups, arena, begin, m);
+        col_batch *keys =
+            agg->global ? base_arena_new(arena, col_batch) : col_batch_slice(arena, all, begin, m);
         keys->nrows = m;
         col_vec *results = make_results(agg, arena, 2 * m);
         uint8_t *shown = base_arena_array(arena, uint8_t, 2 * m);
@@ -644,13 +690,16 @@ static base_rc flush_memory(agg_op *agg, flow_ctx *ctx, flow_out *out, uint32_t 
             shown[m + i] = (always != NULL && always[i]) || *acc_weight(blocks[i]) > 0;
         }
         rc = give_results(agg, ctx, results, shown, m, m, blocks, keys, true, err);
-        if (rc == BASE_OK) rc = emit_changes(agg, ctx, out, keys, results, shown, m, err);
+        const step_keys given = {keys, NULL};
+        if (rc == BASE_OK) rc = emit_changes(agg, ctx, out, &given, results, shown, m, err);
     }
     return rc;
 }
 
 static void clear_step(agg_op *agg) {
     flow_groups_clear(&agg->groups);
+    flow_spellings_clear(&agg->spellings);
+    agg->was = agg->is = NULL;
     for (uint32_t i = 0; i < agg->nsets; i++) agg_set_clear(&agg->sets[i]);
     // After a step of very many groups the room is given back.
     if (agg->partials_cap > 65536 && agg->partials_n < agg->partials_cap / 16) {
@@ -772,6 +821,7 @@ static void agg_stats(flow_op *op, flow_op_stats *stats) {
 static void agg_close(flow_op *op) {
     agg_op *agg = (agg_op *)op;
     flow_groups_deinit(&agg->groups);
+    flow_spellings_deinit(&agg->spellings);
     for (uint32_t i = 0; i < agg->nsets; i++) agg_set_deinit(&agg->sets[i]);
     base_arena_deinit(&agg->whole);
     flow_cache_deinit(&agg->cache);
@@ -833,7 +883,8 @@ base_rc flow_agg_create(flow_graph *graph, uint32_t view_id, const plan_node *no
     if (node->expand != NULL) list_always(agg, node->expand, types);
     flow_cache_init(&agg->cache, agg->specs, agg->nspecs, agg->stride);
     graph->ncaches++;
-    if (graph->store == NULL) return BASE_OK;
+    rc = flow_spellings_open(&agg->spellings, &agg->op, agg->nkeys, types, err);
+    if (rc != BASE_OK || graph->store == NULL) return rc;
     rc = flow_table_open(graph, false, view_id, node->id, "groups", &agg->table, err);
     if (rc == BASE_OK && agg->nsets > 0) {
         rc = flow_table_open(graph, false, view_id, node->id, "values", &agg->values, err);

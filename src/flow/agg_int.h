@@ -4,6 +4,7 @@
 
 #include "flow/agg_whole.h"
 #include "flow/cache.h"
+#include "flow/spellings.h"
 
 // What an aggregate is fed with: its arguments, null where one of them is or its filter is not
 // true.
@@ -37,8 +38,10 @@ typedef struct agg_op {
     bool *is_mask; // a slot each
     size_t stride; // of a block
 
-    flow_groups groups; // of the step
-    char *partials;     // groups.n blocks (one if global)
+    flow_groups groups;        // of the step
+    flow_spellings spellings;  // of the keys
+    const col_batch *was, *is; // the step's keys as they were and are written; NULL: as in groups
+    char *partials;            // groups.n blocks (one if global)
     uint32_t partials_n, partials_cap;
     bool touched; // rows came in this step
 
@@ -55,7 +58,8 @@ typedef struct agg_op {
 } agg_op;
 
 // agg.c: the groups of the step that n rows of keys are, in agg->scratch_groups.
-void agg_group_rows(agg_op *agg, flow_ctx *ctx, const col_vec *const *keys, uint32_t n);
+void agg_group_rows(agg_op *agg, flow_ctx *ctx, const col_vec *const *keys, uint32_t n,
+                    const int64_t *weights);
 // Finds or reads the records of n groups, whose keys are in order.
 BASE_MUST_USE base_rc agg_load_records(agg_op *agg, flow_ctx *ctx, const base_str *keys,
                                        const uint32_t *groups, uint32_t n, flow_record **records,

@@ -10,7 +10,7 @@
 static void find_groups(agg_op *agg, flow_ctx *ctx, const col_batch *keys, uint32_t *out) {
     const col_vec **columns = base_arena_array(ctx->arena, const col_vec *, agg->nkeys);
     for (uint32_t k = 0; k < agg->nkeys; k++) columns[k] = &keys->cols[k];
-    agg_group_rows(agg, ctx, columns, keys->nrows);
+    agg_group_rows(agg, ctx, columns, keys->nrows, NULL);
     memcpy(out, agg->scratch_groups, sizeof *out * keys->nrows);
 }
 

@@ -153,7 +153,7 @@ static void describe_set(agg_op *agg, uint32_t s, agg_set *set) {
     set->cells = spec->feed != ACC_FEED_DISTINCT;
     set->single = spec->feed == ACC_FEED_EXTREME;
     for (uint32_t c = 0; c < set->nslots && set->cells; c++) {
-        set->tagged |= acc_type_inexact(&set->types[c]);
+        set->tagged |= !col_one_spelling(&set->types[c]);
     }
     if (!set->tagged) return;
     set->types[set->ncols] = col_type_of(COL_INT8);

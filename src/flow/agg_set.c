@@ -43,53 +43,6 @@ size_t agg_set_bytes(const agg_set *set) {
 
 // ------------------------------------------------------------------------------------ taking in
 
-// What tells equal values of an inexact type apart.
-static uint64_t tag_of(const col_vec *vec, uint32_t row) {
-    if (col_is_null(vec, row)) return 0;
-    if (col_kind_is_array(vec->type.kind)) {
-        return base_hash64(col_str(vec)[row].p, col_str(vec)[row].n);
-    }
-    switch (vec->type.kind) {
-    case COL_NUMERIC:
-        return (uint64_t)col_dec(vec)[row].scale;
-    case COL_INTERVAL: {
-        base_interval v = col_interval(vec)[row];
-        return (uint64_t)(uint32_t)v.months << 32 | (uint32_t)v.days;
-    }
-    case COL_FLOAT4:
-        return col_f32(vec)[row] == 0 && __builtin_signbit(col_f32(vec)[row]);
-    case COL_FLOAT8:
-        return col_f64(vec)[row] == 0 && __builtin_signbit(col_f64(vec)[row]);
-    case COL_STRUCT: {
-        uint64_t tag = 0;
-        for (uint32_t i = 0; i < vec->type.nfields; i++) {
-            uint64_t both[2] = {tag, tag_of(&vec->children[i], row)};
-            tag = base_hash64(both, sizeof both);
-        }
-        return tag;
-    }
-    default:
-        return 0;
-    }
-}
-
-static void make_tags(const agg_set *set, const col_vec *columns, uint32_t n, col_vec *tags) {
-    uint32_t inexact = 0;
-    memset(tags->data, 0, sizeof(int64_t) * n);
-    for (uint32_t c = 0; c < set->nslots; c++) {
-        if (!acc_type_inexact(&columns[c].type)) continue;
-        inexact++;
-        for (uint32_t i = 0; i < n; i++) {
-            uint64_t tag = tag_of(&columns[c], i);
-            if (inexact > 1) { // more than one tag in one column
-                uint64_t both[2] = {(uint64_t)col_i64(tags)[i], tag};
-                tag = base_hash64(both, sizeof both);
-            }
-            col_i64(tags)[i] = (int64_t)tag;
-        }
-    }
-}
-
 // Rows that are values for some filter; NULL: all are.
 static uint32_t *select_rows(const agg_set *set, base_arena *arena, uint32_t n,
                              const col_vec *const *slots, const uint8_t *const *masks,
@@ -165,12 +118,10 @@ void agg_set_add(agg_set *set, flow_ctx *ctx, const uint32_t *group_of, uint32_t
     }
     const uint32_t *prints =
         set->coding == AGG_AS_IT_IS ? NULL : encode_first(set, arena, &pairs.cols[1]);
-    if (set->tagged) {
-        col_vec_init(&pairs.cols[ncols - 1], arena, col_type_of(COL_INT8), m);
-        make_tags(set, pairs.cols + 1, m, &pairs.cols[ncols - 1]);
-    }
     uint32_t *all = base_arena_alloc(arena, sizeof(uint32_t) * ncols);
     for (uint32_t c = 0; c < ncols; c++) all[c] = c;
+    if (set->tagged)
+        pairs.cols[ncols - 1] = *col_tags(arena, &pairs, set->nslots, all + 1, set->types);
     uint64_t *hashes = base_arena_alloc(arena, sizeof(uint64_t) * m);
     uint32_t *pair_of = base_arena_alloc(arena, sizeof(uint32_t) * m);
     col_hash(&pairs, ncols, all, hashes);

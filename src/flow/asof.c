@@ -171,9 +171,9 @@ static void invert(base_buf *buf, size_t from) {
     for (size_t i = from; i < buf->n; i++) buf->p[i] = (char)~buf->p[i];
 }
 
-// The place of a row; scratch is used on the way.
+// The place of a row, which tags tell from its equals; scratch is used on the way.
 static base_str place_of(const asof_op *asof, uint32_t which, base_arena *arena, base_buf *scratch,
-                         const col_batch *batch, uint32_t row, base_str key) {
+                         const col_batch *batch, uint32_t row, const col_vec *tags, base_str key) {
     const asof_side *side = &asof->sides[which];
     base_buf_clear(scratch);
     col_key_encode(scratch, &batch->cols[side->time], row);
@@ -185,6 +185,7 @@ static base_str place_of(const asof_op *asof, uint32_t which, base_arena *arena,
         if (!side->ties[i].descending) invert(scratch, from);
     }
     col_key_encode_row(scratch, batch, row, side->nothers, side->others);
+    if (tags != NULL) col_key_encode(scratch, tags, row);
     size_t row_n = scratch->n - time_n, tie = which == 0 ? 0 : row_n;
     if (tie > TIE_BYTES) tie = TIE_BYTES;
     size_t n = key.n + time_n + 1 + tie + ROW_HASH;
@@ -207,11 +208,12 @@ static void make_delta(asof_op *asof, uint32_t which, base_arena *arena, flow_de
     base_str *places = base_arena_array(arena, base_str, n + 1u);
     uint32_t *key_n = base_arena_alloc(arena, sizeof(uint32_t) * (n + 1u));
     flow_keys_encode(arena, batch, asof->nkeys, side->keys, keys);
+    const col_vec *tags = col_tags(arena, batch, side->ncolumns, side->columns, side->types);
     base_buf scratch = {0};
     for (uint32_t i = 0; i < n; i++) {
         key_n[i] = (uint32_t)keys[i].n;
         if (no_match(asof, side, batch, i)) continue;
-        places[i] = place_of(asof, which, arena, &scratch, batch, i, keys[i]);
+        places[i] = place_of(asof, which, arena, &scratch, batch, i, tags, keys[i]);
     }
     base_buf_deinit(&scratch);
     flow_delta_make(d, arena, batch, places, key_n);

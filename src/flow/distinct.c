@@ -2,24 +2,28 @@
 //
 // Delta rule: with n(r) the summed weight of row r, out = +r where n goes from none to positive, -r
 // where it goes from positive to none. A step's rows are summed first, so a row that comes and goes
-// within a step costs nothing. State: "v<view>.<node>.rows": row key -> count.
+// within a step costs nothing. Of rows that are equal but written differently the least spelling of
+// those that are there is shown (spellings.h): if it changes, out = -old +new. State:
+// "v<view>.<node>.rows": row key -> count.
 // Entry point: flow_distinct_create.
 #include <stdlib.h>
 
-#include "flow/flow_int.h"
+#include "flow/spellings.h"
 
 typedef struct distinct_op {
     flow_op op;
     state_table table;
     uint32_t *columns; // 0, 1, ...
     flow_groups rows;  // of the step
+    flow_spellings spellings;
     int64_t *weights;
     uint32_t cap;
     uint64_t counted;
 } distinct_op;
 
 static void count_memory(distinct_op *distinct) {
-    uint64_t bytes = flow_groups_bytes(&distinct->rows) + sizeof(int64_t) * distinct->cap;
+    uint64_t bytes = flow_groups_bytes(&distinct->rows) +
+                     flow_spellings_bytes(&distinct->spellings) + sizeof(int64_t) * distinct->cap;
     flow_heap_add(&distinct->op, (int64_t)(bytes - distinct->counted));
     distinct->counted = distinct->op.step_bytes = bytes;
 }
@@ -34,6 +38,8 @@ static base_rc distinct_push(flow_op *op, flow_ctx *ctx, uint32_t port, const co
     col_hash(batch, batch->ncols, distinct->columns, hashes);
     uint32_t before = distinct->rows.n;
     flow_groups_find(&distinct->rows, ctx->arena, flow_step_arena(ctx), batch, hashes, row_of);
+    flow_spellings_add(&distinct->spellings, ctx, row_of, batch->cols, batch->nrows,
+                       batch->weights);
     if (distinct->rows.cap > distinct->cap) {
         distinct->weights = realloc(distinct->weights, sizeof(int64_t) * distinct->rows.cap);
         must(distinct->weights != NULL);
@@ -47,13 +53,29 @@ static base_rc distinct_push(flow_op *op, flow_ctx *ctx, uint32_t port, const co
     return flow_poll(op->graph, ctx, err);
 }
 
-// Adds the step's weights to the stored counts; signs[i] says what becomes of row i.
-static base_rc merge_counts(distinct_op *distinct, flow_ctx *ctx, const col_batch *rows,
-                            int64_t *signs, base_error *err) {
+// The step's rows as they were and are shown, and what becomes of each.
+typedef struct step_rows {
+    const col_batch *was, *is;
+    int64_t *signs; // 1: it comes, -1: it goes
+    uint8_t *stays; // it was there and is
+} step_rows;
+
+// Adds the step's weights to the stored counts.
+static base_rc merge_counts(distinct_op *distinct, flow_ctx *ctx, step_rows *rows,
+                            base_error *err) {
     base_arena *arena = ctx->arena;
-    uint32_t n = rows->nrows;
+    uint32_t n = rows->is->nrows;
     base_str *keys = base_arena_alloc(arena, sizeof(base_str) * n);
-    flow_keys_encode_divided(ctx->workers, arena, rows, rows->ncols, distinct->columns, keys);
+    flow_keys_encode_divided(ctx->workers, arena, rows->is, rows->is->ncols,
+                             distinct->columns, keys);
+    if (distinct->spellings.ncols > 0) {
+        col_batch *was, *is;
+        base_rc rc =
+            flow_spellings_merge(&distinct->spellings, ctx, &distinct->rows, keys, &was, &is, err);
+        if (rc != BASE_OK) return rc;
+        rows->was = was;
+        rows->is = is;
+    }
     const uint32_t *order = col_keys_sort(ctx->workers, arena, n, keys);
     base_str *in_order = base_arena_alloc(arena, sizeof(base_str) * n);
     base_str *values = base_arena_array(arena, base_str, n);
@@ -69,42 +91,72 @@ static base_rc merge_counts(distinct_op *distinct, flow_ctx *ctx, const col_batc
         }
         if (values[i].p != NULL) memcpy(&before, values[i].p, sizeof before);
         counts[i] = before + distinct->weights[order[i]];
-        signs[order[i]] = (counts[i] > 0) - (before > 0);
+        rows->signs[order[i]] = (counts[i] > 0) - (before > 0);
+        rows->stays[order[i]] = counts[i] > 0 && before > 0;
         values[i] = counts[i] == 0 ? (base_str){NULL, 0}
                                    : (base_str){(const char *)&counts[i], sizeof counts[i]};
     }
     return state_put_batch(ctx->txn, distinct->table, n, in_order, values, err);
 }
 
+// What is given out: rows of *from, which is `is`, or `was` and then `is`.
+static const col_batch *changed_rows(const distinct_op *distinct, base_arena *arena,
+                                     const step_rows *rows) {
+    uint32_t n = rows->is->nrows, kept = 0;
+    bool spelled = rows->was != rows->is, retracts = false;
+    const col_batch *from = rows->is, *parts[2] = {rows->is, rows->was};
+    if (spelled) {
+        from = col_batch_concat(arena, from->ncols, distinct->spellings.types, 2, parts);
+    }
+    uint32_t *sel = base_arena_alloc(arena, sizeof(uint32_t) * (2u * n + 1u));
+    int64_t *weights = base_arena_alloc(arena, sizeof(int64_t) * (2u * n + 1u));
+    for (uint32_t i = 0; i < n; i++) {
+        bool other = spelled && rows->stays[i] && !col_rows_same(rows->was, i, rows->is, i);
+        if (rows->signs[i] < 0 || other) {
+            retracts = true;
+            weights[kept] = -1;
+            sel[kept++] = spelled ? n + i : i;
+        }
+        if (rows->signs[i] > 0 || other) {
+            weights[kept] = 1;
+            sel[kept++] = i;
+        }
+    }
+    const col_batch *changed = col_batch_gather(arena, from, sel, kept);
+    return col_batch_with_weights(arena, changed, retracts ? weights : NULL);
+}
+
+static void distinct_clear(distinct_op *distinct) {
+    flow_groups_clear(&distinct->rows);
+    flow_spellings_clear(&distinct->spellings);
+}
+
 static base_rc distinct_flush(flow_op *op, flow_ctx *ctx, flow_out *out, base_error *err) {
     distinct_op *distinct = (distinct_op *)op;
     base_arena *arena = ctx->arena;
-    uint32_t n = distinct->rows.n, kept = 0;
+    uint32_t n = distinct->rows.n;
     if (n == 0) return BASE_OK;
-    const col_batch *rows = flow_groups_batch(&distinct->rows, arena, 0, n);
-    int64_t *signs = base_arena_array(arena, int64_t, n);
+    const col_batch *given = flow_groups_batch(&distinct->rows, arena, 0, n);
+    step_rows rows = {given, given, base_arena_array(arena, int64_t, n),
+                      base_arena_zalloc(arena, n)};
     if (op->graph->store != NULL) {
-        base_rc rc = merge_counts(distinct, ctx, rows, signs, err);
+        base_rc rc = merge_counts(distinct, ctx, &rows, err);
         if (rc != BASE_OK) return rc;
     } else {
-        for (uint32_t i = 0; i < n; i++) signs[i] = distinct->weights[i] > 0;
+        for (uint32_t i = 0; i < n; i++) rows.signs[i] = distinct->weights[i] > 0;
+        if (distinct->spellings.ncols > 0) {
+            col_batch *is;
+            flow_spellings_take(&distinct->spellings, arena, &distinct->rows, &is);
+            rows.was = rows.is = is;
+        }
     }
-    uint32_t *sel = base_arena_alloc(arena, sizeof(uint32_t) * n);
-    int64_t *weights = base_arena_alloc(arena, sizeof(int64_t) * n);
-    bool retracts = false;
-    for (uint32_t i = 0; i < n; i++) {
-        if (signs[i] == 0) continue;
-        retracts |= signs[i] < 0;
-        weights[kept] = signs[i];
-        sel[kept++] = i;
-    }
-    const col_batch *changed = col_batch_gather(arena, rows, sel, kept);
-    changed = col_batch_with_weights(arena, changed, retracts ? weights : NULL);
-    flow_groups_clear(&distinct->rows);
+    const col_batch *changed = changed_rows(distinct, arena, &rows);
+    distinct_clear(distinct);
     count_memory(distinct);
     base_rc rc = BASE_OK;
-    for (uint32_t at = 0; at < kept && rc == BASE_OK; at += op->graph->batch_rows) {
-        uint32_t most = op->graph->batch_rows, part = kept - at < most ? kept - at : most;
+    for (uint32_t at = 0; at < changed->nrows && rc == BASE_OK; at += op->graph->batch_rows) {
+        uint32_t most = op->graph->batch_rows, kept = changed->nrows;
+        uint32_t part = kept - at < most ? kept - at : most;
         rc = flow_emit(out, ctx, part == kept ? changed : col_batch_slice(arena, changed, at, part),
                        err);
     }
@@ -117,7 +169,7 @@ static base_rc distinct_save(flow_op *op, flow_ctx *ctx, base_error *err) {
 }
 
 static void distinct_reset(flow_op *op) {
-    flow_groups_clear(&((distinct_op *)op)->rows);
+    distinct_clear((distinct_op *)op);
 }
 
 static void distinct_stats(flow_op *op, flow_op_stats *stats) {
@@ -127,6 +179,7 @@ static void distinct_stats(flow_op *op, flow_op_stats *stats) {
 static void distinct_close(flow_op *op) {
     distinct_op *distinct = (distinct_op *)op;
     flow_groups_deinit(&distinct->rows);
+    flow_spellings_deinit(&distinct->spellings);
     free(distinct->weights);
 }
 
@@ -145,9 +198,11 @@ base_rc flow_distinct_create(flow_graph *graph, uint32_t view_id, const plan_nod
     distinct->op.hold = FLOW_HOLD_NONE;
     distinct->columns = base_arena_array(&graph->arena, uint32_t, node->ncolumns + 1u);
     for (uint32_t c = 0; c < node->ncolumns; c++) distinct->columns[c] = c;
-    flow_groups_init(&distinct->rows, &graph->arena, node->ncolumns,
-                     flow_types(&graph->arena, node));
+    const col_type *types = flow_types(&graph->arena, node);
+    flow_groups_init(&distinct->rows, &graph->arena, node->ncolumns, types);
     *out = &distinct->op;
-    if (graph->store == NULL) return BASE_OK;
+    base_rc rc =
+        flow_spellings_open(&distinct->spellings, &distinct->op, node->ncolumns, types, err);
+    if (rc != BASE_OK || graph->store == NULL) return rc;
     return flow_table_open(graph, false, view_id, node->id, "rows", &distinct->table, err);
 }

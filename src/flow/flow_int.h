@@ -181,8 +181,6 @@ void flow_keys_encode(base_arena *arena, const col_batch *batch, uint32_t nkeys,
 // The same with helpers, which may be NULL.
 void flow_keys_encode_divided(plat_workers *workers, base_arena *arena, const col_batch *batch,
                               uint32_t nkeys, const uint32_t *keys, base_str *out);
-// Whether equal values of the type are the same in every respect: not so 1.0 and 1.00.
-bool flow_one_spelling(const col_type *type);
 // A permutation that puts byte strings in memcmp order; col_keys_sort has helpers do it.
 uint32_t *flow_keys_sort(base_arena *arena, size_t n, const base_str *keys);
 

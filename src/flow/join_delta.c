@@ -105,13 +105,12 @@ static uint64_t *hash_rows(base_arena *arena, const col_batch *batch, uint32_t n
     return hashes;
 }
 
-// Sums rows that are equal, in order of (hash, id).
-static void sum_equal(const join_side *side, join_delta *d) {
+// Sums rows that are the same, in order of (hash, id).
+static void sum_same(join_delta *d) {
     uint32_t n = 0;
     for (uint32_t i = 0; i < d->n; i++) {
         bool same = n > 0 && d->hashes[n - 1] == d->hashes[i] && d->ids[n - 1] == d->ids[i] &&
-                    col_rows_equal(d->batch, d->rows[n - 1], d->batch, d->rows[i], side->ncolumns,
-                                   side->columns, side->columns);
+                    col_rows_same(d->batch, d->rows[n - 1], d->batch, d->rows[i]);
         if (same) {
             d->weights[n - 1] += d->weights[i];
             continue;
@@ -234,8 +233,11 @@ void join_delta_make(join_op *join, uint32_t which, base_arena *arena, join_delt
     d->rows = base_arena_alloc(arena, sizeof(uint32_t) * (total + 1u));
     d->n = split_nulls(join, side, arena, d, d->rows);
     const uint64_t *hashes = hash_rows(arena, d->batch, join->nkeys, side->keys);
-    const uint64_t *ids =
-        cancels ? hash_rows(arena, d->batch, side->ncolumns, side->columns) : NULL;
+    uint64_t *ids = NULL;
+    if (cancels) {
+        ids = base_arena_alloc(arena, sizeof(uint64_t) * (total + 1u));
+        col_hash_exact(arena, d->batch, side->ncolumns, side->columns, side->types, ids);
+    }
     hashed *items = base_arena_alloc(arena, sizeof *items * (d->n + 1u));
     hashed *other = base_arena_alloc(arena, sizeof *items * (d->n + 1u));
     if (cancels) {
@@ -254,7 +256,7 @@ void join_delta_make(join_op *join, uint32_t which, base_arena *arena, join_delt
         if (cancels) d->ids[i] = ids[items[i].row];
     }
     take_weights(arena, d, cancels);
-    if (cancels) sum_equal(side, d);
+    if (cancels) sum_same(d);
     settle_weights(arena, d);
     make_groups(join, side, arena, d);
 }

@@ -39,21 +39,19 @@ static void make_delta(join_op *join, join_side *side, base_arena *arena, delta 
     base_str *join_keys = base_arena_alloc(arena, sizeof(base_str) * (total + 1u));
     base_str *keys = base_arena_alloc(arena, sizeof(base_str) * (total + 1u));
     flow_keys_encode(arena, batch, join->nkeys, side->keys, join_keys);
-    base_buf buf = {0};
+    base_str *whole = base_arena_alloc(arena, sizeof(base_str) * (total + 1u));
+    col_key_encode_exact(arena, batch, side->ncolumns, side->columns, side->types, whole);
     for (uint32_t i = 0; i < total; i++) {
         if (join_null_key(join, side, batch, i)) {
             (*nulls)[(*nnull)++] = i;
             continue;
         }
-        base_buf_clear(&buf);
-        col_key_encode_row(&buf, batch, i, side->ncolumns, side->columns);
         char *key = base_arena_alloc_aligned(arena, join_keys[i].n + ROW_HASH, 1);
         memcpy(key, join_keys[i].p, join_keys[i].n);
-        base_hash128(buf.p == NULL ? "" : buf.p, buf.n, (uint8_t *)key + join_keys[i].n);
+        base_hash128(whole[i].p, whole[i].n, (uint8_t *)key + join_keys[i].n);
         keys[n] = (base_str){key, join_keys[i].n + ROW_HASH};
         sel[n++] = i;
     }
-    base_buf_deinit(&buf);
     const uint32_t *order = flow_keys_sort(arena, n, keys);
     *d = (delta){.batch = batch};
     d->rows = base_arena_alloc(arena, sizeof(uint32_t) * (n + 1u));

@@ -151,7 +151,7 @@ static base_rc draw_rows(over_op *over, flow_segment *segment, extent *extent, b
 static bool has_results(const over_op *over, const over_side *old, uint32_t a, const over_side *new,
                         uint32_t b) {
     for (uint32_t f = 0; f < over->plan.nfuncs; f++)
-        if (!col_cells_equal(&old->results[f], a, &new->results[f], b)) return false;
+        if (!col_cells_same(&old->results[f], a, &new->results[f], b)) return false;
     return true;
 }
 

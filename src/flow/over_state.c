@@ -54,8 +54,7 @@ bool over_state_equal(const over_plan *plan, const over_state *a, const over_sta
         if (has_block(func) && !blocks_equal(func, a, b)) return false;
         if (!has_first(func)) continue;
         if (a->firsts[i].n != b->firsts[i].n) return false;
-        if (a->firsts[i].n > 0 && !col_cells_equal(&a->firsts[i], 0, &b->firsts[i], 0))
-            return false;
+        if (a->firsts[i].n > 0 && !col_cells_same(&a->firsts[i], 0, &b->firsts[i], 0)) return false;
     }
     return true;
 }

@@ -203,7 +203,7 @@ static void encode_keys(const flow_partition *part, base_arena *arena, const col
     base_str *orders = base_arena_alloc(arena, sizeof(base_str) * (n + 1u));
     base_str *whole = base_arena_alloc(arena, sizeof(base_str) * (n + 1u));
     flow_partition_encode(&part->config, arena, rows, partitions, orders);
-    col_key_encode_batch(arena, rows, rows->ncols, part->columns, whole);
+    col_key_encode_exact(arena, rows, rows->ncols, part->columns, part->config.types, whole);
     size_t total = 0;
     for (uint32_t i = 0; i < n; i++) total += partitions[i].n + orders[i].n;
     total += (size_t)n * FLOW_PARTITION_HASH;

@@ -4,13 +4,13 @@
 // output f(l, m) times: INTERSECT ALL min(l, m), INTERSECT 1 if both are positive, EXCEPT ALL
 // l - m, EXCEPT 1 if l is positive and m is not; never less than 0. So out = f after less f before,
 // once a distinct row and step.
-// Equal rows may be spelled differently (1.0 and 1.00). What is shown is the left side's row, as it
-// was when it came there; without a left row none is shown. So a row goes as it came.
-// State: "v<view>.<node>.rows": row key -> l, m and, of rows with more than one spelling, the row.
+// Of rows that are equal but written differently (1.0 and 1.00) the least spelling of the left ones
+// is shown, all f times; without a left row none is (spellings.h).
+// State: "v<view>.<node>.rows": row key -> l, m.
 // Entry point: flow_setop_create.
 #include <stdlib.h>
 
-#include "flow/flow_int.h"
+#include "flow/spellings.h"
 
 typedef struct setop_counts {
     int64_t side[2];
@@ -22,15 +22,14 @@ typedef struct setop_op {
     state_table table;
     uint32_t *columns; // 0, 1, ...
     flow_groups rows;  // of the step
-    flow_groups lefts; // the left ones, where spellings may differ
-    bool spelled;      // they may
+    flow_spellings lefts;
     setop_counts *counts;
     uint32_t cap;
     uint64_t counted;
 } setop_op;
 
 static void count_memory(setop_op *set) {
-    uint64_t bytes = flow_groups_bytes(&set->rows) + flow_groups_bytes(&set->lefts) +
+    uint64_t bytes = flow_groups_bytes(&set->rows) + flow_spellings_bytes(&set->lefts) +
                      sizeof(setop_counts) * set->cap;
     flow_heap_add(&set->op, (int64_t)(bytes - set->counted));
     set->counted = set->op.step_bytes = bytes;
@@ -47,9 +46,8 @@ static base_rc setop_push(flow_op *op, flow_ctx *ctx, uint32_t port, const col_b
     col_hash(batch, batch->ncols, set->columns, hashes);
     uint32_t before = set->rows.n;
     flow_groups_find(&set->rows, ctx->arena, flow_step_arena(ctx), batch, hashes, row_of);
-    if (set->spelled && port == 0) {
-        uint32_t *left_of = base_arena_alloc(ctx->arena, sizeof(uint32_t) * batch->nrows);
-        flow_groups_find(&set->lefts, ctx->arena, flow_step_arena(ctx), batch, hashes, left_of);
+    if (port == 0) {
+        flow_spellings_add(&set->lefts, ctx, row_of, batch->cols, batch->nrows, batch->weights);
     }
     if (set->rows.cap > set->cap) {
         set->counts = realloc(set->counts, sizeof(setop_counts) * set->rows.cap);
@@ -75,121 +73,117 @@ static int64_t output_count(const plan_node *node, const setop_counts *counts) {
     return left > right ? left - right : 0;
 }
 
-// The step's distinct rows, as their left ones are spelled.
-static col_batch *step_rows(setop_op *set, base_arena *arena) {
-    uint32_t n = set->rows.n;
-    col_batch *rows = flow_groups_batch(&set->rows, arena, 0, n);
-    if (!set->spelled || set->lefts.n == 0) return rows;
-    uint64_t *hashes = base_arena_alloc(arena, sizeof(uint64_t) * n);
-    uint32_t *left_of = base_arena_alloc(arena, sizeof(uint32_t) * n);
-    col_hash(rows, rows->ncols, set->columns, hashes);
-    flow_groups_probe(&set->lefts, rows, hashes, left_of);
-    const col_batch *lefts = flow_groups_batch(&set->lefts, arena, 0, set->lefts.n);
-    col_batch *spelled =
-        col_batch_create(arena, rows->ncols, flow_types(arena, set->op.node->inputs[0]), n);
-    for (uint32_t i = 0; i < n; i++) {
-        const col_batch *from = left_of[i] == UINT32_MAX ? rows : lefts;
-        uint32_t row = left_of[i] == UINT32_MAX ? i : left_of[i];
-        for (uint32_t c = 0; c < rows->ncols; c++) {
-            col_vec_copy_cell(&spelled->cols[c], i, &from->cols[c], row, arena);
-        }
-    }
-    return spelled;
-}
+// The step's rows as they were and are shown, and how often.
+typedef struct step_rows {
+    const col_batch *was, *is;
+    int64_t *before, *after;
+} step_rows;
 
-// The stored counts; of a row with a left one, row i of `rows` becomes as it is stored.
-static base_rc read_stored(setop_op *set, flow_ctx *ctx, base_str value, col_batch *rows,
-                           uint32_t i, setop_counts *counts, base_error *err) {
+static base_rc read_counts(base_str value, setop_counts *counts, base_error *err) {
     *counts = (setop_counts){{0, 0}};
     if (value.p == NULL) return BASE_OK;
-    if (value.n < sizeof *counts) {
+    if (value.n != sizeof *counts) {
         return base_fail(err, BASE_E_CORRUPT, NULL, "counts of a row have %zu bytes", value.n);
     }
     memcpy(counts, value.p, sizeof *counts);
-    if (!set->spelled || counts->side[0] <= 0) return BASE_OK;
-    base_str row = {base_arena_memdup(ctx->arena, value.p, value.n), value.n};
-    size_t at = sizeof *counts;
-    return col_row_decode(row, &at, rows, i, rows->ncols, set->columns, ctx->arena, err);
+    return BASE_OK;
 }
 
-static base_str stored_value(setop_op *set, base_arena *arena, const setop_counts *counts,
-                             const col_batch *rows, uint32_t i) {
-    if (counts->side[0] == 0 && counts->side[1] == 0) return (base_str){NULL, 0};
-    if (!set->spelled || counts->side[0] <= 0) {
-        return (base_str){base_arena_memdup(arena, counts, sizeof *counts), sizeof *counts};
-    }
-    base_buf buf = {0};
-    base_buf_add(&buf, counts, sizeof *counts);
-    col_row_encode(&buf, rows, i, rows->ncols, set->columns);
-    base_str value = {base_arena_memdup(arena, buf.p, buf.n), buf.n};
-    base_buf_deinit(&buf);
-    return value;
-}
-
-// Adds the step's counts to the stored ones; change[i] says what becomes of row i.
-static base_rc merge_counts(setop_op *set, flow_ctx *ctx, col_batch *rows, int64_t *change,
-                            base_error *err) {
+// Adds the step's counts to the stored ones.
+static base_rc merge_counts(setop_op *set, flow_ctx *ctx, step_rows *rows, base_error *err) {
     base_arena *arena = ctx->arena;
-    uint32_t n = rows->nrows;
+    uint32_t n = rows->is->nrows;
     base_str *keys = base_arena_alloc(arena, sizeof(base_str) * n);
-    flow_keys_encode_divided(ctx->workers, arena, rows, rows->ncols, set->columns, keys);
+    flow_keys_encode_divided(ctx->workers, arena, rows->is, rows->is->ncols,
+                             set->columns, keys);
+    if (set->lefts.ncols > 0) {
+        col_batch *was, *is;
+        base_rc rc = flow_spellings_merge(&set->lefts, ctx, &set->rows, keys, &was, &is, err);
+        if (rc != BASE_OK) return rc;
+        rows->was = was;
+        rows->is = is;
+    }
     const uint32_t *order = col_keys_sort(ctx->workers, arena, n, keys);
     base_str *in_order = base_arena_alloc(arena, sizeof(base_str) * n);
     base_str *values = base_arena_array(arena, base_str, n);
+    setop_counts *counts = base_arena_array(arena, setop_counts, n);
     for (uint32_t i = 0; i < n; i++) in_order[i] = keys[order[i]];
     base_rc rc = state_get_batch(ctx->txn, set->table, n, in_order, values, err);
     for (uint32_t i = 0; i < n && rc == BASE_OK; i++) {
         uint32_t row = order[i];
-        setop_counts before, after;
-        rc = read_stored(set, ctx, values[i], rows, row, &before, err);
-        for (int s = 0; s < 2; s++) after.side[s] = before.side[s] + set->counts[row].side[s];
-        change[row] = output_count(set->op.node, &after) - output_count(set->op.node, &before);
-        values[i] = stored_value(set, arena, &after, rows, row);
+        setop_counts *c = &counts[i];
+        rc = read_counts(values[i], c, err);
+        rows->before[row] = output_count(set->op.node, c);
+        for (int s = 0; s < 2; s++) c->side[s] += set->counts[row].side[s];
+        rows->after[row] = output_count(set->op.node, c);
+        values[i] = (base_str){NULL, 0};
+        if (c->side[0] != 0 || c->side[1] != 0) values[i] = (base_str){(char *)c, sizeof *c};
     }
     return rc == BASE_OK ? state_put_batch(ctx->txn, set->table, n, in_order, values, err) : rc;
 }
 
-static base_rc emit_changes(setop_op *set, flow_ctx *ctx, flow_out *out, const col_batch *rows,
-                            const int64_t *change, base_error *err) {
-    base_arena *arena = ctx->arena;
-    uint32_t n = rows->nrows, kept = 0, most = set->op.graph->batch_rows;
-    uint32_t *sel = base_arena_alloc(arena, sizeof(uint32_t) * n);
-    int64_t *weights = base_arena_alloc(arena, sizeof(int64_t) * n);
-    bool plain = true;
+// What is given out: -before was +after is.
+static const col_batch *changed_rows(const setop_op *set, base_arena *arena,
+                                     const step_rows *rows) {
+    uint32_t n = rows->is->nrows, kept = 0;
+    bool spelled = rows->was != rows->is, plain = true;
+    const col_batch *from = rows->is, *parts[2] = {rows->is, rows->was};
+    if (spelled) from = col_batch_concat(arena, from->ncols, set->lefts.types, 2, parts);
+    uint32_t *sel = base_arena_alloc(arena, sizeof(uint32_t) * (2u * n + 1u));
+    int64_t *weights = base_arena_alloc(arena, sizeof(int64_t) * (2u * n + 1u));
     for (uint32_t i = 0; i < n; i++) {
-        if (change[i] == 0) continue;
-        plain &= change[i] == 1;
-        weights[kept] = change[i];
-        sel[kept++] = i;
+        int64_t less = rows->before[i], more = rows->after[i];
+        if (!spelled || (less > 0 && more > 0 && col_rows_same(rows->was, i, rows->is, i))) {
+            more -= less;
+            less = 0;
+        }
+        if (less != 0) {
+            weights[kept] = -less;
+            sel[kept++] = n + i;
+        }
+        if (more != 0) {
+            weights[kept] = more;
+            sel[kept++] = i;
+        }
+        plain &= less == 0 && (more == 0 || more == 1);
     }
-    const col_batch *changed = col_batch_gather(arena, rows, sel, kept);
-    changed = col_batch_with_weights(arena, changed, plain ? NULL : weights);
-    base_rc rc = BASE_OK;
-    for (uint32_t at = 0; at < kept && rc == BASE_OK; at += most) {
-        uint32_t part = kept - at < most ? kept - at : most;
-        rc = flow_emit(out, ctx, part == kept ? changed : col_batch_slice(arena, changed, at, part),
-                       err);
-    }
-    return rc;
+    const col_batch *changed = col_batch_gather(arena, from, sel, kept);
+    return col_batch_with_weights(arena, changed, plain ? NULL : weights);
+}
+
+static void setop_clear(setop_op *set) {
+    flow_groups_clear(&set->rows);
+    flow_spellings_clear(&set->lefts);
 }
 
 static base_rc setop_flush(flow_op *op, flow_ctx *ctx, flow_out *out, base_error *err) {
     setop_op *set = (setop_op *)op;
     base_arena *arena = ctx->arena;
-    uint32_t n = set->rows.n;
+    uint32_t n = set->rows.n, most = op->graph->batch_rows;
     if (n == 0) return BASE_OK;
-    col_batch *rows = step_rows(set, arena);
-    int64_t *change = base_arena_array(arena, int64_t, n);
+    const col_batch *given = flow_groups_batch(&set->rows, arena, 0, n);
+    step_rows rows = {given, given, base_arena_array(arena, int64_t, n),
+                      base_arena_array(arena, int64_t, n)};
+    base_rc rc = BASE_OK;
     if (op->graph->store != NULL) {
-        base_rc rc = merge_counts(set, ctx, rows, change, err);
+        rc = merge_counts(set, ctx, &rows, err);
         if (rc != BASE_OK) return rc;
     } else {
-        for (uint32_t i = 0; i < n; i++) change[i] = output_count(op->node, &set->counts[i]);
+        for (uint32_t i = 0; i < n; i++) rows.after[i] = output_count(op->node, &set->counts[i]);
+        if (set->lefts.ncols > 0) {
+            col_batch *is;
+            flow_spellings_take(&set->lefts, arena, &set->rows, &is);
+            rows.was = rows.is = is;
+        }
     }
-    base_rc rc = emit_changes(set, ctx, out, rows, change, err);
-    flow_groups_clear(&set->rows);
-    flow_groups_clear(&set->lefts);
+    const col_batch *changed = changed_rows(set, arena, &rows);
+    setop_clear(set);
     count_memory(set);
+    for (uint32_t at = 0; at < changed->nrows && rc == BASE_OK; at += most) {
+        uint32_t kept = changed->nrows, part = kept - at < most ? kept - at : most;
+        rc = flow_emit(out, ctx, part == kept ? changed : col_batch_slice(arena, changed, at, part),
+                       err);
+    }
     return rc;
 }
 
@@ -199,8 +193,7 @@ static base_rc setop_save(flow_op *op, flow_ctx *ctx, base_error *err) {
 }
 
 static void setop_reset(flow_op *op) {
-    flow_groups_clear(&((setop_op *)op)->rows);
-    flow_groups_clear(&((setop_op *)op)->lefts);
+    setop_clear((setop_op *)op);
 }
 
 static void setop_stats(flow_op *op, flow_op_stats *stats) {
@@ -210,7 +203,7 @@ static void setop_stats(flow_op *op, flow_op_stats *stats) {
 static void setop_close(flow_op *op) {
     setop_op *set = (setop_op *)op;
     flow_groups_deinit(&set->rows);
-    flow_groups_deinit(&set->lefts);
+    flow_spellings_deinit(&set->lefts);
     free(set->counts);
 }
 
@@ -230,10 +223,9 @@ base_rc flow_setop_create(flow_graph *graph, uint32_t view_id, const plan_node *
     set->columns = base_arena_array(&graph->arena, uint32_t, node->ncolumns + 1u);
     for (uint32_t c = 0; c < node->ncolumns; c++) set->columns[c] = c;
     const col_type *types = flow_types(&graph->arena, node);
-    for (uint32_t c = 0; c < node->ncolumns; c++) set->spelled |= !flow_one_spelling(&types[c]);
     flow_groups_init(&set->rows, &graph->arena, node->ncolumns, types);
-    flow_groups_init(&set->lefts, &graph->arena, node->ncolumns, types);
     *out = &set->op;
-    if (graph->store == NULL) return BASE_OK;
+    base_rc rc = flow_spellings_open(&set->lefts, &set->op, node->ncolumns, types, err);
+    if (rc != BASE_OK || graph->store == NULL) return rc;
     return flow_table_open(graph, false, view_id, node->id, "rows", &set->table, err);
 }

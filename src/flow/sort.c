@@ -15,6 +15,7 @@ typedef struct sort_op {
     flow_pile pile; // of the step
     state_table table;
     uint32_t *columns; // 0, 1, ...
+    const col_type *types;
 } sort_op;
 
 static bool windowed(const plan_node *node) {
@@ -71,8 +72,9 @@ static base_rc sort_memory(sort_op *sort, flow_ctx *ctx, flow_out *out, base_err
 
 // ------------------------------------------------------------------------------------ in a view
 
-static void order_key(sort_op *sort, const col_batch *batch, uint32_t row, base_buf *buf,
-                      base_buf *scratch) {
+// whole: the row's exact key.
+static void order_key(sort_op *sort, const col_batch *batch, uint32_t row, base_str whole,
+                      base_buf *buf) {
     const plan_node *node = sort->op.node;
     base_buf_clear(buf);
     for (uint32_t i = 0; i < node->nsort; i++) {
@@ -87,10 +89,8 @@ static void order_key(sort_op *sort, const col_batch *batch, uint32_t row, base_
         col_key_encode(buf, vec, row);
         for (size_t b = begin; key->descending && b < buf->n; b++) buf->p[b] = (char)~buf->p[b];
     }
-    base_buf_clear(scratch);
-    col_key_encode_row(scratch, batch, row, batch->ncols, sort->columns);
     uint8_t hash[16];
-    base_hash128(scratch->p == NULL ? "" : scratch->p, scratch->n, hash);
+    base_hash128(whole.p, whole.n, hash);
     base_buf_add(buf, hash, sizeof hash);
 }
 
@@ -148,10 +148,11 @@ static base_rc read_window(sort_op *sort, flow_ctx *ctx, window *into, base_erro
 static base_rc write_rows(sort_op *sort, flow_ctx *ctx, const col_batch *batch, base_error *err) {
     base_arena *arena = ctx->arena;
     uint32_t n = batch->nrows, distinct = 0;
-    base_buf buf = {0}, scratch = {0};
+    base_buf buf = {0};
     base_str *keys = base_arena_alloc(arena, sizeof(base_str) * n);
+    col_key_encode_exact(arena, batch, batch->ncols, sort->columns, sort->types, keys);
     for (uint32_t i = 0; i < n; i++) {
-        order_key(sort, batch, i, &buf, &scratch);
+        order_key(sort, batch, i, keys[i], &buf);
         keys[i] = (base_str){base_arena_memdup(arena, buf.p, buf.n), buf.n};
     }
     const uint32_t *order = col_keys_sort(ctx->workers, arena, n, keys);
@@ -184,7 +185,6 @@ static base_rc write_rows(sort_op *sort, flow_ctx *ctx, const col_batch *batch, 
         values[i] = (base_str){base_arena_memdup(arena, buf.p, buf.n), buf.n};
     }
     base_buf_deinit(&buf);
-    base_buf_deinit(&scratch);
     return rc == BASE_OK ? state_put_batch(ctx->txn, sort->table, distinct, in_order, values, err)
                          : rc;
 }
@@ -265,6 +265,7 @@ base_rc flow_sort_create(flow_graph *graph, uint32_t view_id, const plan_node *n
     FLOW_OP_INIT(&sort->op, &class, graph, view_id, node);
     sort->columns = base_arena_array(&graph->arena, uint32_t, node->ncolumns + 1u);
     for (uint32_t c = 0; c < node->ncolumns; c++) sort->columns[c] = c;
+    sort->types = flow_types(&graph->arena, node);
     *out = &sort->op;
     if (graph->store == NULL || !windowed(node)) return BASE_OK;
     return flow_table_open(graph, false, view_id, node->id, "order", &sort->table, err);

@@ -395,14 +395,11 @@ static base_rc upsert_push(source_op *source, flow_ctx *ctx, const col_batch *ba
     if (rc != BASE_OK) return rc;
     col_builder *out =
         col_builder_create(ctx->arena, batch->ncols, input_types(source, ctx->arena));
-    uint32_t *columns = base_arena_array(ctx->arena, uint32_t, batch->ncols + 1u);
-    for (uint32_t c = 0; c < batch->ncols; c++) columns[c] = c;
     for (uint32_t i = 0; i < batch->nrows; i++) {
         current_row *now = &source->current[numbers[i]];
         bool deleted = origin->deletes != NULL && origin->deletes[i];
         if (deleted && now->batch == NULL) continue;
-        if (!deleted && now->batch != NULL &&
-            col_rows_equal(now->batch, now->row, batch, i, batch->ncols, columns, columns)) {
+        if (!deleted && now->batch != NULL && col_rows_same(now->batch, now->row, batch, i)) {
             continue;
         }
         if (now->batch != NULL) col_builder_add_row(out, now->batch, now->row, -1);

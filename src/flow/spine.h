@@ -12,8 +12,8 @@
 //
 // State: run (u64) -> spine_run_head; run, last hash of the block (u64), number (u32) -> block
 // head, hashes, row hashes, weights, col_block. Keys are big endian. Rows that compare equal but
-// are written differently (1.0 and 1.00) are one row. Owner: the operator. Threads: the flow's.
-// Internal to src/flow.
+// are written differently (1.0 and 1.00) are two rows: row hashes are col_hash_exact. Owner: the
+// operator. Threads: the flow's. Internal to src/flow.
 #ifndef WEIR_FLOW_SPINE_H
 #define WEIR_FLOW_SPINE_H
 

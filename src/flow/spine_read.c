@@ -178,19 +178,16 @@ static base_rc read_plain(flow_spine_reader *r, base_error *err) {
     return BASE_OK;
 }
 
-// Sums those of refs [begin, ...), all of one hash and row hash, that are equal; drops weight 0.
+// Sums those of refs [begin, ...), all of one hash and row hash, that are the same; drops weight 0.
 static base_rc sum_equal(flow_spine_reader *r, uint32_t begin, base_error *err) {
     flow_spine_ref *refs = r->refs + begin;
     uint32_t n = r->nrefs - begin, kept = 0;
     const col_batch *rows;
     base_rc rc = spine_decode(r, r->arena, refs, n, NULL, false, &rows, err);
     if (rc != BASE_OK) return rc;
-    uint32_t *all = base_arena_array(r->arena, uint32_t, rows->ncols + 1u);
-    for (uint32_t c = 0; c < rows->ncols; c++) all[c] = c;
     for (uint32_t i = 0; i < n; i++) {
         for (uint32_t k = i + 1; refs[i].weight != 0 && k < n; k++) {
-            if (refs[k].weight == 0 || !col_rows_equal(rows, i, rows, k, rows->ncols, all, all))
-                continue;
+            if (refs[k].weight == 0 || !col_rows_same(rows, i, rows, k)) continue;
             refs[i].weight += refs[k].weight;
             refs[k].weight = 0;
         }

@@ -54,19 +54,6 @@ base_rc flow_source_drop(state_store *store, uint32_t object_id, base_error *err
     return drop_prefix(store, 's', object_id, err);
 }
 
-bool flow_one_spelling(const col_type *type) {
-    switch (type->kind) {
-    case COL_FLOAT4:
-    case COL_FLOAT8:
-    case COL_NUMERIC:
-    case COL_INTERVAL:
-    case COL_STRUCT:
-        return false;
-    default:
-        return !col_kind_is_array(type->kind);
-    }
-}
-
 void flow_keys_encode(base_arena *arena, const col_batch *batch, uint32_t nkeys,
                       const uint32_t *keys, base_str *out) {
     if (nkeys == 0) {

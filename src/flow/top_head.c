@@ -55,7 +55,7 @@ static void work_out_hash(top_codec *codec, top_row *row) {
         one = col_batch_slice(&codec->scratch, codec->batch, row->source, 1);
     }
     base_str key;
-    col_key_encode_batch(&codec->scratch, one, codec->ncolumns, codec->columns, &key);
+    col_key_encode_exact(&codec->scratch, one, codec->ncolumns, codec->columns, codec->types, &key);
     base_hash128(key.n == 0 ? "" : key.p, key.n, (uint8_t *)row->hash);
     row->hashed = true;
 }

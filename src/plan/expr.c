@@ -33,14 +33,8 @@ bool plan_expr_equal(const plan_expr *a, const plan_expr *b) {
         return false;
     if (a->kind == PLAN_EXPR_CONST) {
         if (a->constant->type.kind != b->constant->type.kind) return false;
-        if (!col_cells_equal(a->constant, 0, b->constant, 0)) return false;
-        if (col_is_null(a->constant, 0)) return true;
         // 1.0 and 1.00 are equal as values but not as constants: they print differently.
-        if (a->constant->type.kind == COL_NUMERIC)
-            return col_dec(a->constant)[0].scale == col_dec(b->constant)[0].scale;
-        if (col_kind_is_array(a->constant->type.kind))
-            return base_str_eq(col_str(a->constant)[0], col_str(b->constant)[0]);
-        return true;
+        return col_cells_same(a->constant, 0, b->constant, 0);
     }
     for (uint32_t i = 0; i < a->nargs; i++)
         if (!plan_expr_equal(a->args[i], b->args[i])) return false;

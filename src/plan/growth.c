@@ -7,6 +7,7 @@
 
 #include "base/str.h"
 #include "col/func.h"
+#include "col/kernel.h"
 #include "plan/agg.h"
 #include "plan/over.h"
 #include "plan/release.h"
@@ -36,6 +37,13 @@ static plan_growth better(plan_growth a, plan_growth b) {
 
 // ---- only growing ------------------------------------------------------------------------------
 
+// Whether equal rows may be written differently: of those one is shown, and later another.
+static bool has_spellings(const plan_node *node) {
+    for (uint32_t c = 0; c < node->ncolumns; c++)
+        if (!col_one_spelling(&node->columns[c].type)) return true;
+    return false;
+}
+
 bool plan_only_grows(const plan_node *node, bool stored) {
     switch (node->kind) {
     case PLAN_NODE_SCAN: // without a store there is one step, in which tables give what is there
@@ -61,7 +69,10 @@ bool plan_only_grows(const plan_node *node, bool stored) {
     case PLAN_NODE_LOOKUP: // whatever the right side does
         return plan_only_grows(node->inputs[0], stored);
     case PLAN_NODE_SETOP:
-        if (stored && node->set_op == PLAN_SET_EXCEPT) return false;
+        if (stored && (node->set_op == PLAN_SET_EXCEPT || has_spellings(node))) return false;
+        break;
+    case PLAN_NODE_DISTINCT:
+        if (stored && has_spellings(node)) return false;
         break;
     default:
         break;

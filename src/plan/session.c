@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "col/kernel.h"
 #include "plan/agg.h"
 #include "plan/growth.h"
 
@@ -102,6 +103,8 @@ bool plan_session_moves(base_arena *arena, const plan_node *aggregate, const pla
     const plan_node *chain[CHAIN_MAX], *node = aggregate->inputs[0];
     uint32_t n = 0;
     if (aggregate->nexprs == 0 || aggregate->expand != NULL) return false;
+    for (uint32_t k = 0; k < aggregate->nexprs; k++)
+        if (!col_one_spelling(&aggregate->exprs[k]->type)) return false; // spellings do not move
     for (uint32_t i = 0; i < aggregate->naggs; i++)
         if (!is_movable(&aggregate->aggs[i])) return false;
     for (; node->kind == PLAN_NODE_PROJECT || node->kind == PLAN_NODE_FILTER;

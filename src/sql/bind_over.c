@@ -110,6 +110,8 @@ static base_rc bind_function(sql_binder *binder, const char *name, const sql_tre
         SQL_TRY(sql_common_type(ctx, name, 2, both, &type));
         over->args[0] = both[0];
         over->args[2] = both[1];
+        over->type = type;
+        return BASE_OK;
     }
     over->type = over_functions[at].type == COL_UNKNOWN ? over->args[0]->type
                                                         : col_type_of(over_functions[at].type);

@@ -1,4 +1,5 @@
 // Hash, compare, sort, group, consolidate against what is plainly right but slow.
+#include "col/codec.h"
 #include "col/kernel.h"
 #include "col_random.h"
 #include "test.h"
@@ -260,24 +261,69 @@ TEST(consolidate_adds_up) {
         }
         if (seed % 4 != 0) batch->weights = weights;
         col_batch *out = col_consolidate(&arena, batch);
-        const uint32_t keys[] = {0, 1};
         uint32_t at = 0;
         for (uint32_t i = 0; i < n; i++) {
             bool first = true;
             int64_t sum = 0;
             for (uint32_t j = 0; j < n; j++) {
-                if (!col_rows_equal(batch, i, batch, j, 2, keys, keys)) continue;
+                if (!col_rows_same(batch, i, batch, j)) continue;
                 first &= j >= i;
                 sum += col_weight(batch, j);
             }
             if (!first || sum == 0) continue;
             REQUIRE(at < out->nrows);
-            EXPECT(col_rows_equal(batch, i, out, at, 2, keys, keys));
+            EXPECT(col_rows_same(batch, i, out, at));
             EXPECT_EQ_INT(col_weight(out, at), sum);
             at++;
         }
         EXPECT_EQ_INT(out->nrows, at);
     }
+}
+
+static base_str exact_bytes(const col_batch *batch, uint32_t row) {
+    const uint32_t all[] = {0, 1};
+    base_buf buf = {0};
+    col_row_encode(&buf, batch, row, batch->ncols, all);
+    base_str bytes = {base_arena_memdup(&arena, buf.p, buf.n), buf.n};
+    base_buf_deinit(&buf);
+    return bytes;
+}
+
+// Rows are the same if and only if their exact encodings are; so their exact keys, whose order is
+// that of the values.
+TEST(tags_tell_rows_apart) {
+    for (size_t t = 0; t < COL_RANDOM_TYPES; t++) {
+        start(900 + t);
+        const uint32_t n = 80, all[] = {0, 1};
+        const col_type types[] = {col_random_types[t], col_type_of(COL_NUMERIC)};
+        col_batch *batch = col_random_batch(&random_state, &arena, 2, types, n);
+        base_str keys[80];
+        col_key_encode_exact(&arena, batch, 2, all, types, keys);
+        for (uint32_t i = 0; i < n; i++) {
+            for (uint32_t j = 0; j < n; j++) {
+                bool same = base_str_eq(exact_bytes(batch, i), exact_bytes(batch, j));
+                EXPECT_EQ_INT(col_rows_same(batch, i, batch, j), same);
+                EXPECT_EQ_INT(base_str_eq(keys[i], keys[j]), same);
+                int order = col_cells_compare(&batch->cols[0], i, &batch->cols[0], j);
+                if (order != 0) EXPECT((base_str_cmp(keys[i], keys[j]) < 0) == (order < 0));
+            }
+        }
+    }
+}
+
+TEST(spellings_in_order) {
+    start(1);
+    const char *const texts[] = {"1", "1.0", "1.00"};
+    col_vec vec;
+    col_vec_init(&vec, &arena, col_type_of(COL_NUMERIC), 3);
+    base_error err;
+    for (uint32_t i = 0; i < 3; i++) {
+        REQUIRE(base_decimal_parse(base_str_of(texts[i]), &col_dec(&vec)[i], &err) == BASE_OK);
+    }
+    EXPECT(col_spelling(&vec, 0) < col_spelling(&vec, 1));
+    EXPECT(col_spelling(&vec, 1) < col_spelling(&vec, 2));
+    const col_type plain = {COL_NUMERIC, 8, 2, 0, NULL}, free_scale = col_type_of(COL_NUMERIC);
+    EXPECT(col_one_spelling(&plain) && !col_one_spelling(&free_scale));
 }
 
 TEST(select_rows) {
@@ -293,4 +339,4 @@ TEST_MAIN(TEST_ENTRY(compare_is_an_order), TEST_ENTRY(known_orders), TEST_ENTRY(
           TEST_ENTRY(sort_of_long_strings), TEST_ENTRY(group_by_each_kind),
           TEST_ENTRY(group_by_several_keys_and_none), TEST_ENTRY(group_grows),
           TEST_ENTRY(group_survives_hash_collision), TEST_ENTRY(consolidate_adds_up),
-          TEST_ENTRY(select_rows))
+          TEST_ENTRY(tags_tell_rows_apart), TEST_ENTRY(spellings_in_order), TEST_ENTRY(select_rows))

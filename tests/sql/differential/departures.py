@@ -9,13 +9,19 @@ import weirtest
 NAMES = {
     "failing-row": "a row that an expression of a view fails on is left out of the view",
     "evaluation-order": "which of several expressions fails first, or fails at all, is not defined by SQL",
-    "equal-spelling": "of equal values that are written differently (1.0 and 1.00, 1 day and 24:00:00) a group shows any one",
+    "equal-spelling": "of equal values that are written differently (1.0 and 1.00, 1 day and 24:00:00) PostgreSQL shows the one of "
+                      "a group that comes first",
     "float-order": "sums of float8 and what stands on them depend on the order of rows in their last digits",
     "numeric-math": "roots, powers, logarithms and exponentials of NUMERIC are right to 17 digits",
     "jsonb-order": "JSONB is ordered by its text; no query of the grammar orders by it",
     "numeric-limit": "NUMERIC has 38 digits",
     "memory": "a query of weir has a limit of memory; PostgreSQL may not look at a part of it that no row needs",
 }
+
+# What gives out one of several equal values, or the first of equal rows.
+_CHOOSE = ("group.", "set.union", "set.intersect", "set.except", "select.distinct", "order.limit", "order.offset", "over.", "min(", "max(",
+           "mode(", "percentile_disc(", "DISTINCT", "join.using", "join.natural", "query.recursive", "array_agg", "greatest(", "least(",
+           "window.session")
 
 # With these a system may leave a part of a query that no row needs, or begin with either part; PostgreSQL also folds
 # what constants decide (anything + NULL) before it looks at a row.

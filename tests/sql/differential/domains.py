@@ -2,7 +2,7 @@
 
 A value is its text, as PostgreSQL prints it, or None. Columns draw from small domains that tables share,
 so that joins meet, groups have several rows and ties happen. Floats are sums of few powers of two: their sums
-are exact in any order. No two values are equal and written differently (departures.py: equal-spelling)."""
+are exact in any order. In some domains values are equal and written differently (1, 1.0, 1.00): rows keep them apart."""
 import json
 
 
@@ -79,6 +79,19 @@ _MANY = {"int4": [str(n) for n in range(700)], "int8": [str(n) for n in range(0,
          "varchar": [f"t{n}" for n in range(300)]}
 
 
+_TWINS = {"interval": {"1 day": ["24:00:00"], "1 mon": ["30 days", "29 days 24:00:00"], "31 days": ["1 mon 1 day"],
+                       "01:00:00": ["-1 days +25:00:00"]}}
+
+
+def _twins(type, value):
+    """The same value, written otherwise."""
+    if type == "numeric":
+        return [value + "0", value + "00"] if "." in value else [value + ".0", value + ".00"]
+    if type.startswith("float"):
+        return ["-0"] if value == "0" else []
+    return _TWINS.get(type, {}).get(value, [])
+
+
 def draw_domain(rng, type, many=False):
     """Values that a column may take; many: so many that a join of large relations stays small."""
     kind = TYPES[type]
@@ -87,6 +100,8 @@ def draw_domain(rng, type, many=False):
     values = list(kind.small) if rng.random() < 0.5 else rng.sample(kind.wide, min(len(kind.wide), rng.randint(3, 12)))
     if rng.random() < 0.15:
         values += rng.sample(kind.edge, min(len(kind.edge), 2))
+    if rng.random() < 0.3:
+        values += [twin for value in values for twin in _twins(type, value)]
     return values
 
 
@@ -132,6 +147,8 @@ def as_json(type, value):
     if type.endswith("[]"):
         words = [w.strip('"') for w in value[1:-1].split(",")] if value != "{}" else []
         return "[" + ",".join(as_json(type[:-2], None if w == "NULL" else w) for w in words) + "]"
+    if value == "-0":
+        return "-0.0"
     if not TYPES[type].quoted and value.lstrip("-").replace(".", "").replace("e", "").replace("+", "").replace("-", "").isdigit():
         return value
     return json.dumps(value, ensure_ascii=False)
