@@ -201,7 +201,7 @@ struct engine_flow {
     int64_t refresh_us; // 0: immediate
     char *dir;
     state_store *store; // NULL: failed
-    state_table t_flow, t_cursor, t_view, t_ledger, t_quarantine, t_duplicate;
+    state_table t_flow, t_cursor, t_view, t_layout, t_ledger, t_quarantine, t_duplicate;
     flow_graph *graph;
     uint32_t nviews;
     engine_view *views; // by id
@@ -293,6 +293,13 @@ void engine_flow_wake_all(engine *e); // something durable came
 engine_view *engine_flow_view(engine_flow *flow, uint32_t view_id);
 // The views of the catalogue that are the flow's, ascending by id; the caller frees the list.
 const plan_object **engine_flow_views(engine *e, const engine_flow *flow, uint32_t *n);
+
+// Whether this program reads what the views and sources of the flow's graph have in the store, and
+// notes how it keeps those that are new (layout.c). Outside of a transaction.
+BASE_MUST_USE base_rc engine_layouts_check(engine_flow *flow, base_error *err);
+// With the state of a view, or of a source.
+BASE_MUST_USE base_rc engine_layout_drop(engine_flow *flow, state_txn *txn, bool view, uint32_t id,
+                                         base_error *err);
 
 // Flows that could not be opened (reopen.c).
 BASE_MUST_USE base_rc engine_flows_open(engine *e, base_error *err); // at start

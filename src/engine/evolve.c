@@ -133,8 +133,8 @@ static bool same_plan(const plan_object *a, const plan_object *b) {
     if (a->kind != PLAN_OBJECT_VIEW) return true;
     if (!same_columns(a, b) || a->nview_key != b->nview_key) return false;
     base_buf x = {0}, y = {0};
-    plan_node_print(a->plan, &x);
-    plan_node_print(b->plan, &y);
+    flow_plan_layout(a->plan, &x);
+    flow_plan_layout(b->plan, &y);
     bool same = base_str_eq(base_buf_str(&x), base_buf_str(&y));
     base_buf_deinit(&x);
     base_buf_deinit(&y);

@@ -132,6 +132,7 @@ static base_rc open_store(engine_flow *flow, base_error *err) {
     if (rc == BASE_OK) rc = state_table_open(flow->store, "engine.flow", &flow->t_flow, err);
     if (rc == BASE_OK) rc = state_table_open(flow->store, "engine.cursor", &flow->t_cursor, err);
     if (rc == BASE_OK) rc = state_table_open(flow->store, "engine.view", &flow->t_view, err);
+    if (rc == BASE_OK) rc = state_table_open(flow->store, "engine.layout", &flow->t_layout, err);
     if (rc == BASE_OK) rc = state_table_open(flow->store, "engine.ledger", &flow->t_ledger, err);
     if (rc == BASE_OK)
         rc = state_table_open(flow->store, "engine.quarantine", &flow->t_quarantine, err);
@@ -309,7 +310,8 @@ static base_rc build_parts(engine_flow *flow, uint32_t n, const plan_object *con
         rc = engine_view_open(flow, &flow->views[i], err);
         if (rc != BASE_OK) return rc;
     }
-    rc = engine_inputs_build(flow, err);
+    rc = engine_layouts_check(flow, err);
+    if (rc == BASE_OK) rc = engine_inputs_build(flow, err);
     if (rc != BASE_OK) return rc;
     return engine_flow_reload(flow, err);
 }
@@ -393,6 +395,7 @@ static base_rc drop_facts(engine_flow *flow, const plan_object *view, base_error
     for (int i = 0; i < 4; i++) key[i] = (char)(view->id >> (24 - 8 * i));
     bool found;
     rc = state_delete(txn, flow->t_view, (base_str){key, 4}, &found, err);
+    if (rc == BASE_OK) rc = engine_layout_drop(flow, txn, true, view->id, err);
     if (rc != BASE_OK) {
         state_abort(txn);
         return rc;
@@ -412,6 +415,7 @@ static base_rc drop_cursors(engine_flow *flow, uint32_t object_id, base_error *e
     uint64_t deleted;
     rc = state_delete_range(txn, flow->t_cursor, (base_str){from, 4}, (base_str){to, 4}, &deleted,
                             err);
+    if (rc == BASE_OK) rc = engine_layout_drop(flow, txn, false, object_id, err);
     if (rc == BASE_OK) return state_commit(txn, err);
     state_abort(txn);
     return rc;

@@ -170,8 +170,8 @@ void engine_flows_retry(engine *e, bool all) {
 
 // ---- made anew ----
 
-// DIR/flow/NAME becomes DIR/flow/NAME.damaged-TIME or, of a flow that had not failed,
-// .replaced-TIME. *aside is empty if there was no directory.
+// DIR/flow/NAME becomes DIR/flow/NAME.damaged-TIME or, of a flow that had not failed or was written
+// by another version, .replaced-TIME. *aside is empty if there was no directory.
 static base_rc set_aside(engine_flow *flow, const char *why, base_buf *aside, base_error *err) {
     plat *plat = flow->engine->plat;
     bool exists, is_dir;
@@ -193,10 +193,11 @@ static base_rc set_aside(engine_flow *flow, const char *why, base_buf *aside, ba
 static base_rc rebuild(engine_flow *old, base_buf *aside, base_error *err) {
     engine *e = old->engine;
     plat_mutex_lock(&e->flows_lock);
-    bool failed = old->error.code != BASE_OK;
+    // State of another version is in good order.
+    bool damaged = old->error.code != BASE_OK && old->error.code != BASE_E_UNSUPPORTED;
     plat_mutex_unlock(&e->flows_lock);
     engine_runner_stop_flow(old);
-    base_rc rc = set_aside(old, failed ? "damaged" : "replaced", aside, err);
+    base_rc rc = set_aside(old, damaged ? "damaged" : "replaced", aside, err);
     if (rc != BASE_OK) {
         old->stop = false;
         if (e->config.threads && old->store != NULL) engine_runner_start_flow(old);

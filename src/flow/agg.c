@@ -852,9 +852,28 @@ static void list_always(agg_op *agg, const plan_expand *expand, const col_type *
     }
 }
 
+// The accumulators of a block and the sets of values.
+static void agg_describe(const flow_op *op, base_buf *buf) {
+    const agg_op *agg = (const agg_op *)op;
+    base_buf_printf(buf, "blocks of %zu", agg->stride);
+    for (uint32_t s = 0; s < agg->nspecs; s++) {
+        const acc_spec *spec = &agg->specs[s];
+        base_buf_printf(buf, ", %d.%d.%u", (int)spec->kind, (int)spec->feed, spec->size);
+    }
+    for (uint32_t i = 0; i < agg->nsets; i++) {
+        const agg_set *set = &agg->sets[i];
+        base_buf_printf(buf, "; set of %u columns, %u filters%s%s", set->ncols, set->nfilters,
+                        set->tagged ? ", tagged" : "", set->cells ? ", with cells" : "");
+        if (set->coding != AGG_AS_IT_IS) base_buf_printf(buf, ", coded %d", (int)set->coding);
+    }
+    if (agg->spellings.ncols > 0) base_buf_add_cstr(buf, "; spellings");
+}
+
 base_rc flow_agg_create(flow_graph *graph, uint32_t view_id, const plan_node *node,
                         bool append_only, flow_op **out, base_error *err) {
     static const flow_op_class class = {.name = "aggregate",
+                                        .layout = 1,
+                                        .describe = agg_describe,
                                         .push = agg_push,
                                         .flush = agg_flush,
                                         .save = agg_save,

@@ -539,6 +539,7 @@ static void list_columns(const asof_op *asof, asof_side *side, base_arena *arena
 base_rc flow_asof_create(flow_graph *graph, uint32_t view_id, const plan_node *node, flow_op **out,
                          base_error *err) {
     static const flow_op_class class = {.name = "asof",
+                                        .layout = 1,
                                         .push = asof_push,
                                         .flush = asof_flush,
                                         .save = asof_save,

@@ -186,6 +186,7 @@ static void distinct_close(flow_op *op) {
 base_rc flow_distinct_create(flow_graph *graph, uint32_t view_id, const plan_node *node,
                              flow_op **out, base_error *err) {
     static const flow_op_class class = {.name = "distinct",
+                                        .layout = 1,
                                         .push = distinct_push,
                                         .flush = distinct_flush,
                                         .save = distinct_save,

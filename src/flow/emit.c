@@ -89,6 +89,7 @@ static void emit_close(flow_op *op) {
 base_rc flow_emit_create(flow_graph *graph, uint32_t view_id, const plan_node *node, flow_op **out,
                          base_error *err) {
     static const flow_op_class class = {.name = "emit",
+                                        .layout = 1,
                                         .push = emit_push,
                                         .flush = emit_flush,
                                         .save = emit_save,

@@ -27,6 +27,9 @@ typedef enum flow_hold {
     FLOW_HOLD_NONE, // nothing refers to it
 } flow_hold;
 
+// Versions of layouts of those that serve a plan node in another way, of inputs that only grow.
+#define FLOW_LAYOUT_GROWN 1000u
+
 // Every operator's struct begins with this.
 struct flow_op {
     const flow_op_class *class;

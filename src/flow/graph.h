@@ -123,6 +123,13 @@ BASE_MUST_USE base_rc flow_state_drop(state_store *store, uint32_t view_id, base
 // Drops the source tables (deduplication, upsert) of an object.
 BASE_MUST_USE base_rc flow_source_drop(state_store *store, uint32_t object_id, base_error *err);
 
+// What the state of a view's operators, or of an object's source, is laid out like, as text; and a
+// plan with all that the meaning of its operators' state depends on. Where the texts differ from
+// those under which state was written it cannot be read (layout.c).
+void flow_graph_layout(const flow_graph *graph, uint32_t view_id, base_buf *buf);
+void flow_graph_source_layout(const flow_graph *graph, uint32_t object_id, base_buf *buf);
+void flow_plan_layout(const plan_node *plan, base_buf *buf);
+
 BASE_MUST_USE base_rc flow_graph_verify(flow_graph *graph, flow_ctx *ctx, base_error *err);
 // One line an operator: view, node, class, stats.
 void flow_graph_stats(flow_graph *graph,

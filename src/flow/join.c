@@ -101,9 +101,26 @@ static base_rc check_keys(const join_op *join, base_error *err) {
     return BASE_OK;
 }
 
+static void join_describe(const flow_op *op, base_buf *buf) {
+    const join_op *join = (const join_op *)op;
+    if (!join->by_spine) {
+        base_buf_printf(buf, "rows, %u bytes before each", join->head);
+        return;
+    }
+    for (uint32_t s = 0; s < 2; s++) {
+        const join_side *side = &join->sides[s];
+        base_buf_printf(buf, "%s%s%s%s", s == 0 ? "spines" : ";", side->has_rows ? " rows" : "",
+                        side->has_rows && side->rows.cancels ? " that cancel" : "",
+                        side->has_totals ? " totals" : "");
+    }
+    if (join->settling >= 0) base_buf_printf(buf, "; side %d settles", join->settling);
+}
+
 base_rc flow_join_create(flow_graph *graph, uint32_t view_id, const plan_node *node, flow_op **out,
                          base_error *err) {
     static const flow_op_class class = {.name = "join",
+                                        .layout = 1,
+                                        .describe = join_describe,
                                         .push = join_push,
                                         .flush = join_flush,
                                         .save = join_save,

@@ -271,6 +271,7 @@ static void values_reset(flow_op *op) {
 base_rc flow_values_create(flow_graph *graph, uint32_t view_id, const plan_node *node,
                            flow_op **out, base_error *err) {
     static const flow_op_class class = {.name = "values",
+                                        .layout = 1,
                                         .push = values_push,
                                         .flush = values_flush,
                                         .save = values_save,

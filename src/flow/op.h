@@ -65,6 +65,10 @@ typedef struct flow_op_stats {
 
 typedef struct flow_op_class {
     const char *name;
+    // The version of what it keeps in the store; 0: it keeps nothing there. It goes up with every
+    // change of that layout or of its meaning, also in what the operator shares with others.
+    uint32_t layout;
+    void (*describe)(const flow_op *op, base_buf *buf); // what else its layout depends on, or NULL
     base_rc (*push)(flow_op *op, flow_ctx *ctx, uint32_t port, const col_batch *batch,
                     flow_out *out, base_error *err);
     base_rc (*flush)(flow_op *op, flow_ctx *ctx, flow_out *out, base_error *err);

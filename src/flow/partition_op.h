@@ -42,6 +42,7 @@ void flow_partition_op_close(flow_op *op);
 
 #define FLOW_PARTITION_LIFE(name_)                                                                 \
     .op = {.name = (name_),                                                                        \
+           .layout = 1,                                                                            \
            .push = flow_partition_op_push,                                                         \
            .flush = flow_partition_op_flush,                                                       \
            .save = flow_partition_op_save,                                                         \

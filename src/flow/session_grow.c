@@ -396,6 +396,7 @@ void flow_session_grow_feed(flow_op *session, flow_op *aggregate, const uint32_t
 base_rc flow_session_grow_create(flow_graph *graph, uint32_t view_id, const plan_node *node,
                                  flow_op **out, base_error *err) {
     static const flow_op_class class = {.name = "session",
+                                        .layout = FLOW_LAYOUT_GROWN + 1,
                                         .push = grow_push,
                                         .flush = grow_flush,
                                         .save = grow_save,

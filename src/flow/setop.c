@@ -210,6 +210,7 @@ static void setop_close(flow_op *op) {
 base_rc flow_setop_create(flow_graph *graph, uint32_t view_id, const plan_node *node, flow_op **out,
                           base_error *err) {
     static const flow_op_class class = {.name = "setop",
+                                        .layout = 1,
                                         .push = setop_push,
                                         .flush = setop_flush,
                                         .save = setop_save,

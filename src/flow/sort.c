@@ -254,6 +254,7 @@ static void sort_close(flow_op *op) {
 base_rc flow_sort_create(flow_graph *graph, uint32_t view_id, const plan_node *node, flow_op **out,
                          base_error *err) {
     static const flow_op_class class = {.name = "sort",
+                                        .layout = 1,
                                         .push = sort_push,
                                         .flush = sort_flush,
                                         .save = sort_save,

@@ -552,9 +552,16 @@ static void source_close(flow_op *op) {
     base_buf_deinit(&((source_op *)op)->max_key);
 }
 
+static void source_describe(const flow_op *op, base_buf *buf) {
+    const source_op *source = (const source_op *)op;
+    base_buf_add_cstr(buf, source->dedup ? "keys" : source->upsert ? "rows" : "nothing");
+}
+
 base_rc flow_source_create(flow_graph *graph, const plan_object *object, flow_op **out,
                            base_error *err) {
     static const flow_op_class class = {.name = "source",
+                                        .layout = 1,
+                                        .describe = source_describe,
                                         .push = source_push,
                                         .flush = source_flush,
                                         .save = source_save,

@@ -236,6 +236,7 @@ static void temporal_close(flow_op *op) {
 base_rc flow_temporal_create(flow_graph *graph, uint32_t view_id, const plan_node *node,
                              flow_op **out, base_error *err) {
     static const flow_op_class class = {.name = "temporal",
+                                        .layout = 1,
                                         .push = temporal_push,
                                         .flush = temporal_flush,
                                         .save = temporal_save,

@@ -437,6 +437,7 @@ void flow_top_grow_mirror(flow_op *op, uint32_t view_id, const plan_node *plan) 
 base_rc flow_top_grow_create(flow_graph *graph, uint32_t view_id, const plan_node *node,
                              flow_op **out, base_error *err) {
     static const flow_op_class class = {.name = "top",
+                                        .layout = FLOW_LAYOUT_GROWN + 1,
                                         .push = grow_push,
                                         .flush = grow_flush,
                                         .save = grow_save,
