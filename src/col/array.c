@@ -1,8 +1,8 @@
 // array.c - the bytes of arrays. Of kinds whose ordered keys (key_codec.c) give back the very
 // value, an array is the ordered keys of its elements one after the other: since a key is never the
 // beginning of another, memcmp orders arrays element by element, a shorter one before its
-// continuations. NUMERIC, floats and INTERVAL have values that are equal and yet differ (1.0 and
-// 1.00); an array of these is
+// continuations. NUMERIC, floats, INTERVAL and JSONB have values that are equal and yet differ (1.0
+// and 1.00); an array of these is
 //   n u32 little-endian, n bytes of ordered keys, then the exact elements (row_codec.c)
 // and only the keys are compared (col_array_key). The empty array is the empty string. A disk
 // format (docs/formats.md). Entry points: col_array_pack(), col_array_flatten().
@@ -54,7 +54,7 @@ bool col_array_reader_next(col_array_reader *reader) {
 // The end of the ordered key that begins at p, which is well-formed.
 static const char *skip_key(col_storage storage, size_t width, const char *p) {
     if (*p++ != COL_KEY_VALUE) return p;
-    if (storage == COL_ST_STR) {
+    if (storage == COL_ST_STR || storage == COL_ST_JSON) {
         for (; p[0] != 0 || p[1] != 0; p += p[0] == 0 ? 2 : 1) {
         }
         return p + 2;

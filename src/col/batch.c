@@ -82,6 +82,7 @@ void col_vec_copy_cell(col_vec *to, uint32_t to_row, const col_vec *from, uint32
         break;
     case COL_ST_STR:
     case COL_ST_ARRAY:
+    case COL_ST_JSON:
     case COL_ST_INTERVAL:
     case COL_ST_UUID:
         memcpy((char *)to->data + 16 * (size_t)to_row, (char *)from->data + 16 * (size_t)from_row,

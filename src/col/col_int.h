@@ -19,6 +19,7 @@ typedef enum col_storage {
     COL_ST_DEC,
     COL_ST_STR,
     COL_ST_ARRAY, // base_str: an array whose bytes are a key and the exact elements (array.h)
+    COL_ST_JSON,  // base_str: canonical text, compared by value (jsonb_order.h)
     COL_ST_INTERVAL,
     COL_ST_UUID,
     COL_ST_STRUCT,

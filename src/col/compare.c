@@ -2,6 +2,7 @@
 // order.
 #include "base/must.h"
 #include "col/col_int.h"
+#include "col/jsonb_order.h"
 #include "col/kernel.h"
 
 #define THREE_WAY(a, b) (((a) > (b)) - ((a) < (b)))
@@ -36,6 +37,8 @@ bool col_cells_equal(const col_vec *a, uint32_t a_row, const col_vec *b, uint32_
         return base_str_eq(col_str(a)[a_row], col_str(b)[b_row]);
     case COL_ST_ARRAY:
         return base_str_eq(col_array_key(col_str(a)[a_row]), col_array_key(col_str(b)[b_row]));
+    case COL_ST_JSON:
+        return col_jsonb_equal(col_str(a)[a_row], col_str(b)[b_row]);
     case COL_ST_INTERVAL:
         return col_interval_total(&col_interval(a)[a_row]) ==
                col_interval_total(&col_interval(b)[b_row]);
@@ -91,6 +94,10 @@ int col_cells_compare(const col_vec *a, uint32_t a_row, const col_vec *b, uint32
     }
     case COL_ST_ARRAY: {
         int c = base_str_cmp(col_array_key(col_str(a)[a_row]), col_array_key(col_str(b)[b_row]));
+        return THREE_WAY(c, 0);
+    }
+    case COL_ST_JSON: {
+        int c = col_jsonb_compare(col_str(a)[a_row], col_str(b)[b_row]);
         return THREE_WAY(c, 0);
     }
     case COL_ST_INTERVAL: {

@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/must.h"
 #include "col/col_int.h"
+#include "col/jsonb_order.h"
 #include "col/kernel.h"
 
 #define HASH_START 0x9ae16a3b2f90404full
@@ -57,6 +58,8 @@ static uint64_t hash_cell(const col_vec *vec, uint32_t row, uint64_t h) {
         return take(h, hash_str(col_str(vec)[row]));
     case COL_ST_ARRAY:
         return take(h, hash_str(col_array_key(col_str(vec)[row])));
+    case COL_ST_JSON:
+        return take(h, col_jsonb_hash(col_str(vec)[row]));
     case COL_ST_INTERVAL:
         return take(h, hash_interval(&col_interval(vec)[row]));
     case COL_ST_UUID:
@@ -108,6 +111,8 @@ static void hash_vec(const col_vec *vec, uint64_t *restrict hashes) {
         HASH_LOOP(base_str, hash_str(in[i]))
     case COL_ST_ARRAY:
         HASH_LOOP(base_str, hash_str(col_array_key(in[i])))
+    case COL_ST_JSON:
+        HASH_LOOP(base_str, col_jsonb_hash(in[i]))
     case COL_ST_INTERVAL:
         HASH_LOOP(base_interval, hash_interval(&in[i]))
     case COL_ST_UUID:

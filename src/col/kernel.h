@@ -1,7 +1,7 @@
 // kernel.h - hash, compare, sort, consolidate: vectorised, no call per row through a pointer.
 // NULL handling follows PostgreSQL's grouping: nulls are equal to each other; in order they are
 // last unless asked. NUMERIC compares by value; floats: NaN equals NaN and is greatest, -0 equals
-// 0; text by bytes (the "C" collation); JSONB by its canonical text.
+// 0; text by bytes (the "C" collation); JSONB as PostgreSQL's (jsonb_order.c).
 #ifndef WEIR_COL_KERNEL_H
 #define WEIR_COL_KERNEL_H
 

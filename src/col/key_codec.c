@@ -12,11 +12,13 @@
 //   bit flipped UUID              16 bytes STRUCT            its fields
 // So what decodes is equal to what was encoded, not always the same: a NUMERIC has its least scale,
 // an INTERVAL comes as days and time, floats have one NaN and zero.
+// JSONB is the bytes that order it (jsonb_order.c), as a string.
 // Entry point: put_cell(), get_value().
 #include "base/must.h"
 #include "col/array.h"
 #include "col/codec.h"
 #include "col/col_int.h"
+#include "col/jsonb_order.h"
 
 #define MARK_VALUE        COL_KEY_VALUE
 #define MARK_NULL         2
@@ -124,6 +126,13 @@ static size_t cell_bound(const col_vec *vec, uint32_t row) {
         }
         return n;
     }
+    case COL_ST_JSON: {
+        base_buf key = {0};
+        col_jsonb_key(col_str(vec)[row], &key);
+        size_t n = 3 + 2 * key.n;
+        base_buf_deinit(&key);
+        return n;
+    }
     case COL_ST_INTERVAL:
         return 1 + INTERVAL_BYTES;
     case COL_ST_STRUCT: {
@@ -166,6 +175,13 @@ static uint8_t *put_cell(uint8_t *p, const col_vec *vec, uint32_t row) {
         return put_str(p, col_str(vec)[row]);
     case COL_ST_ARRAY:
         return put_str(p, col_array_key(col_str(vec)[row]));
+    case COL_ST_JSON: {
+        base_buf key = {0};
+        col_jsonb_key(col_str(vec)[row], &key);
+        p = put_str(p, base_buf_str(&key));
+        base_buf_deinit(&key);
+        return p;
+    }
     case COL_ST_INTERVAL:
         return put_interval(p, &col_interval(vec)[row]);
     case COL_ST_UUID:
@@ -195,6 +211,7 @@ static void add_bounds(const col_vec *vec, size_t *restrict bounds) {
     case COL_ST_DEC:
     case COL_ST_STR:
     case COL_ST_ARRAY:
+    case COL_ST_JSON:
     case COL_ST_STRUCT:
         for (uint32_t i = 0; i < vec->n; i++) bounds[i] += cell_bound(vec, i);
         break;
@@ -235,9 +252,12 @@ void col_key_encode_batch(base_arena *arena, const col_batch *batch, uint32_t nk
                           const uint32_t *keys, base_str *out) {
     uint32_t n = batch->nrows;
     size_t *bounds = base_arena_array(arena, size_t, n);
+    const col_vec **vecs = base_arena_array(arena, const col_vec *, nkeys + 1u);
     for (uint32_t k = 0; k < nkeys; k++) {
         must(keys[k] < batch->ncols && batch->cols[keys[k]].n == n);
-        add_bounds(&batch->cols[keys[k]], bounds);
+        const col_vec *vec = &batch->cols[keys[k]];
+        vecs[k] = col_storage_of(vec) == COL_ST_JSON ? col_jsonb_keys(arena, vec) : vec;
+        add_bounds(vecs[k], bounds);
     }
     size_t total = 0;
     for (uint32_t i = 0; i < n; i++) total += bounds[i];
@@ -248,7 +268,7 @@ void col_key_encode_batch(base_arena *arena, const col_batch *batch, uint32_t nk
         out[i].p = (const char *)bytes;
         bytes += bounds[i];
     }
-    for (uint32_t k = 0; k < nkeys; k++) put_vec(&batch->cols[keys[k]], at);
+    for (uint32_t k = 0; k < nkeys; k++) put_vec(vecs[k], at);
     for (uint32_t i = 0; i < n; i++) out[i].n = (size_t)((const char *)at[i] - out[i].p);
 }
 
@@ -459,6 +479,13 @@ base_rc col_key_decode(base_str key, size_t *at, col_vec *vec, uint32_t row, bas
             !col_array_from_key(col_str(vec)[row], vec, row, arena)) {
             return corrupt(err, "array", *at);
         }
+        return rc;
+    }
+    case COL_ST_JSON: {
+        base_str own;
+        base_rc rc = get_str(key, at, &own, arena, err);
+        if (rc == BASE_OK && !col_jsonb_from_key(own, arena, &col_str(vec)[row]))
+            return corrupt(err, "jsonb", *at);
         return rc;
     }
     case COL_ST_STRUCT:

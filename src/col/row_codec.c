@@ -101,6 +101,7 @@ void col_cell_encode(base_buf *buf, const col_vec *vec, uint32_t row) {
         break;
     case COL_ST_STR:
     case COL_ST_ARRAY:
+    case COL_ST_JSON:
         buf->n += (size_t)(put_number(p, col_str(vec)[row].n) - begin);
         base_buf_add_str(buf, col_str(vec)[row]);
         return;
@@ -247,6 +248,7 @@ static base_rc get_value(base_str bytes, size_t *at, col_vec *vec, uint32_t row,
         return get_decimal(bytes, at, &col_dec(vec)[row], err);
     case COL_ST_STR:
     case COL_ST_ARRAY:
+    case COL_ST_JSON:
         rc = get_number(bytes, at, &u, err);
         if (rc != BASE_OK) return rc;
         if (u > bytes.n - *at) return corrupt(err, "string length", *at);

@@ -9,6 +9,7 @@
 // rows. Entry point: col_sort().
 #include "base/must.h"
 #include "col/col_int.h"
+#include "col/jsonb_order.h"
 #include "col/kernel.h"
 
 #define RADIX_ROWS_MIN 256u // below, merging is faster than eight histograms
@@ -267,6 +268,24 @@ static void sort_range(sorter *s, uint32_t begin, uint32_t n, uint32_t key) {
     if (nvalues > 1) sort_runs(s, vec, exact, begin + values_begin, nvalues, key);
 }
 
+// The batch with the ordered bytes of jsonb columns in place of these.
+static const col_batch *with_json_keys(base_arena *arena, const col_batch *batch, uint32_t nkeys,
+                                       const col_sort_key *keys) {
+    col_batch *copy = NULL;
+    for (uint32_t k = 0; k < nkeys; k++) {
+        if (col_storage_of(&batch->cols[keys[k].col]) != COL_ST_JSON) continue;
+        if (copy == NULL) {
+            copy = base_arena_new(arena, col_batch);
+            *copy = *batch;
+            copy->cols = base_arena_array(arena, col_vec, batch->ncols);
+            memcpy(copy->cols, batch->cols, sizeof(col_vec) * batch->ncols);
+        }
+        col_vec *vec = &copy->cols[keys[k].col];
+        if (col_storage_of(vec) == COL_ST_JSON) *vec = *col_jsonb_keys(arena, vec);
+    }
+    return copy == NULL ? batch : copy;
+}
+
 uint32_t *col_sort(base_arena *arena, const col_batch *batch, uint32_t nkeys,
                    const col_sort_key *keys) {
     uint32_t n = batch->nrows;
@@ -274,7 +293,10 @@ uint32_t *col_sort(base_arena *arena, const col_batch *batch, uint32_t nkeys,
     for (uint32_t i = 0; i < n; i++) perm[i] = i;
     for (uint32_t k = 0; k < nkeys; k++) must(keys[k].col < batch->ncols);
     if (nkeys == 0 || n < 2) return perm;
-    sorter s = {.batch = batch, .keys = keys, .nkeys = nkeys, .perm = perm};
+    sorter s = {.batch = with_json_keys(arena, batch, nkeys, keys),
+                .keys = keys,
+                .nkeys = nkeys,
+                .perm = perm};
     s.entries = base_arena_alloc(arena, sizeof(entry) * (size_t)n);
     s.spare = base_arena_alloc(arena, sizeof(entry) * (size_t)n);
     sort_range(&s, 0, n, 0);

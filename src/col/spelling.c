@@ -1,14 +1,15 @@
 // spelling.c - values that are equal but not the same: NUMERIC 1.0 and 1.00, INTERVAL 1 mon and 30
-// days, floats 0 and -0, and what holds such values. A row is what it is by its columns, compared
-// as SQL does, and its tag, one number that tells it apart from its equals. So whoever must tell
-// rows apart takes the tag as one more column. Invariants: equal values with one spelling() are the
-// same; types for which col_one_spelling() holds are never looked at. Tags are part of state keys:
-// they do not change between runs. Entry points: col_tags(), col_key_encode_exact(),
-// col_rows_same().
+// days, floats 0 and -0, and what holds such values, as jsonb does. A row is what it is by its
+// columns, compared as SQL does, and its tag, one number that tells it apart from its equals. So
+// whoever must tell rows apart takes the tag as one more column. Invariants: equal values with one
+// spelling() are the same; types for which col_one_spelling() holds are never looked at. Tags are
+// part of state keys: they do not change between runs. Entry points: col_tags(),
+// col_key_encode_exact(), col_rows_same().
 #include "base/hash.h"
 #include "base/must.h"
 #include "col/codec.h"
 #include "col/col_int.h"
+#include "col/jsonb_order.h"
 #include "col/kernel.h"
 
 #define TAG_MUL 0x9e3779b97f4a7c15ull
@@ -24,6 +25,7 @@ bool col_one_spelling(const col_type *type) {
     case COL_INTERVAL:
     case COL_FLOAT4:
     case COL_FLOAT8:
+    case COL_JSONB: // has numbers
         return false;
     case COL_STRUCT:
         for (uint32_t i = 0; i < type->nfields; i++) {
@@ -46,6 +48,8 @@ uint64_t col_spelling(const col_vec *vec, uint32_t row) {
         base_str s = col_str(vec)[row];
         return s.n == 0 ? 0 : base_hash64(s.p, s.n);
     }
+    case COL_ST_JSON:
+        return col_jsonb_spelling(col_str(vec)[row]);
     case COL_ST_DEC:
         return (uint64_t)col_dec(vec)[row].scale;
     case COL_ST_INTERVAL: {

@@ -50,7 +50,7 @@ static const kind_info kinds[COL_SCALAR_COUNT] = {
 #define ARRAYS                                                                                     \
     EXACT(BOOL), EXACT(INT2), EXACT(INT4), EXACT(INT8), INEXACT(FLOAT4), INEXACT(FLOAT8),          \
         INEXACT(NUMERIC), EXACT(TEXT), EXACT(VARCHAR), EXACT(BYTEA), EXACT(DATE), EXACT(TIME),     \
-        EXACT(TIMESTAMP), EXACT(TIMESTAMPTZ), INEXACT(INTERVAL), EXACT(UUID), EXACT(JSONB),        \
+        EXACT(TIMESTAMP), EXACT(TIMESTAMPTZ), INEXACT(INTERVAL), EXACT(UUID), INEXACT(JSONB),      \
         EXACT(OID), EXACT(NAME), EXACT(CHAR), EXACT(REGCLASS)
 
 const uint8_t col_kind_storage[COL_KIND_COUNT] = {
@@ -59,7 +59,7 @@ const uint8_t col_kind_storage[COL_KIND_COUNT] = {
     [COL_FLOAT8] = COL_ST_F64,        [COL_NUMERIC] = COL_ST_DEC,   [COL_TEXT] = COL_ST_STR,
     [COL_VARCHAR] = COL_ST_STR,       [COL_BYTEA] = COL_ST_STR,     [COL_DATE] = COL_ST_I32,
     [COL_TIME] = COL_ST_I64,          [COL_TIMESTAMP] = COL_ST_I64, [COL_TIMESTAMPTZ] = COL_ST_I64,
-    [COL_INTERVAL] = COL_ST_INTERVAL, [COL_UUID] = COL_ST_UUID,     [COL_JSONB] = COL_ST_STR,
+    [COL_INTERVAL] = COL_ST_INTERVAL, [COL_UUID] = COL_ST_UUID,     [COL_JSONB] = COL_ST_JSON,
     [COL_STRUCT] = COL_ST_STRUCT,     [COL_OID] = COL_ST_U32,       [COL_NAME] = COL_ST_STR,
     [COL_CHAR] = COL_ST_U8,           [COL_REGCLASS] = COL_ST_U32,  ARRAYS,
 };
@@ -100,7 +100,8 @@ size_t col_kind_width(col_kind kind) {
 
 bool col_kind_is_string(col_kind kind) {
     must((unsigned)kind < COL_KIND_COUNT);
-    return col_kind_storage[kind] == COL_ST_STR || col_kind_storage[kind] == COL_ST_ARRAY;
+    col_storage storage = (col_storage)col_kind_storage[kind];
+    return storage == COL_ST_STR || storage == COL_ST_ARRAY || storage == COL_ST_JSON;
 }
 
 bool col_kind_is_number(col_kind kind) {

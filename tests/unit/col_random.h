@@ -5,9 +5,11 @@
 
 #include <math.h>
 
+#include "base/must.h"
 #include "base/random.h"
 #include "col/array.h"
 #include "col/batch.h"
+#include "col/codec.h"
 
 static const col_field col_random_inner[] = {
     {"x", {COL_INT4, 0, 0, 0, NULL}},
@@ -118,6 +120,65 @@ static base_str col_random_str(base_random *random, base_arena *arena, bool zero
     return (base_str){p, n};
 }
 
+static void col_random_json(base_random *random, base_buf *buf, int depth) {
+    static const char *const scalars[] = {"null",
+                                          "true",
+                                          "false",
+                                          "0",
+                                          "1",
+                                          "1.0",
+                                          "1.00",
+                                          "-1",
+                                          "-1.0",
+                                          "9",
+                                          "10",
+                                          "10.0",
+                                          "100",
+                                          "0.5",
+                                          "0.50",
+                                          "-0.001",
+                                          "1.50",
+                                          "1e70",
+                                          "1e-70",
+                                          "-10",
+                                          "-100.0",
+                                          "-1e70",
+                                          "1e-61",
+                                          "\"\"",
+                                          "\"a\"",
+                                          "\"b\"",
+                                          "\"aa\"",
+                                          "\"a\\n\"",
+                                          "\"\\\"\"",
+                                          "\"\\u0001\"",
+                                          "12345678901234567890.120"};
+    static const char *const keys[] = {"a", "b", "aa", "", "z"};
+    uint64_t choice = base_random_below(random, depth > 0 ? 4 : 2);
+    if (choice < 2) {
+        base_buf_add_cstr(buf,
+                          scalars[base_random_below(random, sizeof scalars / sizeof scalars[0])]);
+        return;
+    }
+    uint64_t n = base_random_below(random, 4);
+    base_buf_add_byte(buf, choice == 2 ? '[' : '{');
+    for (uint64_t i = 0; i < n; i++) {
+        if (i > 0) base_buf_add_byte(buf, ',');
+        if (choice == 3) base_buf_printf(buf, "\"%s\":", keys[base_random_below(random, 5)]);
+        col_random_json(random, buf, depth - 1);
+    }
+    base_buf_add_byte(buf, choice == 2 ? ']' : '}');
+}
+
+static base_str col_random_jsonb(base_random *random, base_arena *arena) {
+    base_buf buf = {0};
+    base_str text;
+    base_error err;
+    col_random_json(random, &buf, 3);
+    must(col_jsonb_canonical(base_buf_str(&buf), arena, &text, &err) == BASE_OK);
+    base_buf_deinit(&buf);
+    return text;
+}
+
 static base_interval col_random_interval(base_random *random) {
     switch (base_random_below(random, 3)) {
     case 0: {
@@ -195,6 +256,9 @@ __attribute__((unused)) static void col_random_cell(base_random *random, base_ar
         }
         break;
     case COL_STRUCT:
+        break;
+    case COL_JSONB:
+        col_str(vec)[row] = col_random_jsonb(random, arena);
         break;
     default:
         if (col_kind_is_array(vec->type.kind)) {

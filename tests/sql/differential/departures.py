@@ -13,7 +13,6 @@ NAMES = {
                       "a group that comes first",
     "float-order": "sums of float8 and what stands on them depend on the order of rows in their last digits",
     "numeric-math": "roots, powers, logarithms and exponentials of NUMERIC are right to 17 digits",
-    "jsonb-order": "JSONB is ordered by its text; no query of the grammar orders by it",
     "numeric-limit": "NUMERIC has 38 digits",
     "memory": "a query of weir has a limit of memory; PostgreSQL may not look at a part of it that no row needs",
 }

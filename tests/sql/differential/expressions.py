@@ -24,7 +24,7 @@ class Grammar:
 
 
 COMMON_TYPES = ["int4", "int8", "numeric", "text", "bool", "date", "timestamp"]
-ORDERED = set(ANY_TYPES) | {"varchar", "int4[]", "text[]"}  # without jsonb: departure jsonb-order
+ORDERED = set(ANY_TYPES) | {"varchar", "int4[]", "text[]", "jsonb"}
 
 
 def constant(type):
