@@ -93,18 +93,16 @@ static void make_right(lookup_op *lookup, base_arena *arena, flow_delta *d) {
     base_str *places = base_arena_array(arena, base_str, n + 1u);
     uint32_t *key_n = base_arena_alloc(arena, sizeof(uint32_t) * (n + 1u));
     flow_keys_encode(arena, batch, lookup->nkeys, side->keys, keys);
-    base_buf buf = {0};
+    base_str *whole = base_arena_alloc(arena, sizeof(base_str) * (n + 1u));
+    col_key_encode_exact(arena, batch, side->ncolumns, side->columns, side->types, whole);
     for (uint32_t i = 0; i < n; i++) {
         key_n[i] = (uint32_t)keys[i].n;
         if (null_key(lookup, 1, batch, i)) continue;
-        base_buf_clear(&buf);
-        col_key_encode_row(&buf, batch, i, side->ncolumns, side->columns);
         char *place = base_arena_alloc_aligned(arena, keys[i].n + ROW_HASH, 1);
         memcpy(place, keys[i].p, keys[i].n);
-        base_hash128(buf.p, buf.n, (uint8_t *)place + keys[i].n);
+        base_hash128(whole[i].p, whole[i].n, (uint8_t *)place + keys[i].n);
         places[i] = (base_str){place, keys[i].n + ROW_HASH};
     }
-    base_buf_deinit(&buf);
     flow_delta_make(d, arena, batch, places, key_n);
 }
 
@@ -282,16 +280,14 @@ static void make_left(lookup_op *lookup, base_arena *arena, flow_delta *d) {
     uint32_t n = batch->nrows;
     base_str *places = base_arena_array(arena, base_str, n + 1u);
     uint32_t *key_n = base_arena_alloc(arena, sizeof(uint32_t) * (n + 1u));
-    base_buf buf = {0};
+    base_str *whole = base_arena_alloc(arena, sizeof(base_str) * (n + 1u));
+    col_key_encode_exact(arena, batch, side->ncolumns, side->columns, side->types, whole);
     for (uint32_t i = 0; i < n; i++) {
-        base_buf_clear(&buf);
-        col_key_encode_row(&buf, batch, i, side->ncolumns, side->columns);
         char *place = base_arena_alloc_aligned(arena, ROW_HASH, 1);
-        base_hash128(buf.p, buf.n, (uint8_t *)place);
+        base_hash128(whole[i].p, whole[i].n, (uint8_t *)place);
         places[i] = (base_str){place, ROW_HASH};
         key_n[i] = ROW_HASH;
     }
-    base_buf_deinit(&buf);
     flow_delta_make(d, arena, batch, places, key_n);
 }
 
@@ -305,6 +301,8 @@ static base_str given_key(lookup_op *lookup, base_arena *arena, base_str place,
     if (row == COL_NO_ROW) return flow_kept(arena, base_buf_str(buf));
     size_t begin = buf->n;
     col_key_encode_row(buf, found->matches, row, side->ncolumns, side->columns);
+    if (col_has_tags(side->ncolumns, side->types)) // equal rows may not be the same
+        col_row_encode(buf, found->matches, row, side->ncolumns, side->columns);
     uint8_t hash[ROW_HASH];
     base_hash128(buf->p + begin, buf->n - begin, hash);
     if (buf->n - begin > TIE_BYTES) buf->n = begin + TIE_BYTES;
@@ -486,9 +484,15 @@ static void lookup_close(flow_op *op) {
     (void)op;
 }
 
+static void lookup_describe(const flow_op *op, base_buf *buf) {
+    base_buf_add_cstr(buf, ((const lookup_op *)op)->forgets ? "right rows" : "right rows, given");
+}
+
 base_rc flow_lookup_create(flow_graph *graph, uint32_t view_id, const plan_node *node,
                            bool left_grows, flow_op **out, base_error *err) {
     static const flow_op_class class = {.name = "lookup",
+                                        .layout = 1,
+                                        .describe = lookup_describe,
                                         .push = lookup_push,
                                         .flush = lookup_flush,
                                         .save = lookup_save,
