@@ -246,7 +246,7 @@ TEST(checking) {
                   "f.sql:5:1: note: materialized view public.v1: Aggregate keeps a group "
                   "for each (k): grows with distinct values of public.a\n"
                   "f.sql:6:1: warning: materialized view public.v2: Join keeps the rows "
-                  "of the left side: grows with each row of public.a\n"
+                  "of both sides: grows with each row of public.a\n"
                   "    hint: A condition such as at > now() - INTERVAL '7 days' lets rows"
                   " go as time passes.\n"
                   "f.sql:10:1: warning: materialized view public.v5 keeps its rows: grows"
