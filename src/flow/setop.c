@@ -94,8 +94,7 @@ static base_rc merge_counts(setop_op *set, flow_ctx *ctx, step_rows *rows, base_
     base_arena *arena = ctx->arena;
     uint32_t n = rows->is->nrows;
     base_str *keys = base_arena_alloc(arena, sizeof(base_str) * n);
-    flow_keys_encode_divided(ctx->workers, arena, rows->is, rows->is->ncols,
-                             set->columns, keys);
+    flow_keys_encode_divided(ctx->workers, arena, rows->is, rows->is->ncols, set->columns, keys);
     if (set->lefts.ncols > 0) {
         col_batch *was, *is;
         base_rc rc = flow_spellings_merge(&set->lefts, ctx, &set->rows, keys, &was, &is, err);
