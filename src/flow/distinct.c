@@ -66,8 +66,8 @@ static base_rc merge_counts(distinct_op *distinct, flow_ctx *ctx, step_rows *row
     base_arena *arena = ctx->arena;
     uint32_t n = rows->is->nrows;
     base_str *keys = base_arena_alloc(arena, sizeof(base_str) * n);
-    flow_keys_encode_divided(ctx->workers, arena, rows->is, rows->is->ncols,
-                             distinct->columns, keys);
+    flow_keys_encode_divided(ctx->workers, arena, rows->is, rows->is->ncols, distinct->columns,
+                             keys);
     if (distinct->spellings.ncols > 0) {
         col_batch *was, *is;
         base_rc rc =
