@@ -19,8 +19,9 @@ static const char *const views[] = {
     "SELECT d.name FROM d WHERE EXISTS (SELECT 1 FROM e WHERE e.k = d.k)",
     "SELECT DISTINCT k, s FROM e",
     "SELECT id, row_number() OVER (PARTITION BY k ORDER BY id) AS n FROM e",
-    "SELECT * FROM (SELECT id, k, row_number() OVER (PARTITION BY k ORDER BY id DESC) AS n FROM e) "
-    "AS t WHERE n <= 2",
+    ("SELECT * FROM (SELECT id, k, row_number() OVER (PARTITION BY k ORDER BY id DESC) AS n FROM "
+     "e) "
+     "AS t WHERE n <= 2"),
     "SELECT k FROM e EXCEPT SELECT k FROM d",
     "SELECT k FROM e ORDER BY k DESC LIMIT 3",
     "SELECT id, k FROM e ORDER BY id DESC LIMIT 3",
