@@ -73,13 +73,15 @@ static bool call_is_costly(const plan_expr *expr, void *arg) {
     return false;
 }
 
-static bool asks_host(const plan_expr *expr, void *arg) {
+// The catalogue and the query's generator are the flow's thread's.
+static bool is_bound_to_thread(const plan_expr *expr, void *arg) {
     (void)arg;
-    return expr->func != NULL && (expr->func->flags & COL_FUNC_HOST) != 0;
+    return expr->func != NULL && (expr->func->flags & (COL_FUNC_HOST | COL_FUNC_VOLATILE)) != 0;
 }
 
 static bool is_costly(const plan_expr *expr) {
-    return plan_expr_any(expr, call_is_costly, NULL) && !plan_expr_any(expr, asks_host, NULL);
+    return plan_expr_any(expr, call_is_costly, NULL) &&
+           !plan_expr_any(expr, is_bound_to_thread, NULL);
 }
 
 typedef struct evaluation {
