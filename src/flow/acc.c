@@ -147,7 +147,7 @@ base_rc acc_spec_init(acc_spec *spec, const plan_agg *agg, bool append_only, bas
         spec->feed = ACC_FEED_DISTINCT;
         // Of equal values that look different one is shown; which one is known of all of them only.
         bool shown = spec->id != PLAN_AGG_COUNT && spec->id != PLAN_AGG_REGR_COUNT;
-        if (!append_only && shown && !col_one_spelling(&spec->arg)) held_kind(spec);
+        if (shown && !col_one_spelling(&spec->arg)) held_kind(spec);
     }
     return BASE_OK;
 }

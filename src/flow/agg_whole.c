@@ -449,6 +449,7 @@ base_rc agg_whole_init(agg_use *use, const acc_spec *spec, base_arena *arena, ba
     const plan_agg *agg = use->agg;
     if (spec->id < PLAN_AGG_STRING_AGG) {
         plan_agg once = *agg;
+        once.distinct = false; // it is fed with each value once
         base_rc rc = acc_spec_init(&use->linear, &once, true, err);
         use->linear.offset = sizeof(int64_t);
         return rc;

@@ -178,7 +178,7 @@ static void make_query(world *w, char *query, size_t size) {
 // A row as JSON; values are few, so that they meet, and floats are sums of few powers of two, so
 // that sums of them are exact.
 static void add_row(world *w, uint32_t id, base_buf *out) {
-    static const char *const numbers[] = {"1.00", "7.00", "0.25", "2.50", "-3.00", "12.50", "null"};
+    static const char *const numbers[] = {"1", "1.0", "1.00", "2.5", "-3", "2.50", "null"};
     static const char *const texts[] = {"\"a\"", "\"b\"", "\"b \"", "\"ccc\"", "\"\"", "null"};
     static const char *const spans[] = {"\"1 hour\"", "\"2 days\"", "\"1 month\"", "\"-10 min\"",
                                         "null"};
