@@ -189,7 +189,7 @@ static void add_row(world *w, uint32_t id, base_buf *out) {
     base_buf_printf(out, "{\"id\": %u, \"g\": %u, \"h\": %s, ", id, below(w, 3), PICK(w, texts));
     if (below(w, 6) > 0) base_buf_printf(out, "\"i\": %d, ", (int)below(w, 6) - 1);
     base_buf_printf(out, "\"b\": %d, \"n\": %s, \"f\": %s, \"x\": %s, \"s\": %s, \"o\": %s, ",
-                    (int)below(w, 4) * 1000000007, PICK(w, numbers), PICK(w, halves),
+                    (int)(below(w, 4) * 1000000007u), PICK(w, numbers), PICK(w, halves),
                     PICK(w, halves), PICK(w, texts), PICK(w, truths));
     base_buf_printf(out, "\"d\": %s, \"w\": %s}\n", PICK(w, days), PICK(w, spans));
 }
