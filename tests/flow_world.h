@@ -667,4 +667,17 @@ M_FN void world_init(world *w, uint64_t seed) {
     the_world = w;
 }
 
+// After another plan was put in w->plan: the view is of it, and the second view shows the first.
+__attribute__((unused)) static void world_view_plan(world *w) {
+    w->view.ncolumns = w->plan->ncolumns;
+    w->view.columns = w->plan->columns;
+    w->view.plan = w->plan;
+    uint32_t *all = base_arena_array(&w->arena, uint32_t, w->plan->ncolumns);
+    for (uint32_t c = 0; c < w->plan->ncolumns; c++) all[c] = c;
+    w->second_plan = m_scan(&w->arena, &w->next_id, &w->view, w->plan->ncolumns, all);
+    w->second.plan = w->second_plan;
+    w->second.ncolumns = w->plan->ncolumns;
+    w->second.columns = w->plan->columns;
+}
+
 #endif

@@ -17,7 +17,13 @@ void col_key_encode_row(base_buf *buf, const col_batch *batch, uint32_t row, uin
 // For all rows at once: keys[i] borrowed from the arena.
 void col_key_encode_batch(base_arena *arena, const col_batch *batch, uint32_t nkeys,
                           const uint32_t *keys, base_str *out);
-// The same with helpers, which may be NULL.
+// The same with helpers, which may be NULL; and with another encoder, which must treat each row by
+// itself.
+typedef void col_key_encoder(base_arena *arena, const col_batch *batch, uint32_t nkeys,
+                             const uint32_t *keys, base_str *out);
+void col_keys_encode_by(col_key_encoder *encoder, plat_workers *workers, base_arena *arena,
+                        const col_batch *batch, uint32_t nkeys, const uint32_t *keys,
+                        base_str *out);
 void col_keys_encode(plat_workers *workers, base_arena *arena, const col_batch *batch,
                      uint32_t nkeys, const uint32_t *keys, base_str *out);
 // The stable permutation that puts byte strings in memcmp order; helpers may be NULL.

@@ -125,46 +125,12 @@ TRIM_KERNEL(rtrim_bytea, false, true)
 
 // ---- LIKE of bytes ----
 
-static base_rc like_bytes(base_str s, base_str p, bool *match, base_error *err) {
-    size_t si = 0, pi = 0, back_s = 0, back_p = 0;
-    bool may_go_back = false;
-    for (;;) {
-        if (pi < p.n && p.p[pi] == '%') {
-            back_p = ++pi;
-            back_s = si;
-            may_go_back = true;
-            continue;
-        }
-        if (si == s.n) {
-            *match = pi == p.n;
-            return BASE_OK;
-        }
-        bool any = pi < p.n && p.p[pi] == '_';
-        size_t literal = pi < p.n && p.p[pi] == '\\' ? pi + 1 : pi;
-        if (literal > pi && literal == p.n) {
-            return base_fail(err, BASE_E_INVALID, "22025",
-                             "LIKE pattern must not end with escape character");
-        }
-        if (any || (literal < p.n && p.p[literal] == s.p[si])) {
-            si++;
-            pi = literal + 1;
-            continue;
-        }
-        if (!may_go_back) {
-            *match = false;
-            return BASE_OK;
-        }
-        si = ++back_s;
-        pi = back_p;
-    }
-}
-
 static base_rc like_rows(col_func_ctx *ctx, uint32_t n, const col_vec *const *args, col_vec *out,
                          bool want) {
     base_error e;
     FUNC_EACH(i) {
         bool match = false;
-        FUNC_ROW_CALL(like_bytes(col_str(args[0])[i], col_str(args[1])[i], &match, &e));
+        FUNC_ROW_CALL(func_like(col_str(args[0])[i], col_str(args[1])[i], true, &match, &e));
         col_u8(out)[i] = match == want;
     }
     return BASE_OK;

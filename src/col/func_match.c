@@ -53,8 +53,13 @@ static void like_prepare(base_arena *arena, base_str source, bool fold, like_pat
                                                  : LIKE_EXACT;
 }
 
+static size_t past_one(base_str s, size_t at, bool bytes) {
+    at += bytes ? 1 : func_utf8_len((uint8_t)s.p[at]);
+    return at > s.n ? s.n : at;
+}
+
 // Backtracks to the last % only: enough, because an earlier % can always take as little as it did.
-static base_rc like_general(base_str s, base_str p, bool *match, base_error *err) {
+base_rc func_like(base_str s, base_str p, bool bytes, bool *match, base_error *err) {
     size_t si = 0, pi = 0, back_s = 0, back_p = 0;
     bool may_go_back = false;
     for (;;) {
@@ -69,8 +74,7 @@ static base_rc like_general(base_str s, base_str p, bool *match, base_error *err
             return BASE_OK;
         }
         if (pi < p.n && p.p[pi] == '_') {
-            si += func_utf8_len((uint8_t)s.p[si]);
-            if (si > s.n) si = s.n;
+            si = past_one(s, si, bytes);
             pi++;
             continue;
         }
@@ -88,9 +92,7 @@ static base_rc like_general(base_str s, base_str p, bool *match, base_error *err
             *match = false;
             return BASE_OK;
         }
-        back_s += func_utf8_len((uint8_t)s.p[back_s]);
-        if (back_s > s.n) back_s = s.n;
-        si = back_s;
+        si = back_s = past_one(s, back_s, bytes);
         pi = back_p;
     }
 }
@@ -113,7 +115,7 @@ static base_rc like_match(const like_pattern *pattern, base_str s, bool *match, 
     case LIKE_GENERAL:
         break;
     }
-    return like_general(s, text, match, err);
+    return func_like(s, text, false, match, err);
 }
 
 static base_rc like_rows(col_func_ctx *ctx, uint32_t n, const col_vec *const *args, col_vec *out,

@@ -402,7 +402,7 @@ static base_rc parse_regex(parser *p, jp_node *left, jp_node **out) {
             break;
         case 'x':
             return base_fail(p->err, BASE_E_UNSUPPORTED, NULL,
-                             "XQuery \"x\" flag (expanded regular expressions) is not implemented");
+                             "like_regex takes no flag \"x\", as in PostgreSQL 15");
         default:
             return base_fail(p->err, BASE_E_INVALID, BASE_SQLSTATE_SYNTAX,
                              "invalid input syntax for type jsonpath");

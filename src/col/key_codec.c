@@ -275,6 +275,7 @@ void col_key_encode_batch(base_arena *arena, const col_batch *batch, uint32_t nk
 #define PART_ROWS 4096u // fewer are not worth a thread's waking up
 
 typedef struct encoding {
+    col_key_encoder *encoder;
     const col_batch *batch;
     uint32_t nkeys, parts;
     const uint32_t *keys;
@@ -285,13 +286,20 @@ static void encode_part(void *arg, uint32_t i, base_arena *arena) {
     const encoding *e = arg;
     uint32_t begin;
     const col_batch *rows = col_batch_part(arena, e->batch, e->parts, i, &begin);
-    col_key_encode_batch(arena, rows, e->nkeys, e->keys, e->out + begin);
+    e->encoder(arena, rows, e->nkeys, e->keys, e->out + begin);
+}
+
+void col_keys_encode_by(col_key_encoder *encoder, plat_workers *workers, base_arena *arena,
+                        const col_batch *batch, uint32_t nkeys, const uint32_t *keys,
+                        base_str *out) {
+    uint32_t parts = plat_workers_parts(workers, batch->nrows, PART_ROWS);
+    encoding e = {encoder, batch, nkeys, parts, keys, out};
+    plat_workers_each_in(workers, arena, parts, encode_part, &e);
 }
 
 void col_keys_encode(plat_workers *workers, base_arena *arena, const col_batch *batch,
                      uint32_t nkeys, const uint32_t *keys, base_str *out) {
-    encoding e = {batch, nkeys, plat_workers_parts(workers, batch->nrows, PART_ROWS), keys, out};
-    plat_workers_each_in(workers, arena, e.parts, encode_part, &e);
+    col_keys_encode_by(col_key_encode_batch, workers, arena, batch, nkeys, keys, out);
 }
 
 // Decoding.

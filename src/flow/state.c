@@ -70,26 +70,9 @@ void flow_keys_encode(base_arena *arena, const col_batch *batch, uint32_t nkeys,
     }
 }
 
-#define PART_ROWS 4096u // fewer are not worth a thread's waking up
-
-typedef struct encoding {
-    const col_batch *batch;
-    uint32_t nkeys, parts;
-    const uint32_t *keys;
-    base_str *out;
-} encoding;
-
-static void encode_part(void *arg, uint32_t i, base_arena *arena) {
-    const encoding *e = arg;
-    uint32_t begin;
-    const col_batch *rows = col_batch_part(arena, e->batch, e->parts, i, &begin);
-    flow_keys_encode(arena, rows, e->nkeys, e->keys, e->out + begin);
-}
-
 void flow_keys_encode_divided(plat_workers *workers, base_arena *arena, const col_batch *batch,
                               uint32_t nkeys, const uint32_t *keys, base_str *out) {
-    encoding e = {batch, nkeys, plat_workers_parts(workers, batch->nrows, PART_ROWS), keys, out};
-    plat_workers_each_in(workers, arena, e.parts, encode_part, &e);
+    col_keys_encode_by(flow_keys_encode, workers, arena, batch, nkeys, keys, out);
 }
 
 uint32_t *flow_keys_sort(base_arena *arena, size_t n, const base_str *keys) {

@@ -273,6 +273,16 @@ base_rc sql_common_type(sql_ctx *ctx, const char *what, uint32_t n, const plan_e
     return BASE_OK;
 }
 
+bool sql_of_one_kind(sql_ctx *ctx, const plan_expr *pair[2]) {
+    if (pair[0]->type.kind == pair[1]->type.kind) return true;
+    col_type type;
+    base_error *err = ctx->err, ignored;
+    ctx->err = &ignored;
+    base_rc rc = sql_common_type(ctx, "=", 2, pair, &type);
+    ctx->err = err;
+    return rc == BASE_OK;
+}
+
 // ---- type names ------------------------------------------------------------------------------
 
 static base_rc apply_typmods(sql_ctx *ctx, const sql_tree *mods, int32_t position, col_type *type) {

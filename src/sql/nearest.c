@@ -107,14 +107,7 @@ static bool is_free(const nearest *n) {
 static bool add_key(nearest *n, const plan_expr *outer, const plan_expr *inner) {
     sql_ctx *ctx = n->d->ctx;
     const plan_expr *pair[2] = {sql_dependent_expr(n->d, outer, NULL), inner};
-    if (pair[0]->type.kind != pair[1]->type.kind) {
-        col_type type;
-        base_error *err = ctx->err, ignored;
-        ctx->err = &ignored;
-        base_rc rc = sql_common_type(ctx, "=", 2, pair, &type);
-        ctx->err = err;
-        if (rc != BASE_OK) return false;
-    }
+    if (!sql_of_one_kind(ctx, pair)) return false;
     sql_exprs_add(ctx, &n->parts.left_keys, pair[0]);
     sql_exprs_add(ctx, &n->parts.right_keys, pair[1]);
     return true;

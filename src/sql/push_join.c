@@ -35,19 +35,10 @@ bool sql_equi_sides(sql_ctx *ctx, const plan_expr *expr, uint32_t nleft, uint32_
         if (!sql_within(a, 0, nleft) || !sql_within(b, nleft, ncolumns)) continue;
         if (!sql_uses_columns(a) || !sql_uses_columns(b)) continue;
         // Keys are compared by their encoding, so both sides must be of one kind.
-        if (a->type.kind != b->type.kind) {
-            const plan_expr *pair[2] = {a, b};
-            col_type type;
-            base_error *err = ctx->err, ignored;
-            ctx->err = &ignored;
-            base_rc rc = sql_common_type(ctx, "=", 2, pair, &type);
-            ctx->err = err;
-            if (rc != BASE_OK) return false;
-            a = pair[0];
-            b = pair[1];
-        }
-        *left = a;
-        *right = plan_expr_shift(ctx->arena, b, -(int32_t)nleft);
+        const plan_expr *pair[2] = {a, b};
+        if (!sql_of_one_kind(ctx, pair)) return false;
+        *left = pair[0];
+        *right = plan_expr_shift(ctx->arena, pair[1], -(int32_t)nleft);
         return true;
     }
     return false;

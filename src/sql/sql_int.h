@@ -350,6 +350,9 @@ BASE_MUST_USE base_rc sql_settle(sql_ctx *ctx, const plan_expr **expr);
 // One type for all, as UNION, CASE and COALESCE find it; coerces the items.
 BASE_MUST_USE base_rc sql_common_type(sql_ctx *ctx, const char *what, uint32_t n,
                                       const plan_expr **items, col_type *type);
+// Makes two sides of an equality one kind, as keys must be; false, without an error, if they
+// cannot.
+bool sql_of_one_kind(sql_ctx *ctx, const plan_expr *pair[2]);
 BASE_MUST_USE base_rc sql_common_type_find(sql_ctx *ctx, const char *what, uint32_t n,
                                            const plan_expr *const *items, col_type *type);
 BASE_MUST_USE base_rc sql_type_from_tree(sql_ctx *ctx, const sql_tree *type_name, col_type *type);

@@ -13,15 +13,7 @@ static void init(world *w, uint64_t seed) {
     const plan_node *join = gen_asof(w, left, right);
     if (below(w, 4) == 0) join = gen_asof(w, join, gen_scan(w));
     w->plan = (plan_node *)(uintptr_t)join;
-    w->view.ncolumns = w->plan->ncolumns;
-    w->view.columns = w->plan->columns;
-    w->view.plan = w->plan;
-    uint32_t *all = base_arena_array(&w->arena, uint32_t, w->plan->ncolumns);
-    for (uint32_t c = 0; c < w->plan->ncolumns; c++) all[c] = c;
-    w->second_plan = m_scan(&w->arena, &w->next_id, &w->view, w->plan->ncolumns, all);
-    w->second.plan = w->second_plan;
-    w->second.ncolumns = w->plan->ncolumns;
-    w->second.columns = w->plan->columns;
+    world_view_plan(w);
 }
 
 #define FLOW_SEED_INIT init

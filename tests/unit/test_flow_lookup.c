@@ -39,15 +39,7 @@ static void init(world *w, uint64_t seed) {
                              right, nkeys, lk, rk, NULL);
     join->kind = PLAN_NODE_LOOKUP;
     w->plan = join;
-    w->view.ncolumns = w->plan->ncolumns;
-    w->view.columns = w->plan->columns;
-    w->view.plan = w->plan;
-    uint32_t *all = base_arena_array(a, uint32_t, w->plan->ncolumns);
-    for (uint32_t c = 0; c < w->plan->ncolumns; c++) all[c] = c;
-    w->second_plan = m_scan(a, &w->next_id, &w->view, w->plan->ncolumns, all);
-    w->second.plan = w->second_plan;
-    w->second.ncolumns = w->plan->ncolumns;
-    w->second.columns = w->plan->columns;
+    world_view_plan(w);
 }
 
 static ref_cell *match_in(const plan_node *node, const ref_cell *left, const ref_rows *right) {

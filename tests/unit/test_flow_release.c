@@ -103,15 +103,7 @@ static void init(world *w, uint64_t seed) {
     plan_release release;
     must(plan_join_release(join, 0, &release) || plan_join_release(join, 1, &release));
     w->plan = (plan_node *)(uintptr_t)join;
-    w->view.ncolumns = w->plan->ncolumns;
-    w->view.columns = w->plan->columns;
-    w->view.plan = w->plan;
-    uint32_t *all = base_arena_array(&w->arena, uint32_t, w->plan->ncolumns);
-    for (uint32_t c = 0; c < w->plan->ncolumns; c++) all[c] = c;
-    w->second_plan = m_scan(&w->arena, &w->next_id, &w->view, w->plan->ncolumns, all);
-    w->second.plan = w->second_plan;
-    w->second.ncolumns = w->plan->ncolumns;
-    w->second.columns = w->plan->columns;
+    world_view_plan(w);
 }
 
 // Rows at or above the frontiers that the steps before have reached; then the frontiers move on.
