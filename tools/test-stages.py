@@ -156,6 +156,8 @@ def stage_asan(run):
     if run.build("asan"):
         env = {"ASAN_OPTIONS": "detect_leaks=1:allocator_may_return_null=1",
                "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
+        if not run.options.long:
+            env["WEIR_TEST_FEW_SEEDS"] = "1"
         run.programs([(name, command, 600, env) for name, command in ctest_programs("asan")])
         env = {**env, "WEIR_BIN": str(ROOT / "build" / "asan" / "weir")}
         tests = [(f"{path.stem} [server]", [ROOT / "tests/sql/run_slt.py", "--mode", "tiny", path], 300, env)
