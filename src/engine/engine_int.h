@@ -37,9 +37,10 @@ typedef struct engine_contract engine_contract;
 #define ENGINE_END_OF_TIME  INT64_MAX // watermark of a finished input
 // Log bytes of a step unless told otherwise. The more, the less a step that catches up writes again
 // to groups that it meets in each; a tenth of a second or two at full speed.
-#define ENGINE_STEP_BYTES        (128ull << 20)
-#define ENGINE_STEP_MEMORY_BYTES (48ull << 20)
-#define ENGINE_IDLE_US           (10 * BASE_US_PER_SECOND)
+#define ENGINE_STEP_BYTES         (128ull << 20)
+#define ENGINE_STEP_MEMORY_BYTES  (48ull << 20) // a view, of
+#define ENGINE_STEP_MEMORY_SHARES 8u            // at most so many
+#define ENGINE_IDLE_US            (10 * BASE_US_PER_SECOND)
 
 // ---- streams: a stream or table object with its log (stream.c, ingest.c) -----------------------
 

@@ -480,12 +480,16 @@ static base_rc take_decoded(engine_flow *flow, engine_input *input, uint32_t p,
 }
 
 // A step that has come to hold this much goes no further: keys and groups that differ from record
-// to record gain nothing from a larger one.
+// to record gain nothing from a larger one. Views share the records of a step but not what they
+// make of them: were the limit one for all, ten views would take ten steps for the records of one,
+// and each would write its groups ten times.
 static bool step_is_full(const engine_flow *flow) {
     uint64_t bytes = base_arena_used(&flow->step_arena) + flow_graph_step_bytes(flow->graph);
     for (uint32_t i = 0; i < flow->ninputs; i++)
         bytes += engine_ahead_kept_bytes(flow->inputs[i].ahead);
-    return bytes > ENGINE_STEP_MEMORY_BYTES;
+    uint32_t shares = flow->nviews < 1 ? 1 : flow->nviews;
+    if (shares > ENGINE_STEP_MEMORY_SHARES) shares = ENGINE_STEP_MEMORY_SHARES;
+    return bytes > ENGINE_STEP_MEMORY_BYTES * shares;
 }
 
 // A partition's records in portions, from where the last step ended.
