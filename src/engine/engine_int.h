@@ -124,6 +124,8 @@ typedef struct engine_partition {
     int64_t max_event_us; // INT64_MIN: none yet
     int64_t active_us;    // processing time of the last record
     uint64_t records, late, faults, duplicates;
+    uint64_t noted_next; // in the last moment (moment.c)
+    int64_t noted_watermark_us;
 } engine_partition;
 
 // What the store says of a partition's cursor (input.c); for a view of another flow, partition 0,
@@ -178,12 +180,13 @@ typedef struct engine_view {
     uint64_t changed_step; // last step with a delta
     uint64_t trimmed_step; // changes up to here are gone
     uint64_t nrows, corrections;
-    bool appended;           // kept as batches in the order of steps (view_append.c)
-    uint32_t fill_seq;       // records of the fill in progress, for an appended view
-    bool filling;            // its history is being written: no change log
-    bool is_new;             // has no history yet: needs its first step and perhaps a fill
-    bool unfilled;           // has none of the history that its flow has read: no step counts it
-    int64_t final_before_us; // watermark before this step: what was final then
+    bool appended;              // kept as batches in the order of steps (view_append.c)
+    uint32_t fill_seq;          // records of the fill in progress, for an appended view
+    bool filling;               // its history is being written: no change log
+    bool is_new;                // has no history yet: needs its first step and perhaps a fill
+    bool unfilled;              // has none of the history that its flow has read: no step counts it
+    int64_t final_before_us;    // watermark before this step: what was final then
+    int64_t noted_watermark_us; // in the last moment
 } engine_view;
 
 // The flow's own row in table "engine.flow", key "step": written by step.c, read by view.c in
@@ -202,7 +205,7 @@ struct engine_flow {
     int64_t refresh_us; // 0: immediate
     char *dir;
     state_store *store; // NULL: failed
-    state_table t_flow, t_cursor, t_view, t_layout, t_ledger, t_quarantine, t_duplicate;
+    state_table t_flow, t_cursor, t_view, t_layout, t_ledger, t_quarantine, t_duplicate, t_moment;
     flow_graph *graph;
     uint32_t nviews;
     engine_view *views; // by id
@@ -224,8 +227,10 @@ struct engine_flow {
     uint64_t reserved_step; // steps up to this one are noted in the catalogue as given out
     uint32_t nwanted;       // of these views, ascending by id; ours
     const plan_object **wanted;
-    bool initial; // a new view wants a step even without input
-    bool finish;  // watermarks go to the end of time in the next step
+    bool moment_noted;     // what the last moment says is in noted_*
+    uint64_t moments_from; // the first step that has a moment; 0: not known
+    bool initial;          // a new view wants a step even without input
+    bool finish;           // watermarks go to the end of time in the next step
     // A step in progress (step.c).
     flow_ctx ctx;
     state_txn *txn;
@@ -433,6 +438,8 @@ BASE_MUST_USE base_rc engine_changes_count(const engine_view_snapshot *snapshot,
 // sinkstate.c: whether undelivered changes are kept for the sink; not if a limit has been passed.
 bool engine_sink_is_kept_for(engine *e, const plan_object *sink);
 uint64_t engine_changes_keep_steps(const engine *e); // view.c
+// The first step that the view can be read as of (view.c).
+uint64_t engine_view_history_step(const engine_flow *flow, const engine_view *view);
 #define ENGINE_VIEW_SYSTEM_COLUMNS 3 // _status text, _revision bigint, _updated_at timestamptz
 
 // ---- threads (runner.c)

@@ -138,6 +138,7 @@ static base_rc open_store(engine_flow *flow, base_error *err) {
         rc = state_table_open(flow->store, "engine.quarantine", &flow->t_quarantine, err);
     if (rc == BASE_OK)
         rc = state_table_open(flow->store, "engine.duplicate", &flow->t_duplicate, err);
+    if (rc == BASE_OK) rc = state_table_open(flow->store, "engine.moment", &flow->t_moment, err);
     if (rc == BASE_OK) rc = check_identity(flow, err);
     if (rc == BASE_OK) rc = start_steps(flow, err);
     return rc;

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "base/must.h"
-#include "engine/engine_int.h"
+#include "engine/moment.h"
 
 #define LARGE_STEP_RECORDS 20000u // from here on a commit of pages costs less than a record of rows
 
@@ -146,6 +146,8 @@ static base_rc stage_views(engine_flow *flow, base_error *err) {
 static base_rc stage_flow(engine_flow *flow, base_error *err) {
     engine_flow_row row = {flow->step + 1, flow->now_us};
     base_rc rc = stage_duplicates(flow, err);
+    if (rc == BASE_OK) rc = engine_moment_stage(flow, err);
+    if (rc == BASE_OK) rc = engine_moments_trim(flow, err);
     if (rc != BASE_OK) return rc;
     return state_put(flow->txn, flow->t_flow, BASE_STR("step"),
                      (base_str){(const char *)&row, sizeof row}, err);
@@ -341,6 +343,7 @@ static base_rc reload(engine_flow *flow, base_error *err) {
         rc = engine_view_load(flow, &flow->views[i], txn, err);
         if (flow->views[i].is_new) flow->initial = true;
     }
+    if (rc == BASE_OK) rc = engine_moment_load(flow, txn, err);
     state_abort(txn);
     if (rc != BASE_OK) return rc;
     flow->reload = false;

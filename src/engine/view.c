@@ -512,6 +512,15 @@ uint64_t engine_changes_keep_steps(const engine *e) {
     return e->config.changes_keep_steps > 0 ? e->config.changes_keep_steps : 100000;
 }
 
+// A view that only grows has all its rows by their steps; of when those were it keeps as much as
+// others keep of their changes.
+uint64_t engine_view_history_step(const engine_flow *flow, const engine_view *view) {
+    if (!view->appended) return view->trimmed_step;
+    uint64_t keep = engine_changes_keep_steps(flow->engine);
+    uint64_t from = flow->step > keep ? flow->step - keep : 0;
+    return from > view->trimmed_step ? from : view->trimmed_step;
+}
+
 // Drops changes that nobody needs: older than what the configuration keeps and than every reader.
 // What a reader held back for long goes in portions, or one step would have all of it to delete.
 base_rc engine_view_trim(engine_flow *flow, engine_view *view, base_error *err) {
