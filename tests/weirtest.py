@@ -61,6 +61,12 @@ class Checks:
         sys.exit(1 if self.failed or not self.passed else 0)
 
 
+def verify(checks, what, data):
+    """The views of a data directory that no server has open are what its log says."""
+    done = subprocess.run([WEIR, "verify", data], capture_output=True, text=True, timeout=120)
+    checks.true(f"{what}: weir verify", done.returncode == 0 and ": equal" in done.stdout, done.stdout + done.stderr)
+
+
 # ---- the server -----------------------------------------------------------------------------------
 
 

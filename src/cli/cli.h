@@ -19,6 +19,7 @@ int cli_serve(int argc, char **argv); // argv[0] is the command's name
 int cli_check(int argc, char **argv);
 int cli_run(int argc, char **argv);
 int cli_log(int argc, char **argv);
+int cli_verify(int argc, char **argv);
 int cli_functions(int argc, char **argv);
 int cli_bench(int argc, char **argv);
 

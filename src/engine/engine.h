@@ -261,6 +261,44 @@ bool engine_healthy(engine *e, base_buf *text);
 plat *engine_plat(engine *e);
 const char *engine_dir(engine *e);
 
+// ---- Verification (verify.c) --------------------------------------------------------------------
+
+typedef enum engine_verdict {
+    ENGINE_VERIFY_EQUAL,
+    ENGINE_VERIFY_DIFFERS,
+    ENGINE_VERIFY_PARTIAL,     // differs, and the log has lost its beginning to retention
+    ENGINE_VERIFY_NOT_POSSIBLE // the view is no function of the log; see reason
+} engine_verdict;
+const char *engine_verdict_name(engine_verdict verdict);
+
+#define ENGINE_VERIFY_LISTED 100u
+
+typedef struct engine_verify_difference {
+    const char *key, *served, *from_log; // JSON; served or from_log NULL: no such row
+} engine_verify_difference;
+
+typedef struct engine_verify_result {
+    engine_verdict verdict;
+    const char *reason; // "" or a sentence
+    uint64_t step;      // of the served snapshot
+    uint64_t records;   // of logs, read
+    uint64_t lost;      // of logs, gone before they could be read
+    uint64_t rows, rows_from_log;
+    uint64_t missing, unexpected, differing; // keys: from the log only, served only, in both
+    uint64_t close; // keys equal but for the last digits of floating-point sums, or 1.0 and 1.00
+    char digest[33], digest_from_log[33]; // of the rows, in hexadecimal
+    char state_digest[33];                // of the recomputed store: rows, operators, cursors
+    uint64_t us;
+    uint32_t nlisted;
+    const engine_verify_difference *listed;
+} engine_verify_result;
+
+// Recomputes a materialized view from its log, up to the positions of a snapshot of it, and
+// compares. Steps go on meanwhile. Texts in the arena. cancel may be NULL.
+BASE_MUST_USE base_rc engine_verify(engine *e, const plan_object *view, base_arena *arena,
+                                    volatile bool *cancel, engine_verify_result *out,
+                                    base_error *err);
+
 // ---- Reconciliation -----------------------------------------------------------------------------
 
 typedef struct engine_reconcile_result {

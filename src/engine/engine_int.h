@@ -197,10 +197,40 @@ typedef struct engine_flow_row {
 } engine_flow_row;
 _Static_assert(sizeof(engine_flow_row) == 16, "engine_flow_row is a disk format");
 
+// Up to where a shadow (shadow.h) reads its inputs, and from where: a partition of a log by offset,
+// a view of another flow (partition 0) by step.
+typedef struct engine_bound {
+    uint32_t object_id, partition;
+    uint64_t from, upto;
+} engine_bound;
+
+typedef struct engine_bounds {
+    uint32_t n;
+    engine_bound *all;
+    int64_t now_us;      // the clock reading of every step
+    uint64_t step_bytes; // of the log, a step; 0: as other flows
+    uint64_t nlost;      // records within the bounds that retention took before they were read
+    // Takes rows out of what was decoded; NULL: none. The watermark has seen them.
+    void (*select)(void *arg, const engine_input *input, base_arena *arena, engine_decoded *d);
+    // After a view's watermark was worked out: may move it on; NULL: not.
+    void (*watermark)(void *arg, engine_view *view);
+    void *arg;
+} engine_bounds;
+// NULL: without a bound.
+static inline const engine_bound *engine_bound_of(const engine_bounds *bounds, uint32_t object_id,
+                                                  uint32_t partition) {
+    for (uint32_t i = 0; bounds != NULL && i < bounds->n; i++)
+        if (bounds->all[i].object_id == object_id && bounds->all[i].partition == partition)
+            return &bounds->all[i];
+    return NULL;
+}
+
 struct engine_flow {
     engine *engine;
-    uint32_t slot;  // in engine->flows
-    char name[192]; // "sales@immediate", "sales@5s"
+    engine_bounds *bounds; // of a shadow: it serves nobody, and nobody knows of it; else NULL
+    bool scratch;          // its store need not outlive a crash
+    uint32_t slot;         // in engine->flows
+    char name[192];        // "sales@immediate", "sales@5s"
     char schema[128];
     int64_t refresh_us; // 0: immediate
     char *dir;
@@ -346,6 +376,8 @@ int64_t engine_flow_due_us(engine_flow *flow);
 // before the first of them; returns how many, and their records in *docs.
 uint32_t engine_late_refuse(const plan_object *object, int64_t watermark_us, base_arena *arena,
                             engine_decoded *d, const uint32_t **docs);
+// Leaves the rows `kept` of d, in their order.
+void engine_decoded_keep(engine_decoded *d, base_arena *arena, uint32_t n, const uint32_t *kept);
 // Reading again what was read before: takes the same rows out, and moves the watermark on.
 void engine_late_skip(const engine_contract *contract, int64_t *watermark_us, base_arena *arena,
                       engine_decoded *d);
@@ -384,6 +416,9 @@ BASE_MUST_USE base_rc engine_view_load(engine_flow *flow, engine_view *view, sta
                                        base_error *err);
 // Makes what the flow's graph has for the view part of the view.
 BASE_MUST_USE base_rc engine_view_apply(engine_flow *flow, engine_view *view, base_error *err);
+// What a snapshot of the flow's store says of the view's watermark.
+BASE_MUST_USE base_rc engine_view_watermark_in(const engine_flow *flow, state_txn *txn,
+                                               uint32_t view_id, int64_t *us, base_error *err);
 base_rc engine_view_rows(void *self, uint32_t view_id, state_txn *txn, size_t n,
                          const base_str *keys, base_str *rows, base_error *err);
 BASE_MUST_USE base_rc engine_view_save(engine_flow *flow, engine_view *view, base_error *err);
@@ -410,6 +445,12 @@ BASE_MUST_USE base_rc engine_append_scan(const plan_object *object, state_table 
                                          base_rc (*visit)(void *arg, const col_batch *rows,
                                                           base_error *err),
                                          void *arg, base_error *err);
+// Of its steps up to `upto` only.
+BASE_MUST_USE base_rc engine_append_scan_upto(const plan_object *object, state_table rows,
+                                              state_txn *txn, uint64_t upto, uint32_t batch_rows,
+                                              base_rc (*visit)(void *arg, const col_batch *rows,
+                                                               base_error *err),
+                                              void *arg, base_error *err);
 // A consistent look at a view: opens a snapshot of its flow and reads the view's facts in it.
 typedef struct engine_view_snapshot {
     engine_flow *flow;

@@ -65,7 +65,7 @@ static base_rc check_identity(engine_flow *flow, base_error *err) {
 #define STEPS_LOT ((uint64_t)1 << 20)
 
 static base_rc reserve_steps(engine_flow *flow, uint64_t step, base_error *err) {
-    if (step < flow->reserved_step) return BASE_OK;
+    if (step < flow->reserved_step || flow->bounds != NULL) return BASE_OK;
     uint64_t upto = (step / STEPS_LOT + 1) * STEPS_LOT;
     base_rc rc = engine_catalog_reserve_steps(flow->engine, flow->name, upto, err);
     if (rc == BASE_OK) flow->reserved_step = upto;
@@ -107,14 +107,17 @@ static base_rc write_steps(engine_flow *flow, const engine_flow_row *row, base_e
 // A store that is new, of a flow that is not: its steps go on after all that may have been given
 // out, or a reader of changes who knows step 812 of the lost store would miss step 812 of this one.
 static base_rc start_steps(engine_flow *flow, base_error *err) {
-    base_rc rc = engine_catalog_steps(flow->engine, flow->name, &flow->reserved_step, err);
+    base_rc rc = BASE_OK;
+    if (flow->bounds == NULL) // nobody knows a shadow's steps
+        rc = engine_catalog_steps(flow->engine, flow->name, &flow->reserved_step, err);
     engine_flow_row row = {0, 0};
     bool found = false;
     if (rc == BASE_OK) rc = read_steps(flow, &row, &found, err);
     if (rc != BASE_OK) return rc;
     if (!found) {
         flow->first_step = flow->reserved_step;
-        row = (engine_flow_row){flow->first_step, plat_wall_us(flow->engine->plat)};
+        row.step = flow->first_step;
+        row.now_us = flow->bounds != NULL ? flow->bounds->now_us : plat_wall_us(flow->engine->plat);
         rc = write_steps(flow, &row, err);
     }
     return rc == BASE_OK ? reserve_steps(flow, row.step, err) : rc;
@@ -122,12 +125,14 @@ static base_rc start_steps(engine_flow *flow, base_error *err) {
 
 static base_rc open_store(engine_flow *flow, base_error *err) {
     engine *e = flow->engine;
-    state_config config = engine_state_config(e, flow->dir);
+    state_config config = {.in_memory = e->config.memory_for != NULL, .no_sync = true};
+    if (!flow->scratch) config = engine_state_config(e, flow->dir);
     // A step that takes few events in touches pages all over its tables. Large ones pass the
     // journal by (step_is_large); so flows with an interval, which are many, have less in it.
     config.journal = true;
     if (flow->refresh_us > 0 && config.journal_bytes == 0)
         config.journal_bytes = STATE_JOURNAL_BYTES / 2;
+    if (flow->bounds != NULL) config.journal = false; // its steps are large
     base_rc rc = state_store_open(e->plat, flow->dir, &config, &flow->store, err);
     if (rc == BASE_OK) rc = state_table_open(flow->store, "engine.flow", &flow->t_flow, err);
     if (rc == BASE_OK) rc = state_table_open(flow->store, "engine.cursor", &flow->t_cursor, err);

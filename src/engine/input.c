@@ -118,6 +118,19 @@ void engine_inputs_close(engine_flow *flow) {
     flow->inputs = NULL;
 }
 
+// Where reading ends: the durable end, or what the flow is bounded to.
+static uint64_t read_end(const engine_flow *flow, const engine_input *input, uint32_t p) {
+    uint64_t end = log_end(input->stream->log, p);
+    const engine_bound *bound = engine_bound_of(flow->bounds, input->object->id, p);
+    return bound != NULL && bound->upto < end ? bound->upto : end;
+}
+
+static uint64_t read_begin(const engine_flow *flow, const engine_input *input, uint32_t p) {
+    uint64_t begin = log_begin(input->stream->log, p);
+    const engine_bound *bound = engine_bound_of(flow->bounds, input->object->id, p);
+    return bound != NULL && bound->from > begin ? bound->from : begin;
+}
+
 // Takes cursors from the store; what has none begins at the first retained record.
 base_rc engine_inputs_load(engine_flow *flow, state_txn *txn, base_error *err) {
     for (uint32_t i = 0; i < flow->ninputs; i++) {
@@ -155,7 +168,7 @@ base_rc engine_inputs_load(engine_flow *flow, state_txn *txn, base_error *err) {
                 input->upstream_step = row.next;
                 input->upstream_seen = 0;
             } else if (input->stream != NULL) {
-                part->next = log_begin(input->stream->log, p);
+                part->next = read_begin(flow, input, p);
             }
         }
     }
@@ -256,7 +269,7 @@ void engine_inputs_unpublish(engine_flow *flow) {
 
 static bool is_idle(const engine_flow *flow, const engine_input *input, uint32_t p) {
     const engine_partition *part = &input->partitions[p];
-    if (part->next < log_end(input->stream->log, p)) return false;
+    if (part->next < read_end(flow, input, p)) return false;
     int64_t timeout =
         input->object->idle_timeout_us > 0 ? input->object->idle_timeout_us : ENGINE_IDLE_US;
     return part->records == 0 || flow->now_us - part->active_us > timeout;
@@ -333,15 +346,17 @@ void engine_inputs_watermarks(engine_flow *flow) {
         plan_node_driving_scans(flow->views[i].object->plan, visit_scan, &least);
         if (least.any && least.us > flow->views[i].watermark_us)
             flow->views[i].watermark_us = least.us;
+        if (flow->bounds != NULL && flow->bounds->watermark != NULL)
+            flow->bounds->watermark(flow->bounds->arg, &flow->views[i]);
     }
 }
 
 // ---- reading
 // -----------------------------------------------------------------------------------------
 
-static bool log_input_ready(const engine_input *input) {
+static bool log_input_ready(const engine_flow *flow, const engine_input *input) {
     for (uint32_t p = 0; p < input->npartitions; p++)
-        if (input->partitions[p].next < log_end(input->stream->log, p)) return true;
+        if (input->partitions[p].next < read_end(flow, input, p)) return true;
     return false;
 }
 
@@ -370,7 +385,7 @@ bool engine_inputs_ready(engine_flow *flow) {
     for (uint32_t i = 0; i < flow->ninputs; i++) {
         engine_input *input = &flow->inputs[i];
         if (input->stream != NULL) {
-            if (log_input_ready(input)) return true;
+            if (log_input_ready(flow, input)) return true;
             // A partition that has fallen idle may let the watermark go on.
             if (input->npartitions > 1 && input->contract->watermark != NULL) {
                 int64_t before = flow->now_us;
@@ -472,6 +487,8 @@ static base_rc take_decoded(engine_flow *flow, engine_input *input, uint32_t p,
     uint32_t nlate =
         engine_late_refuse(input->object, input->partitions[p].watermark_us, arena, &d, &late);
     follow_event_time(&input->partitions[p], &d);
+    if (flow->bounds != NULL && flow->bounds->select != NULL)
+        flow->bounds->select(flow->bounds->arg, input, arena, &d);
     base_rc rc = quarantine_logged(flow, input, p, batch, at, &d, err);
     if (rc == BASE_OK) rc = quarantine_late(flow, input, p, batch, at, nlate, late, err);
     if (rc == BASE_OK) rc = push_decoded(flow, input, p, batch->base_offset + at, &d, err);
@@ -498,6 +515,7 @@ typedef struct portions {
     engine_input *input;
     engine_partition *part;
     uint32_t p, size; // records of a portion at most
+    uint64_t upto;    // reading ends here
     bool retains;
     uint64_t *budget, *rows;
     log_batch batch; // the one being read; count 0: none
@@ -523,6 +541,9 @@ static base_rc next_portion(portions *s, uint32_t *first, uint32_t *n, base_erro
         *s->budget -= bytes < *s->budget ? bytes : *s->budget;
     }
     uint32_t left = s->batch.count - s->at;
+    uint64_t next = s->batch.base_offset + s->at;
+    if (next + left > s->upto) left = next < s->upto ? (uint32_t)(s->upto - next) : 0;
+    if (left == 0) return BASE_OK; // the bound lies within the batch
     *n = left < s->size ? left : s->size;
     *first = s->at;
     s->at += *n;
@@ -598,11 +619,20 @@ static base_rc gather_partition(engine_flow *flow, engine_input *input, uint32_t
                                 uint64_t *budget, uint64_t *rows, base_error *err) {
     engine_partition *part = &input->partitions[p];
     log_stream *log = input->stream->log;
-    if (part->next >= log_end(log, p)) return BASE_OK;
+    uint64_t upto = read_end(flow, input, p);
+    if (part->next >= upto) return BASE_OK;
     base_rc rc;
+    if (part->reader != NULL && log_reader_offset(part->reader) > part->next) {
+        log_reader_close(part->reader); // a bound, since moved, lay within its last batch
+        part->reader = NULL;
+    }
     if (part->reader == NULL) {
         uint64_t begin = log_begin(log, p);
-        if (part->next < begin) part->next = begin; // retention went past us
+        if (part->next < begin) { // retention went past us
+            if (flow->bounds != NULL) flow->bounds->nlost += begin - part->next;
+            part->next = begin;
+        }
+        if (part->next >= upto) return BASE_OK;
         rc = log_reader_open(log, p, part->next, &part->reader, err);
         if (rc != BASE_OK) return rc;
     }
@@ -610,6 +640,7 @@ static base_rc gather_partition(engine_flow *flow, engine_input *input, uint32_t
                   .input = input,
                   .part = part,
                   .p = p,
+                  .upto = upto,
                   .retains = flow_graph_retains(flow->graph, input->graph_input),
                   .budget = budget,
                   .rows = rows};
@@ -619,7 +650,7 @@ static base_rc gather_partition(engine_flow *flow, engine_input *input, uint32_t
     if (helped && input->ahead == NULL)
         input->ahead = engine_ahead_create(flow->engine->workers, input);
     rc = helped ? gather_ahead(&s, err) : gather_here(&s, err);
-    if (rc == BASE_OK && part->next < log_end(log, p) && *budget == 0) flow->cut_short = true;
+    if (rc == BASE_OK && part->next < upto && *budget == 0) flow->cut_short = true;
     return rc;
 }
 
@@ -647,15 +678,40 @@ static base_rc push_snapshot_rows(void *arg, const col_batch *rows, base_error *
                          err);
 }
 
+// The snapshot is later than what is wanted: its changes since are taken back, in the same step.
+static base_rc take_back(engine_flow *flow, engine_input *input, uint64_t after, uint64_t upto,
+                         uint64_t *rows, base_error *err) {
+    for (uint64_t at = after; at < upto;) {
+        engine_change change;
+        bool found;
+        base_rc rc = engine_change_next(flow->engine, input->object, at, &flow->step_arena, &change,
+                                        &found, err);
+        if (rc != BASE_OK) return rc;
+        if (!found || change.step > upto) break;
+        at = change.step;
+        *rows += change.delta->nrows;
+        rc = push_upstream(flow, input, col_batch_negate(&flow->step_arena, change.delta), err);
+        if (rc != BASE_OK) return rc;
+    }
+    return BASE_OK;
+}
+
 static base_rc gather_snapshot(engine_flow *flow, engine_input *input,
-                               engine_view_snapshot *snapshot, uint64_t *rows, base_error *err) {
+                               engine_view_snapshot *snapshot, uint64_t upto, uint64_t *rows,
+                               base_error *err) {
     snapshot_push push = {flow, input, 0};
-    base_rc rc =
-        engine_view_scan_txn(input->object, snapshot->appended, snapshot->rows, snapshot->txn,
-                             snapshot->watermark_us, 65536, push_snapshot_rows, &push, err);
+    base_rc rc;
+    if (snapshot->appended)
+        rc = engine_append_scan_upto(input->object, snapshot->rows, snapshot->txn, upto, 65536,
+                                     push_snapshot_rows, &push, err);
+    else
+        rc = engine_view_scan_txn(input->object, false, snapshot->rows, snapshot->txn,
+                                  snapshot->watermark_us, 65536, push_snapshot_rows, &push, err);
+    if (rc == BASE_OK && !snapshot->appended && upto < snapshot->step)
+        rc = take_back(flow, input, upto, snapshot->step, &push.rows, err);
     if (rc != BASE_OK) return rc;
     input->started = true;
-    input->upstream_step = snapshot->step;
+    input->upstream_step = upto;
     input->watermark_us = engine_shown_watermark(input->object, snapshot->watermark_us);
     *rows += push.rows + 1; // taking the snapshot is progress even if it is empty
     return BASE_OK;
@@ -670,9 +726,11 @@ static base_rc gather_upstream(engine_flow *flow, engine_input *input, uint64_t 
     if (rc == BASE_E_BUSY) return BASE_OK; // it is being made: its commit wakes us
     if (rc != BASE_OK) return rc;
     uint64_t upto = snapshot.step;
+    const engine_bound *bound = engine_bound_of(flow->bounds, input->object->id, 0);
+    if (bound != NULL && bound->upto < upto) upto = bound->upto;
     int64_t watermark_us = engine_shown_watermark(input->object, snapshot.watermark_us);
     bool take = !input->started;
-    if (take) rc = gather_snapshot(flow, input, &snapshot, rows, err);
+    if (take) rc = gather_snapshot(flow, input, &snapshot, upto, rows, err);
     flow->retake = !take && snapshot.trimmed_step > input->upstream_step;
     engine_view_snapshot_close(&snapshot);
     if (rc != BASE_OK || take) return rc;
@@ -720,6 +778,7 @@ static uint64_t begin_gathering(engine_flow *flow, uint64_t *rows) {
     *rows = 0;
     flow->cut_short = false;
     for (uint32_t i = 0; i < flow->ninputs; i++) flow->inputs[i].step_rows = 0;
+    if (flow->bounds != NULL && flow->bounds->step_bytes > 0) return flow->bounds->step_bytes;
     return flow->engine->config.step_bytes > 0 ? flow->engine->config.step_bytes
                                                : ENGINE_STEP_BYTES;
 }

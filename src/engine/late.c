@@ -26,13 +26,15 @@ static uint32_t find_kept(const plan_object *object, int64_t watermark_us, const
 static engine_decoded without(const engine_decoded *d, base_arena *arena, uint32_t n,
                               const uint32_t *kept) {
     uint32_t *doc = base_arena_alloc(arena, sizeof *doc * (n + 1u));
-    int64_t *event_us = base_arena_alloc(arena, sizeof *event_us * (n + 1u));
-    int64_t *watermark_us = base_arena_alloc(arena, sizeof *watermark_us * (n + 1u));
+    int64_t *event_us =
+        d->event_us == NULL ? NULL : base_arena_alloc(arena, sizeof *event_us * (n + 1u));
+    int64_t *watermark_us =
+        d->watermark_us == NULL ? NULL : base_arena_alloc(arena, sizeof *watermark_us * (n + 1u));
     uint8_t *deletes = d->deletes == NULL ? NULL : base_arena_alloc(arena, n + 1u);
     for (uint32_t i = 0; i < n; i++) {
         doc[i] = d->doc[kept[i]];
-        event_us[i] = d->event_us[kept[i]];
-        watermark_us[i] = d->watermark_us[kept[i]];
+        if (event_us != NULL) event_us[i] = d->event_us[kept[i]];
+        if (watermark_us != NULL) watermark_us[i] = d->watermark_us[kept[i]];
         if (deletes != NULL) deletes[i] = d->deletes[kept[i]];
     }
     engine_decoded out = *d;
@@ -43,6 +45,10 @@ static engine_decoded without(const engine_decoded *d, base_arena *arena, uint32
     out.watermark_us = watermark_us;
     out.deletes = deletes;
     return out;
+}
+
+void engine_decoded_keep(engine_decoded *d, base_arena *arena, uint32_t n, const uint32_t *kept) {
+    *d = without(d, arena, n, kept);
 }
 
 uint32_t engine_late_refuse(const plan_object *object, int64_t watermark_us, base_arena *arena,

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/must.h"
+#include "engine/maintain.h"
 #include "engine/query_int.h"
 #include "engine/setting_int.h"
 
@@ -114,6 +115,19 @@ static void describe_statement(engine_prepared *p) {
             p->types[i] = col_type_of(COL_INT8);
         }
         break;
+    case SQL_VERIFY: {
+        uint32_t n;
+        const plan_column *columns = engine_verify_columns(&n);
+        p->has_rows = true;
+        p->ncolumns = n;
+        p->names = base_arena_array(p->arena, const char *, n);
+        p->types = base_arena_array(p->arena, col_type, n);
+        for (uint32_t i = 0; i < n; i++) {
+            p->names[i] = columns[i].name;
+            p->types[i] = columns[i].type;
+        }
+        break;
+    }
     default:
         break;
     }
@@ -307,6 +321,14 @@ static base_rc do_rebuild(execution *x) {
     return rc;
 }
 
+static base_rc do_verify(execution *x) {
+    const col_batch *rows;
+    base_rc rc = engine_verify_statement(x->session, x->statement, x->prepared->types, x->arena,
+                                         x->out, &rows, x->err);
+    if (rc == BASE_OK) set_rows(x, rows);
+    return rc;
+}
+
 static base_rc do_show(execution *x) {
     base_str value;
     if (!engine_setting_get(x->session, base_str_of(x->statement->name), x->arena, &value))
@@ -365,6 +387,8 @@ static base_rc execute(execution *x) {
         return do_reconcile(x);
     case SQL_REBUILD_FLOW:
         return do_rebuild(x);
+    case SQL_VERIFY:
+        return do_verify(x);
     case SQL_FLUSH: {
         int64_t timeout = 0;
         if (x->session->deadline_us > 0)

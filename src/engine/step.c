@@ -117,7 +117,7 @@ static base_rc stage_duplicates(engine_flow *flow, base_error *err) {
 // ------------------------------------------------------------------------------------------
 
 static void fix_clock(engine_flow *flow) {
-    int64_t wall = plat_wall_us(flow->engine->plat);
+    int64_t wall = flow->bounds != NULL ? flow->bounds->now_us : plat_wall_us(flow->engine->plat);
     // A wall clock that jumps back does not take the flow's time back.
     if (wall > flow->now_us) flow->now_us = wall;
 }

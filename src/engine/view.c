@@ -96,6 +96,15 @@ static base_rc read_facts(state_txn *txn, state_table t_view, uint32_t id, view_
     return BASE_OK;
 }
 
+base_rc engine_view_watermark_in(const engine_flow *flow, state_txn *txn, uint32_t view_id,
+                                 int64_t *us, base_error *err) {
+    view_row facts;
+    bool found;
+    base_rc rc = read_facts(txn, flow->t_view, view_id, &facts, &found, err);
+    if (rc == BASE_OK) *us = found ? facts.watermark_us : ENGINE_NO_WATERMARK;
+    return rc;
+}
+
 base_rc engine_view_load(engine_flow *flow, engine_view *view, state_txn *txn, base_error *err) {
     view_row facts = {0};
     bool found;
@@ -360,7 +369,7 @@ static base_rc write_outcome(apply *a, outcome *o, base_error *err) {
     uint32_t seen = o->put_row != UINT32_MAX ? o->put_row : o->gone_row;
     int64_t final_us = final_at(view->object, a->delta, seen);
     bool was_final = view->final_before_us != ENGINE_NO_WATERMARK &&
-                     final_us <= view->final_before_us && !a->time_alone;
+                     final_us <= view->final_before_us && !a->time_alone && a->flow->bounds == NULL;
     row_head head = {1, old.flags, 0, old.revision + 1, a->flow->now_us, o->weight};
     if (was_final) {
         head.flags |= ROW_CORRECTED;

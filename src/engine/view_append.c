@@ -174,6 +174,19 @@ base_rc engine_append_scan(const plan_object *object, state_table rows, state_tx
                            uint32_t batch_rows,
                            base_rc (*visit)(void *arg, const col_batch *rows, base_error *err),
                            void *arg, base_error *err) {
+    return engine_append_scan_upto(object, rows, txn, UINT64_MAX, batch_rows, visit, arg, err);
+}
+
+static bool is_after(base_str key, uint64_t step) {
+    uint64_t of = 0;
+    for (size_t i = 0; i < 8 && i < key.n; i++) of = of << 8 | (uint8_t)key.p[i];
+    return of > step;
+}
+
+base_rc engine_append_scan_upto(const plan_object *object, state_table rows, state_txn *txn,
+                                uint64_t upto, uint32_t batch_rows,
+                                base_rc (*visit)(void *arg, const col_batch *rows, base_error *err),
+                                void *arg, base_error *err) {
     append_scan s = {.object = object,
                      .declared = engine_declared_columns(object),
                      .most = batch_rows,
@@ -192,7 +205,7 @@ base_rc engine_append_scan(const plan_object *object, state_table rows, state_tx
         rc = give_pieces(&s, err);
         if (rc == BASE_OK)
             rc = state_cursor_seek(cursor, (base_str){NULL, 0}, &key, &value, &end, err);
-        while (rc == BASE_OK && !end) {
+        while (rc == BASE_OK && !end && !is_after(key, upto)) {
             rc = scan_record(&s, value, err);
             if (rc == BASE_OK) rc = state_cursor_next(cursor, &key, &value, &end, err);
         }

@@ -38,7 +38,7 @@ static base_rc read_body(http_request *request, base_str *sql, uint32_t *limit, 
 // HTTP may be behind a page: what changes the catalogue goes over the PostgreSQL protocol.
 static base_rc check_kind(base_str sql, base_error *err) {
     static const char *const allowed[] = {"select",  "with",   "values",    "table", "show",
-                                          "explain", "insert", "reconcile", "flush"};
+                                          "explain", "insert", "reconcile", "flush", "verify"};
     base_str rest = sql;
     base_str word = server_take_word(&rest);
     if (word.n == 0) return BASE_OK; // "(SELECT ...)", or nothing: the parser says

@@ -248,6 +248,7 @@ static const struct {
     {"EXPLAIN", sql_ddl_explain},
     {"ALTER", sql_ddl_alter},
     {"SUBSCRIBE", sql_ddl_subscribe},
+    {"VERIFY", sql_ddl_verify},
 };
 
 // "CREATE INDEX", "UPDATE", ...: for the statements that have no row.
@@ -416,6 +417,8 @@ const char *sql_command_tag(const sql_statement *statement) {
         [SQL_FLUSH] = "FLUSH",
         [SQL_RECONCILE] = "RECONCILE",
         [SQL_REBUILD_FLOW] = "REBUILD FLOW",
+        [SQL_VERIFY] = "VERIFY",
+        [SQL_ALTER_VIEW] = "ALTER MATERIALIZED VIEW",
         [SQL_COPY_OUT] = "COPY",
         [SQL_DEALLOCATE] = "DEALLOCATE",
         [SQL_DISCARD] = "DISCARD ALL",

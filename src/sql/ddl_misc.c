@@ -201,16 +201,6 @@ base_rc sql_ddl_explain(sql_cursor *cursor, sql_statement *statement) {
     return BASE_OK;
 }
 
-base_rc sql_ddl_alter(sql_cursor *cursor, sql_statement *statement) {
-    (void)statement;
-    sql_unsupported(cursor->ctx, sql_text_position(cursor->ctx, 0), "ALTER is not supported yet");
-    base_error_hint(
-        cursor->ctx->err,
-        "Change it in the file that weir serve applies, and send SIGHUP or start again: "
-        "no event is lost by that.");
-    return cursor->ctx->err->code;
-}
-
 base_rc sql_ddl_subscribe(sql_cursor *cursor, sql_statement *statement) {
     (void)statement;
     sql_unsupported(cursor->ctx, sql_text_position(cursor->ctx, 0),

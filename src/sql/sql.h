@@ -37,6 +37,8 @@ typedef enum sql_kind {
     SQL_FLUSH,           // wait until all that was acknowledged so far is visible
     SQL_RECONCILE,       // RECONCILE schema.name: run it now
     SQL_REBUILD_FLOW,    // name, as weir.flows has it
+    SQL_VERIFY,          // VERIFY schema.name, or all: name NULL
+    SQL_ALTER_VIEW,      // schema.name, action, version (0: none given)
     SQL_COPY_OUT,        // COPY (query|object) TO STDOUT: plan, copy
     SQL_DEALLOCATE,
     SQL_DISCARD,
@@ -44,6 +46,12 @@ typedef enum sql_kind {
     SQL_UNLISTEN,  // there is nothing to unlisten: accepted
     SQL_DECLARE_UNUSED
 } sql_kind;
+
+typedef enum sql_version_action {
+    SQL_VERSION_PROMOTE,
+    SQL_VERSION_ROLL_BACK,
+    SQL_VERSION_DROP,
+} sql_version_action;
 
 typedef struct sql_copy {
     bool csv;
@@ -65,6 +73,8 @@ typedef struct sql_statement {
     bool state;    // EXPLAIN (STATE)
     bool is_local; // SET LOCAL
     plan_object_kind drop_kind;
+    sql_version_action action; // ALTER MATERIALIZED VIEW
+    uint32_t version;
     plan_object *object; // CREATE ...; id not set
     const plan_node *plan;
     const plan_object *target; // INSERT; EXPLAIN MATERIALIZED VIEW: the view

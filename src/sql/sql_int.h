@@ -635,6 +635,7 @@ base_rc sql_ddl_drop(sql_cursor *cursor, sql_statement *statement);
 base_rc sql_ddl_comment(sql_cursor *cursor, sql_statement *statement);
 base_rc sql_ddl_show(sql_cursor *cursor, sql_statement *statement);
 base_rc sql_ddl_flush(sql_cursor *cursor, sql_statement *statement);
+base_rc sql_ddl_verify(sql_cursor *cursor, sql_statement *statement);
 base_rc sql_ddl_rebuild_flow(sql_cursor *cursor, sql_statement *statement);
 base_rc sql_ddl_explain(sql_cursor *cursor, sql_statement *statement);
 base_rc sql_ddl_alter(sql_cursor *cursor, sql_statement *statement);

@@ -143,6 +143,8 @@ def storm(checks, options, rng):
         checks.equal("accepted = once + duplicates", accepted, total[0] + duplicates)
         least, most = sum(c.plain_acked for c in clients), sum(c.plain_sent for c in clients)
         checks.true("without a key: acknowledged <= counted <= sent", least <= plain <= most, (least, plain, most))
+        server.kill()
+        weirtest.verify(checks, "after the last kill", server.data)
         print(f"{options.kills} kills: {total[0]} events, {duplicates} duplicates recognised, "
               f"{sum(c.retries for c in clients)} retries; start to serving: median {sorted(ready)[len(ready) // 2] * 1000:.0f} ms, "
               f"slowest {max(ready) * 1000:.0f} ms")

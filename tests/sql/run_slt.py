@@ -249,6 +249,15 @@ class Runner:
             raise Failure(f"unknown directive {word}")
 
 
+def verify(runner):
+    """Whatever a file did: its views are what the log says."""
+    try:
+        rows = runner.pg().query("VERIFY ALL")
+    except weirtest.ServerError as error:
+        return [f"VERIFY ALL: {error}"]
+    return [f"VERIFY ALL: {row}" for row in rows if row[1] not in ("equal", "partial", "not verifiable")]
+
+
 def run_file(path, mode, write):
     records = read_records(path)
     passed, failed = 0, 0
@@ -282,6 +291,10 @@ def run_file(path, mode, write):
                     print("the server died; starting it again")
                     server.kill()
                     server.start()
+        if server.alive():
+            for fault in verify(runner):
+                failed += 1
+                print(f"FAILED {path.name} [{mode}] at the end: {fault}", flush=True)
         if runner.connection is not None:
             runner.connection.close()
     if write:
