@@ -145,6 +145,7 @@ def storm(checks, options, rng):
         checks.true("without a key: acknowledged <= counted <= sent", least <= plain <= most, (least, plain, most))
         server.kill()
         weirtest.verify(checks, "after the last kill", server.data)
+        server.start()
         print(f"{options.kills} kills: {total[0]} events, {duplicates} duplicates recognised, "
               f"{sum(c.retries for c in clients)} retries; start to serving: median {sorted(ready)[len(ready) // 2] * 1000:.0f} ms, "
               f"slowest {max(ready) * 1000:.0f} ms")
