@@ -521,7 +521,7 @@ __attribute__((unused)) static void (*world_before_flush)(runner *r);
 
 // One step; stop_at says where it is aborted (0: nowhere).
 M_FN base_rc run_step(runner *r, const push *pushes, uint32_t npushes, uint32_t stop_at) {
-    static const flow_hooks hooks = {NULL, ignore_failed, NULL};
+    static const flow_hooks hooks = {.row_failed = ignore_failed};
     base_arena_reset(&r->step);
     state_txn *txn;
     base_rc rc = state_begin_write(r->store, &txn, &r->err);
@@ -583,7 +583,7 @@ M_FN base_rc run_step(runner *r, const push *pushes, uint32_t npushes, uint32_t 
 
 // The plan as an ad-hoc query over what is there now.
 M_FN bool check_adhoc(runner *r) {
-    static const flow_hooks hooks = {NULL, ignore_failed, NULL};
+    static const flow_hooks hooks = {.row_failed = ignore_failed};
     world *w = r->w;
     flow_graph *running = r->graph;
     flow_graph_config config = {.batch_rows = r->batch_rows};

@@ -81,9 +81,8 @@ bool engine_ahead_has_room(const engine_ahead *ahead) {
 static void decode(void *arg) {
     slot *s = arg;
     engine_portion *p = &s->portion;
-    engine_contract_decode(s->contract, p->batch.payload, p->batch.payload_bytes, p->batch.ends,
-                           p->first, p->n, p->batch.base_offset + p->first, p->partition,
-                           p->batch.info.append_us, s->arena, &p->decoded);
+    engine_contract_decode_batch(s->contract, &p->batch, p->first, p->n, p->partition, s->arena,
+                                 &p->decoded);
 }
 
 void engine_ahead_add(engine_ahead *ahead, const log_batch *batch, uint32_t partition,

@@ -19,6 +19,10 @@ uint32_t engine_declared_columns(const plan_object *object) {
     return n;
 }
 
+bool engine_takes_deletes(const plan_object *object) {
+    return object->kind == PLAN_OBJECT_TABLE || object->retractable;
+}
+
 // An expression over the object's columns, rewritten to positions in the contract's batch; NULL if
 // it uses a column that is not among them.
 static const plan_expr *rebase(engine_contract *contract, const plan_expr *expr) {
@@ -39,7 +43,7 @@ static const plan_expr *rebase(engine_contract *contract, const plan_expr *expr)
 // or the row may be a delete, which names its key only: run_not_null sees to those.
 static bool decoder_knows(const plan_object *object, uint32_t column) {
     if (object->columns[column].default_value != NULL) return false;
-    if (object->kind != PLAN_OBJECT_TABLE) return true;
+    if (!engine_takes_deletes(object)) return true;
     for (uint32_t k = 0; k < object->nkey; k++)
         if (object->key[k] == column) return true;
     return false;
@@ -160,12 +164,38 @@ static void run_not_null(engine_contract *contract, base_arena *arena, const col
     }
 }
 
+// A delete has to say what it deletes.
+static void run_delete_keys(engine_contract *contract, base_arena *arena, const col_batch *batch,
+                            const uint8_t *deletes, verdict *v) {
+    const plan_object *object = contract->object;
+    for (uint32_t k = 0; k < object->nkey; k++) {
+        const col_vec *vec = &batch->cols[object->key[k]];
+        for (uint32_t row = 0; vec->nulls != NULL && row < batch->nrows; row++)
+            if (deletes[row] && vec->nulls[row])
+                refuse(v, row, (int32_t)object->key[k], BASE_SQLSTATE_NOT_NULL,
+                       base_arena_printf(arena,
+                                         "field \"%s\" is null or absent, and a delete names the "
+                                         "whole key",
+                                         object->columns[object->key[k]].name));
+    }
+}
+
 static int fault_order(const void *a, const void *b) {
     uint32_t x = ((const wire_json_fault *)a)->doc, y = ((const wire_json_fault *)b)->doc;
     return (x > y) - (x < y);
 }
 
-// _offset, _partition and _ingested_at, by name.
+static void fill_origin(const engine_contract *contract, base_arena *arena, col_vec *vec,
+                        uint32_t row, uint32_t doc) {
+    base_str origin;
+    if (contract->reading != NULL &&
+        engine_origin_of(contract->reading, contract->reading_first + doc, &origin))
+        col_str(vec)[row] = (base_str){base_arena_memdup(arena, origin.p, origin.n), origin.n};
+    else
+        col_vec_set_null(vec, arena, row);
+}
+
+// _offset, _partition, _ingested_at and _origin, by name.
 static void fill_hidden(engine_contract *contract, base_arena *arena, col_batch *batch,
                         const uint32_t *doc, uint64_t first_offset, uint32_t partition,
                         int64_t ingested_us) {
@@ -181,6 +211,9 @@ static void fill_hidden(engine_contract *contract, base_arena *arena, col_batch 
                 col_i32(vec)[row] = (int32_t)partition;
         } else if (strcmp(column->name, "_ingested_at") == 0) {
             for (uint32_t row = 0; row < batch->nrows; row++) col_i64(vec)[row] = ingested_us;
+        } else if (strcmp(column->name, "_origin") == 0) {
+            for (uint32_t row = 0; row < batch->nrows; row++)
+                fill_origin(contract, arena, vec, row, doc[row]);
         } else {
             must(!"a hidden column that the contract does not know");
         }
@@ -222,8 +255,8 @@ void engine_contract_decode(engine_contract *contract, const char *text, size_t 
                             uint32_t partition, int64_t ingested_us, base_arena *arena,
                             engine_decoded *out) {
     memset(out, 0, sizeof *out);
-    bool is_table = contract->object->kind == PLAN_OBJECT_TABLE;
-    uint8_t *deletes = is_table ? base_arena_zalloc(arena, n + 1) : NULL;
+    bool can_delete = engine_takes_deletes(contract->object);
+    uint8_t *deletes = can_delete ? base_arena_zalloc(arena, n + 1) : NULL;
     verdict v = {.refused = base_arena_zalloc(arena, n + 1)};
     col_batch *batch;
     wire_json_fault *found;
@@ -243,7 +276,9 @@ void engine_contract_decode(engine_contract *contract, const char *text, size_t 
     if (contract->strict && n > 0) {
         uint32_t before = v.nfaults;
         verdict w = v;
-        if (is_table) { // deletes are not checked beyond their key
+        if (can_delete) { // deletes are not checked beyond their key
+            run_delete_keys(contract, arena, batch, deletes, &v);
+            w = v;
             w.refused = base_arena_zalloc(arena, n + 1);
             for (uint32_t i = 0; i < n; i++) w.refused[i] = v.refused[i] || deletes[i];
         }
@@ -259,7 +294,7 @@ void engine_contract_decode(engine_contract *contract, const char *text, size_t 
     for (uint32_t i = 0; i < n; i++)
         if (!v.refused[i]) doc[rows++] = i;
     if (rows < n) batch = col_batch_gather(arena, batch, doc, rows);
-    if (is_table && rows < n) {
+    if (can_delete && rows < n) {
         uint8_t *kept = base_arena_zalloc(arena, rows + 1);
         for (uint32_t i = 0; i < rows; i++) kept[i] = deletes[doc[i]];
         deletes = kept;
@@ -279,4 +314,21 @@ void engine_contract_decode(engine_contract *contract, const char *text, size_t 
     out->nfaults = v.nfaults;
     out->faults = v.faults;
     fill_times(contract, arena, out, ingested_us);
+    // What takes an event back says nothing of how far event time is.
+    if (out->event_us == NULL || deletes == NULL || contract->object->kind != PLAN_OBJECT_STREAM)
+        return;
+    int64_t *event_us = (int64_t *)(uintptr_t)out->event_us;
+    for (uint32_t row = 0; row < rows; row++)
+        if (deletes[row]) event_us[row] = INT64_MIN;
+}
+
+void engine_contract_decode_batch(engine_contract *contract, const log_batch *batch, uint32_t first,
+                                  uint32_t n, uint32_t partition, base_arena *arena,
+                                  engine_decoded *out) {
+    contract->reading = batch->headers != NULL ? batch : NULL;
+    contract->reading_first = first;
+    engine_contract_decode(contract, batch->payload, batch->payload_bytes, batch->ends, first, n,
+                           batch->base_offset + first, partition, batch->info.append_us, arena,
+                           out);
+    contract->reading = NULL;
 }

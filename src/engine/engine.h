@@ -184,6 +184,18 @@ BASE_MUST_USE base_rc engine_ingest_rows(engine *e, const plan_object *object, u
                                          const uint32_t *columns, const col_batch *rows,
                                          const char *source, base_arena *arena,
                                          engine_ingest_result *out, base_error *err);
+// Documents as they stand, to a stream or table; headers: of each record in the log
+// (log_headers_add), or NULL. Those that break the contract go to quarantine with their headers.
+BASE_MUST_USE base_rc engine_ingest_docs(engine *e, const plan_object *object, size_t ndocs,
+                                         const base_str *docs, const base_str *headers,
+                                         const char *source, base_arena *arena,
+                                         engine_ingest_result *out, base_error *err);
+// For each row of keys (the object's key columns) a record that deletes the row of a table, or
+// takes an event of a stream back. origin: who says so, and why.
+BASE_MUST_USE base_rc engine_ingest_deletes(engine *e, const plan_object *object,
+                                            const col_batch *keys, const char *source,
+                                            base_str origin, base_arena *arena,
+                                            engine_ingest_result *out, base_error *err);
 // A record known to be bad before it is JSON (a CSV line that does not parse): straight to
 // quarantine.
 BASE_MUST_USE base_rc engine_quarantine(engine *e, base_str stream, base_str raw,

@@ -70,6 +70,8 @@ struct engine_contract {
     const plan_expr **checks;   // over the batch; strict only
     const plan_expr *watermark; // over the batch; NULL: none
     int32_t event_time;         // position in the batch; -1
+    const log_batch *reading;   // whose headers say the records' origins; NULL: they have none
+    uint32_t reading_first;     // the record of it that is the first decoded
     base_arena arena;           // of this struct's parts
 };
 
@@ -81,7 +83,7 @@ typedef struct engine_decoded {
     const uint32_t *doc;         // record index of each row
     const int64_t *event_us;     // a row each; NULL without event time; INT64_MIN: null
     const int64_t *watermark_us; // a row each; NULL without a watermark
-    const uint8_t *deletes;      // tables; NULL: none
+    const uint8_t *deletes;      // tables and retractable streams; NULL: none
     uint32_t nfaults;
     const wire_json_fault *faults;
 } engine_decoded;
@@ -94,7 +96,39 @@ void engine_contract_decode(engine_contract *contract, const char *text, size_t 
                             const uint32_t *ends, uint32_t first, uint32_t n, uint64_t first_offset,
                             uint32_t partition, int64_t ingested_us, base_arena *arena,
                             engine_decoded *out);
+// The same for records [first, first + n) of a batch of the log, with their origins.
+void engine_contract_decode_batch(engine_contract *contract, const log_batch *batch, uint32_t first,
+                                  uint32_t n, uint32_t partition, base_arena *arena,
+                                  engine_decoded *out);
 uint32_t engine_declared_columns(const plan_object *object);
+// Whether a record of it may take back what another said ("_op": "delete").
+bool engine_takes_deletes(const plan_object *object);
+
+// {"_op":"delete", key}: the record that deletes a row, or takes an event back (ingest.c). keys:
+// the object's key columns.
+void engine_delete_doc(const plan_object *object, const col_batch *keys, uint32_t row,
+                       base_buf *buf);
+
+// ---- origins: who appended a record and why (origin.c) ------------------------------------------
+
+#define ENGINE_HEADER_ORIGIN    "origin" // of a record in the log
+#define ENGINE_ORIGIN_BYTES_MAX 1000u
+
+// Texts of a step's origins, without repetition; more: there were others. In the step's arena.
+#define ENGINE_ORIGINS_STEP 8u
+typedef struct engine_origins {
+    uint32_t n;
+    bool more;
+    uint64_t records; // of the step that had an origin
+    base_str of[ENGINE_ORIGINS_STEP];
+} engine_origins;
+// The origin that the headers of record i say; false: none.
+bool engine_origin_of(const log_batch *batch, uint32_t i, base_str *origin);
+// Notes the origins of records [first, first + n).
+void engine_origins_add(engine_origins *origins, base_arena *arena, const log_batch *batch,
+                        uint32_t first, uint32_t n);
+// "reconciliation sales.r run 12, sql user ann"; nothing if there are none.
+void engine_origins_print(const engine_origins *origins, base_buf *buf);
 
 // ---- catalogue (catalog.c, ddl.c)
 // -----------------------------------------------------------------
@@ -267,7 +301,11 @@ struct engine_flow {
     uint32_t quarantine_seq, ledger_seq;
     engine_duplicate *duplicates_seen; // in the step arena: a ring of ENGINE_DUPLICATES_STEP
     uint64_t nduplicates_seen;
-    uint64_t duplicate_seq; // number of the next row of t_duplicate; 0: not read yet
+    uint64_t duplicate_seq;         // number of the next row of t_duplicate; 0: not read yet
+    engine_origins step_origins;    // of the records read in this step
+    const log_batch *reading;       // of the records being pushed, and the input and partition
+    const engine_input *reading_of; // that they are of
+    uint32_t reading_partition;
 
     // Under engine->flows_lock.
     plat_cond wake;
@@ -391,6 +429,9 @@ BASE_MUST_USE base_rc engine_inputs_build(engine_flow *flow,
 BASE_MUST_USE base_rc engine_inputs_load(engine_flow *flow, state_txn *txn,
                                          base_error *err); // cursors
 void engine_inputs_close(engine_flow *flow);
+// flow_hooks.unmatched: the record goes to the flow's quarantine.
+void engine_input_unmatched(void *flow, const plan_object *object, uint32_t partition,
+                            uint64_t offset);
 bool engine_inputs_ready(engine_flow *flow); // anything to read, or a watermark that may move
 // Only of what rows are looked up in, and of that only what `wanted` says.
 BASE_MUST_USE base_rc engine_inputs_gather_first(engine_flow *flow, const bool *wanted,

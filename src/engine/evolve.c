@@ -82,6 +82,8 @@ base_rc apply_compare(const plan_object *there, const plan_object *wanted, base_
         return refuse(there, err, "its effective time is another");
     if (there->dedup_horizon_us != wanted->dedup_horizon_us)
         return refuse(there, err, "its horizon for duplicates is another");
+    if (there->retractable != wanted->retractable)
+        return refuse(there, err, "whether its events may be taken back is fixed");
     if (there->limits_lateness != wanted->limits_lateness ||
         there->max_lateness_us != wanted->max_lateness_us)
         return refuse(there, err, "its max_lateness is another, and state was let go by it");
@@ -257,7 +259,7 @@ static base_rc take_over(apply *a, const plan_object *there, plan_object *wanted
     engine_stream *stream = engine_stream_of(e, there);
     engine_stream *logged = apply_stream_logged(a, there);
     must(stream != NULL);
-    bool rebuild = there->kind == PLAN_OBJECT_TABLE && there->nkey > 0 &&
+    bool rebuild = engine_takes_deletes(there) && there->nkey > 0 &&
                    engine_declared_columns(there) != engine_declared_columns(wanted);
     if (rebuild && logged != NULL && log_was_cut(logged))
         return refuse(there, err,

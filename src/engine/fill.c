@@ -2,7 +2,8 @@
 // what they gave before it came, in one transaction, while the other views stand still.
 //
 // A stream is read again from its first retained record to the flow's cursor, through the flow's
-// own record of duplicates; a table gives its present rows; a view gives its present rows. What
+// own record of duplicates; a table, a stream whose events may be taken back and a view give their
+// present rows. What
 // comes after the cursor reaches the new view in ordinary steps. Operators are incremental and
 // their results do not depend on the order of their input, so the view ends as if it had always
 // been there. Only look-ups (FOR SYSTEM_TIME AS OF PROCTIME()) do depend on it: what they look rows
@@ -63,9 +64,7 @@ static base_rc fill_log_partition(fill *f, engine_input *input, uint32_t p) {
         uint32_t n = batch.base_offset + batch.count > upto ? (uint32_t)(upto - batch.base_offset)
                                                             : batch.count;
         engine_decoded d;
-        engine_contract_decode(input->contract, batch.payload, batch.payload_bytes, batch.ends, 0,
-                               n, batch.base_offset, p, batch.info.append_us, &flow->step_arena,
-                               &d);
+        engine_contract_decode_batch(input->contract, &batch, 0, n, p, &flow->step_arena, &d);
         engine_late_skip(input->contract, &watermark_us, &flow->step_arena, &d);
         uint64_t *offsets = base_arena_alloc(&flow->step_arena, (d.nrows + 1) * sizeof *offsets);
         for (uint32_t i = 0; i < d.nrows; i++) offsets[i] = batch.base_offset + d.doc[i];
@@ -171,14 +170,14 @@ static base_rc fill_object(fill *f, const plan_object *object) {
     for (uint32_t i = 0; i < flow->ninputs; i++) {
         engine_input *input = &flow->inputs[i];
         if (input->object->id != object->id) continue;
-        if (object->kind == PLAN_OBJECT_STREAM ||
+        if ((object->kind == PLAN_OBJECT_STREAM && !object->retractable) ||
             (object->kind == PLAN_OBJECT_TABLE && object->nkey == 0)) {
             base_rc rc = BASE_OK;
             for (uint32_t p = 0; rc == BASE_OK && p < input->npartitions; p++)
                 rc = fill_log_partition(f, input, p);
             return rc;
         }
-        if (object->kind == PLAN_OBJECT_TABLE) {
+        if (object->kind != PLAN_OBJECT_VIEW) { // the source has the rows
             base_rc rc =
                 flow_graph_fill(flow->graph, input->graph_input, f->view->object->id, f->err);
             return rc == BASE_OK ? fill_flush(f) : rc;

@@ -105,7 +105,7 @@ static base_rc quarantine_log(engine_stream *stream, log_stream **out, base_erro
 
 static base_str quarantine_headers(base_arena *arena, const char *sqlstate, const char *cause,
                                    const char *field, uint64_t record, uint32_t byte,
-                                   const char *source) {
+                                   const char *source, base_str headers) {
     base_buf buf = {0};
     char number[32];
     log_headers_add(&buf, BASE_STR("sqlstate"), base_str_of(sqlstate));
@@ -118,6 +118,7 @@ static base_str quarantine_headers(base_arena *arena, const char *sqlstate, cons
         snprintf(number, sizeof number, "%u", byte);
         log_headers_add(&buf, BASE_STR("byte"), base_str_of(number));
     }
+    base_buf_add_str(&buf, headers); // of the record itself: its origin
     base_str out = {base_arena_memdup(arena, buf.p, buf.n), buf.n};
     base_buf_deinit(&buf);
     return out;
@@ -131,8 +132,9 @@ typedef struct request {
     engine_stream *stream;
     engine_contract *contract;
     const char *source;
-    base_arena *arena;  // of the answer
-    base_arena scratch; // of a chunk
+    const base_str *headers; // of the chunk's records; or NULL
+    base_arena *arena;       // of the answer
+    base_arena scratch;      // of a chunk
     int64_t now_us;
     uint64_t touched[(LOG_PARTITIONS_MAX + 63) / 64];
     bool quarantine_touched;
@@ -151,8 +153,9 @@ static base_rc append_bad(request *r, const base_str *docs, uint64_t first_recor
         uint64_t record = first_record + fault->doc;
         const char *field = fault->field >= 0 ? r->contract->fields[fault->field].name : NULL;
         records[i].payload = docs[fault->doc];
-        records[i].headers = quarantine_headers(&r->scratch, fault->sqlstate, fault->message, field,
-                                                record, fault->byte, r->source);
+        records[i].headers = quarantine_headers(
+            &r->scratch, fault->sqlstate, fault->message, field, record, fault->byte, r->source,
+            r->headers == NULL ? (base_str){NULL, 0} : r->headers[fault->doc]);
         if (r->out->nfaults < ENGINE_INGEST_FAULTS_MAX)
             r->out->faults[r->out->nfaults++] =
                 (engine_ingest_fault){record, base_arena_strdup(r->arena, fault->sqlstate),
@@ -212,7 +215,9 @@ static base_rc append_good(request *r, const base_str *docs, const engine_decode
         uint32_t n = 0;
         for (uint32_t i = 0; i < d->nrows; i++) {
             if (partition[i] != p) continue;
-            records[n++] = (log_record){docs[d->doc[i]], {NULL, 0}};
+            records[n] = (log_record){docs[d->doc[i]], {NULL, 0}};
+            if (r->headers != NULL) records[n].headers = r->headers[d->doc[i]];
+            n++;
             widen_event_range(d, i, &info);
         }
         uint64_t first;
@@ -274,8 +279,8 @@ static base_rc check_sizes(const base_str *docs, size_t ndocs, base_error *err) 
 }
 
 static base_rc ingest_docs(engine_stream *stream, const base_str *docs, size_t ndocs,
-                           const char *source, base_arena *arena, engine_ingest_result *out,
-                           base_error *err) {
+                           const base_str *headers, const char *source, base_arena *arena,
+                           engine_ingest_result *out, base_error *err) {
     engine *e = stream->engine;
     memset(out, 0, sizeof *out);
     base_rc rc = check_sizes(docs, ndocs, err);
@@ -296,6 +301,7 @@ static base_rc ingest_docs(engine_stream *stream, const base_str *docs, size_t n
             chunk_bytes += docs[at + n].n + 1;
             n++;
         }
+        r.headers = headers == NULL ? NULL : headers + at;
         rc = ingest_chunk(&r, docs + at, (uint32_t)n, at, err);
         bytes += chunk_bytes;
         at += n;
@@ -336,9 +342,61 @@ base_rc engine_ingest(engine *e, base_str stream_name, base_str body, const char
     size_t ndocs;
     bool truncated;
     wire_json_cut(body, arena, &docs, &ndocs, &truncated);
-    rc = ingest_docs(stream, docs, ndocs, source, arena, out, err);
+    rc = ingest_docs(stream, docs, ndocs, NULL, source, arena, out, err);
     out->truncated = truncated;
     engine_stream_release(stream);
+    return rc;
+}
+
+static base_rc hold_target(engine *e, const plan_object *object, engine_stream **out,
+                           base_error *err) {
+    *out = engine_stream_hold(e, object);
+    if (*out != NULL) return BASE_OK;
+    return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_DATATYPE_MISMATCH,
+                     "\"%s.%s\" is a %s: rows go to streams and tables", object->schema,
+                     object->name, plan_object_kind_name(object->kind));
+}
+
+base_rc engine_ingest_docs(engine *e, const plan_object *object, size_t ndocs, const base_str *docs,
+                           const base_str *headers, const char *source, base_arena *arena,
+                           engine_ingest_result *out, base_error *err) {
+    memset(out, 0, sizeof *out);
+    engine_stream *stream;
+    base_rc rc = hold_target(e, object, &stream, err);
+    if (rc != BASE_OK) return rc;
+    rc = ingest_docs(stream, docs, ndocs, headers, source, arena, out, err);
+    engine_stream_release(stream);
+    return rc;
+}
+
+void engine_delete_doc(const plan_object *object, const col_batch *keys, uint32_t row,
+                       base_buf *buf) {
+    base_buf_add_cstr(buf, "{\"_op\":\"delete\"");
+    for (uint32_t k = 0; k < object->nkey; k++) {
+        base_buf_add_byte(buf, ',');
+        base_buf_add_json_string(buf, base_str_of(object->columns[object->key[k]].name));
+        base_buf_add_byte(buf, ':');
+        col_json_format(&keys->cols[k], row, buf);
+    }
+    base_buf_add_byte(buf, '}');
+}
+
+base_rc engine_ingest_deletes(engine *e, const plan_object *object, const col_batch *keys,
+                              const char *source, base_str origin, base_arena *arena,
+                              engine_ingest_result *out, base_error *err) {
+    base_buf text = {0}, header = {0};
+    log_headers_add(&header, BASE_STR(ENGINE_HEADER_ORIGIN), origin);
+    base_str *docs = base_arena_array(arena, base_str, keys->nrows + 1);
+    base_str *headers = base_arena_array(arena, base_str, keys->nrows + 1);
+    for (uint32_t i = 0; i < keys->nrows; i++) {
+        base_buf_clear(&text);
+        engine_delete_doc(object, keys, i, &text);
+        docs[i] = (base_str){base_arena_memdup(arena, text.p, text.n), text.n};
+        headers[i] = base_buf_str(&header);
+    }
+    base_rc rc = engine_ingest_docs(e, object, keys->nrows, docs, headers, source, arena, out, err);
+    base_buf_deinit(&text);
+    base_buf_deinit(&header);
     return rc;
 }
 
@@ -346,11 +404,9 @@ base_rc engine_ingest_rows(engine *e, const plan_object *object, uint32_t ncolum
                            const uint32_t *columns, const col_batch *rows, const char *source,
                            base_arena *arena, engine_ingest_result *out, base_error *err) {
     memset(out, 0, sizeof *out);
-    engine_stream *stream = engine_stream_hold(e, object);
-    if (stream == NULL)
-        return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_DATATYPE_MISMATCH,
-                         "\"%s.%s\" is a %s: rows go to streams and tables", object->schema,
-                         object->name, plan_object_kind_name(object->kind));
+    engine_stream *stream;
+    base_rc rc = hold_target(e, object, &stream, err);
+    if (rc != BASE_OK) return rc;
     wire_json_field *fields = base_arena_array(arena, wire_json_field, ncolumns + 1);
     for (uint32_t i = 0; i < ncolumns; i++)
         fields[i] = (wire_json_field){object->columns[columns[i]].name,
@@ -365,7 +421,7 @@ base_rc engine_ingest_rows(engine *e, const plan_object *object, uint32_t ncolum
     begins[rows->nrows] = text.n;
     for (uint32_t i = 0; i < rows->nrows; i++)
         docs[i] = (base_str){text.p + begins[i], begins[i + 1] - begins[i]};
-    base_rc rc = ingest_docs(stream, docs, rows->nrows, source, arena, out, err);
+    rc = ingest_docs(stream, docs, rows->nrows, NULL, source, arena, out, err);
     engine_stream_release(stream);
     base_buf_deinit(&text);
     return rc;
@@ -378,8 +434,8 @@ static base_rc quarantine_one(engine_stream *stream, base_str raw, const char *s
     if (rc != BASE_OK) return rc;
     base_arena scratch;
     base_arena_init(&scratch, 4096);
-    log_record record = {
-        raw, quarantine_headers(&scratch, sqlstate, cause, NULL, 0, UINT32_MAX, source)};
+    log_record record = {raw, quarantine_headers(&scratch, sqlstate, cause, NULL, 0, UINT32_MAX,
+                                                 source, (base_str){NULL, 0})};
     log_batch_info info = {.append_us = plat_wall_us(stream->engine->plat),
                            .event_us_min = INT64_MIN,
                            .event_us_max = INT64_MIN,

@@ -429,6 +429,9 @@ static base_rc quarantine_record(engine_flow *flow, const engine_input *input, u
     snprintf(at, sizeof at, "%lld", (long long)batch->info.append_us);
     log_headers_add(&value, BASE_STR("at"), base_str_of(at));
     log_headers_add(&value, BASE_STR("raw"), log_batch_record(batch, record));
+    base_str origin;
+    if (engine_origin_of(batch, record, &origin))
+        log_headers_add(&value, BASE_STR(ENGINE_HEADER_ORIGIN), origin);
     base_rc rc =
         state_put(flow->txn, flow->t_quarantine, base_buf_str(&key), base_buf_str(&value), err);
     base_buf_deinit(&key);
@@ -475,6 +478,28 @@ static base_rc push_decoded(engine_flow *flow, engine_input *input, uint32_t p,
     return flow_graph_push(flow->graph, input->graph_input, d->batch, &origin, err);
 }
 
+void engine_input_unmatched(void *self, const plan_object *object, uint32_t partition,
+                            uint64_t offset) {
+    engine_flow *flow = self;
+    const log_batch *batch = flow->reading;
+    if (batch == NULL || flow->reading_of->object != object) return;
+    must(offset >= batch->base_offset && offset < batch->base_offset + batch->count);
+    base_buf cause = {0};
+    base_buf_printf(&cause,
+                    "record for \"%s.%s\" takes an event back that has not come: there is none of "
+                    "this key",
+                    object->schema, object->name);
+    base_error err;
+    // A failure to note it fails the commit that follows just as well; no other answer here.
+    if (quarantine_record(flow, flow->reading_of, partition, batch,
+                          (uint32_t)(offset - batch->base_offset), "02000", base_buf_cstr(&cause),
+                          &err) != BASE_OK)
+        engine_say(flow->engine, ENGINE_ERROR, "flow %s: a retraction could not be noted: %s",
+                   flow->name, err.message);
+    flow->reading_of->partitions[partition].faults++;
+    base_buf_deinit(&cause);
+}
+
 // What was decoded of records [at, ...) of a batch goes on. Where no operator retains what is
 // pushed, all that is made of it lives in `arena`: the same memory serves the next portion, while
 // it is in cache.
@@ -491,7 +516,11 @@ static base_rc take_decoded(engine_flow *flow, engine_input *input, uint32_t p,
         flow->bounds->select(flow->bounds->arg, input, arena, &d);
     base_rc rc = quarantine_logged(flow, input, p, batch, at, &d, err);
     if (rc == BASE_OK) rc = quarantine_late(flow, input, p, batch, at, nlate, late, err);
+    flow->reading = batch;
+    flow->reading_of = input;
+    flow->reading_partition = p;
     if (rc == BASE_OK) rc = push_decoded(flow, input, p, batch->base_offset + at, &d, err);
+    flow->reading = NULL;
     flow->ctx.arena = &flow->step_arena;
     return rc;
 }
@@ -556,6 +585,8 @@ static void portion_is_done(portions *s, const log_batch *batch, uint32_t first,
     s->part->records += n;
     s->part->next = batch->base_offset + first + n;
     s->part->active_us = s->flow->now_us;
+    if (batch->headers != NULL)
+        engine_origins_add(&s->flow->step_origins, &s->flow->step_arena, batch, first, n);
     // Only between batches: a step's end is a batch's end.
     if (first + n == batch->count && step_is_full(s->flow)) *s->budget = 0;
 }
@@ -568,9 +599,7 @@ static base_rc gather_here(portions *s, base_error *err) {
     while (rc == BASE_OK && n > 0) {
         engine_decoded d;
         const log_batch *batch = &s->batch;
-        engine_contract_decode(s->input->contract, batch->payload, batch->payload_bytes,
-                               batch->ends, first, n, batch->base_offset + first, s->p,
-                               batch->info.append_us, arena, &d);
+        engine_contract_decode_batch(s->input->contract, batch, first, n, s->p, arena, &d);
         rc = take_decoded(flow, s->input, s->p, batch, first, &d, arena, err);
         if (!s->retains) base_arena_reset(arena);
         if (rc != BASE_OK) break;

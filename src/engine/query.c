@@ -66,8 +66,7 @@ static base_rc push_log_batch(query *q, engine_contract *contract, uint32_t p,
         uint32_t n = batch->count - at < QUERY_BATCH_ROWS ? batch->count - at : QUERY_BATCH_ROWS;
         q->ctx.arena = retains ? &q->scratch : &q->push;
         engine_decoded d;
-        engine_contract_decode(contract, batch->payload, batch->payload_bytes, batch->ends, at, n,
-                               batch->base_offset + at, p, batch->info.append_us, q->ctx.arena, &d);
+        engine_contract_decode_batch(contract, batch, at, n, p, q->ctx.arena, &d);
         engine_late_skip(contract, &q->watermark_us, q->ctx.arena, &d);
         uint64_t *offsets = base_arena_alloc(q->ctx.arena, (d.nrows + 1) * sizeof *offsets);
         for (uint32_t i = 0; i < d.nrows; i++) offsets[i] = batch->base_offset + at + d.doc[i];

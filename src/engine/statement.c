@@ -287,6 +287,21 @@ static base_rc do_insert(execution *x) {
     return x->err->code;
 }
 
+static base_rc do_delete(execution *x) {
+    engine_session *session = x->session;
+    const col_batch *keys;
+    base_rc rc = engine_query(session, bound_plan(x), x->arena, &keys, &x->out->standing, x->err);
+    if (rc != BASE_OK) return rc;
+    memset(&x->out->standing, 0, sizeof x->out->standing);
+    char *origin = base_arena_printf(x->arena, "sql user %s", session->user);
+    engine_ingest_result result;
+    rc = engine_ingest_deletes(session->engine, x->statement->target, keys, "sql",
+                               base_str_of(origin), x->arena, &result, x->err);
+    if (rc != BASE_OK) return rc;
+    snprintf(x->out->tag, sizeof x->out->tag, "DELETE %llu", (unsigned long long)result.accepted);
+    return BASE_OK;
+}
+
 static base_rc do_reconcile(execution *x) {
     const char *schema = x->statement->schema != NULL ? x->statement->schema : x->session->schema;
     const plan_object *object = engine_catalog_find(x->session->engine, schema, x->statement->name);
@@ -378,6 +393,8 @@ static base_rc execute(execution *x) {
         return do_explain(x);
     case SQL_INSERT:
         return do_insert(x);
+    case SQL_DELETE:
+        return do_delete(x);
     case SQL_SHOW:
         return do_show(x);
     case SQL_SET:

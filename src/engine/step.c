@@ -263,7 +263,7 @@ base_rc engine_step_with(engine_flow *flow, gather_stage gather, void *arg, bool
     }
     int64_t before_us = flow->now_us;
     fix_clock(flow);
-    flow_hooks hooks = {flow, on_row_failed, on_duplicate};
+    flow_hooks hooks = {flow, on_row_failed, on_duplicate, engine_input_unmatched};
     flow->ctx = (flow_ctx){.arena = &flow->step_arena,
                            .step_arena = &flow->step_arena,
                            .txn = flow->txn,
@@ -275,6 +275,7 @@ base_rc engine_step_with(engine_flow *flow, gather_stage gather, void *arg, bool
     flow->quarantine_seq = flow->ledger_seq = 0;
     flow->duplicates_seen = NULL;
     flow->nduplicates_seen = 0;
+    flow->step_origins = (engine_origins){0};
     flow_graph_begin(flow->graph, &flow->ctx);
     uint64_t rows = 0, commit_ns = 0;
     rc = run_stages(flow, gather, arg, &rows, err);

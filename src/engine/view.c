@@ -241,7 +241,12 @@ static bool time_alone(engine_flow *flow, const plan_object *view) {
 static void cause_text(engine_flow *flow, const plan_object *view, base_buf *buf) {
     cause_search cause = {flow, false, false, false};
     plan_node_scans(view->plan, visit_cause, &cause);
-    if (cause.event) base_buf_add_cstr(buf, "late event");
+    uint64_t records = 0;
+    for (uint32_t i = 0; i < flow->ninputs; i++)
+        if (flow->inputs[i].stream != NULL) records += flow->inputs[i].step_rows;
+    engine_origins_print(&flow->step_origins, buf);
+    if (cause.event && flow->step_origins.records < records)
+        base_buf_add_cstr(buf, buf->n > 0 ? ", late event" : "late event");
     if (cause.table) base_buf_add_cstr(buf, buf->n > 0 ? ", table change" : "table change");
     if (cause.upstream)
         base_buf_add_cstr(buf, buf->n > 0 ? ", upstream correction" : "upstream correction");

@@ -440,6 +440,7 @@ static void fault_cells(system_rows *r, base_str headers) {
         if (base_str_eq(name, BASE_STR("byte"))) system_i64(r, "byte", number_of(value));
         if (base_str_eq(name, BASE_STR("at"))) system_i64(r, "received_at", number_of(value));
         if (base_str_eq(name, BASE_STR("raw"))) raw_text(r, "raw", value);
+        if (base_str_eq(name, BASE_STR(ENGINE_HEADER_ORIGIN))) raw_text(r, "origin", value);
     }
 }
 
@@ -773,7 +774,7 @@ const system_def system_weir_defs[] = {
     {15008, "weir", "quarantine",
      "id text, stream text?, flow text?, partition integer?, log_offset bigint?, stage text, "
      "received_at timestamptz?, sqlstate text?, cause text?, field text?, source text?, "
-     "record bigint?, byte bigint?, raw text?",
+     "record bigint?, byte bigint?, raw text?, origin text?",
      fill_quarantine, "records and rows that break a rule, with their cause"},
     {15009, "weir", "duplicates",
      "flow text, stream text?, partition integer, log_offset bigint, original_partition integer, "

@@ -244,16 +244,18 @@ static base_rc add_input(flow_graph *graph, const plan_object *object, uint32_t 
     bool keyed = is_log_object(object) && object->nkey > 0;
     *index = graph->ninputs++;
     flow_input *input = &graph->inputs[*index];
-    *input = (flow_input){.object = object,
-                          .dedup = keyed && object->kind == PLAN_OBJECT_STREAM && !graph->dedup_off,
-                          .upsert = keyed && object->kind == PLAN_OBJECT_TABLE};
+    *input =
+        (flow_input){.object = object,
+                     .dedup = keyed && object->kind == PLAN_OBJECT_STREAM && !object->retractable &&
+                              !graph->dedup_off,
+                     .upsert = keyed && (object->kind == PLAN_OBJECT_TABLE || object->retractable)};
     graph->sources[*index] = source;
     graph->frontiers[*index] = INT64_MIN;
     if (is_log_object(object)) {
         for (uint32_t i = 0; i < object->nkey; i++) add_column(graph, input, object->key[i]);
         if (object->event_time >= 0) add_column(graph, input, (uint32_t)object->event_time);
     }
-    // The stored row of a table serves views to come: it has all columns.
+    // A stored row serves views to come: it has all columns.
     for (uint32_t i = 0; input->upsert && i < object->ncolumns; i++) add_column(graph, input, i);
     return BASE_OK;
 }

@@ -54,7 +54,7 @@ typedef struct flow_input {
                              // streams and tables, plus the event-time columns; tables with a
                              // key: all columns
     bool dedup;              // a stream with a business key
-    bool upsert;             // a table with a key
+    bool upsert;             // a table with a key, or a stream whose events may be taken back
 } flow_input;
 size_t flow_graph_inputs(const flow_graph *graph, const flow_input **out); // until the next add
 
@@ -63,7 +63,8 @@ typedef struct flow_origin {
     uint32_t partition;
     const uint64_t *offsets; // a row each
     const int64_t *event_us; // event time a row; NULL if the object has none
-    const uint8_t *deletes;  // tables: 1 deletes the key; NULL: none
+    const uint8_t *deletes;  // tables: 1 deletes the key; retractable streams: 1 takes back the
+                             // event of the key; NULL: none
 } flow_origin;
 
 // One step: begin, pushes, flush, outputs, save. A batch has input->ncolumns columns in input

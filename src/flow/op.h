@@ -32,6 +32,8 @@ typedef struct flow_hooks {
     // A source saw a business key again, within the horizon.
     void (*duplicate)(void *self, const plan_object *object, uint32_t partition, uint64_t offset,
                       uint32_t original_partition, uint64_t original_offset);
+    // A record takes back an event that has never come.
+    void (*unmatched)(void *self, const plan_object *object, uint32_t partition, uint64_t offset);
 } flow_hooks;
 
 typedef struct flow_ctx {

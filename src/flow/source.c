@@ -8,6 +8,10 @@
 //  - upsert: with S the map from key to row, a row r of key k gives -S[k] (if there) +r, and S[k] =
 //  r;
 //    a delete gives -S[k] (if there).
+//  - retractable: as deduplication, with S of the upsert: an event of key k gives +r if S has no
+//    event of k, else it is a duplicate; what takes k back gives -S[k]. S remembers that it was
+//    taken back: to take it back again is reported as a duplicate, to take back what never came as
+//    unmatched. An event of k may follow.
 //
 // State, read in sorted batches a push and written in sorted batches at save:
 //  - "s<id>.keys": key -> partition, offset, event time (dedup).
@@ -16,6 +20,8 @@
 //    the contract sets a horizon: what is older than the low watermark less the horizon is
 //    forgotten, a bounded number of keys a step.
 //  - "s<id>.rows": key -> row (upsert).
+//  - "s<id>.events": key -> partition, offset, event time, and the row unless it was taken back
+//    (retractable).
 // Keys are ordered encodings (see flow_keys_encode), so that ascending business keys stay together
 // in the tree; and a key above the greatest of the table is known to be new without a look.
 // Entry points: flow_source_create, flow_source_push.
@@ -29,7 +35,7 @@ typedef struct origin_row { // disk format of "keys"
     uint64_t offset;
     int64_t event_us; // INT64_MAX: none
     uint32_t partition;
-    uint32_t reserved;
+    uint32_t taken_back; // of "events": 1, and no row follows
 } origin_row;
 _Static_assert(sizeof(origin_row) == 24, "origin_row is a disk format");
 
@@ -43,12 +49,15 @@ typedef struct current_row {
     const col_batch *batch; // NULL: no row of this key
     uint32_t row;
     bool dirty;
+    bool known; // retractable: an event of the key has come, from origin
+    origin_row origin;
 } current_row;
 
 typedef struct source_op {
     flow_op op;
     const plan_object *object;
-    bool dedup, upsert;
+    bool dedup, upsert;       // upsert: current rows by key
+    bool retractable;         // an upsert whose first event of a key counts, until it is taken back
     uint32_t input;           // index in graph->inputs
     state_table table, times; // keys or rows; times with a horizon
     int64_t horizon_us;       // 0: for ever
@@ -367,6 +376,18 @@ static base_rc decode_row(source_op *source, flow_ctx *ctx, base_str bytes, col_
     return rc;
 }
 
+// What a value of "events" begins with; *bytes: the row after it.
+static base_rc cut_origin(const source_op *source, base_str *bytes, origin_row *origin,
+                          base_error *err) {
+    if (bytes->n < sizeof *origin) {
+        return base_fail(err, BASE_E_CORRUPT, NULL, "stream \"%s.%s\": an event has %zu bytes",
+                         source->object->schema, source->object->name, bytes->n);
+    }
+    memcpy(origin, bytes->p, sizeof *origin);
+    *bytes = (base_str){bytes->p + sizeof *origin, bytes->n - sizeof *origin};
+    return BASE_OK;
+}
+
 static base_rc load_rows(source_op *source, flow_ctx *ctx, const uint32_t *fresh, uint32_t n,
                          base_error *err) {
     uint32_t *sorted;
@@ -380,11 +401,69 @@ static base_rc load_rows(source_op *source, flow_ctx *ctx, const uint32_t *fresh
     col_batch *rows = col_batch_create(ctx->arena, ncols, input_types(source, ctx->arena), found);
     for (uint32_t i = 0; i < n && rc == BASE_OK; i++) {
         if (values[i].p == NULL) continue;
-        rc = decode_row(source, ctx, values[i], rows, at, err);
-        source->current[sorted[i]] = (current_row){rows, at, false};
-        at++;
+        current_row now = {.batch = rows, .row = at};
+        if (source->retractable) {
+            rc = cut_origin(source, &values[i], &now.origin, err);
+            now.known = true;
+        }
+        if (now.origin.taken_back)
+            now.batch = NULL;
+        else if (rc == BASE_OK)
+            rc = decode_row(source, ctx, values[i], rows, at++, err);
+        source->current[sorted[i]] = now;
     }
     return rc;
+}
+
+static void say_duplicate(source_op *source, flow_ctx *ctx, const flow_origin *origin, uint32_t i,
+                          const origin_row *of) {
+    source->op.stats.duplicates++;
+    if (ctx->hooks != NULL && ctx->hooks->duplicate != NULL) {
+        ctx->hooks->duplicate(ctx->hooks->self, source->object, origin->partition,
+                              origin->offsets[i], of->partition, of->offset);
+    }
+}
+
+// Row i takes back the event of its key.
+static void take_back(source_op *source, flow_ctx *ctx, const flow_origin *origin, uint32_t i,
+                      current_row *now, col_builder *out) {
+    if (now->batch != NULL) {
+        col_builder_add_row(out, now->batch, now->row, -1);
+        now->batch = NULL;
+        now->origin.taken_back = 1;
+        now->dirty = true;
+    } else if (now->known) {
+        say_duplicate(source, ctx, origin, i, &now->origin);
+    } else if (ctx->hooks != NULL && ctx->hooks->unmatched != NULL) {
+        ctx->hooks->unmatched(ctx->hooks->self, source->object, origin->partition,
+                              origin->offsets[i]);
+    }
+}
+
+static base_rc retractable_push(source_op *source, flow_ctx *ctx, const col_batch *batch,
+                                const flow_origin *origin, base_error *err) {
+    uint32_t *fresh = base_arena_alloc(ctx->arena, sizeof(uint32_t) * batch->nrows), nfresh;
+    const uint32_t *numbers = number_keys(source, ctx, batch, fresh, &nfresh);
+    base_rc rc = load_rows(source, ctx, fresh, nfresh, err);
+    if (rc != BASE_OK) return rc;
+    col_builder *out =
+        col_builder_create(ctx->arena, batch->ncols, input_types(source, ctx->arena));
+    for (uint32_t i = 0; i < batch->nrows; i++) {
+        current_row *now = &source->current[numbers[i]];
+        if (origin->deletes != NULL && origin->deletes[i]) {
+            take_back(source, ctx, origin, i, now, out);
+        } else if (now->batch != NULL) {
+            say_duplicate(source, ctx, origin, i, &now->origin);
+        } else {
+            col_builder_add_row(out, batch, i, 1);
+            origin_row place = {origin->offsets[i],
+                                origin->event_us == NULL ? INT64_MAX : origin->event_us[i],
+                                origin->partition, 0};
+            *now = (current_row){batch, i, true, true, place};
+        }
+    }
+    if (source->op.graph->store == NULL) return BASE_OK; // as of an upsert
+    return flow_emit(&source->op.out, ctx, col_builder_finish(out), err);
 }
 
 static base_rc upsert_push(source_op *source, flow_ctx *ctx, const col_batch *batch,
@@ -404,7 +483,7 @@ static base_rc upsert_push(source_op *source, flow_ctx *ctx, const col_batch *ba
         }
         if (now->batch != NULL) col_builder_add_row(out, now->batch, now->row, -1);
         if (!deleted) col_builder_add_row(out, batch, i, 1);
-        *now = (current_row){deleted ? NULL : batch, i, true};
+        *now = (current_row){.batch = deleted ? NULL : batch, .row = i, .dirty = true};
     }
     // Without a store there is one step, and what it ends with goes on at flush: no retractions.
     if (source->op.graph->store == NULL) return BASE_OK;
@@ -439,9 +518,11 @@ static base_rc upsert_save(source_op *source, flow_ctx *ctx, base_error *err) {
     for (uint32_t i = 0; i < n; i++) {
         const current_row *now = &source->current[dirty[order[i]]];
         in_order[i] = keys[order[i]];
-        if (now->batch == NULL) continue;
+        if (now->batch == NULL && !source->retractable) continue;
         base_buf_clear(&buf);
-        col_row_encode(&buf, now->batch, now->row, now->batch->ncols, all_columns(source));
+        if (source->retractable) base_buf_add(&buf, (const char *)&now->origin, sizeof now->origin);
+        if (now->batch != NULL)
+            col_row_encode(&buf, now->batch, now->row, now->batch->ncols, all_columns(source));
         values[i] = (base_str){base_arena_memdup(arena, buf.p, buf.n), buf.n};
     }
     base_buf_deinit(&buf);
@@ -469,6 +550,9 @@ base_rc flow_source_fill(flow_op *op, flow_ctx *ctx, base_error *err) {
             rc = state_cursor_next(cursor, &key, &value, &end, err);
             if (rc != BASE_OK || end) break;
             if (flow_keymap_find(&source->map, key) != UINT32_MAX) continue; // given already
+            origin_row place = {0};
+            if (source->retractable) rc = cut_origin(source, &value, &place, err);
+            if (rc != BASE_OK || place.taken_back) continue;
             rc = decode_row(source, ctx, value, rows, n++, err);
         }
         if (rc == BASE_OK) {
@@ -486,6 +570,8 @@ base_rc flow_source_push(flow_op *op, flow_ctx *ctx, const col_batch *batch,
     source_op *source = (source_op *)op;
     op->stats.rows_in += batch->nrows;
     if (origin != NULL && source->dedup) return dedup_push(source, ctx, batch, origin, err);
+    if (origin != NULL && source->retractable)
+        return retractable_push(source, ctx, batch, origin, err);
     if (origin != NULL && source->upsert) return upsert_push(source, ctx, batch, origin, err);
     return flow_emit(&op->out, ctx, batch, err);
 }
@@ -533,7 +619,10 @@ static base_rc source_verify(flow_op *op, flow_ctx *ctx, base_error *err) {
         rc = state_cursor_next(cursor, &key, &value, &end, err);
         if (rc != BASE_OK || end) break;
         if (source->upsert) {
-            rc = decode_row(source, ctx, value, row, 0, err);
+            origin_row place = {0};
+            if (source->retractable) rc = cut_origin(source, &value, &place, err);
+            if (rc == BASE_OK && !place.taken_back)
+                rc = decode_row(source, ctx, value, row, 0, err);
         } else if (value.n != sizeof(origin_row)) {
             rc = base_fail(err, BASE_E_CORRUPT, NULL,
                            "stream \"%s.%s\": a deduplication row has %zu bytes",
@@ -554,7 +643,10 @@ static void source_close(flow_op *op) {
 
 static void source_describe(const flow_op *op, base_buf *buf) {
     const source_op *source = (const source_op *)op;
-    base_buf_add_cstr(buf, source->dedup ? "keys" : source->upsert ? "rows" : "nothing");
+    base_buf_add_cstr(buf, source->dedup         ? "keys"
+                           : source->retractable ? "events"
+                           : source->upsert      ? "rows"
+                                                 : "nothing");
 }
 
 base_rc flow_source_create(flow_graph *graph, const plan_object *object, flow_op **out,
@@ -575,14 +667,18 @@ base_rc flow_source_create(flow_graph *graph, const plan_object *object, flow_op
     source->object = object;
     source->input = graph->ninputs;
     bool stream = object->kind == PLAN_OBJECT_STREAM, table = object->kind == PLAN_OBJECT_TABLE;
-    source->dedup = stream && object->nkey > 0 && !graph->dedup_off;
-    source->upsert = table && object->nkey > 0;
+    source->retractable = stream && object->retractable;
+    source->dedup = stream && !object->retractable && object->nkey > 0 && !graph->dedup_off;
+    source->upsert = (table && object->nkey > 0) || source->retractable;
     // The present row of a key is one of a batch.
     source->op.hold = source->upsert ? FLOW_HOLD_STEP : FLOW_HOLD_PASS;
     if (source->dedup && object->event_time >= 0) source->horizon_us = object->dedup_horizon_us;
     *out = &source->op;
     if (graph->store == NULL || (!source->dedup && !source->upsert)) return BASE_OK;
-    base_rc rc = flow_table_open(graph, true, object->id, 0, source->dedup ? "keys" : "rows",
+    base_rc rc = flow_table_open(graph, true, object->id, 0,
+                                 source->dedup         ? "keys"
+                                 : source->retractable ? "events"
+                                                       : "rows",
                                  &source->table, err);
     if (rc == BASE_OK && source->horizon_us > 0) {
         rc = flow_table_open(graph, true, object->id, 0, "times", &source->times, err);

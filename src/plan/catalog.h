@@ -84,6 +84,7 @@ typedef struct plan_object {
     bool limits_lateness;       // records later than max_lateness_us are refused (max_lateness)
     int64_t max_lateness_us;    // below the watermark of their partition
     int64_t idle_timeout_us;    // a partition silent so long holds no watermark back
+    bool retractable;           // stream: records may take earlier events back (retractions)
 
     // Views of both kinds.
     const plan_node *plan; // output columns = columns; of a plain view: as bound, not optimised

@@ -47,7 +47,7 @@ static bool has_spellings(const plan_node *node) {
 bool plan_only_grows(const plan_node *node, bool stored) {
     switch (node->kind) {
     case PLAN_NODE_SCAN: // without a store there is one step, in which tables give what is there
-        return node->object->kind == PLAN_OBJECT_STREAM || !stored;
+        return (node->object->kind == PLAN_OBJECT_STREAM && !node->object->retractable) || !stored;
     case PLAN_NODE_VALUES:
         return true;
     case PLAN_NODE_AGGREGATE:
@@ -225,6 +225,13 @@ static void scan(growing *g, const plan_node *node, plan_state *state) {
         state->keeps = "a row for each key";
     }
     if (!stream || object->nkey == 0) return;
+    if (object->retractable) {
+        state->state = PLAN_GROWTH_ROWS;
+        state->state_cause = object;
+        state->keeps = "every event, for it may be taken back";
+        state->hint = "Without WITH (retractions = 'on') only its business key is kept.";
+        return;
+    }
     state->state = plan_growth_of_keys(object);
     state->state_cause = object;
     state->keeps = state->state == PLAN_GROWTH_ROWS

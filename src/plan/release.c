@@ -122,7 +122,7 @@ static bool floor_of_expr(const plan_node *node, uint32_t c, plan_floor *out) {
 
 static bool floor_of_scan(const plan_node *node, uint32_t column, plan_floor *out) {
     const plan_object *object = node->object;
-    if (object->kind != PLAN_OBJECT_STREAM || object->watermark == NULL ||
+    if (object->kind != PLAN_OBJECT_STREAM || object->retractable || object->watermark == NULL ||
         !object->limits_lateness || object->event_time < 0 ||
         node->indexes[column] != (uint32_t)object->event_time)
         return false;

@@ -1,5 +1,5 @@
 // http_query.c - POST /v1/query {"sql": "...", "limit": n}: one statement for a program or the
-// console; it may read, INSERT, RECONCILE and FLUSH. Entry point: http_query.
+// console; it may read, INSERT, DELETE, RECONCILE and FLUSH. Entry point: http_query.
 
 #include <string.h>
 
@@ -37,16 +37,17 @@ static base_rc read_body(http_request *request, base_str *sql, uint32_t *limit, 
 
 // HTTP may be behind a page: what changes the catalogue goes over the PostgreSQL protocol.
 static base_rc check_kind(base_str sql, base_error *err) {
-    static const char *const allowed[] = {"select",  "with",   "values",    "table", "show",
-                                          "explain", "insert", "reconcile", "flush", "verify"};
+    static const char *const allowed[] = {"select", "with",      "values",  "table",
+                                          "show",   "verify",    "explain", "insert",
+                                          "delete", "reconcile", "flush"};
     base_str rest = sql;
     base_str word = server_take_word(&rest);
     if (word.n == 0) return BASE_OK; // "(SELECT ...)", or nothing: the parser says
     for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++)
         if (server_word_is(word, allowed[i])) return BASE_OK;
     base_rc rc = base_fail(err, BASE_E_INVALID, "25006",
-                           "%.*s is not taken here: this path reads, and takes INSERT, RECONCILE "
-                           "and FLUSH",
+                           "%.*s is not taken here: this path reads, and takes INSERT, DELETE, "
+                           "RECONCILE and FLUSH",
                            (int)(word.n < 40 ? word.n : 40), word.p);
     base_error_hint(err, "Use a PostgreSQL client, or the file that weir serves.");
     return rc;

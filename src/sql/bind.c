@@ -211,17 +211,12 @@ static const struct {
     const char *type;
     base_rc (*bind)(sql_ctx *ctx, const sql_tree *body, sql_statement *statement);
 } tree_statements[] = {
-    {"SelectStmt", bind_select},
-    {"InsertStmt", sql_bind_insert},
-    {"VariableSetStmt", bind_set},
-    {"TransactionStmt", bind_transaction},
-    {"DeallocateStmt", bind_deallocate},
-    {"DiscardStmt", bind_discard},
-    {"ClosePortalStmt", bind_close},
-    {"ListenStmt", bind_listen},
-    {"UnlistenStmt", bind_unlisten},
-    {"NotifyStmt", bind_listen},
-    {"CopyStmt", bind_copy},
+    {"SelectStmt", bind_select},           {"InsertStmt", sql_bind_insert},
+    {"DeleteStmt", sql_bind_delete},       {"VariableSetStmt", bind_set},
+    {"TransactionStmt", bind_transaction}, {"DeallocateStmt", bind_deallocate},
+    {"DiscardStmt", bind_discard},         {"ClosePortalStmt", bind_close},
+    {"ListenStmt", bind_listen},           {"UnlistenStmt", bind_unlisten},
+    {"NotifyStmt", bind_listen},           {"CopyStmt", bind_copy},
 };
 
 // ---- statements of our own -------------------------------------------------------------------
@@ -404,6 +399,7 @@ const char *sql_command_tag(const sql_statement *statement) {
         [SQL_SELECT] = "SELECT",
         [SQL_EXPLAIN] = "EXPLAIN",
         [SQL_INSERT] = "INSERT",
+        [SQL_DELETE] = "DELETE",
         [SQL_SHOW] = "SHOW",
         [SQL_SET] = "SET",
         [SQL_RESET] = "RESET",

@@ -19,6 +19,7 @@ static const sql_option_def stream_options[] = {
     {"max_lateness", SQL_OPTION_US, MEMBER(max_lateness_us)},
     {"idle_timeout", SQL_OPTION_US, MEMBER(idle_timeout_us)},
     {"compression", SQL_OPTION_KEPT, 0},
+    {"retractions", SQL_OPTION_KEPT, 0},
 };
 
 typedef struct fragment {
@@ -123,7 +124,7 @@ static base_rc read_column_part(contract *c, plan_column *column) {
 }
 
 static bool is_system_name(const char *name) {
-    static const char *const names[] = {"_offset", "_partition", "_ingested_at",
+    static const char *const names[] = {"_offset", "_partition", "_ingested_at", "_origin",
                                         "_status", "_revision",  "_updated_at"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(names[i], name) == 0) return true;
@@ -389,6 +390,31 @@ static base_rc check_lateness(contract *c) {
     return BASE_OK;
 }
 
+static base_rc refuse_retractions(contract *c, const char *why) {
+    return sql_fail(c->ctx, 0, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
+                    "option \"retractions\" %s", why);
+}
+
+// Whether events may be taken back: nothing that is made of such a stream may count on it to grow.
+static base_rc check_retractions(contract *c) {
+    plan_object *object = c->object;
+    const char *value = plan_option_get(object, "retractions");
+    if (value == NULL || strcmp(value, "off") == 0) return BASE_OK;
+    if (strcmp(value, "on") != 0) return refuse_retractions(c, "must be 'on' or 'off'");
+    if (object->kind != PLAN_OBJECT_STREAM)
+        return refuse_retractions(c, "is of streams only: the rows of a table go by their key");
+    if (object->nkey == 0)
+        return refuse_retractions(c, "needs a PRIMARY KEY, by which an event is taken back");
+    if (object->dedup_horizon_us != 0)
+        return refuse_retractions(c, "cannot be with dedup_horizon: an event whose key is "
+                                     "forgotten could not be taken back");
+    if (object->limits_lateness)
+        return refuse_retractions(c, "cannot be with max_lateness: what is taken back, and what "
+                                     "comes in its place, is late by nature");
+    object->retractable = true;
+    return BASE_OK;
+}
+
 static base_rc create_contract(sql_cursor *cursor, sql_statement *statement,
                                plan_object_kind kind) {
     sql_ctx *ctx = cursor->ctx;
@@ -404,6 +430,7 @@ static base_rc create_contract(sql_cursor *cursor, sql_statement *statement,
     SQL_TRY(bind_key(&c));
     SQL_TRY(bind_times(&c));
     SQL_TRY(check_lateness(&c));
+    SQL_TRY(check_retractions(&c));
     SQL_TRY(bind_defaults(&c));
     SQL_TRY(bind_checks(&c));
     object->columns = sql_add_system_columns(ctx, c.columns, &object->ncolumns, kind);
@@ -427,22 +454,24 @@ plan_column *sql_add_system_columns(sql_ctx *ctx, const plan_column *columns, ui
         plan_object_kind of;
         const char *name;
         col_kind kind;
+        bool not_null;
     } system[] = {
-        {PLAN_OBJECT_STREAM, "_offset", COL_INT8},
-        {PLAN_OBJECT_STREAM, "_partition", COL_INT4},
-        {PLAN_OBJECT_STREAM, "_ingested_at", COL_TIMESTAMPTZ},
-        {PLAN_OBJECT_VIEW, "_status", COL_TEXT},
-        {PLAN_OBJECT_VIEW, "_revision", COL_INT8},
-        {PLAN_OBJECT_VIEW, "_updated_at", COL_TIMESTAMPTZ},
+        {PLAN_OBJECT_STREAM, "_offset", COL_INT8, true},
+        {PLAN_OBJECT_STREAM, "_partition", COL_INT4, true},
+        {PLAN_OBJECT_STREAM, "_ingested_at", COL_TIMESTAMPTZ, true},
+        {PLAN_OBJECT_STREAM, "_origin", COL_TEXT, false},
+        {PLAN_OBJECT_VIEW, "_status", COL_TEXT, true},
+        {PLAN_OBJECT_VIEW, "_revision", COL_INT8, true},
+        {PLAN_OBJECT_VIEW, "_updated_at", COL_TIMESTAMPTZ, true},
     };
     uint32_t n = *ncolumns;
-    plan_column *all = base_arena_array(ctx->arena, plan_column, n + 3);
+    plan_column *all = base_arena_array(ctx->arena, plan_column, n + 4);
     if (n > 0) memcpy(all, columns, n * sizeof *all);
     for (size_t i = 0; i < sizeof system / sizeof system[0]; i++)
         if (system[i].of == kind)
             all[n++] = (plan_column){.name = system[i].name,
                                      .type = col_type_of(system[i].kind),
-                                     .not_null = true,
+                                     .not_null = system[i].not_null,
                                      .hidden = true};
     *ncolumns = n;
     return all;

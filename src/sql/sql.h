@@ -24,6 +24,7 @@ typedef enum sql_kind {
     SQL_SELECT,  // plan: SELECT and VALUES
     SQL_EXPLAIN, // plan, or object for EXPLAIN CREATE MATERIALIZED VIEW
     SQL_INSERT,  // target, target_columns, plan
+    SQL_DELETE,  // target; plan and target_columns: the keys of the rows that go
     SQL_SHOW,    // name: a setting, or streams/tables/views/sinks/schemas/flows/...
     SQL_SET,     // name, value
     SQL_RESET,

@@ -652,6 +652,7 @@ BASE_MUST_USE base_rc sql_parse_expr_text(sql_ctx *ctx, base_str text, size_t of
 BASE_MUST_USE base_rc sql_bind_expr_text(sql_ctx *ctx, const plan_object *object, base_str text,
                                          size_t offset, const char *place, const plan_expr **out);
 BASE_MUST_USE base_rc sql_bind_insert(sql_ctx *ctx, const sql_tree *body, sql_statement *statement);
+BASE_MUST_USE base_rc sql_bind_delete(sql_ctx *ctx, const sql_tree *body, sql_statement *statement);
 // [(name, ...)] and the query of CREATE VIEW, up to the end or EMIT ON WINDOW CLOSE.
 BASE_MUST_USE base_rc sql_take_view_columns(sql_cursor *cursor, uint32_t *n, const char ***names);
 BASE_MUST_USE base_rc sql_take_view_query(sql_cursor *cursor, base_str *text, size_t *offset,
