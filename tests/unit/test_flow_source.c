@@ -67,7 +67,7 @@ static bool fixture_init(fixture *f, plan_object_kind kind, int64_t horizon_us) 
     uint32_t id = 0;
     f->plan = m_scan(&f->arena, &id, &f->object, 3, indexes);
     f->view = (plan_object){.kind = PLAN_OBJECT_VIEW, .id = 5, .event_time = -1};
-    f->hooks = (flow_hooks){f, on_failed, on_duplicate};
+    f->hooks = (flow_hooks){.self = f, .row_failed = on_failed, .duplicate = on_duplicate};
     return open_all(f);
 }
 
