@@ -274,6 +274,6 @@ export function revisions(root) {
     empty: "No final figure has changed." });
   root.append(h("h1", null, "Revisions"), h("p", { class: "lead" }, "The ledger: every change to a figure that was final, and why."), table.element);
   return { every: 3000, async refresh() {
-    table.update((await query("SELECT * FROM weir.revisions ORDER BY at DESC, step DESC LIMIT 200")).rows);
+    table.update((await query("SELECT view, revision, at, cause, old::text, new::text, step, flow FROM weir.revision ORDER BY at DESC, step DESC LIMIT 200")).rows);
   } };
 }

@@ -4,7 +4,7 @@ import { h, Table, count, fractionDigits, instant, isName, isNumber, show } from
 
 const EXAMPLES = [
   ["Views", "SELECT schema, name, rows, corrections, lag, watermark, fresh\nFROM weir.views\nORDER BY schema, name"],
-  ["Why a figure changed", "SELECT at, view, cause, old, new\nFROM weir.revisions\nORDER BY at DESC\nLIMIT 20"],
+  ["Why a figure changed", "SELECT at, view, cause, old, new\nFROM weir.revision\nORDER BY at DESC\nLIMIT 20"],
   ["Causes in quarantine", "SELECT stream, cause, count(*)\nFROM weir.quarantine\nGROUP BY stream, cause\nORDER BY 3 DESC"],
   ["Against the books", "SELECT name, as_of, matched, missing, unexpected, differing\nFROM weir.reconciliations"],
   ["Contracts", "SELECT object, column_name, type, not_null, time_role, comment\nFROM weir.contracts\nORDER BY schema, object, position"],

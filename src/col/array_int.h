@@ -3,7 +3,7 @@
 #define WEIR_COL_ARRAY_INT_H
 
 #include "col/array.h"
-#include "col/json_int.h"
+#include "col/json_tree.h"
 
 // A JSON array into a cell of an array kind.
 BASE_MUST_USE base_rc col_array_of_json(const col_json *node, col_vec *vec, uint32_t row,

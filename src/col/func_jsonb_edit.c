@@ -6,7 +6,7 @@
 #include "base/must.h"
 #include "col/codec.h"
 #include "col/func_text_int.h"
-#include "col/json_int.h"
+#include "col/json_tree.h"
 
 #define SCRATCH_BYTES 16384
 

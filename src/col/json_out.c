@@ -6,7 +6,7 @@
 #include "col/array.h"
 #include "col/codec.h"
 #include "col/col_int.h"
-#include "col/json_int.h"
+#include "col/json_tree.h"
 
 static void quote_ascii(base_buf *buf, const char *text, int n) {
     base_buf_add_byte(buf, '"');

@@ -8,7 +8,7 @@
 
 #include "base/must.h"
 #include "col/codec.h"
-#include "col/json_int.h"
+#include "col/json_tree.h"
 
 // PostgreSQL's numeric: digits before and after the point.
 #define NUMERIC_WHOLE_DIGITS_MAX 131072

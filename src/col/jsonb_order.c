@@ -19,7 +19,7 @@
 #include "col/jsonb_order.h"
 #include "base/hash.h"
 #include "col/codec.h"
-#include "col/json_int.h"
+#include "col/json_tree.h"
 
 enum { TOP_EMPTY = 1, TOP_SCALAR, TOP_ARRAY, TOP_OBJECT };
 enum { TAG_NULL = 1, TAG_STRING, TAG_NUMBER, TAG_FALSE, TAG_TRUE, TAG_ARRAY, TAG_OBJECT };

@@ -8,7 +8,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
-#include "col/json_int.h"
+#include "col/json_tree.h"
 
 typedef struct jsonpath jsonpath;
 

@@ -11,7 +11,7 @@
 #include "col/array_int.h"
 #include "col/codec.h"
 #include "col/col_int.h"
-#include "col/json_int.h"
+#include "col/json_tree.h"
 
 #define NAME_BYTES_MAX  63
 #define SHOWN_BYTES_MAX 200 // of the input in a message

@@ -349,20 +349,41 @@ static base_rc replace(apply *a, const plan_object *there, const sql_statement *
     return rc;
 }
 
-// A stream or table with another text. remake: it may also go and come anew.
-static base_rc apply_contract(apply *a, const plan_object *there, const sql_statement *s,
-                              bool remake, base_error *err) {
+// The object that a text makes, in the catalogue's arena.
+static base_rc bind_wanted(apply *a, const sql_statement *s, plan_object **out, base_error *err) {
     sql_statement *bound;
     char *text = base_arena_memdup(&a->engine->catalog_arena, s->text.p, s->text.n);
     const char *schema = base_arena_strdup(&a->engine->catalog_arena, a->session->schema);
     base_rc rc = engine_catalog_bind(a->engine, schema, (base_str){text, s->text.n}, &bound, err);
     if (rc != BASE_OK) return rc;
     bound->object->definition = text;
+    *out = bound->object;
+    return BASE_OK;
+}
+
+// A stream or table with another text. remake: it may also go and come anew.
+static base_rc apply_contract(apply *a, const plan_object *there, const sql_statement *s,
+                              bool remake, base_error *err) {
+    plan_object *wanted;
+    base_rc rc = bind_wanted(a, s, &wanted, err);
+    if (rc != BASE_OK) return rc;
     base_error why;
-    if (remake && (there->kind != bound->object->kind ||
-                   apply_compare(there, bound->object, &why) != BASE_OK))
+    if (remake && (there->kind != wanted->kind || apply_compare(there, wanted, &why) != BASE_OK))
         return replace(a, there, s, err);
-    return apply_evolve(a, there, bound->object, err);
+    return apply_evolve(a, there, wanted, err);
+}
+
+// A view, sink or reconciliation with another text.
+static base_rc apply_derived(apply *a, const plan_object *there, const sql_statement *s,
+                             base_error *err) {
+    if (there->kind == PLAN_OBJECT_VIEW) {
+        plan_object *wanted;
+        bool done;
+        base_rc rc = bind_wanted(a, s, &wanted, err);
+        if (rc == BASE_OK) rc = apply_view_options(a, there, wanted, &done, err);
+        if (rc != BASE_OK || done) return rc;
+    }
+    return replace(a, there, s, err);
 }
 
 static base_rc apply_object(apply *a, const sql_statement *s, base_error *err) {
@@ -389,7 +410,7 @@ static base_rc apply_object(apply *a, const sql_statement *s, base_error *err) {
         apply_say(a, "unchanged %s %s.%s", kind_of(there), there->schema, there->name);
         return BASE_OK;
     }
-    if (!is_log(there)) return replace(a, there, s, err);
+    if (!is_log(there)) return apply_derived(a, there, s, err);
     return apply_contract(a, there, s, remake, err);
 }
 

@@ -44,6 +44,10 @@ BASE_MUST_USE base_rc apply_compare(const plan_object *there, const plan_object 
 // ddl_lock held.
 BASE_MUST_USE base_rc apply_evolve(apply *a, const plan_object *there, plan_object *wanted,
                                    base_error *err);
+// Takes a view over whose options alone have changed, such that its rows stand (evolve.c). *done
+// false: more has. wanted is bound in the catalogue's arena. ddl_lock held.
+BASE_MUST_USE base_rc apply_view_options(apply *a, const plan_object *there, plan_object *wanted,
+                                         bool *done, base_error *err);
 // BASE_OK for what may stand in a file that is applied.
 BASE_MUST_USE base_rc apply_allows(sql_kind kind, base_error *err);
 

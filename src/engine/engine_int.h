@@ -154,6 +154,7 @@ BASE_MUST_USE base_rc engine_ddl(engine_session *session, sql_statement *stateme
 typedef struct engine_partition {
     log_reader *reader;
     uint64_t next;        // offset to read next
+    uint64_t step_from;   // the same when the step began
     int64_t watermark_us; // ENGINE_NO_WATERMARK: none yet
     int64_t max_event_us; // INT64_MIN: none yet
     int64_t active_us;    // processing time of the last record
@@ -205,6 +206,7 @@ typedef struct engine_input {
     const uint32_t *columns;
     int64_t watermark_us; // of the whole input
     uint64_t step_rows;   // taken in this step
+    uint64_t step_from;   // upstream_step when it began
 } engine_input;
 
 typedef struct engine_view {
@@ -269,7 +271,8 @@ struct engine_flow {
     int64_t refresh_us; // 0: immediate
     char *dir;
     state_store *store; // NULL: failed
-    state_table t_flow, t_cursor, t_view, t_layout, t_ledger, t_quarantine, t_duplicate, t_moment;
+    state_table t_flow, t_cursor, t_view, t_layout, t_ledger, t_ledger_key, t_quarantine,
+        t_duplicate, t_moment;
     flow_graph *graph;
     uint32_t nviews;
     engine_view *views; // by id
@@ -298,11 +301,14 @@ struct engine_flow {
     // A step in progress (step.c).
     flow_ctx ctx;
     state_txn *txn;
-    uint32_t quarantine_seq, ledger_seq;
+    uint32_t quarantine_seq;
+    // Why it changes what it changes, for the ledger. Cause: set for one step by whoever makes it
+    // ("replay of version 3"), NULL: its inputs are, and the origins of the records that it reads.
+    const char *step_cause;
+    engine_origins step_origins;
     engine_duplicate *duplicates_seen; // in the step arena: a ring of ENGINE_DUPLICATES_STEP
     uint64_t nduplicates_seen;
     uint64_t duplicate_seq;         // number of the next row of t_duplicate; 0: not read yet
-    engine_origins step_origins;    // of the records read in this step
     const log_batch *reading;       // of the records being pushed, and the input and partition
     const engine_input *reading_of; // that they are of
     uint32_t reading_partition;

@@ -114,6 +114,9 @@ static void say_change(apply *a, const plan_object *there, const plan_object *wa
         base_buf_printf(&text, "%s%s = '%s'", text.n > 0 ? ", " : "", wanted->options[i].name,
                         wanted->options[i].value);
     }
+    for (uint32_t i = 0; i < there->noptions; i++)
+        if (plan_option_get(wanted, there->options[i].name) == NULL)
+            base_buf_printf(&text, "%sno %s", text.n > 0 ? ", " : "", there->options[i].name);
     if (text.n == 0) base_buf_add_cstr(&text, "its text only");
     apply_say(a, "changed %s %s.%s: %s", plan_object_kind_name(wanted->kind), wanted->schema,
               wanted->name, base_buf_cstr(&text));
@@ -314,6 +317,55 @@ base_rc apply_evolve(apply *a, const plan_object *there, plan_object *wanted, ba
             wanted = engine_object_with_comment(a->engine, wanted, there->columns[i].name,
                                                 there->columns[i].comment);
     rc = take_over(a, there, wanted, err);
+    if (rc == BASE_OK) say_change(a, there, wanted);
+    return rc;
+}
+
+// ---- options of views ---------------------------------------------------------------------------
+
+// Those that say nothing of what the view shows: a view keeps its rows when one is changed.
+static bool is_beside(const char *option) {
+    static const char *const names[] = {"freshness", "owner", "ledger"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(option, names[i]) == 0) return true;
+    return false;
+}
+
+static bool options_within(const plan_object *a, const plan_object *b) {
+    for (uint32_t i = 0; i < a->noptions; i++) {
+        if (is_beside(a->options[i].name)) continue;
+        const char *other = plan_option_get(b, a->options[i].name);
+        if (other == NULL || strcmp(a->options[i].value, other) != 0) return false;
+    }
+    return true;
+}
+
+static bool differ_beside_only(const plan_object *there, const plan_object *wanted) {
+    return there->kind == PLAN_OBJECT_VIEW && wanted->kind == PLAN_OBJECT_VIEW &&
+           options_within(there, wanted) && options_within(wanted, there) &&
+           there->refresh_us == wanted->refresh_us && there->lateness_us == wanted->lateness_us &&
+           there->emit_on_close == wanted->emit_on_close &&
+           there->window_column == wanted->window_column && same_plan(there, wanted);
+}
+
+base_rc apply_view_options(apply *a, const plan_object *there, plan_object *wanted, bool *done,
+                           base_error *err) {
+    engine *e = a->engine;
+    *done = differ_beside_only(there, wanted);
+    if (!*done) return BASE_OK;
+    wanted->id = there->id;
+    if (there->comment != NULL)
+        wanted = engine_object_with_comment(e, wanted, NULL, there->comment);
+    for (uint32_t i = 0; i < engine_declared_columns(there); i++)
+        if (there->columns[i].comment != NULL)
+            wanted = engine_object_with_comment(e, wanted, there->columns[i].name,
+                                                there->columns[i].comment);
+    base_rc rc = engine_catalog_store(e, wanted, err);
+    if (rc != BASE_OK) return rc;
+    engine_catalog_put(e, wanted);
+    const plan_object *changed; // none can: a reader's plan does not know of these options
+    rc = rebind_dependents(e, there->id, &changed, err);
+    if (rc == BASE_OK) rc = reopen_flows(e, err);
     if (rc == BASE_OK) say_change(a, there, wanted);
     return rc;
 }

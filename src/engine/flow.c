@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "base/must.h"
-#include "engine/engine_int.h"
+#include "engine/ledger.h"
 
 static void class_name(int64_t refresh_us, char *out, size_t n) {
     if (refresh_us == 0)
@@ -138,7 +138,7 @@ static base_rc open_store(engine_flow *flow, base_error *err) {
     if (rc == BASE_OK) rc = state_table_open(flow->store, "engine.cursor", &flow->t_cursor, err);
     if (rc == BASE_OK) rc = state_table_open(flow->store, "engine.view", &flow->t_view, err);
     if (rc == BASE_OK) rc = state_table_open(flow->store, "engine.layout", &flow->t_layout, err);
-    if (rc == BASE_OK) rc = state_table_open(flow->store, "engine.ledger", &flow->t_ledger, err);
+    if (rc == BASE_OK) rc = engine_ledger_open(flow, err);
     if (rc == BASE_OK)
         rc = state_table_open(flow->store, "engine.quarantine", &flow->t_quarantine, err);
     if (rc == BASE_OK)
@@ -402,6 +402,7 @@ static base_rc drop_facts(engine_flow *flow, const plan_object *view, base_error
     bool found;
     rc = state_delete(txn, flow->t_view, (base_str){key, 4}, &found, err);
     if (rc == BASE_OK) rc = engine_layout_drop(flow, txn, true, view->id, err);
+    if (rc == BASE_OK) rc = engine_ledger_drop(flow, txn, view->id, err);
     if (rc != BASE_OK) {
         state_abort(txn);
         return rc;

@@ -806,7 +806,14 @@ static base_rc gather_input(engine_flow *flow, engine_input *input, uint64_t bud
 static uint64_t begin_gathering(engine_flow *flow, uint64_t *rows) {
     *rows = 0;
     flow->cut_short = false;
-    for (uint32_t i = 0; i < flow->ninputs; i++) flow->inputs[i].step_rows = 0;
+    for (uint32_t i = 0; i < flow->ninputs; i++) {
+        engine_input *input = &flow->inputs[i];
+        input->step_rows = 0;
+        input->step_from = input->upstream_step;
+        for (uint32_t p = 0; p < input->npartitions; p++)
+            if (input->partitions != NULL)
+                input->partitions[p].step_from = input->partitions[p].next;
+    }
     if (flow->bounds != NULL && flow->bounds->step_bytes > 0) return flow->bounds->step_bytes;
     return flow->engine->config.step_bytes > 0 ? flow->engine->config.step_bytes
                                                : ENGINE_STEP_BYTES;

@@ -33,6 +33,7 @@ typedef struct query {
     const flow_input *input; // being pushed
     size_t input_index;
     int64_t watermark_us; // of the partition being read
+    engine_wanted wanted; // of system objects
 } query;
 
 static bool session_cancelled(void *arg) {
@@ -185,7 +186,8 @@ base_rc engine_view_standing(engine *e, const plan_object *view, engine_standing
 
 static base_rc push_system(query *q, base_error *err) {
     const col_batch *rows;
-    base_rc rc = engine_system_rows(q->session, q->input->object, &q->scratch, &rows, err);
+    base_rc rc =
+        engine_system_rows(q->session, q->input->object, &q->wanted, &q->scratch, &rows, err);
     if (rc != BASE_OK) return rc;
     return flow_graph_push(
         q->graph, q->input_index,
@@ -292,6 +294,13 @@ base_rc engine_query_timed(engine_session *session, const plan_node *plan, base_
                            .cancelled = session_cancelled,
                            .cancel_arg = session,
                            .workers = e->workers};
+        col_func_ctx values = {.arena = &q.scratch,
+                               .now_us = q.ctx.now_us,
+                               .zone = session->zone,
+                               .user = session->user,
+                               .database = session->database,
+                               .host = &host};
+        engine_wanted_find(plan, &values, &q.wanted);
         flow_graph_begin(q.graph, &q.ctx);
         rc = push_inputs(&q, err);
         if (rc == BASE_OK) rc = flow_graph_flush(q.graph, err);

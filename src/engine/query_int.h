@@ -4,6 +4,7 @@
 
 #include "col/func_host.h"
 #include "engine/engine_int.h"
+#include "engine/wanted.h"
 
 // Runs a plan without parameters left; rows and their strings are in arena, weights all +1.
 // What the operators of a plan have done (explain.c), by node.
@@ -39,10 +40,11 @@ BASE_MUST_USE base_rc engine_query(engine_session *session, const plan_node *pla
                                    base_arena *arena, const col_batch **rows,
                                    engine_standing *standing, base_error *err);
 
-// system.c (schema weir) and pgcat.c (pg_catalog): every column of the object, all rows, in arena.
+// system.c (schema weir) and pgcat.c (pg_catalog): every column of the object, all rows, or those
+// that are wanted, in arena.
 BASE_MUST_USE base_rc engine_system_rows(engine_session *session, const plan_object *object,
-                                         base_arena *arena, const col_batch **rows,
-                                         base_error *err);
+                                         const engine_wanted *wanted, base_arena *arena,
+                                         const col_batch **rows, base_error *err);
 // What functions such as pg_get_viewdef ask; borrows the session.
 col_func_host engine_func_host(engine_session *session);
 

@@ -1,5 +1,5 @@
-// schedule.c - what is done once a second beside the steps: retention of the logs, limits of sinks,
-// and reconciliations whose time has come.
+// schedule.c - what is done once a second beside the steps: retention of logs and ledgers, limits
+// of sinks, and reconciliations whose time has come.
 //
 // Retention never takes a record that a flow has still to read: the least cursor of all flows that
 // read the stream bounds it (a flow that has stopped therefore holds its streams' records, and the
@@ -13,6 +13,7 @@
 
 #include "base/must.h"
 #include "engine/catalog_int.h"
+#include "engine/ledger.h"
 #include "engine/system_int.h"
 
 #define RETENTION_EVERY_US (10 * BASE_US_PER_SECOND)
@@ -134,6 +135,7 @@ void engine_schedules_run(engine *e) {
     // later.
     int64_t now_us = plat_wall_us(e->plat);
     engine_sinks_check(e);
+    engine_ledgers_trim(e);
     bool retain = now_us - e->retained_us >= RETENTION_EVERY_US || now_us < e->retained_us;
     if (retain) e->retained_us = now_us;
     for (uint32_t id = ENGINE_FIRST_USER_ID; id < ENGINE_OBJECTS_MAX; id++) {

@@ -272,7 +272,7 @@ base_rc engine_step_with(engine_flow *flow, gather_stage gather, void *arg, bool
                            .low_watermark_us = ENGINE_NO_WATERMARK,
                            .hooks = &hooks,
                            .workers = flow->engine->workers};
-    flow->quarantine_seq = flow->ledger_seq = 0;
+    flow->quarantine_seq = 0;
     flow->duplicates_seen = NULL;
     flow->nduplicates_seen = 0;
     flow->step_origins = (engine_origins){0};

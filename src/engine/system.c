@@ -203,15 +203,16 @@ static const system_def *find_def(uint32_t id) {
     return NULL;
 }
 
-base_rc engine_system_rows(engine_session *session, const plan_object *object, base_arena *arena,
-                           const col_batch **rows, base_error *err) {
+base_rc engine_system_rows(engine_session *session, const plan_object *object,
+                           const engine_wanted *wanted, base_arena *arena, const col_batch **rows,
+                           base_error *err) {
     const system_def *def = find_def(object->id);
     must(def != NULL);
     col_type *types = base_arena_array(arena, col_type, object->ncolumns);
     for (uint32_t i = 0; i < object->ncolumns; i++) types[i] = object->columns[i].type;
     system_rows r = {
         session, session->engine, arena, object, col_builder_create(arena, object->ncolumns, types),
-        0};
+        0,       wanted};
     base_rc rc = def->fill != NULL ? def->fill(&r, err) : BASE_OK;
     if (rc != BASE_OK) {
         base_error_prefix(err, "%s.%s", object->schema, object->name);

@@ -14,7 +14,8 @@ typedef struct system_rows {
     base_arena *arena; // of the rows: what a cell borrows must live there, or for ever
     const plan_object *object;
     col_builder *builder;
-    uint32_t hint; // where the next column's name is looked for first
+    uint32_t hint;               // where the next column's name is looked for first
+    const engine_wanted *wanted; // what the query's filter lets through; NULL: not known
 } system_rows;
 
 typedef base_rc (*system_fill)(system_rows *r, base_error *err);
@@ -45,6 +46,7 @@ void system_us(system_rows *r, const char *column, int64_t us); // an interval c
 // All objects that are not system ones, ascending by id, in the arena.
 const plan_object **system_objects(system_rows *r, uint32_t *n);
 
+base_rc system_fill_revision(system_rows *r, base_error *err);  // revision.c
 base_rc system_fill_operators(system_rows *r, base_error *err); // explain.c
 
 extern const system_def system_weir_defs[];

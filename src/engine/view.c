@@ -1,5 +1,4 @@
-// view.c - materialised views: the rows of a view in its flow's store, the log of its changes, and
-// the ledger of changes to rows that were final.
+// view.c - materialised views: the rows of a view in its flow's store and the log of its changes.
 //
 // Tables of a view with id N:  vN  row key -> row;  cN  step -> the step's delta. A view that only
 // grows and has no key is kept otherwise, see view_append.c.
@@ -10,8 +9,8 @@
 // Standing. A windowed row is final once the view's watermark has reached its window's end plus the
 // lateness; that is decided when it is read, so nothing is written when a window closes. A change
 // to a row that was final before the step is a correction: the row keeps that mark for good, and
-// the ledger gets the row before and after and the cause. Entry points: engine_view_apply (in a
-// step), engine_view_scan_txn (readers).
+// the ledger gets the row before and after and the cause (ledger.c). Entry points:
+// engine_view_apply (in a step), engine_view_scan_txn (readers).
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +19,7 @@
 #include "base/must.h"
 #include "col/codec.h"
 #include "col/kernel.h"
+#include "engine/ledger.h"
 #include "engine/system_int.h"
 
 #define ROW_CORRECTED  1u
@@ -181,48 +181,6 @@ static const char *status_of(const plan_object *view, const col_batch *rows, uin
                : "provisional";
 }
 
-// ---- ledger
-// ------------------------------------------------------------------------------------------
-
-static void row_json(const plan_object *view, const col_batch *rows, uint32_t row, base_buf *buf) {
-    base_buf_add_byte(buf, '{');
-    for (uint32_t i = 0; i < rows->ncols; i++) {
-        if (i > 0) base_buf_add_byte(buf, ',');
-        base_buf_add_json_string(buf, base_str_of(view->columns[i].name));
-        base_buf_add_byte(buf, ':');
-        if (col_is_null(&rows->cols[i], row))
-            base_buf_add_cstr(buf, "null");
-        else
-            col_json_format(&rows->cols[i], row, buf);
-    }
-    base_buf_add_byte(buf, '}');
-}
-
-// Which kinds of input of the view had rows in this step: the finest cause that a step can tell.
-typedef struct cause_search {
-    engine_flow *flow;
-    bool event, table, upstream;
-} cause_search;
-
-static void visit_cause(void *arg, const plan_node *scan) {
-    cause_search *cause = arg;
-    const plan_object *object = scan->object;
-    if (object->kind == PLAN_OBJECT_VIEW) {
-        engine_view *inner = engine_flow_view(cause->flow, object->id);
-        if (inner != NULL) {
-            if (inner->changed_step == cause->flow->step + 1) cause->upstream = true;
-            return;
-        }
-    }
-    for (uint32_t i = 0; i < cause->flow->ninputs; i++) {
-        const engine_input *input = &cause->flow->inputs[i];
-        if (input->object->id != object->id || input->step_rows == 0) continue;
-        if (object->kind == PLAN_OBJECT_STREAM) cause->event = true;
-        if (object->kind == PLAN_OBJECT_TABLE) cause->table = true;
-        if (object->kind == PLAN_OBJECT_VIEW) cause->upstream = true;
-    }
-}
-
 static bool changes_by_time(const plan_node *node) {
     bool found = node->kind == PLAN_NODE_TEMPORAL;
     for (uint32_t i = 0; i < node->ninputs && !found; i++) found = changes_by_time(node->inputs[i]);
@@ -232,61 +190,7 @@ static bool changes_by_time(const plan_node *node) {
 // Whether nothing but the time has changed the view in this step: rows that come and go so are what
 // the view says of its moment, not corrections of what it has said.
 static bool time_alone(engine_flow *flow, const plan_object *view) {
-    if (!changes_by_time(view->plan)) return false;
-    cause_search cause = {flow, false, false, false};
-    plan_node_scans(view->plan, visit_cause, &cause);
-    return !cause.event && !cause.table && !cause.upstream;
-}
-
-static void cause_text(engine_flow *flow, const plan_object *view, base_buf *buf) {
-    cause_search cause = {flow, false, false, false};
-    plan_node_scans(view->plan, visit_cause, &cause);
-    uint64_t records = 0;
-    for (uint32_t i = 0; i < flow->ninputs; i++)
-        if (flow->inputs[i].stream != NULL) records += flow->inputs[i].step_rows;
-    engine_origins_print(&flow->step_origins, buf);
-    if (cause.event && flow->step_origins.records < records)
-        base_buf_add_cstr(buf, buf->n > 0 ? ", late event" : "late event");
-    if (cause.table) base_buf_add_cstr(buf, buf->n > 0 ? ", table change" : "table change");
-    if (cause.upstream)
-        base_buf_add_cstr(buf, buf->n > 0 ? ", upstream correction" : "upstream correction");
-    if (buf->n == 0) base_buf_add_cstr(buf, "unknown");
-}
-
-// Ledger rows: key step, sequence; value headers: view, at, cause, old, new (JSON texts).
-static base_rc ledger_add(engine_flow *flow, engine_view *view, const col_batch *old_rows,
-                          uint32_t old_row, const col_batch *new_rows, uint32_t new_row,
-                          uint32_t revision, base_error *err) {
-    base_buf key = {0}, value = {0}, text = {0};
-    base_buf_add_u64be(&key, flow->step + 1);
-    base_buf_add_u32be(&key, flow->ledger_seq++);
-    base_buf_printf(&text, "%u", view->object->id);
-    log_headers_add(&value, BASE_STR("view"), base_buf_str(&text));
-    base_buf_clear(&text);
-    base_buf_printf(&text, "%lld", (long long)flow->now_us);
-    log_headers_add(&value, BASE_STR("at"), base_buf_str(&text));
-    base_buf_clear(&text);
-    base_buf_printf(&text, "%u", revision);
-    log_headers_add(&value, BASE_STR("revision"), base_buf_str(&text));
-    base_buf_clear(&text);
-    cause_text(flow, view->object, &text);
-    log_headers_add(&value, BASE_STR("cause"), base_buf_str(&text));
-    if (old_rows != NULL) {
-        base_buf_clear(&text);
-        row_json(view->object, old_rows, old_row, &text);
-        log_headers_add(&value, BASE_STR("old"), base_buf_str(&text));
-    }
-    if (new_rows != NULL) {
-        base_buf_clear(&text);
-        row_json(view->object, new_rows, new_row, &text);
-        log_headers_add(&value, BASE_STR("new"), base_buf_str(&text));
-    }
-    base_rc rc =
-        state_append(flow->txn, flow->t_ledger, base_buf_str(&key), base_buf_str(&value), err);
-    base_buf_deinit(&key);
-    base_buf_deinit(&value);
-    base_buf_deinit(&text);
-    return rc;
+    return changes_by_time(view->plan) && !engine_ledger_is_moved(flow, view);
 }
 
 // ---- applying a step's delta
@@ -296,10 +200,12 @@ typedef struct apply {
     engine_flow *flow;
     engine_view *view;
     const col_batch *delta;
-    const uint32_t *columns; // 0, 1, 2, ...
-    bool time_alone;         // no input has changed
-    const base_str *encoded; // keys, by row
-    const uint32_t *order;   // rows in order of their keys
+    const uint32_t *columns;       // 0, 1, 2, ...
+    bool time_alone;               // no input has changed
+    const base_str *encoded;       // keys, by row
+    const uint32_t *order;         // rows in order of their keys
+    engine_ledger_change *changes; // to rows that were final
+    uint32_t nchanges, changes_cap;
 } apply;
 
 // What becomes of one key: its rows in the delta are order[begin..end).
@@ -367,7 +273,24 @@ static void encode_rows(void *arg, uint32_t part, base_arena *arena) {
     base_buf_deinit(&buf);
 }
 
-static base_rc write_outcome(apply *a, outcome *o, base_error *err) {
+static void note_change(apply *a, const outcome *o, uint32_t revision) {
+    if (a->nchanges == a->changes_cap) {
+        uint32_t cap = a->changes_cap == 0 ? 64 : a->changes_cap * 4;
+        engine_ledger_change *more =
+            base_arena_array(&a->flow->step_arena, engine_ledger_change, cap);
+        if (a->nchanges > 0) memcpy(more, a->changes, a->nchanges * sizeof *more);
+        a->changes = more, a->changes_cap = cap;
+    }
+    bool gone = o->gone_row != UINT32_MAX, put = o->put_row != UINT32_MAX;
+    a->changes[a->nchanges++] = (engine_ledger_change){.key = o->key,
+                                                       .old_rows = gone ? a->delta : NULL,
+                                                       .old_row = o->gone_row,
+                                                       .new_rows = put ? a->delta : NULL,
+                                                       .new_row = o->put_row,
+                                                       .revision = revision};
+}
+
+static void decide_value(apply *a, outcome *o) {
     engine_view *view = a->view;
     row_head old = {0};
     if (o->old.p != NULL) memcpy(&old, o->old.p, sizeof old);
@@ -379,20 +302,16 @@ static base_rc write_outcome(apply *a, outcome *o, base_error *err) {
     if (was_final) {
         head.flags |= ROW_CORRECTED;
         view->corrections++;
-        base_rc rc =
-            ledger_add(a->flow, view, o->gone_row == UINT32_MAX ? NULL : a->delta, o->gone_row,
-                       o->put_row == UINT32_MAX ? NULL : a->delta, o->put_row, head.revision, err);
-        if (rc != BASE_OK) return rc;
+        note_change(a, o, head.revision);
     }
     if (o->weight == 0) {
         if (o->old.p != NULL) view->nrows--;
         o->value = (base_str){NULL, 0};
-        return BASE_OK;
+        return;
     }
     if (o->old.p == NULL) view->nrows++;
     if (o->put_row == UINT32_MAX) o->value = o->old; // fewer of the same row
     memcpy((char *)(uintptr_t)o->value.p, &head, sizeof head);
-    return BASE_OK;
 }
 
 static base_rc apply_keys(apply *a, base_error *err) {
@@ -415,8 +334,8 @@ static base_rc apply_keys(apply *a, base_error *err) {
     for (uint32_t k = 0; rc == BASE_OK && k < nkeys; k++) {
         outcomes[k].old = values[k];
         rc = decide(a, begins[k], begins[k + 1], &outcomes[k], err);
-        // Values are borrowed from the store only until the first write, which ledger_add may do:
-        // keep what is needed of an old value that stays.
+        // Values are borrowed from the store only until the first write: keep what is needed of an
+        // old value that stays.
         if (rc == BASE_OK && values[k].p != NULL)
             outcomes[k].old.p = base_arena_memdup(arena, values[k].p, values[k].n);
     }
@@ -424,7 +343,8 @@ static base_rc apply_keys(apply *a, base_error *err) {
     plat_workers *workers = a->flow->engine->workers;
     row_encoding e = {a, outcomes, nkeys, plat_workers_parts(workers, nkeys, PART_KEYS)};
     plat_workers_each_in(workers, arena, e.parts, encode_rows, &e);
-    for (uint32_t k = 0; rc == BASE_OK && k < nkeys; k++) rc = write_outcome(a, &outcomes[k], err);
+    for (uint32_t k = 0; k < nkeys; k++) decide_value(a, &outcomes[k]);
+    rc = engine_ledger_write(a->flow, a->view->object, a->nchanges, a->changes, err);
     if (rc != BASE_OK) return rc;
     for (uint32_t k = 0; k < nkeys; k++) values[k] = outcomes[k].value;
     return state_put_batch(a->flow->txn, a->view->rows, nkeys, keys, values, err);

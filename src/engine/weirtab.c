@@ -585,29 +585,6 @@ static base_rc fill_duplicates(system_rows *r, base_error *err) {
     return walk_flows(r, offsetof(engine_flow, t_duplicate), duplicate_row, err);
 }
 
-static void revision_row(system_rows *r, const engine_flow *flow, base_str key, base_str value) {
-    if (key.n != 12) return;
-    system_row(r);
-    system_text(r, "flow", flow->name);
-    system_i64(r, "step", (int64_t)read_u64be(key.p));
-    base_str name, text;
-    for (size_t at = 0; log_headers_next(value, &at, &name, &text);) {
-        if (base_str_eq(name, BASE_STR("view"))) {
-            const plan_object *view = engine_catalog_by_id(r->engine, (uint32_t)number_of(text));
-            if (view != NULL) system_printf(r, "view", "%s.%s", view->schema, view->name);
-        }
-        if (base_str_eq(name, BASE_STR("at"))) system_i64(r, "at", number_of(text));
-        if (base_str_eq(name, BASE_STR("revision"))) system_i64(r, "revision", number_of(text));
-        if (base_str_eq(name, BASE_STR("cause"))) system_copy(r, "cause", text);
-        if (base_str_eq(name, BASE_STR("old"))) system_copy(r, "old", text);
-        if (base_str_eq(name, BASE_STR("new"))) system_copy(r, "new", text);
-    }
-}
-
-static base_rc fill_revisions(system_rows *r, base_error *err) {
-    return walk_flows(r, offsetof(engine_flow, t_ledger), revision_row, err);
-}
-
 // ---- contracts and settings ---------------------------------------------------------------------
 
 static bool is_key(const plan_object *object, uint32_t column) {
@@ -738,6 +715,10 @@ static base_rc fill_settings(system_rows *r, base_error *err) {
     "watermark timestamptz?, newest_event timestamptz?, retention interval?, "                     \
     "retention_bytes bigint?, compatibility text?, comment text?"
 
+#define REVISION_COLUMNS                                                                           \
+    "view text, key jsonb?, revision bigint, at timestamptz, cause text, old jsonb?, new jsonb?, " \
+    "positions jsonb?, step bigint, flow text"
+
 const system_def system_weir_defs[] = {
     {15001, "weir", "streams", LOG_COLUMNS, fill_streams, "streams of events, and what came in"},
     {15002, "weir", "tables", LOG_COLUMNS, fill_tables, "tables of keyed rows, and what came in"},
@@ -780,10 +761,10 @@ const system_def system_weir_defs[] = {
      "flow text, stream text?, partition integer, log_offset bigint, original_partition integer, "
      "original_offset bigint, seen_at timestamptz",
      fill_duplicates, "the newest duplicates by business key, and their originals"},
-    {15010, "weir", "revisions",
-     "flow text, view text?, step bigint, at timestamptz?, revision bigint, cause text?, "
-     "old text?, new text?",
-     fill_revisions, "the ledger: changes to rows that were final"},
+    {15010, "weir", "revision", REVISION_COLUMNS, system_fill_revision,
+     "the ledger: changes to rows that were final"},
+    {15018, "weir", "revisions", REVISION_COLUMNS, system_fill_revision,
+     "the same as weir.revision"},
     {15011, "weir", "contracts",
      "schema name, object name, kind text, column_name name, position integer, type text, "
      "not_null boolean, is_key boolean, time_role text?, default_value text?, comment text?",

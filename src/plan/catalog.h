@@ -99,6 +99,7 @@ typedef struct plan_object {
     int64_t refresh_us;       // 0: immediate
     int64_t lateness_us;
     int64_t freshness_us; // objective; 0: none
+    int64_t ledger_us;    // how long its revisions are kept; 0: for ever, -1: none is
     bool emit_on_close;   // EMIT ON WINDOW CLOSE
 
     // Sinks and reconciliations: `from` is the view they stand on.

@@ -13,6 +13,7 @@ static const sql_option_def view_options[] = {
     {"lateness", SQL_OPTION_US, MEMBER(lateness_us)},
     {"freshness", SQL_OPTION_US, MEMBER(freshness_us)},
     {"owner", SQL_OPTION_TEXT, MEMBER(owner)},
+    {"ledger", SQL_OPTION_LEDGER, MEMBER(ledger_us)},
 };
 
 // Order without a limit means nothing in a view: such sorts are left out, wherever they stand.

@@ -96,6 +96,22 @@ static base_rc apply_one(sql_ctx *ctx, const sql_option_def *def, plan_object *o
                             "option \"%s\" must be 'immediate' or an interval greater than zero",
                             def->name);
         return BASE_OK;
+    case SQL_OPTION_LEDGER:
+        if (base_str_eq_nocase(base_str_of(value), BASE_STR("off"))) {
+            *(int64_t *)member = -1;
+            return BASE_OK;
+        }
+        if (base_str_eq_nocase(base_str_of(value), BASE_STR("forever"))) {
+            *(int64_t *)member = 0;
+            return BASE_OK;
+        }
+        SQL_TRY(sql_interval_us(ctx, value, position, (int64_t *)member));
+        if (*(int64_t *)member == 0)
+            return sql_fail(ctx, position, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
+                            "option \"%s\" must be an interval greater than zero, 'forever' or "
+                            "'off'",
+                            def->name);
+        return BASE_OK;
     case SQL_OPTION_US:
         return sql_interval_us(ctx, value, position, (int64_t *)member);
     }

@@ -149,6 +149,7 @@ typedef enum sql_option_kind {
     SQL_OPTION_BYTES,     // uint64_t, from '10 GB'; more than 0
     SQL_OPTION_REFRESH,   // int64_t; 'immediate' is 0
     SQL_OPTION_RETENTION, // interval -> retention_us, or bytes ('10 GB') -> retention_bytes
+    SQL_OPTION_LEDGER,    // int64_t: an interval; 'forever' is 0, 'off' -1
     SQL_OPTION_KEPT       // only kept in object->options
 } sql_option_kind;
 

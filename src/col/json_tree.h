@@ -1,9 +1,9 @@
-// json_int.h - a parsed JSON text, for the functions of src/col that take jsonb apart.
+// json_tree.h - a parsed JSON text, for what takes jsonb apart.
 // Nodes live in the arena given to the parser and borrow from the text. The order and the
 // uniqueness of members are those of PostgreSQL's jsonb: by length of key, then bytes; of
 // duplicates the last.
-#ifndef WEIR_COL_JSON_INT_H
-#define WEIR_COL_JSON_INT_H
+#ifndef WEIR_COL_JSON_TREE_H
+#define WEIR_COL_JSON_TREE_H
 
 #include "col/type.h"
 
