@@ -102,9 +102,9 @@ typedef struct plan_object {
     int64_t ledger_us;    // how long its revisions are kept; 0: for ever, -1: none is
     bool emit_on_close;   // EMIT ON WINDOW CLOSE
 
-    // Sinks and reconciliations: `from` is the view they stand on.
+    // Sinks and reconciliations: `from` is the view they stand on; a reconciliation's may be a stream.
     const struct plan_object *from;
-    const char *connector;   // sink: 'webhook', 'file'; reconciliation: 'file'
+    const char *connector;   // sink: 'webhook', 'file'; reconciliation: a book (engine/book.h)
     int64_t max_keep_us;     // sink: how long undelivered changes are kept for it; 0: for ever
     uint64_t max_keep_bytes; // and how many of them; 0: no limit
     const char *path;        // reconciliation: file of record
@@ -115,11 +115,16 @@ typedef struct plan_object {
     const struct plan_compare *compare;
     int64_t every_us;        // 0: on demand only
     const plan_expr *filter; // optional WHERE over `from`'s columns; or NULL
+    int64_t settle_us;       // what is younger is not judged, findings are seen twice; 0: at once
+    int32_t settle_column;   // of `from`: how old a row is, on both sides; -1: not asked
+    const struct plan_object *book;       // another view as the book; or NULL
+    const struct plan_object *explain_by; // a reconciliation of a stream; or NULL
 } plan_object;
 
 typedef struct plan_compare {
     uint32_t column;        // of `from`
-    base_decimal tolerance; // absolute; 0: exact
+    base_decimal tolerance; // 0: exact
+    bool percent;           // of the book's value, which tolerance then is; else absolute
 } plan_compare;
 
 // How the binder asks for objects. schema NULL: search path (the session's schema, then public,
