@@ -6,6 +6,7 @@
 
 #include "base/must.h"
 #include "col/func_text_int.h"
+#include "col/kernel.h"
 
 // ---- to_hex ----
 
@@ -154,14 +155,18 @@ static void digest(base_str s, digest_block block, uint32_t *state, bool big_end
     if (total == 128) block(state, last + 64);
 }
 
+void col_md5(base_str bytes, uint8_t out[16]) {
+    pthread_once(&md5_once, md5_make_constants);
+    uint32_t state[4] = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476};
+    digest(bytes, md5_block, state, false);
+    for (int b = 0; b < 16; b++) out[b] = (uint8_t)(state[b / 4] >> (8 * (b % 4)));
+}
+
 FUNC_KERNEL(md5_hex) {
     FUNC_UNUSED;
-    pthread_once(&md5_once, md5_make_constants);
     FUNC_EACH(i) {
-        uint32_t state[4] = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476};
-        digest(col_str(args[0])[i], md5_block, state, false);
         uint8_t bytes[16];
-        for (int b = 0; b < 16; b++) bytes[b] = (uint8_t)(state[b / 4] >> (8 * (b % 4)));
+        col_md5(col_str(args[0])[i], bytes);
         char *to = base_arena_alloc(ctx->arena, 32);
         put_hex(bytes, 16, to);
         col_str(out)[i] = (base_str){to, 32};

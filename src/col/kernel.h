@@ -56,4 +56,8 @@ void col_group(base_arena *arena, const col_batch *batch, uint32_t nkeys, const 
 // Rows i with keep[i] != 0 -> sel; returns how many. sel has room for n.
 uint32_t col_select(const uint8_t *keep, uint32_t n, uint32_t *sel);
 
+// MD5 (RFC 1321) of bytes: what other systems compute too, for digests that are compared with
+// theirs.
+void col_md5(base_str bytes, uint8_t out[16]);
+
 #endif

@@ -8,10 +8,10 @@
 //
 // Digests, for books that can compute: rows are counted, and the first 60 bits of the MD5 of their
 // canonical text (canon.h) added up, by range of *positions*. The position of a row is its key, if
-// that is a single integer on both sides (`by_value`), else the first 60 bits of the MD5 of the key's
-// canonical text. So both sides cut the keys into the same ranges, and a range whose count and sum
-// agree need not be read. Sums of 60-bit pieces: two sets of rows that differ have the same sum with
-// a chance of 2^-60.
+// that is a single integer on both sides (`by_value`), else the first 60 bits of the MD5 of the
+// key's canonical text. So both sides cut the keys into the same ranges, and a range whose count
+// and sum agree need not be read. Sums of 60-bit pieces: two sets of rows that differ have the same
+// sum with a chance of 2^-60.
 //
 // Owner: whoever opened it, with one thread. Errors name the book (never a password) and carry the
 // book's own words; sqlstate is 08006 if it cannot be reached, 57014 after a timeout.
@@ -44,12 +44,12 @@ typedef struct engine_book_spec {
     const plan_object *reconciliation; // connector, options
     uint32_t nkey, ncompare, nfields;
     const engine_book_field *fields;
-    int32_t settle_field; // how old a row is; -1: not asked
+    int32_t settle_field;  // how old a row is; -1: not asked
     uint64_t memory_bytes; // that it may take
 } engine_book_spec;
 
-// At most 8,192 rows, columns as the fields; those that the book has not are null. The batch and its
-// strings end with the call. lines (may be NULL): where each row stands, for messages.
+// At most 8,192 rows, columns as the fields; those that the book has not are null. The batch and
+// its strings end with the call. lines (may be NULL): where each row stands, for messages.
 typedef base_rc engine_book_visit(void *arg, const col_batch *rows, const uint32_t *lines,
                                   base_error *err);
 
@@ -62,7 +62,8 @@ typedef struct engine_book_ops {
     // Ranges are only asked of a book that digests.
     base_rc (*read)(engine_book *book, uint32_t nranges, const engine_book_range *ranges,
                     engine_book_visit *visit, void *arg, base_error *err);
-    // Of each range, of rows that are not younger than settled_us (INT64_MAX: of all). NULL: cannot.
+    // Of each range, of rows that are not younger than settled_us (INT64_MAX: of all). NULL:
+    // cannot.
     base_rc (*digest)(engine_book *book, uint32_t nranges, const engine_book_range *ranges,
                       int64_t settled_us, engine_book_digest *out, base_error *err);
     void (*close)(engine_book *book);
@@ -71,12 +72,12 @@ typedef struct engine_book_ops {
 struct engine_book {
     const engine_book_ops *ops;
     const engine_book_spec *spec;
-    bool *has;           // a field each; in the arena of open
-    bool digests;        // digest may be asked
-    bool by_value;       // what positions are
-    const char *name;    // for the history: a path, an address; no password
-    uint64_t bytes;      // that went over the wire, both ways, as far as the library says
-    uint64_t statements; // or requests
+    bool *has;               // a field each; in the arena of open
+    bool digests;            // digest may be asked
+    bool by_value;           // what positions are
+    const char *name;        // for the history: a path, an address; no password
+    uint64_t bytes;          // that went over the wire, both ways, as far as the library says
+    uint64_t statements;     // or requests
     uint64_t content_digest; // XXH3 of what was read, if it is one text; else 0
 };
 

@@ -12,6 +12,7 @@
 #include "base/must.h"
 #include "engine/catalog_int.h"
 #include "engine/engine_int.h"
+#include "engine/recon_sort.h"
 
 void engine_say(engine *e, engine_level level, const char *fmt, ...) {
     char text[1024];
@@ -98,6 +99,7 @@ static base_rc open_parts(engine *e, base_error *err) {
     base_rc rc = e->plat->ops->make_dir(e->plat, e->dir, err);
     if (rc == BASE_OK) rc = take_lock(e, err);
     if (rc != BASE_OK) return rc;
+    recon_scratch_clear(e);
     base_buf dir = {0};
     base_buf_printf(&dir, "%s/log", e->dir);
     rc = log_store_open(e->plat, base_buf_cstr(&dir), &e->log, err);

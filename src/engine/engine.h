@@ -316,7 +316,8 @@ BASE_MUST_USE base_rc engine_verify(engine *e, const plan_object *view, base_are
 typedef struct engine_reconcile_result {
     uint64_t run;
     uint64_t matched, missing, unexpected, differing; // rows, by key
-    uint64_t duplicate, skipped; // keys that are not single; rows of the record out of scope
+    uint64_t duplicate, skipped; // keys that are not single; rows of the book out of scope
+    uint64_t pending;            // keys that do not agree and have to be seen again (SETTLE)
     int64_t as_of_us;            // the instant of the snapshot compared
     uint64_t step;
 } engine_reconcile_result;

@@ -586,9 +586,12 @@ struct engine {
     uint32_t nlisteners, next_listener;
 
     plat_mutex sinks_lock;
-    base_map *sink_reports;      // by id, as text
-    plat_mutex sink_counts_lock; // before catalog_lock; held while changes are counted
-    base_map *sink_counts;       // by id, as text (sinklag.c)
+    const struct engine_book_ops *books[8]; // registered (book.c), under sinks_lock
+    uint32_t nbooks;
+    atomic_uint_fast64_t next_scratch; // names of scratch files (recon_sort.c)
+    base_map *sink_reports;            // by id, as text
+    plat_mutex sink_counts_lock;       // before catalog_lock; held while changes are counted
+    base_map *sink_counts;             // by id, as text (sinklag.c)
     plat_thread schedule_thread;
     plat_cond schedule_wake; // with flows_lock
     bool schedule_running;

@@ -1,14 +1,19 @@
-// recon_int.h - reconciliation: a view compared with a file of record, and the rows of
-// weir.reconciliations, weir.reconciliation_runs and weir.reconciliation_result. See recon.c.
+// recon_int.h - reconciliation between its files. A run (recon.c) opens the book, takes both sides
+// into sorted streams of rows (recon_side.c; of a stream recon_stream.c, recon_descend.c), merges
+// them to findings (recon_merge.c), decides which are confirmed (recon_settle.c), explains
+// (recon_explain.c), lists (recon_list.c) and stores (recon_store.c).
 //
-// In e->t_recon, all numbers big-endian, version byte 1 before each value:
+// In e->t_recon, all numbers big-endian, a version byte before each value:
 //   'R' id(4) run(8)           -> the run: one row of engine_recon_runs_columns from "run" on
 //   'D' id(4) run(8) part(4)   -> rows of engine_recon_result_columns from "kind" on
-// Both values are col_batch encodings.
+//   'P' id(4) part(4)          -> findings to be seen again: recon_settle.c
+// Values are col_batch encodings.
 #ifndef WEIR_ENGINE_RECON_INT_H
 #define WEIR_ENGINE_RECON_INT_H
 
-#include "engine/engine_int.h"
+#include "engine/book.h"
+#include "engine/finding.h"
+#include "engine/recon_sort.h"
 
 #define ENGINE_RECON_ROWS_MAX   10000u // rows listed a run; the others are counted
 #define ENGINE_RECON_RUNS_MAX   100u   // runs kept a reconciliation
@@ -18,9 +23,9 @@
 extern const plan_column engine_recon_columns[];        // weir.reconciliations: one row each
 extern const plan_column engine_recon_runs_columns[];   // weir.reconciliation_runs
 extern const plan_column engine_recon_result_columns[]; // weir.reconciliation_result
-#define ENGINE_RECON_NCOLUMNS        17u
-#define ENGINE_RECON_RUNS_NCOLUMNS   19u
-#define ENGINE_RECON_RESULT_NCOLUMNS 12u
+#define ENGINE_RECON_NCOLUMNS        20u
+#define ENGINE_RECON_RUNS_NCOLUMNS   24u
+#define ENGINE_RECON_RESULT_NCOLUMNS 15u
 
 BASE_MUST_USE base_rc engine_recon_rows(engine *e, base_arena *arena, const col_batch **rows,
                                         base_error *err);
@@ -34,40 +39,154 @@ BASE_MUST_USE base_rc engine_recon_last_started(engine *e, const plan_object *re
 // Deletes what is stored of a reconciliation that was dropped.
 BASE_MUST_USE base_rc engine_recon_forget(engine *e, uint32_t id, base_error *err);
 
-// ---- between recon.c, recon_file.c and recon_store.c -------------------------------------------
-
-// The file of record as columns: the key columns, then the compared ones. Numbers that are compared
-// are NUMERIC without limits (floats: double precision), so that nothing is rounded before it is
-// compared.
-typedef struct engine_recon_record {
-    base_buf text; // the file, unpacked; strings are borrowed from it
-    uint64_t file_bytes;
-    uint64_t digest; // XXH3 of the file as it is on disk
-    col_batch *batch;
-    const uint32_t *lines; // where each row begins, from 1
-} engine_recon_record;
-// The type in which the file's value is read for column i of (key columns, compared columns).
-col_type engine_recon_record_type(const plan_object *reconciliation, uint32_t i);
-const plan_column *engine_recon_column(const plan_object *reconciliation, uint32_t i);
-// text must be deinit by the caller, whatever is returned. Errors name the file and the line.
-BASE_MUST_USE base_rc engine_recon_read(engine *e, const plan_object *reconciliation,
-                                        uint64_t memory_limit, base_arena *arena,
-                                        engine_recon_record *out, base_error *err);
+// ---- a run --------------------------------------------------------------------------------------
 
 typedef struct engine_recon_run {
     uint64_t run; // given by engine_recon_store
     int64_t started_us, as_of_us, watermark_us;
+    int64_t settled_us; // what is younger was not judged; 0: all was
+    int64_t taken_us;   // both snapshots were taken before it
     uint64_t step;
-    uint64_t record_rows, view_rows; // compared
-    uint64_t matched, missing, unexpected, differing, duplicate;
+    uint64_t record_rows, view_rows;                             // compared
+    uint64_t matched, missing, unexpected, differing, duplicate; // confirmed
     uint64_t skipped; // rows of the record that WHERE leaves out
+    uint64_t young;   // keys not judged yet: a row of theirs is younger than the settling time
+    uint64_t pending; // keys that do not agree, and have to be seen again
     uint64_t file_bytes, digest;
-    const char *path;
-    const char *error;        // NULL: none
+    uint64_t bytes, statements; // between weir and the book
+    const char *path;           // the book's name
+    const char *error;          // NULL: none
+    engine_findings findings;
     const col_batch *details; // columns of result from "kind" on; or NULL
+    const col_batch *kept;    // recon_settle.c: what the next run has to know; or NULL
 } engine_recon_run;
+
+// One reconciliation being run. `arena` lives as long as the run.
+typedef struct engine_recon {
+    engine *engine;
+    const plan_object *r;
+    engine_recon_run *run;
+    base_arena *arena;
+    uint64_t memory_bytes; // a query's limit; parts take shares of it
+    engine_book_spec spec;
+    engine_book *book;
+    uint32_t *columns;       // a field each: its column of r->from
+    const plan_expr *filter; // WHERE over the fields; NULL: none, or it uses other columns
+    int64_t settled_us;      // what is younger is not judged; INT64_MAX: nothing is
+} engine_recon;
+
+// The type in which the book's value is read for a column of the view or stream. Numbers that are
+// compared are NUMERIC without limits (floats: double precision), so that nothing is rounded before
+// it is compared.
+col_type engine_recon_record_type(const plan_column *column, bool compared);
+// The value of a reconciliation's column i of (key columns, compared columns).
+const plan_column *engine_recon_column(const plan_object *reconciliation, uint32_t i);
+
+// book.c
+BASE_MUST_USE base_rc engine_book_open(const engine_book_spec *spec, base_arena *arena,
+                                       engine_book **out, base_error *err);
+extern const engine_book_ops engine_book_file; // recon_file.c
+extern const engine_book_ops engine_book_view; // recon_view.c
+
+// ---- sides: recon_side.c ------------------------------------------------------------------------
+
+// The rows of one side, sorted by the encoding of their key. weir's have the key and the compared
+// columns in their own types, the book's all fields of the spec.
+typedef struct recon_side {
+    engine_recon *x;
+    bool is_book;
+    uint32_t nkey, ncols;
+    const col_type *types;
+    recon_sorter *sorter;
+    base_arena scratch;
+    base_buf value;
+} recon_side;
+
+// What is known of a row beside its values. Stored in front of them in the sorter.
+typedef struct recon_row_info {
+    int64_t count;
+    uint64_t offset;    // of an event
+    uint32_t partition; // UINT32_MAX: no event
+    uint32_t line;      // of a file; 0: none
+    uint8_t in_scope;   // WHERE keeps it
+    uint8_t young;
+    uint8_t status_n; // bytes of _status behind this struct
+    uint8_t zero[5];
+} recon_row_info;
+_Static_assert(sizeof(recon_row_info) == 32, "no padding: it is copied as bytes");
+
+void recon_side_init(recon_side *side, engine_recon *x, bool is_book);
+void recon_side_deinit(recon_side *side);
+// columns: of rows, those of the side. infos a row each; status: the view's, or NULL.
+BASE_MUST_USE base_rc recon_side_add(recon_side *side, const col_batch *rows,
+                                     const uint32_t *columns, const recon_row_info *infos,
+                                     const col_vec *status, base_error *err);
+// All of the view as of its last step.
+BASE_MUST_USE base_rc recon_take_view(engine_recon *x, recon_side *side, base_error *err);
+// What the book has in the ranges; nranges 0: all of it.
+BASE_MUST_USE base_rc recon_take_book(engine_recon *x, recon_side *side, uint32_t nranges,
+                                      const engine_book_range *ranges, base_error *err);
+// Whether a row of `rows` at `row` is younger than the settling time, by column `column` of it.
+bool recon_is_young(const engine_recon *x, const col_vec *times, uint32_t row);
+BASE_MUST_USE base_rc recon_filter(engine_recon *x, const plan_expr *filter, const col_batch *rows,
+                                   base_arena *arena, uint8_t *keep, base_error *err);
+
+// ---- a stream's events: recon_stream.c, recon_descend.c -----------------------------------------
+
+// One event that counts, of a stream. Sorted by pos, key2: a file that is mapped.
+typedef struct recon_entry {
+    int64_t pos;    // engine/book.h
+    uint64_t key2;  // tells keys of one pos apart
+    uint64_t sum;   // of its canonical text
+    uint64_t place; // partition << 52 | offset << 2 | young << 1 | in scope
+} recon_entry;
+_Static_assert(sizeof(recon_entry) == 32, "recon_entry is a file's record");
+
+typedef struct recon_entries {
+    engine *engine;
+    plat_file *file;
+    char *path;
+    const recon_entry *items; // mapped
+    uint64_t n;
+} recon_entries;
+
+BASE_MUST_USE base_rc recon_entries_make(engine_recon *x, bool by_value, recon_entries *out,
+                                         base_error *err);
+void recon_entries_close(recon_entries *entries);
+typedef struct recon_span {
+    uint64_t from, to; // entries, the second not inside
+} recon_span;
+// Reads the events of the spans' entries from the log again, into the side.
+BASE_MUST_USE base_rc recon_take_events(engine_recon *x, const recon_entries *entries,
+                                        uint32_t nspans, const recon_span *spans, recon_side *side,
+                                        base_error *err);
+// Both sides of a stream: of ranges that agree the rows are counted as matched, of the others both
+// sides' rows are taken.
+BASE_MUST_USE base_rc recon_take_stream(engine_recon *x, recon_side *weir, recon_side *book,
+                                        base_error *err);
+
+// ---- findings -----------------------------------------------------------------------------------
+
+// recon_merge.c: counts and findings into x->run, none of them judged by age of the finding yet.
+BASE_MUST_USE base_rc recon_merge(engine_recon *x, recon_side *weir, recon_side *book,
+                                  base_error *err);
+// Whether a compared column agrees; weir's and the book's cell of a row.
+bool recon_cells_agree(const plan_compare *compare, const col_vec *weir, const col_vec *book,
+                       uint32_t row);
+// The key of finding i as a JSON object.
+base_str recon_key_text(const engine_recon *x, uint32_t i);
+// recon_settle.c: which findings are confirmed; moves the counts of the others to run->pending.
+BASE_MUST_USE base_rc recon_settle(engine_recon *x, base_error *err);
+// recon_list.c: run->details from the findings.
+void recon_list(engine_recon *x);
+
+// recon_store.c
 BASE_MUST_USE base_rc engine_recon_store(engine *e, const plan_object *reconciliation,
                                          engine_recon_run *run, base_error *err);
+// What the run before kept for recon_settle; NULL: nothing.
+BASE_MUST_USE base_rc engine_recon_kept(engine *e, uint32_t id, base_arena *arena, uint32_t ncols,
+                                        const col_type *types, const col_batch **out,
+                                        base_error *err);
 // Types of the columns from `first` on.
 const col_type *engine_recon_types(base_arena *arena, const plan_column *columns, uint32_t first,
                                    uint32_t n);

@@ -12,7 +12,9 @@
 #include "base/must.h"
 #include "engine/recon_int.h"
 
-#define VALUE_VERSION 1
+// Version 2 added the columns from RUN_PENDING and DETAIL_V1_COLUMNS on; they are null in values of
+// version 1.
+#define VALUE_VERSION 2
 #define PART_ROWS     1000u
 
 #define TEXT_COLUMN(column_name)                                                                   \
@@ -29,15 +31,26 @@
     }
 
 const plan_column engine_recon_columns[ENGINE_RECON_NCOLUMNS] = {
-    TEXT_COLUMN("schema"),    TEXT_COLUMN("name"),
-    TEXT_COLUMN("view"),      TEXT_COLUMN("path"),
-    TEXT_COLUMN("format"),    {.name = "every", .type = {.kind = COL_INTERVAL}},
-    TEXT_COLUMN("key"),       TEXT_COLUMN("compare"),
-    INT8_COLUMN("run"),       TIME_COLUMN("started_at"),
-    TIME_COLUMN("as_of"),     INT8_COLUMN("matched"),
-    INT8_COLUMN("missing"),   INT8_COLUMN("unexpected"),
-    INT8_COLUMN("differing"), INT8_COLUMN("duplicate"),
+    TEXT_COLUMN("schema"),
+    TEXT_COLUMN("name"),
+    TEXT_COLUMN("view"),
+    TEXT_COLUMN("path"),
+    TEXT_COLUMN("format"),
+    {.name = "every", .type = {.kind = COL_INTERVAL}},
+    TEXT_COLUMN("key"),
+    TEXT_COLUMN("compare"),
+    INT8_COLUMN("run"),
+    TIME_COLUMN("started_at"),
+    TIME_COLUMN("as_of"),
+    INT8_COLUMN("matched"),
+    INT8_COLUMN("missing"),
+    INT8_COLUMN("unexpected"),
+    INT8_COLUMN("differing"),
+    INT8_COLUMN("duplicate"),
     TEXT_COLUMN("error"),
+    TEXT_COLUMN("connector"),
+    {.name = "settle", .type = {.kind = COL_INTERVAL}},
+    INT8_COLUMN("pending"),
 };
 
 const plan_column engine_recon_runs_columns[ENGINE_RECON_RUNS_NCOLUMNS] = {
@@ -47,7 +60,8 @@ const plan_column engine_recon_runs_columns[ENGINE_RECON_RUNS_NCOLUMNS] = {
     INT8_COLUMN("matched"),    INT8_COLUMN("missing"),     INT8_COLUMN("unexpected"),
     INT8_COLUMN("differing"),  INT8_COLUMN("duplicate"),   INT8_COLUMN("skipped"),
     TEXT_COLUMN("path"),       INT8_COLUMN("file_bytes"),  TEXT_COLUMN("file_digest"),
-    TEXT_COLUMN("error"),
+    TEXT_COLUMN("error"),      INT8_COLUMN("pending"),     INT8_COLUMN("young"),
+    TIME_COLUMN("settled_at"), INT8_COLUMN("bytes_moved"), INT8_COLUMN("statements"),
 };
 // Positions in a stored run, which begins at "run".
 enum {
@@ -68,6 +82,11 @@ enum {
     RUN_FILE_BYTES,
     RUN_DIGEST,
     RUN_ERROR,
+    RUN_PENDING,
+    RUN_YOUNG,
+    RUN_SETTLED,
+    RUN_BYTES,
+    RUN_STATEMENTS,
     RUN_COLUMNS,
 };
 _Static_assert(RUN_COLUMNS == ENGINE_RECON_RUNS_NCOLUMNS - ENGINE_RECON_RUNS_FIRST,
@@ -78,13 +97,21 @@ const plan_column engine_recon_result_columns[ENGINE_RECON_RESULT_NCOLUMNS] = {
     TIME_COLUMN("as_of"),        TEXT_COLUMN("kind"),        INT8_COLUMN("rows"),
     TEXT_COLUMN("key"),          TEXT_COLUMN("column_name"), TEXT_COLUMN("view_value"),
     TEXT_COLUMN("record_value"), TEXT_COLUMN("difference"),  TEXT_COLUMN("status"),
+    TEXT_COLUMN("events"),       TEXT_COLUMN("reason"),      TIME_COLUMN("first_seen"),
 };
 #define DETAIL_KIND    0u
 #define DETAIL_ROWS    1u
 #define DETAIL_COLUMNS (ENGINE_RECON_RESULT_NCOLUMNS - ENGINE_RECON_RESULT_FIRST)
 
-static const char *const kinds[] = {"matched", "missing", "unexpected", "differing", "duplicate"};
-#define KINDS 5u
+#define DETAIL_V1_COLUMNS 8u
+
+static const struct {
+    const char *name;
+    uint32_t count; // column of the run
+} kinds[] = {{"matched", RUN_MATCHED},       {"missing", RUN_MISSING},
+             {"unexpected", RUN_UNEXPECTED}, {"differing", RUN_DIFFERING},
+             {"duplicate", RUN_DUPLICATE},   {"pending", RUN_PENDING}};
+#define KINDS (sizeof kinds / sizeof kinds[0])
 
 const col_type *engine_recon_types(base_arena *arena, const plan_column *columns, uint32_t first,
                                    uint32_t n) {
@@ -183,21 +210,38 @@ static const col_batch *run_batch(base_arena *arena, const engine_recon_run *run
     char *digest = base_arena_printf(arena, "%016llx", (unsigned long long)run->digest);
     if (run->digest != 0) col_builder_set_str(b, RUN_DIGEST, base_str_of(digest));
     if (run->error != NULL) col_builder_set_str(b, RUN_ERROR, base_str_of(run->error));
+    col_builder_set_i64(b, RUN_PENDING, (int64_t)run->pending);
+    col_builder_set_i64(b, RUN_YOUNG, (int64_t)run->young);
+    if (run->settled_us != 0) col_builder_set_i64(b, RUN_SETTLED, run->settled_us);
+    col_builder_set_i64(b, RUN_BYTES, (int64_t)run->bytes);
+    col_builder_set_i64(b, RUN_STATEMENTS, (int64_t)run->statements);
     return col_builder_finish(b);
 }
 
-static base_rc put_details(engine *e, state_txn *txn, uint32_t id, const engine_recon_run *run,
-                           base_arena *arena, base_buf *buf, base_error *err) {
-    uint32_t n = run->details == NULL ? 0 : run->details->nrows;
+// Rows in parts, each under the prefix and its number.
+static base_rc put_parts(engine *e, state_txn *txn, const recon_key *prefix, const col_batch *rows,
+                         base_arena *arena, base_buf *buf, base_error *err) {
+    uint32_t n = rows == NULL ? 0 : rows->nrows;
     for (uint32_t at = 0, part = 0; at < n; at += PART_ROWS, part++) {
-        recon_key key = run_key('D', id, run->run);
+        recon_key key = *prefix;
         add_be(&key, part, 4);
-        uint32_t rows = n - at < PART_ROWS ? n - at : PART_ROWS;
-        put_batch(buf, col_batch_slice(arena, run->details, at, rows));
+        uint32_t count = n - at < PART_ROWS ? n - at : PART_ROWS;
+        put_batch(buf, col_batch_slice(arena, rows, at, count));
         base_rc rc = state_put(txn, e->t_recon, key_str(&key), base_buf_str(buf), err);
         if (rc != BASE_OK) return rc;
     }
     return BASE_OK;
+}
+
+// What the run has for the next one takes the place of what the one before had. A run that failed
+// has nothing to say.
+static base_rc put_kept(engine *e, state_txn *txn, uint32_t id, const engine_recon_run *run,
+                        base_arena *arena, base_buf *buf, base_error *err) {
+    if (run->kept == NULL) return BASE_OK;
+    recon_key from = key_of('P', id), to = key_of('P', id + 1);
+    uint64_t deleted;
+    base_rc rc = state_delete_range(txn, e->t_recon, key_str(&from), key_str(&to), &deleted, err);
+    return rc == BASE_OK ? put_parts(e, txn, &from, run->kept, arena, buf, err) : rc;
 }
 
 // Deletes what is older than `keep` runs.
@@ -226,7 +270,11 @@ base_rc engine_recon_store(engine *e, const plan_object *reconciliation, engine_
         put_batch(&buf, run_batch(&arena, run));
         rc = state_put(txn, e->t_recon, key_str(&key), base_buf_str(&buf), err);
     }
-    if (rc == BASE_OK) rc = put_details(e, txn, id, run, &arena, &buf, err);
+    if (rc == BASE_OK) {
+        recon_key prefix = run_key('D', id, run->run);
+        rc = put_parts(e, txn, &prefix, run->details, &arena, &buf, err);
+    }
+    if (rc == BASE_OK) rc = put_kept(e, txn, id, run, &arena, &buf, err);
     if (rc == BASE_OK) rc = trim_runs(e, txn, 'R', id, run->run, ENGINE_RECON_RUNS_MAX, err);
     if (rc == BASE_OK) rc = trim_runs(e, txn, 'D', id, run->run, ENGINE_RECON_DETAIL_MAX, err);
     base_buf_deinit(&buf);
@@ -240,7 +288,7 @@ base_rc engine_recon_forget(engine *e, uint32_t id, base_error *err) {
     state_txn *txn;
     base_rc rc = state_begin_write(e->meta, &txn, err);
     if (rc != BASE_OK) return rc;
-    const char kinds_of_key[] = {'D', 'R'};
+    const char kinds_of_key[] = {'D', 'P', 'R'};
     for (size_t i = 0; rc == BASE_OK && i < sizeof kinds_of_key; i++) {
         recon_key from = key_of(kinds_of_key[i], id), to = key_of(kinds_of_key[i], id + 1);
         uint64_t deleted;
@@ -254,13 +302,53 @@ base_rc engine_recon_forget(engine *e, uint32_t id, base_error *err) {
 // ---- reading
 // ---------------------------------------------------------------------------------------------
 
-static base_rc get_batch(base_str value, base_arena *arena, const plan_column *columns,
-                         uint32_t first, uint32_t n, col_batch **out, base_error *err) {
-    if (value.n == 0 || value.p[0] != VALUE_VERSION)
+static base_rc decode_value(base_str value, base_arena *arena, uint32_t v1_columns, uint32_t ncols,
+                            const col_type *types, col_batch **out, base_error *err) {
+    if (value.n == 0 || (value.p[0] != 1 && value.p[0] != VALUE_VERSION))
         return base_fail(err, BASE_E_CORRUPT, NULL, "a stored reconciliation run is damaged");
+    if (value.p[0] == 1) ncols = v1_columns;
     base_str bytes = {base_arena_memdup(arena, value.p + 1, value.n - 1), value.n - 1};
-    return col_batch_decode(bytes, arena, n - first, engine_recon_types(arena, columns, first, n),
-                            out, err);
+    return col_batch_decode(bytes, arena, ncols, types, out, err);
+}
+
+static base_rc get_run(base_str value, base_arena *arena, col_batch **out, base_error *err) {
+    const col_type *types = engine_recon_types(arena, engine_recon_runs_columns,
+                                               ENGINE_RECON_RUNS_FIRST, ENGINE_RECON_RUNS_NCOLUMNS);
+    return decode_value(value, arena, RUN_PENDING, RUN_COLUMNS, types, out, err);
+}
+
+// 0 where the run's version has no such column.
+static int64_t run_i64(const col_batch *run, uint32_t column) {
+    return column < run->ncols ? col_i64(&run->cols[column])[0] : 0;
+}
+
+base_rc engine_recon_kept(engine *e, uint32_t id, base_arena *arena, uint32_t ncols,
+                          const col_type *types, const col_batch **out, base_error *err) {
+    *out = NULL;
+    state_txn *txn;
+    base_rc rc = state_begin_read(e->meta, &txn, err);
+    if (rc != BASE_OK) return rc;
+    state_cursor *cursor;
+    rc = state_cursor_open(txn, e->t_recon, &cursor, err);
+    if (rc == BASE_OK) {
+        const col_batch *parts[ENGINE_FINDINGS_MAX / PART_ROWS + 1];
+        size_t n = 0;
+        recon_key prefix = key_of('P', id);
+        base_str key, value;
+        bool end;
+        rc = state_cursor_seek(cursor, key_str(&prefix), &key, &value, &end, err);
+        while (rc == BASE_OK && !end && key_has(key, &prefix, 9) &&
+               n < sizeof parts / sizeof parts[0]) {
+            col_batch *part;
+            rc = decode_value(value, arena, ncols, ncols, types, &part, err);
+            parts[n++] = part;
+            if (rc == BASE_OK) rc = state_cursor_next(cursor, &key, &value, &end, err);
+        }
+        if (rc == BASE_OK && n > 0) *out = col_batch_concat(arena, ncols, types, n, parts);
+        state_cursor_close(cursor);
+    }
+    state_abort(txn);
+    return rc;
 }
 
 typedef struct listing {
@@ -306,8 +394,7 @@ static base_rc each_run(listing *l, const plan_object *object,
     rc = state_cursor_seek(cursor, key_str(&prefix), &key, &value, &end, l->err);
     while (rc == BASE_OK && !end && key_has(key, &prefix, 13)) {
         col_batch *run;
-        rc = get_batch(value, l->arena, engine_recon_runs_columns, ENGINE_RECON_RUNS_FIRST,
-                       ENGINE_RECON_RUNS_NCOLUMNS, &run, l->err);
+        rc = get_run(value, l->arena, &run, l->err);
         if (rc == BASE_OK) rc = each(l, object, run);
         if (rc == BASE_OK) rc = state_cursor_next(cursor, &key, &value, &end, l->err);
     }
@@ -323,7 +410,7 @@ static void new_row(listing *l, const plan_object *object) {
 
 static base_rc add_run(listing *l, const plan_object *object, const col_batch *run) {
     new_row(l, object);
-    for (uint32_t i = 0; i < RUN_COLUMNS; i++)
+    for (uint32_t i = 0; i < run->ncols; i++)
         col_builder_set(l->builder, ENGINE_RECON_RUNS_FIRST + i, &run->cols[i], 0);
     return BASE_OK;
 }
@@ -350,20 +437,22 @@ static base_rc add_details(listing *l, const plan_object *object, const col_batc
     base_rc rc = state_cursor_open(l->txn, l->engine->t_recon, &cursor, l->err);
     if (rc != BASE_OK) return rc;
     recon_key prefix = run_key('D', object->id, (uint64_t)col_i64(&run->cols[RUN_NUMBER])[0]);
+    const col_type *types =
+        engine_recon_types(l->arena, engine_recon_result_columns, ENGINE_RECON_RESULT_FIRST,
+                           ENGINE_RECON_RESULT_NCOLUMNS);
     base_str key, value;
     bool end;
     rc = state_cursor_seek(cursor, key_str(&prefix), &key, &value, &end, l->err);
     while (rc == BASE_OK && !end && key_has(key, &prefix, 17)) {
         col_batch *part;
-        rc = get_batch(value, l->arena, engine_recon_result_columns, ENGINE_RECON_RESULT_FIRST,
-                       ENGINE_RECON_RESULT_NCOLUMNS, &part, l->err);
+        rc = decode_value(value, l->arena, DETAIL_V1_COLUMNS, DETAIL_COLUMNS, types, &part, l->err);
         for (uint32_t row = 0; rc == BASE_OK && row < part->nrows; row++) {
             new_result(l, object, run);
-            for (uint32_t i = 0; i < DETAIL_COLUMNS; i++)
+            for (uint32_t i = 0; i < part->ncols; i++)
                 col_builder_set(l->builder, ENGINE_RECON_RESULT_FIRST + i, &part->cols[i], row);
             base_str kind = col_str(&part->cols[DETAIL_KIND])[row];
             for (uint32_t k = 0; k < KINDS; k++)
-                if (base_str_starts(kind, base_str_of(kinds[k])))
+                if (base_str_starts(kind, base_str_of(kinds[k].name)))
                     listed[k] += (uint64_t)col_i64(&part->cols[DETAIL_ROWS])[row];
         }
         if (rc == BASE_OK) rc = state_cursor_next(cursor, &key, &value, &end, l->err);
@@ -376,11 +465,11 @@ static base_rc add_result(listing *l, const plan_object *object, const col_batch
     uint64_t listed[KINDS] = {0};
     base_rc rc = add_details(l, object, run, listed);
     for (uint32_t k = 0; rc == BASE_OK && k < KINDS; k++) {
-        uint64_t all = (uint64_t)col_i64(&run->cols[RUN_MATCHED + k])[0];
+        uint64_t all = (uint64_t)run_i64(run, kinds[k].count);
         if (all <= listed[k]) continue;
         new_result(l, object, run);
         col_builder_set_str(l->builder, ENGINE_RECON_RESULT_FIRST + DETAIL_KIND,
-                            base_str_of(kinds[k]));
+                            base_str_of(kinds[k].name));
         col_builder_set_i64(l->builder, ENGINE_RECON_RESULT_FIRST + DETAIL_ROWS,
                             (int64_t)(all - listed[k]));
     }
@@ -412,9 +501,18 @@ static base_str compare_text(base_arena *arena, const plan_object *object) {
         if (base_decimal_sign(compare->tolerance) == 0) continue;
         char tolerance[BASE_DECIMAL_TEXT_MAX];
         base_decimal_format(compare->tolerance, tolerance);
-        base_buf_printf(&buf, " TOLERANCE %s", tolerance);
+        base_buf_printf(&buf, " TOLERANCE %s%s", tolerance, compare->percent ? " PERCENT" : "");
     }
     return text_of(arena, &buf);
+}
+
+static void set_interval(listing *l, uint32_t column, int64_t us) {
+    if (us == 0) return;
+    col_vec vec;
+    col_vec_init(&vec, l->arena, col_type_of(COL_INTERVAL), 1);
+    col_interval(&vec)[0] =
+        (base_interval){.us = us % BASE_US_PER_DAY, .days = (int32_t)(us / BASE_US_PER_DAY)};
+    col_builder_set(l->builder, column, &vec, 0);
 }
 
 static void add_definition(listing *l, const plan_object *object) {
@@ -423,16 +521,11 @@ static void add_definition(listing *l, const plan_object *object) {
     base_buf buf = {0};
     base_buf_printf(&buf, "%s.%s", object->from->schema, object->from->name);
     col_builder_set_str(b, 2, text_of(l->arena, &buf));
-    col_builder_set_str(b, 3, base_str_of(object->path));
-    col_builder_set_str(b, 4, base_str_of(object->format));
-    if (object->every_us > 0) {
-        col_vec every;
-        col_vec_init(&every, l->arena, col_type_of(COL_INTERVAL), 1);
-        col_interval(&every)[0] =
-            (base_interval){.us = object->every_us % BASE_US_PER_DAY,
-                            .days = (int32_t)(object->every_us / BASE_US_PER_DAY)};
-        col_builder_set(b, 5, &every, 0);
-    }
+    col_builder_set_str(b, 3, base_str_of(object->path != NULL ? object->path : ""));
+    col_builder_set_str(b, 4, base_str_of(object->format != NULL ? object->format : ""));
+    set_interval(l, 5, object->every_us);
+    col_builder_set_str(b, 17, base_str_of(object->connector));
+    set_interval(l, 18, object->settle_us);
     buf = (base_buf){0};
     for (uint32_t i = 0; i < object->nrecon_key; i++)
         base_buf_printf(&buf, "%s%s", i > 0 ? ", " : "",
@@ -448,14 +541,14 @@ static base_rc definition_of(listing *l, const plan_object *object) {
     base_rc rc = newest_run(l->engine, l->txn, object->id, &number, &value, l->err);
     if (rc != BASE_OK || number == 0) return rc;
     col_batch *run;
-    rc = get_batch(value, l->arena, engine_recon_runs_columns, ENGINE_RECON_RUNS_FIRST,
-                   ENGINE_RECON_RUNS_NCOLUMNS, &run, l->err);
+    rc = get_run(value, l->arena, &run, l->err);
     if (rc != BASE_OK) return rc;
     static const uint32_t from[] = {RUN_NUMBER,    RUN_STARTED,   RUN_AS_OF,
                                     RUN_MATCHED,   RUN_MISSING,   RUN_UNEXPECTED,
                                     RUN_DIFFERING, RUN_DUPLICATE, RUN_ERROR};
     for (uint32_t i = 0; i < sizeof from / sizeof *from; i++)
         col_builder_set(l->builder, 8 + i, &run->cols[from[i]], 0);
+    if (RUN_PENDING < run->ncols) col_builder_set(l->builder, 19, &run->cols[RUN_PENDING], 0);
     return BASE_OK;
 }
 
@@ -476,8 +569,7 @@ base_rc engine_recon_last_started(engine *e, const plan_object *reconciliation, 
     rc = newest_run(e, txn, reconciliation->id, &number, &value, err);
     if (rc == BASE_OK && number > 0) {
         col_batch *run;
-        rc = get_batch(value, &arena, engine_recon_runs_columns, ENGINE_RECON_RUNS_FIRST,
-                       ENGINE_RECON_RUNS_NCOLUMNS, &run, err);
+        rc = get_run(value, &arena, &run, err);
         if (rc == BASE_OK) {
             *started_us = col_i64(&run->cols[RUN_STARTED])[0];
             *found = true;

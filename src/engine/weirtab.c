@@ -750,7 +750,8 @@ const system_def system_weir_defs[] = {
     {15007, "weir", "reconciliations",
      "schema text, name text, view text, path text, format text, every interval?, key text, "
      "compare text, run bigint?, started_at timestamptz?, as_of timestamptz?, matched bigint?, "
-     "missing bigint?, unexpected bigint?, differing bigint?, duplicate bigint?, error text?",
+     "missing bigint?, unexpected bigint?, differing bigint?, duplicate bigint?, error text?, "
+     "connector text, settle interval?, pending bigint?",
      fill_reconciliations, "reconciliations and their last run"},
     {15008, "weir", "quarantine",
      "id text, stream text?, flow text?, partition integer?, log_offset bigint?, stage text, "
@@ -781,11 +782,13 @@ const system_def system_weir_defs[] = {
      "schema text, name text, run bigint, started_at timestamptz, as_of timestamptz?, step bigint, "
      "watermark timestamptz?, record_rows bigint, view_rows bigint, matched bigint, "
      "missing bigint, unexpected bigint, differing bigint, duplicate bigint, skipped bigint, "
-     "path text, file_bytes bigint, file_digest text?, error text?",
+     "path text, file_bytes bigint, file_digest text?, error text?, pending bigint?, "
+     "young bigint?, settled_at timestamptz?, bytes_moved bigint?, statements bigint?",
      fill_reconciliation_runs, "each run of a reconciliation that is kept"},
     {15016, "weir", "reconciliation_result",
      "schema text, name text, run bigint, as_of timestamptz?, kind text, rows bigint, key text?, "
-     "column_name text?, view_value text?, record_value text?, difference text?, status text?",
+     "column_name text?, view_value text?, record_value text?, difference text?, status text?, "
+     "events text?, reason text?, first_seen timestamptz?",
      fill_reconciliation_result,
      "what the runs found: rows by kind, and each row that does not match"},
 };

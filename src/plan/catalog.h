@@ -102,7 +102,8 @@ typedef struct plan_object {
     int64_t ledger_us;    // how long its revisions are kept; 0: for ever, -1: none is
     bool emit_on_close;   // EMIT ON WINDOW CLOSE
 
-    // Sinks and reconciliations: `from` is the view they stand on; a reconciliation's may be a stream.
+    // Sinks and reconciliations: `from` is the view they stand on; a reconciliation's may be a
+    // stream.
     const struct plan_object *from;
     const char *connector;   // sink: 'webhook', 'file'; reconciliation: a book (engine/book.h)
     int64_t max_keep_us;     // sink: how long undelivered changes are kept for it; 0: for ever

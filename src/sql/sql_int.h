@@ -630,6 +630,10 @@ base_rc sql_ddl_create_table(sql_cursor *cursor, sql_statement *statement);
 base_rc sql_ddl_create_view(sql_cursor *cursor, sql_statement *statement);
 base_rc sql_ddl_create_plain_view(sql_cursor *cursor, sql_statement *statement);
 base_rc sql_ddl_create_sink(sql_cursor *cursor, sql_statement *statement);
+// An object of a sink's or a reconciliation's kind, with the statement's text; and the complaint
+// about an option that it cannot do without.
+plan_object *sql_new_dependent(sql_ctx *ctx, plan_object_kind kind);
+base_rc sql_need_option(sql_ctx *ctx, const plan_object *object, const char *name);
 base_rc sql_ddl_create_reconciliation(sql_cursor *cursor, sql_statement *statement);
 base_rc sql_ddl_reconcile(sql_cursor *cursor, sql_statement *statement);
 base_rc sql_ddl_drop(sql_cursor *cursor, sql_statement *statement);
