@@ -138,6 +138,9 @@ BASE_MUST_USE base_rc connect_webhook_open(connect_sink *sink, base_error *err);
 void connect_webhook_close(connect_sink *sink);
 // Puts the next request under way, if there is one.
 BASE_MUST_USE base_rc connect_webhook_send(connect_sink *sink, base_error *err);
+// The headers of an option, which the caller frees: lines "Name: value", or parted by ';' if there
+// is only one line. The error names none of their values but the bad one.
+BASE_MUST_USE base_rc connect_headers(base_str text, struct curl_slist **headers, base_error *err);
 // A request has ended.
 void connect_webhook_done(connect_sink *sink, CURLcode code, bool *progressed);
 

@@ -6,11 +6,13 @@
 // due again later.
 // Entry points: connect_start, connect_open, connect_pump.
 
+#include <mysql.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/must.h"
+#include "connect/book_sql.h"
 #include "connect/connect_int.h"
 
 #define SLEEP_MS_MAX  1000 // how long a change of the catalogue may go unnoticed
@@ -170,6 +172,7 @@ static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
 
 static void init_curl(void) {
     must(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
+    must(mysql_library_init(0, NULL, NULL) == 0); // before threads that use it
 }
 
 // On a flow's thread.
@@ -190,6 +193,9 @@ base_rc connect_open(engine *e, connect_hub **out, base_error *err) {
         return base_fail(err, BASE_E_IO, NULL, "libcurl cannot be set up: no sockets are left");
     }
     plat_mutex_init(&hub->lock);
+    engine_book_register(e, &connect_book_postgres);
+    engine_book_register(e, &connect_book_mariadb);
+    engine_book_register(e, &connect_book_http);
     *out = hub;
     return BASE_OK;
 }

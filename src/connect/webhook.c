@@ -72,7 +72,7 @@ static bool header_is_safe(base_str header) {
 }
 
 // Lines, or parted by ';' if there is only one line.
-static base_rc add_headers(connect_sink *sink, base_str text, base_error *err) {
+base_rc connect_headers(base_str text, struct curl_slist **headers, base_error *err) {
     char separator = memchr(text.p, '\n', text.n) != NULL ? '\n' : ';';
     for (size_t at = 0; at < text.n;) {
         const char *next = memchr(text.p + at, separator, text.n - at);
@@ -86,8 +86,8 @@ static base_rc add_headers(connect_sink *sink, base_str text, base_error *err) {
                              BASE_STR_ARG(header));
         char *copy = strndup(header.p, header.n);
         must(copy != NULL);
-        sink->headers = curl_slist_append(sink->headers, copy);
-        must(sink->headers != NULL);
+        *headers = curl_slist_append(*headers, copy);
+        must(*headers != NULL);
         free(copy);
     }
     return BASE_OK;
@@ -111,7 +111,8 @@ base_rc connect_webhook_open(connect_sink *sink, base_error *err) {
                          "option \"url\" must begin with http:// or https://, not \"%.80s\"",
                          sink->url);
     const char *headers = plan_option_get(sink->object, "headers");
-    base_rc rc = headers == NULL ? BASE_OK : add_headers(sink, base_str_of(headers), err);
+    base_rc rc =
+        headers == NULL ? BASE_OK : connect_headers(base_str_of(headers), &sink->headers, err);
     if (rc != BASE_OK) return rc;
     sink->easy = curl_easy_init();
     must(sink->easy != NULL);

@@ -24,9 +24,15 @@
 #define LEVELS_MAX      70u
 #define RANGES_KEPT_MAX (1u << 20) // beyond, all that differ are read
 
+// At most; fewer where ranges would come below a leaf's rows.
 static const struct {
     uint32_t first, next;
 } fanouts[] = {{2048, 64}, {256, 16}}; // by hash, by value
+
+static uint32_t fanout_of(uint64_t rows, uint32_t most) {
+    uint64_t wanted = rows / LEAF_ROWS + 1;
+    return wanted < 2 ? 2 : wanted < most ? (uint32_t)wanted : most;
+}
 
 typedef struct node {
     engine_book_range range;
@@ -165,7 +171,7 @@ static base_rc descend(descent *d, base_error *err) {
     bool by_value = d->x->book->by_value;
     node all = {.range = {INT64_MIN, INT64_MAX}, .span = {0, d->entries->n}};
     if (!by_value) all.range = (engine_book_range){0, (1ll << 60) - 1};
-    cut(d, &all, fanouts[by_value].first, &d->level);
+    cut(d, &all, fanout_of(d->entries->n, fanouts[by_value].first), &d->level);
     for (uint32_t depth = 0; d->level.n > 0; depth++) {
         uint64_t differing;
         base_rc rc = compare_level(d, &differing, err);
@@ -176,10 +182,13 @@ static base_rc descend(descent *d, base_error *err) {
                         (depth > 0 && differing > rows / 2);
         d->next.n = 0;
         for (uint32_t i = 0; i < d->level.n; i++) {
+            const node *item = &d->level.items[i];
+            uint64_t n = item->span.to - item->span.from;
+            if (n < item->book_rows) n = item->book_rows;
             if (read_all)
-                add_node(&d->leaves, d->level.items[i]);
+                add_node(&d->leaves, *item);
             else
-                cut(d, &d->level.items[i], fanouts[by_value].next, &d->next);
+                cut(d, item, fanout_of(n, fanouts[by_value].next), &d->next);
         }
         nodes done = d->level;
         d->level = d->next;

@@ -1,0 +1,319 @@
+// book_postgres.c - a query in PostgreSQL as the book, by libpq.
+//
+// A run is one transaction, REPEATABLE READ READ ONLY: all of its statements see one snapshot. They
+// go by the extended protocol, which takes one statement at a time. Rows come one by one
+// (PQsetSingleRowMode), so that memory is bounded. The session runs in UTC with ISO dates and no
+// search for the server's locale.
+//
+// Waiting for the server is bounded by the option timeout, a statement at a time, on both ends: the
+// server's statement_timeout, and our own clock in case that the server is gone without a word.
+// TLS, passwords by file and the like are conninfo's (libpq's documentation); nothing of conninfo
+// but user, host, port and database is ever shown. Entry point: connect_book_postgres.
+
+#include <libpq-fe.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/must.h"
+#include "connect/book_sql.h"
+
+#define TIMEOUT_MS (10 * 60 * 1000) // of a statement, unless the option says otherwise
+
+typedef struct pg_book {
+    engine_book book;
+    PGconn *conn;
+    connect_book_sql sql;
+    base_arena *arena;
+    int64_t timeout_ms;
+    uint32_t nhas;
+} pg_book;
+
+// ---- errors -------------------------------------------------------------------------------------
+
+static base_rc fail_with(const pg_book *b, const char *sqlstate, const char *text,
+                         base_error *err) {
+    base_rc code = BASE_E_IO;
+    if (sqlstate == NULL || sqlstate[0] == '\0') sqlstate = "08006";
+    if (strcmp(sqlstate, "57014") == 0) code = BASE_E_CANCELLED;
+    if (strncmp(sqlstate, "22", 2) == 0 || strncmp(sqlstate, "42", 2) == 0) code = BASE_E_INVALID;
+    size_t n = strlen(text);
+    while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == ' ')) n--;
+    base_fail(err, code, sqlstate, "book %s: %.*s", b->book.name, (int)n, text);
+    for (char *p = err->message; *p != '\0'; p++)
+        if (*p == '\n' || *p == '\t') *p = ' ';
+    return code;
+}
+
+static base_rc fail_result(const pg_book *b, const PGresult *result, base_error *err) {
+    const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    if (text == NULL) text = PQerrorMessage(b->conn);
+    return fail_with(b, PQresultErrorField(result, PG_DIAG_SQLSTATE), text, err);
+}
+
+// ---- statements ---------------------------------------------------------------------------------
+
+static void cancel(pg_book *b) {
+    PGcancel *handle = PQgetCancel(b->conn);
+    char ignored[256];
+    if (handle != NULL) (void)PQcancel(handle, ignored, sizeof ignored);
+    PQfreeCancel(handle);
+}
+
+// Waits until the next result can be had without waiting.
+static base_rc wait_for(pg_book *b, uint64_t deadline_ns, base_error *err) {
+    plat *p = engine_plat(b->book.spec->engine);
+    while (PQisBusy(b->conn)) {
+        uint64_t now = plat_monotonic_ns(p);
+        if (now >= deadline_ns) {
+            cancel(b);
+            return fail_with(b, "57014", "no answer within the timeout", err);
+        }
+        uint64_t ms = (deadline_ns - now) / 1000000 + 1;
+        struct pollfd fd = {.fd = PQsocket(b->conn), .events = POLLIN};
+        (void)poll(&fd, 1, ms < 1000 ? (int)ms : 1000);
+        if (fd.revents != 0 && !PQconsumeInput(b->conn))
+            return fail_with(b, NULL, PQerrorMessage(b->conn), err);
+    }
+    return BASE_OK;
+}
+
+static uint64_t result_bytes(const PGresult *result) {
+    int rows = PQntuples(result), columns = PQnfields(result);
+    uint64_t n = 0;
+    for (int row = 0; row < rows; row++) {
+        n += 7; // a DataRow's type, length, count
+        for (int i = 0; i < columns; i++) n += 4 + (uint64_t)PQgetlength(result, row, i);
+    }
+    return n;
+}
+
+typedef base_rc result_visit(void *arg, const PGresult *result, base_error *err);
+
+// One statement; visit (may be NULL) is called for each result with rows, one row at a time if
+// `single`. The deadline is for the time between two results.
+static base_rc run_statement(pg_book *b, const char *text, bool single, result_visit *visit,
+                             void *arg, base_error *err) {
+    plat *p = engine_plat(b->book.spec->engine);
+    b->book.statements++;
+    b->book.bytes += strlen(text);
+    if (!PQsendQueryParams(b->conn, text, 0, NULL, NULL, NULL, NULL, 0) ||
+        (single && !PQsetSingleRowMode(b->conn)))
+        return fail_with(b, NULL, PQerrorMessage(b->conn), err);
+    base_rc rc = BASE_OK;
+    for (;;) {
+        // A little more than the server's own, whose message says more.
+        base_rc waited =
+            wait_for(b, plat_monotonic_ns(p) + (uint64_t)(b->timeout_ms + 2000) * 1000000,
+                     rc == BASE_OK ? err : NULL);
+        if (waited != BASE_OK) return rc == BASE_OK ? waited : rc;
+        PGresult *result = PQgetResult(b->conn);
+        if (result == NULL) return rc;
+        ExecStatusType status = PQresultStatus(result);
+        b->book.bytes += result_bytes(result);
+        if (rc != BASE_OK) {
+            // What still comes of a statement that failed is read and dropped.
+        } else if (status == PGRES_TUPLES_OK || status == PGRES_SINGLE_TUPLE) {
+            if (visit != NULL) rc = visit(arg, result, err);
+            if (rc != BASE_OK) cancel(b);
+        } else if (status != PGRES_COMMAND_OK) {
+            rc = fail_result(b, result, err);
+        }
+        PQclear(result);
+    }
+}
+
+// ---- opening ------------------------------------------------------------------------------------
+
+// conninfo is parsed apart: libpq's complaint about it would quote it.
+static base_rc check_conninfo(const char *conninfo, base_error *err) {
+    char *complaint = NULL;
+    PQconninfoOption *parts = PQconninfoParse(conninfo, &complaint);
+    PQfreemem(complaint);
+    if (parts != NULL) {
+        PQconninfoFree(parts);
+        return BASE_OK;
+    }
+    base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
+              "option \"conninfo\" of a reconciliation is no connection string");
+    base_error_hint(err, "It looks like 'host=... port=... dbname=... user=... password=...' or "
+                         "'postgresql://user@host/db'.");
+    return err->code;
+}
+
+static const char *or_none(const char *text) {
+    return text == NULL ? "" : text;
+}
+
+static base_rc connect_to(pg_book *b, const char *conninfo, base_error *err) {
+    base_rc rc = check_conninfo(conninfo, err);
+    if (rc != BASE_OK) return rc;
+    // What comes before the string can be said otherwise in it, what comes after cannot.
+    const char *const names[] = {"connect_timeout", "keepalives_idle",           "dbname",
+                                 "client_encoding", "fallback_application_name", NULL};
+    const char *const values[] = {"10", "30", conninfo, "UTF8", "weir", NULL};
+    b->conn = PQconnectdbParams(names, values, 1);
+    must(b->conn != NULL);
+    b->book.name = base_arena_printf(b->arena, "postgresql://%s@%s:%s/%s", or_none(PQuser(b->conn)),
+                                     or_none(PQhost(b->conn)), or_none(PQport(b->conn)),
+                                     or_none(PQdb(b->conn)));
+    if (PQstatus(b->conn) == CONNECTION_OK) return BASE_OK;
+    return fail_with(b, PQconnectionNeedsPassword(b->conn) ? "28P01" : NULL,
+                     PQerrorMessage(b->conn), err);
+}
+
+static base_rc begin(pg_book *b, base_error *err) {
+    base_buf text = {0};
+    base_buf_printf(&text, "SET statement_timeout = %lld", (long long)b->timeout_ms);
+    base_rc rc = run_statement(b, base_buf_cstr(&text), false, NULL, NULL, err);
+    base_buf_deinit(&text);
+    static const char *const statements[] = {
+        "SET TimeZone = 'UTC'",           "SET DateStyle = 'ISO, YMD'",
+        "SET IntervalStyle = 'postgres'", "SET bytea_output = 'hex'",
+        "SET extra_float_digits = 1",     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"};
+    for (size_t i = 0; rc == BASE_OK && i < sizeof statements / sizeof statements[0]; i++)
+        rc = run_statement(b, statements[i], false, NULL, NULL, err);
+    return rc;
+}
+
+static connect_sql_class class_of(Oid oid) {
+    switch (oid) {
+    case 20: // int8, int2, int4
+    case 21:
+    case 23:
+        return CONNECT_SQL_INTEGER;
+    default: // the server casts, and complains, by itself
+        return CONNECT_SQL_OTHER;
+    }
+}
+
+static base_rc see_columns(void *arg, const PGresult *result, base_error *err) {
+    pg_book *b = arg;
+    const engine_book_spec *spec = b->book.spec;
+    for (uint32_t i = 0; i < spec->nfields; i++) {
+        int times = 0, at = -1;
+        for (int c = 0; c < PQnfields(result); c++) {
+            if (strcmp(PQfname(result, c), spec->fields[i].name) != 0) continue;
+            times++;
+            at = c;
+        }
+        b->book.has[i] = times == 1;
+        if (times == 1) {
+            b->sql.classes[i] = class_of(PQftype(result, at));
+            b->nhas++;
+        } else if (spec->fields[i].needed) {
+            return base_fail(err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_COLUMN,
+                             "book %s: the query gives %s column \"%s\"", b->book.name,
+                             times == 0 ? "no" : "more than one", spec->fields[i].name);
+        }
+    }
+    return BASE_OK;
+}
+
+static base_rc describe(pg_book *b, base_error *err) {
+    base_buf text = {0};
+    connect_sql_describe(&b->sql, &text);
+    base_rc rc = run_statement(b, base_buf_cstr(&text), false, see_columns, b, err);
+    base_buf_deinit(&text);
+    return rc;
+}
+
+static void pg_close(engine_book *book) {
+    PQfinish(((pg_book *)book)->conn); // the transaction ends with it
+}
+
+static base_rc pg_open(const engine_book_spec *spec, base_arena *arena, engine_book **out,
+                       base_error *err) {
+    const plan_object *r = spec->reconciliation;
+    pg_book *b = base_arena_new(arena, pg_book);
+    b->arena = arena;
+    b->timeout_ms = connect_timeout_ms(r, TIMEOUT_MS);
+    b->book = (engine_book){.ops = &connect_book_postgres, .spec = spec, .name = "postgresql"};
+    b->book.has = base_arena_array(arena, bool, spec->nfields + 1);
+    b->sql = (connect_book_sql){.dialect = CONNECT_POSTGRES, .spec = spec, .has = b->book.has};
+    b->sql.classes = base_arena_array(arena, connect_sql_class, spec->nfields + 1);
+    b->sql.query = connect_sql_query(arena, plan_option_get(r, "query"));
+    base_rc rc = connect_to(b, plan_option_get(r, "conninfo"), err);
+    if (rc == BASE_OK) rc = begin(b, err);
+    if (rc == BASE_OK) rc = describe(b, err);
+    if (rc != BASE_OK) {
+        pg_close(&b->book);
+        return rc;
+    }
+    const char *encoding = PQparameterStatus(b->conn, "server_encoding");
+    b->sql.is_utf8 = encoding != NULL && strcmp(encoding, "UTF8") == 0;
+    b->book.digests = connect_sql_can_digest(&b->sql);
+    b->book.by_value = b->sql.by_value;
+    *out = &b->book;
+    return BASE_OK;
+}
+
+// ---- reading ------------------------------------------------------------------------------------
+
+typedef struct pg_reading {
+    connect_rows rows;
+    base_str *cells;
+} pg_reading;
+
+static base_rc add_row(void *arg, const PGresult *result, base_error *err) {
+    pg_reading *t = arg;
+    for (int row = 0; row < PQntuples(result); row++) {
+        for (int i = 0; i < PQnfields(result); i++)
+            t->cells[i] =
+                PQgetisnull(result, row, i)
+                    ? (base_str){NULL, 0}
+                    : (base_str){PQgetvalue(result, row, i), (size_t)PQgetlength(result, row, i)};
+        base_rc rc = connect_rows_add(&t->rows, t->cells, err);
+        if (rc != BASE_OK) return rc;
+    }
+    return BASE_OK;
+}
+
+static base_rc pg_read(engine_book *book, uint32_t nranges, const engine_book_range *ranges,
+                       engine_book_visit *visit, void *arg, base_error *err) {
+    pg_book *b = (pg_book *)book;
+    pg_reading t = {.cells = calloc(b->nhas + 1, sizeof(base_str))};
+    must(t.cells != NULL);
+    base_buf label = {0}, text = {0};
+    base_buf_printf(&label, "book %s", book->name);
+    connect_rows_begin(&t.rows, book->spec, base_buf_cstr(&label), book->has, visit, arg);
+    connect_sql_rows(&b->sql, nranges, ranges, &text);
+    base_rc rc = run_statement(b, base_buf_cstr(&text), true, add_row, &t, err);
+    if (rc == BASE_OK) rc = connect_rows_flush(&t.rows, err);
+    connect_rows_end(&t.rows);
+    base_buf_deinit(&label);
+    base_buf_deinit(&text);
+    free(t.cells);
+    return rc;
+}
+
+typedef struct pg_digesting {
+    pg_book *b;
+    uint32_t nranges;
+    engine_book_digest *out;
+} pg_digesting;
+
+static base_rc add_digest(void *arg, const PGresult *result, base_error *err) {
+    pg_digesting *t = arg;
+    for (int row = 0; row < PQntuples(result); row++) {
+        const char *cells[3];
+        for (int i = 0; i < 3; i++)
+            cells[i] = PQgetisnull(result, row, i) ? NULL : PQgetvalue(result, row, i);
+        if (!connect_sql_digest_row(cells[0], cells[1], cells[2], t->nranges, t->out))
+            return fail_with(t->b, BASE_SQLSTATE_PROTOCOL, "a digest that cannot be read", err);
+    }
+    return BASE_OK;
+}
+
+static base_rc pg_digest(engine_book *book, uint32_t nranges, const engine_book_range *ranges,
+                         int64_t settled_us, engine_book_digest *out, base_error *err) {
+    pg_book *b = (pg_book *)book;
+    base_buf text = {0};
+    connect_sql_digest(&b->sql, nranges, ranges, settled_us, &text);
+    pg_digesting t = {b, nranges, out};
+    base_rc rc = run_statement(b, base_buf_cstr(&text), false, add_digest, &t, err);
+    base_buf_deinit(&text);
+    return rc;
+}
+
+const engine_book_ops connect_book_postgres = {"postgres", pg_open, pg_read, pg_digest, pg_close};
