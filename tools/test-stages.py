@@ -217,6 +217,15 @@ def stage_clients(run):
     run.programs([(path.stem, [path], 240, None) for path in programs])
 
 
+def stage_books(run):
+    long = ["--long"] if run.options.long else []
+    for name in ("postgres", "mariadb"):
+        run.program(f"reconciliation with {name}", [ROOT / "tests/books/test_books.py", name, *long], 1200 if long else 240)
+    for path in python_tests("books"):
+        if path.name != "test_books.py":
+            run.program(path.stem, [path, *long], 3600 if long else 240)
+
+
 def stage_data(run):
     long = ["--long"] if run.options.long else []
     data = ROOT.parent / "shared" / "data"
@@ -275,7 +284,7 @@ def stage_bare(run):
 
 STAGES = {
     "house": stage_house, "build": stage_build, "unit": stage_unit, "sql": stage_sql, "differential": stage_differential,
-    "clients": stage_clients, "kill9": stage_kill9, "data": stage_data, "sim": stage_sim, "clang": stage_clang, "asan": stage_asan,
+    "clients": stage_clients, "books": stage_books, "kill9": stage_kill9, "data": stage_data, "sim": stage_sim, "clang": stage_clang, "asan": stage_asan,
     "tsan": stage_tsan,
     "fuzz": stage_fuzz, "bare": stage_bare,
 }
@@ -305,7 +314,7 @@ def main():
     LOGS.mkdir(parents=True, exist_ok=True)
     run = Run(options)
     begin = time.monotonic()
-    needs_weir = {"sql", "differential", "clients", "kill9", "data", "sim", "unit"}
+    needs_weir = {"sql", "differential", "clients", "books", "kill9", "data", "sim", "unit"}
     if needs_weir & set(names) and "build" not in names:
         names = ["build", *names]
     try:

@@ -103,9 +103,9 @@ static base_rc run_statement(pg_book *b, const char *text, bool single, result_v
     base_rc rc = BASE_OK;
     for (;;) {
         // A little more than the server's own, whose message says more.
-        base_rc waited =
-            wait_for(b, plat_monotonic_ns(p) + (uint64_t)(b->timeout_ms + 2000) * 1000000,
-                     rc == BASE_OK ? err : NULL);
+        uint64_t most_ns = (uint64_t)(b->timeout_ms + 2000) * 1000000;
+        base_error second; // after the one that counts
+        base_rc waited = wait_for(b, plat_monotonic_ns(p) + most_ns, rc == BASE_OK ? err : &second);
         if (waited != BASE_OK) return rc == BASE_OK ? waited : rc;
         PGresult *result = PQgetResult(b->conn);
         if (result == NULL) return rc;

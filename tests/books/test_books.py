@@ -103,7 +103,7 @@ def check_tolerance(checks, book, weir):
     book.sql("CREATE TABLE stores (store int, net numeric(14,4))")
     book.sql("INSERT INTO stores VALUES (0, 1000), (1, 1000.99), (2, 1001.01), (3, 998.9)")
     against = book.against("SELECT * FROM stores")
-    for tolerance, differing in (("", 3), ("TOLERANCE 1", 2), ("TOLERANCE 0.1 PERCENT", 1), ("TOLERANCE 0.11 PERCENT", 1),
+    for tolerance, differing in (("", 3), ("TOLERANCE 1", 2), ("TOLERANCE 0.1 PERCENT", 2), ("TOLERANCE 0.11 PERCENT", 1),
                                  ("TOLERANCE 0.2 PERCENT", 0)):
         weir.make("tol", "by_store", against, f"KEY (store) COMPARE (net {tolerance})")
         checks.equal(f"{book.connector}: figures with {tolerance or 'no tolerance'}", weir.run("tol")[0],
@@ -164,7 +164,9 @@ def check_settling(checks, book, weir):
     checks.equal(f"{book.connector}: seen once is pending", weir.run("s")[0], (1, 0, 0, 0, 0, 2))
     kinds = weir.sql("SELECT DISTINCT kind FROM weir.reconciliation_result WHERE name = 's' AND key IS NOT NULL ORDER BY 1")
     checks.equal("and listed as such", kinds, [["pending missing"], ["pending unexpected"]])
-    checks.equal("too early to be confirmed", weir.run("s")[0], (1, 0, 0, 0, 0, 2))
+    weir.make("s1", "STREAM st", book.against("SELECT * FROM st"), "KEY (id) COMPARE (v) SETTLE '1 hour'")
+    weir.run("s1")
+    checks.equal("too early to be confirmed", weir.run("s1")[0], (1, 0, 0, 0, 0, 2))
     weir.server.ingest("st", [dict(id=3, v=3)])  # comes late
     weir.server.ingest("st", [dict(id=4, v=4)])
     weir.server.restart()
@@ -187,8 +189,8 @@ def check_writers(checks, book, weir, seconds):
     """Writers that commit to both sides while runs go on: nothing is invented."""
     weir.sql("CREATE STREAM live (id INT NOT NULL, v INT, PRIMARY KEY (id))")
     book.sql("CREATE TABLE live (id int primary key, v int)")
-    weir.make("live", "STREAM live", book.against("SELECT id, v FROM live"), "KEY (id) COMPARE (v) SETTLE '2 seconds'")
-    stop, written = threading.Event(), []
+    weir.make("livr", "STREAM live", book.against("SELECT id, v FROM live"), "KEY (id) COMPARE (v) SETTLE '2 seconds'")
+    stop, written, lags = threading.Event(), [], []
 
     def write():
         choose, i = random.Random(3), 0
@@ -200,9 +202,11 @@ def check_writers(checks, book, weir, seconds):
             insert_rows = "INSERT INTO live VALUES " + ", ".join(f"({k}, {k})" for k in rows)
             theirs = lambda: session.query(insert_rows) if session else book.sql(insert_rows)
             first, second = (ours, theirs) if choose.random() < 0.5 else (theirs, ours)
+            begin = time.monotonic()
             first()
             time.sleep(choose.random() * 0.2)
             second()
+            lags.append(time.monotonic() - begin)
             written.append(i)
 
     writer = threading.Thread(target=write)
@@ -211,16 +215,20 @@ def check_writers(checks, book, weir, seconds):
     until = time.monotonic() + seconds
     try:
         while time.monotonic() < until:
-            counts, _ = weir.run("live")
+            counts, _ = weir.run("livr")
             invented += sum(counts[1:5])
             pending += counts[5]
             runs += 1
     finally:
         stop.set()
         writer.join()
-    checks.equal(f"{book.connector}: findings invented by {runs} runs beside a writer", invented, 0)
+    # The promise is about facts that are carried over within the settling time.
+    if max(lags) < 2:
+        checks.equal(f"{book.connector}: findings invented by {runs} runs beside a writer", invented, 0)
+    else:
+        print(f"{book.connector}: this machine is too slow to say anything: a fact took {max(lags):.1f} s")
     checks.true("the runs did meet the writer at work", pending > 0, f"{runs} runs")
-    checks.equal("and at the end all agree", weir.run("live")[0], (written[-1], 0, 0, 0, 0, 0))
+    checks.equal("and at the end all agree", weir.run("livr")[0], (written[-1], 0, 0, 0, 0, 0))
 
 
 def check_failures(checks, book, weir):
@@ -242,24 +250,24 @@ def check_failures(checks, book, weir):
         ("two statements", book.against("SELECT id, v FROM fa; DELETE FROM fa"), "42601|42000"),
     ]
     for name, against, states in cases:
-        weir.make("fa", "STREAM fa", against, "KEY (id) COMPARE (v)")
-        state, message = weir.error("RECONCILE fa")
+        weir.make("far", "STREAM fa", against, "KEY (id) COMPARE (v)")
+        state, message = weir.error("RECONCILE far")
         checks.true(f"{what}, {name}: its SQLSTATE", state in states.split("|"), f"{state}: {message}")
-        run = weir.sql("SELECT error, matched, missing FROM weir.reconciliation_runs WHERE name = 'fa'")
+        run = weir.sql("SELECT error, matched, missing FROM weir.reconciliation_runs WHERE name = 'far'")
         checks.equal(f"{what}, {name}: the run is in the history", run, [[message, "0", "0"]])
         checks.true(f"{what}, {name}: no password is shown", "h0rse" not in str(weir.sql("SELECT * FROM weir.reconciliations"))
                     + str(run) + message)
     # The server goes away in the middle of a run.
-    weir.make("fa", "STREAM fa", book.against(slow), "KEY (id) COMPARE (v)")
+    weir.make("far", "STREAM fa", book.against(slow), "KEY (id) COMPARE (v)")
     killer = threading.Timer(1, book.kill_sessions)
     killer.start()
-    state, message = weir.error("RECONCILE fa")
+    state, message = weir.error("RECONCILE far")
     killer.join()
     checks.true(f"{what}, gone in mid-run", state in ("57P01", "08006", "57014"), f"{state}: {message}")
-    checks.equal("its run is in the history", weir.sql("SELECT error FROM weir.reconciliation_runs WHERE name = 'fa'"), [[message]])
+    checks.equal("its run is in the history", weir.sql("SELECT error FROM weir.reconciliation_runs WHERE name = 'far'"), [[message]])
     # And nothing of all this harms: the next one is whole.
-    weir.make("fa", "STREAM fa", book.against("SELECT * FROM fa -- all", user="clerk", password="pa55word"), "KEY (id) COMPARE (v)")
-    checks.equal(f"{what}: the next run", weir.run("fa")[0], (1, 0, 0, 0, 0, 0))
+    weir.make("far", "STREAM fa", book.against("SELECT * FROM fa -- all", user="clerk", password="pa55word"), "KEY (id) COMPARE (v)")
+    checks.equal(f"{what}: the next run", weir.run("far")[0], (1, 0, 0, 0, 0, 0))
     everything = "".join(str(weir.sql(f"SELECT * FROM weir.{t}")) for t in ("reconciliations", "reconciliation_runs", "views", "settings"))
     checks.true("the password is in no listing", "pa55word" not in everything and "pa55word" not in weir.server.log())
 
