@@ -96,9 +96,7 @@ FUNC_KERNEL(right_text) {
     FUNC_UNUSED;
     FUNC_EACH(i) {
         base_str s = col_str(args[0])[i];
-        int32_t count = col_i32(args[1])[i];
-        // Of the least number, whose opposite is itself, PostgreSQL keeps all.
-        int64_t skip = count == INT32_MIN ? 0 : func_utf8_count(s) - kept(s, count);
+        int64_t skip = func_utf8_count(s) - kept(s, col_i32(args[1])[i]);
         col_str(out)[i] = slice(s, skip > 0 ? func_utf8_offset(s, skip) : 0, s.n);
     }
     return BASE_OK;

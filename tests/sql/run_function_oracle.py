@@ -129,7 +129,8 @@ TIMES = {1082, 1114, 1184}
 # Calls whose results are meant to differ, by the names that docs/postgresql.md has.
 DEPARTURES = [
     Departure("numeric-limit", lambda c: 1700 in c.oids + [oid_of(c)] and c.expected is not None and bool(re.search(r"NaN|[Ii]nfinity", c.expected))),
-    Departure("jsonb-order", lambda c: c.oids == [3802, 3802] and c.name in COMPARISONS),
+    # PostgreSQL before 15.20 keeps all of the text.
+    Departure("all-but-the-most", lambda c: c.name == "right" and "'-2147483648'" in c.text),
     Departure("jsonpath-datetime", lambda c: ".datetime()" in c.text and c.ours == "0A000"),
     Departure("nan-pattern", lambda c: c.name == "to_char" and c.oids[0] in (700, 701) and bool(re.search(r"NaN|Infinity", c.text))),
     # A date beyond timestamps, or a timestamp whose instant in a zone is beyond them, is an error where it meets one.

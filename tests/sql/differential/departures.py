@@ -59,6 +59,10 @@ def _plain(oid, value):
     return "0" if number == 0 else str(number.normalize())
 
 
+def _plain_row(oids, row):
+    return [_plain(oid, value) for oid, value in zip(oids, row)]
+
+
 _LONG = re.compile(r"(\.\d{38})\d+")  # a number with more decimals than weir has
 _SUMS = ("corr(", "covar_", "regr_", "sum({float", "avg({float", "stddev", "var_", "variance")
 _SLOPES = ("regr_", "corr(")
@@ -130,6 +134,8 @@ def of_rows(oids, ours, theirs, columns):
     left, right = list((a - b).elements()), list((b - a).elements())
     if len(left) > PAIRS_MAX:
         return None
+    if not left and not right and all(_plain_row(oids, x) == _plain_row(oids, y) for x, y in zip(ours, theirs)):
+        return "equal-spelling"  # rows that ORDER BY takes for equal, in another order
     names = set()
     for row in left:
         for other in right:
