@@ -164,37 +164,64 @@ static void dropping_key(const plan_object *object, base_buf *out) {
     base_buf_printf(out, "dropping:%s.%s", object->schema, object->name);
 }
 
-base_rc engine_catalog_store(engine *e, const plan_object *object, base_error *err) {
-    base_buf value = {0}, name = {0};
-    log_headers_add(&value, BASE_STR("schema"), base_str_of(object->schema));
-    log_headers_add(&value, BASE_STR("name"), base_str_of(object->name));
-    log_headers_add(&value, BASE_STR("definition"), base_str_of(object->definition));
+static void add_number(base_buf *value, const char *name, uint64_t n) {
+    char text[24];
+    if (n == 0) return;
+    snprintf(text, sizeof text, "%llu", (unsigned long long)n);
+    log_headers_add(value, base_str_of(name), base_str_of(text));
+}
+
+static void stored_form(const plan_object *object, base_buf *value) {
+    base_buf name = {0};
+    log_headers_add(value, BASE_STR("schema"), base_str_of(object->schema));
+    log_headers_add(value, BASE_STR("name"), base_str_of(object->name));
+    log_headers_add(value, BASE_STR("definition"), base_str_of(object->definition));
     if (object->comment != NULL)
-        log_headers_add(&value, BASE_STR("comment"), base_str_of(object->comment));
+        log_headers_add(value, BASE_STR("comment"), base_str_of(object->comment));
     for (uint32_t i = 0; i < object->ncolumns; i++) {
         if (object->columns[i].comment == NULL) continue;
         base_buf_clear(&name);
         base_buf_printf(&name, "column:%s", object->columns[i].name);
-        log_headers_add(&value, base_buf_str(&name), base_str_of(object->columns[i].comment));
+        log_headers_add(value, base_buf_str(&name), base_str_of(object->columns[i].comment));
     }
+    if (object->kind == PLAN_OBJECT_VIEW && object->version > 1)
+        add_number(value, "version", object->version);
+    add_number(value, "state_id", object->state_id);
+    add_number(value, "version_of", object->version_of);
+    add_number(value, "former_version", object->former_version);
+    add_number(value, "history_lost", object->history_lost);
+    base_buf_deinit(&name);
+}
+
+static base_rc put_object(engine *e, state_txn *txn, const plan_object *object, base_error *err) {
     char key[4], next[4];
-    state_txn *txn;
-    base_rc rc = state_begin_write(e->meta, &txn, err);
-    if (rc == BASE_OK) {
-        rc = state_put(txn, e->t_objects, id_key(key, object->id), base_buf_str(&value), err);
-        if (rc == BASE_OK)
-            rc = state_put(txn, e->t_settings, BASE_STR("next_id"), id_key(next, e->next_id), err);
-        bool found;
-        dropping_key(object, &name);
-        if (rc == BASE_OK) rc = state_delete(txn, e->t_settings, base_buf_str(&name), &found, err);
-        if (rc == BASE_OK)
-            rc = state_commit(txn, err);
-        else
-            state_abort(txn);
-    }
+    bool found;
+    base_buf value = {0}, name = {0};
+    stored_form(object, &value);
+    base_rc rc = state_put(txn, e->t_objects, id_key(key, object->id), base_buf_str(&value), err);
+    if (rc == BASE_OK)
+        rc = state_put(txn, e->t_settings, BASE_STR("next_id"), id_key(next, e->next_id), err);
+    dropping_key(object, &name);
+    if (rc == BASE_OK) rc = state_delete(txn, e->t_settings, base_buf_str(&name), &found, err);
     base_buf_deinit(&value);
     base_buf_deinit(&name);
     return rc;
+}
+
+base_rc engine_catalog_store_two(engine *e, const plan_object *a, const plan_object *b,
+                                 base_error *err) {
+    state_txn *txn;
+    base_rc rc = state_begin_write(e->meta, &txn, err);
+    if (rc != BASE_OK) return rc;
+    rc = put_object(e, txn, a, err);
+    if (rc == BASE_OK && b != NULL) rc = put_object(e, txn, b, err);
+    if (rc == BASE_OK) return state_commit(txn, err);
+    state_abort(txn);
+    return rc;
+}
+
+base_rc engine_catalog_store(engine *e, const plan_object *object, base_error *err) {
+    return engine_catalog_store_two(e, object, NULL, err);
 }
 
 static base_rc write_row(engine *e, state_table table, base_str key, const base_str *value,
@@ -268,6 +295,38 @@ plan_object *engine_object_with_comment(engine *e, const plan_object *object, co
     return copy;
 }
 
+void engine_object_keep_version(plan_object *object, const plan_object *from) {
+    if (from->kind != PLAN_OBJECT_VIEW) return;
+    if (from->version_of != 0) object->name = from->name;
+    object->version = from->version;
+    object->state_id = from->state_id;
+    object->version_of = from->version_of;
+    object->former_version = from->former_version;
+    object->history_lost = from->history_lost;
+}
+
+static uint64_t read_number(base_str text) {
+    uint64_t n = 0;
+    for (size_t i = 0; i < text.n && text.p[i] >= '0' && text.p[i] <= '9'; i++)
+        n = n * 10 + (uint64_t)(text.p[i] - '0');
+    return n;
+}
+
+static void read_version(engine *e, base_str value, plan_object *object) {
+    base_str name, text, own = {NULL, 0};
+    for (size_t at = 0; log_headers_next(value, &at, &name, &text);) {
+        if (base_str_eq(name, BASE_STR("name"))) own = text;
+        if (base_str_eq(name, BASE_STR("version"))) object->version = (uint32_t)read_number(text);
+        if (base_str_eq(name, BASE_STR("state_id"))) object->state_id = (uint32_t)read_number(text);
+        if (base_str_eq(name, BASE_STR("version_of")))
+            object->version_of = (uint32_t)read_number(text);
+        if (base_str_eq(name, BASE_STR("former_version")))
+            object->former_version = (uint32_t)read_number(text);
+        if (base_str_eq(name, BASE_STR("history_lost"))) object->history_lost = read_number(text);
+    }
+    if (object->version_of != 0) object->name = base_arena_memdup(&e->catalog_arena, own.p, own.n);
+}
+
 // A stored object bound again.
 static base_rc bind_stored(engine *e, uint32_t id, base_str value, plan_object **out,
                            base_error *err) {
@@ -294,6 +353,7 @@ static base_rc bind_stored(engine *e, uint32_t id, base_str value, plan_object *
     plan_object *object = statement->object;
     object->id = id;
     object->definition = kept;
+    if (object->kind == PLAN_OBJECT_VIEW) read_version(e, value, object);
     for (size_t at = 0; log_headers_next(value, &at, &name, &text);) {
         char *comment = base_arena_memdup(&e->catalog_arena, text.p, text.n);
         if (base_str_eq(name, BASE_STR("comment")))
@@ -484,7 +544,17 @@ static base_rc load_object(engine *e, base_str key, base_str value, base_error *
     return BASE_OK;
 }
 
-static base_rc load_objects(engine *e, state_txn *txn, base_error *err) {
+static bool is_loaded(engine *e, base_str key) {
+    uint32_t id = 0;
+    for (size_t i = 0; i < key.n; i++) id = id << 8 | (uint8_t)key.p[i];
+    return id < ENGINE_OBJECTS_MAX && e->by_id[id] != NULL;
+}
+
+// One pass over those that are not there yet, by id; *missing: some stand on what comes later. The
+// first error of these is left in err.
+static base_rc load_pass(engine *e, state_txn *txn, bool *progress, bool *missing,
+                         base_error *err) {
+    *progress = *missing = false;
     state_cursor *cursor;
     base_rc rc = state_cursor_open(txn, e->t_objects, &cursor, err);
     if (rc != BASE_OK) return rc;
@@ -492,12 +562,31 @@ static base_rc load_objects(engine *e, state_txn *txn, base_error *err) {
     bool end;
     rc = state_cursor_seek(cursor, (base_str){NULL, 0}, &key, &value, &end, err);
     while (rc == BASE_OK && !end) {
-        rc = load_object(e, key, value, err);
+        base_error one = {0};
+        if (!is_loaded(e, key)) {
+            rc = load_object(e, key, value, &one);
+            if (rc == BASE_OK) *progress = true;
+            if (rc != BASE_OK && (!*missing || rc != BASE_E_NOT_FOUND)) *err = one;
+            if (rc == BASE_E_NOT_FOUND) *missing = true, rc = BASE_OK;
+        }
         if (rc == BASE_OK) rc = state_cursor_next(cursor, &key, &value, &end, err);
     }
     state_cursor_close(cursor);
+    return rc;
+}
+
+// An object stands on older ones, but a version of a view that was promoted has the view's id and
+// may stand on newer ones.
+static base_rc load_objects(engine *e, state_txn *txn, base_error *err) {
+    base_rc rc;
+    bool progress, missing;
+    do {
+        rc = load_pass(e, txn, &progress, &missing, err);
+    } while (rc == BASE_OK && missing && progress);
+    if (rc == BASE_OK && missing) rc = err->code;
     if (rc != BASE_OK) return rc;
     bool found;
+    base_str value;
     rc = state_get(txn, e->t_settings, BASE_STR("next_id"), &value, &found, err);
     if (rc == BASE_OK && found && value.n == 4) {
         uint32_t next = 0;

@@ -35,6 +35,18 @@ BASE_MUST_USE base_rc engine_ddl_locked(engine_session *session, const sql_state
                                         engine_result *out, base_error *err);
 BASE_MUST_USE base_rc engine_drop_object(engine *e, const plan_object *object, bool cascade,
                                          base_buf *report, base_error *err);
+// What is kept of a version of a view beside its text.
+void engine_object_keep_version(plan_object *object, const plan_object *from);
+// evolve.c: an object bound again to the catalogue as it is now, with id and comments of the old
+// one; and all that stands on the object `id`, in memory. The first whose plan would change is
+// returned in *changed, and then nothing was done.
+BASE_MUST_USE base_rc engine_bind_again(engine *e, const plan_object *old, plan_object **out,
+                                        base_error *err);
+BASE_MUST_USE base_rc engine_rebind_dependents(engine *e, uint32_t id, const plan_object **changed,
+                                               base_error *err);
+// Both in one commit of the catalogue's store; b may be NULL.
+BASE_MUST_USE base_rc engine_catalog_store_two(engine *e, const plan_object *a,
+                                               const plan_object *b, base_error *err);
 // Registers the objects of schemas weir and pg_catalog (system.c).
 void engine_system_objects(engine *e);
 

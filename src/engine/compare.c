@@ -54,7 +54,7 @@ typedef struct comparing {
 } comparing;
 
 engine_side engine_side_of(const plan_object *object, const engine_view_snapshot *snapshot) {
-    return (engine_side){object, snapshot->appended, snapshot->rows, snapshot->txn};
+    return (engine_side){object, snapshot->appended, snapshot->rows, snapshot->txn, false};
 }
 
 static base_str *keys_of(comparing *c, const col_batch *rows) {
@@ -178,7 +178,8 @@ static base_rc compare_key(comparing *c, const kept_row *a, const kept_row *b, b
     if (a != NULL) rc = decode(c, a->bytes, &d.a, err);
     if (rc == BASE_OK && b != NULL) rc = decode(c, b->bytes, &d.b, err);
     if (rc != BASE_OK) return rc;
-    if (d.a != NULL && d.b != NULL && d.a_weight == d.b_weight && is_close(c, d.a, d.b)) {
+    if (!c->a->exact && d.a != NULL && d.b != NULL && d.a_weight == d.b_weight &&
+        is_close(c, d.a, d.b)) {
         c->out->close++;
         return BASE_OK;
     }

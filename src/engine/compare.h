@@ -14,6 +14,7 @@ typedef struct engine_side {
     bool appended;
     state_table rows;
     state_txn *txn;
+    bool exact; // of side a: what is close is different, too
 } engine_side;
 engine_side engine_side_of(const plan_object *object, const engine_view_snapshot *snapshot);
 

@@ -13,6 +13,7 @@
 #include "engine/catalog_int.h"
 #include "engine/recon_int.h"
 #include "engine/system_int.h"
+#include "engine/version.h"
 
 static base_rc exists_error(const plan_object *object, base_error *err) {
     return base_fail(err, BASE_E_EXISTS, BASE_SQLSTATE_DUPLICATE_TABLE,
@@ -60,6 +61,11 @@ static base_rc check_target(engine *e, const plan_object *object, base_error *er
     if (is_system_schema(object->schema))
         return base_fail(err, BASE_E_INVALID, "42501", "schema \"%s\" is for the system",
                          object->schema);
+    if (engine_stands_on_version(e, object))
+        return base_fail(err, BASE_E_UNSUPPORTED, BASE_SQLSTATE_UNSUPPORTED,
+                         "\"%s.%s\" would stand on a version of a view, which may take another's "
+                         "place at any time; a reconciliation may",
+                         object->schema, object->name);
     if (e->next_id >= ENGINE_OBJECTS_MAX)
         return base_fail(err, BASE_E_LIMIT, NULL, "the catalogue has given out all %u object ids",
                          ENGINE_OBJECTS_MAX);
@@ -168,7 +174,8 @@ base_rc engine_drop_object(engine *e, const plan_object *object, bool cascade, b
         base_rc rc = engine_drop_object(e, d.found[i], true, report, err);
         if (rc != BASE_OK) return rc;
     }
-    base_rc rc = engine_catalog_erase(e, object->id, err);
+    base_rc rc = engine_versions_drop(e, object, err);
+    if (rc == BASE_OK) rc = engine_catalog_erase(e, object->id, err);
     if (rc != BASE_OK) return rc;
     if (object->kind == PLAN_OBJECT_VIEW) {
         engine_flow *flow = engine_flow_of_view(e, object->id);
@@ -355,12 +362,13 @@ base_rc engine_ddl_locked(engine_session *session, const sql_statement *asked, e
             rc = replace_view(e, statement->object, err);
             if (rc != BASE_OK) return rc;
         }
-        rc = create_object(e, statement->object, out, statement->if_not_exists, err);
-        if (rc == BASE_E_EXISTS && statement->or_replace)
-            base_error_hint(err,
-                            "OR REPLACE replaces nothing yet: change the object in the file that "
-                            "weir serve applies, or DROP it first.");
-        return rc;
+        if (statement->or_replace && statement->object->kind == PLAN_OBJECT_VIEW) {
+            const plan_object *there =
+                engine_catalog_find(e, statement->object->schema, statement->object->name);
+            if (there != NULL && there->kind == PLAN_OBJECT_VIEW)
+                return engine_version_create(session, there, statement->object, NULL, 0, out, err);
+        }
+        return create_object(e, statement->object, out, statement->if_not_exists, err);
     case SQL_DROP:
         return drop_object(session, statement, out, err);
     case SQL_DROP_SCHEMA:

@@ -272,7 +272,7 @@ struct engine_flow {
     char *dir;
     state_store *store; // NULL: failed
     state_table t_flow, t_cursor, t_view, t_layout, t_ledger, t_ledger_key, t_quarantine,
-        t_duplicate, t_moment;
+        t_duplicate, t_moment, t_version;
     flow_graph *graph;
     uint32_t nviews;
     engine_view *views; // by id
@@ -353,11 +353,16 @@ bool engine_flow_takes(const engine_flow *flow, const char *schema, int64_t refr
 // Adds / removes views and rebuilds the graph. ddl_lock held; takes flow->lock.
 BASE_MUST_USE base_rc engine_flow_add_view(engine_flow *flow, const plan_object *view,
                                            base_error *err);
+BASE_MUST_USE base_rc engine_flow_add_view_locked(engine_flow *flow, const plan_object *view,
+                                                  base_error *err); // flow->lock held
 BASE_MUST_USE base_rc engine_flow_drop_view(engine_flow *flow, const plan_object *view,
                                             base_error *err);
 // At start: all views of the flow at once, ascending by id.
 BASE_MUST_USE base_rc engine_flow_open_views(engine_flow *flow, uint32_t n,
                                              const plan_object *const *views, base_error *err);
+BASE_MUST_USE base_rc engine_flow_open_views_locked(engine_flow *flow, uint32_t n,
+                                                    const plan_object *const *views,
+                                                    base_error *err); // flow->lock held
 // Gives a new view its history: what its inputs had already given to the flow (fill.c). flow->lock
 // held.
 BASE_MUST_USE base_rc engine_flow_fill(engine_flow *flow, const plan_object *view, base_error *err);
@@ -466,6 +471,14 @@ BASE_MUST_USE base_rc engine_view_apply(engine_flow *flow, engine_view *view, ba
 // What a snapshot of the flow's store says of the view's watermark.
 BASE_MUST_USE base_rc engine_view_watermark_in(const engine_flow *flow, state_txn *txn,
                                                uint32_t view_id, int64_t *us, base_error *err);
+// A delta that does not come from the view's operators; its state is to be changed along.
+BASE_MUST_USE base_rc engine_view_apply_delta(engine_flow *flow, engine_view *view,
+                                              const col_batch *delta, base_error *err);
+// Facts of a view whose rows were put into the store by other means than a step: from the facts of
+// another store, as of `step`.
+BASE_MUST_USE base_rc engine_view_adopt(const engine_flow *from, state_txn *from_txn,
+                                        engine_flow *flow, state_txn *txn, uint32_t view_id,
+                                        uint64_t step, base_error *err);
 base_rc engine_view_rows(void *self, uint32_t view_id, state_txn *txn, size_t n,
                          const base_str *keys, base_str *rows, base_error *err);
 BASE_MUST_USE base_rc engine_view_save(engine_flow *flow, engine_view *view, base_error *err);

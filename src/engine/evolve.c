@@ -166,7 +166,7 @@ static bool reads_from(const plan_object *object, const bool *touched) {
 }
 
 // An object bound again to the catalogue as it is now, with id and comments of the old one.
-static base_rc bind_again(engine *e, const plan_object *old, plan_object **out, base_error *err) {
+base_rc engine_bind_again(engine *e, const plan_object *old, plan_object **out, base_error *err) {
     sql_statement *bound;
     base_rc rc = engine_catalog_bind(e, old->schema, base_str_of(old->definition), &bound, err);
     if (rc != BASE_OK) {
@@ -176,6 +176,7 @@ static base_rc bind_again(engine *e, const plan_object *old, plan_object **out, 
     plan_object *object = bound->object;
     object->id = old->id;
     object->definition = old->definition;
+    engine_object_keep_version(object, old);
     if (old->comment != NULL) object = engine_object_with_comment(e, object, NULL, old->comment);
     for (uint32_t i = 0; i < old->ncolumns; i++)
         if (old->columns[i].comment != NULL && plan_column_find(object, old->columns[i].name) >= 0)
@@ -187,8 +188,8 @@ static base_rc bind_again(engine *e, const plan_object *old, plan_object **out, 
 
 // Binds all that stands on the object `id` again, in memory. What can keep its state is replaced;
 // the first that cannot is returned in *changed (and nothing is kept of the work).
-static base_rc rebind_dependents(engine *e, uint32_t id, const plan_object **changed,
-                                 base_error *err) {
+base_rc engine_rebind_dependents(engine *e, uint32_t id, const plan_object **changed,
+                                  base_error *err) {
     bool *touched = calloc(ENGINE_OBJECTS_MAX, sizeof *touched);
     const plan_object **old = calloc(ENGINE_OBJECTS_MAX, sizeof *old);
     must(touched != NULL && old != NULL);
@@ -196,11 +197,13 @@ static base_rc rebind_dependents(engine *e, uint32_t id, const plan_object **cha
     touched[id] = true;
     *changed = NULL;
     base_rc rc = BASE_OK;
-    for (uint32_t i = id + 1; rc == BASE_OK && *changed == NULL && i < e->next_id; i++) {
+    // Older ones may stand on it, too: a version that was promoted.
+    for (uint32_t i = ENGINE_FIRST_USER_ID; rc == BASE_OK && *changed == NULL && i < e->next_id;
+         i++) {
         const plan_object *object = engine_catalog_by_id(e, i);
-        if (object == NULL || !reads_from(object, touched)) continue;
+        if (object == NULL || touched[i] || !reads_from(object, touched)) continue;
         plan_object *bound;
-        rc = bind_again(e, object, &bound, err);
+        rc = engine_bind_again(e, object, &bound, err);
         if (rc != BASE_OK) break;
         if (!same_plan(object, bound)) {
             *changed = object;
@@ -209,6 +212,7 @@ static base_rc rebind_dependents(engine *e, uint32_t id, const plan_object **cha
         touched[i] = true;
         old[n++] = object;
         engine_catalog_put(e, bound);
+        i = ENGINE_FIRST_USER_ID - 1; // what is older may stand on this one
     }
     if (rc != BASE_OK || *changed != NULL)
         for (uint32_t i = 0; i < n; i++) engine_catalog_put(e, (plan_object *)old[i]);
@@ -232,7 +236,7 @@ static base_rc reopen_flows(engine *e, base_error *err) {
 // ---- the whole ----------------------------------------------------------------------------------
 
 static base_rc drop_readers(apply *a, uint32_t id, base_error *err) {
-    for (uint32_t i = id + 1; i < a->engine->next_id; i++) {
+    for (uint32_t i = ENGINE_FIRST_USER_ID; i < a->engine->next_id; i++) {
         const plan_object *object = engine_catalog_by_id(a->engine, i);
         bool touched_id = false;
         if (object != NULL) {
@@ -273,7 +277,7 @@ static base_rc take_over(apply *a, const plan_object *there, plan_object *wanted
     engine_catalog_put(e, wanted);
     for (;;) { // each round drops one view that cannot keep its state
         const plan_object *changed;
-        rc = rebind_dependents(e, there->id, &changed, err);
+        rc = engine_rebind_dependents(e, there->id, &changed, err);
         if (rc != BASE_OK || changed == NULL) break;
         apply_say(a, "dropped %s %s.%s, whose plan changes, to be made again",
                   plan_object_kind_name(changed->kind), changed->schema, changed->name);
@@ -285,7 +289,7 @@ static base_rc take_over(apply *a, const plan_object *there, plan_object *wanted
         engine_catalog_put(e, (plan_object *)there);
         const plan_object *ignored;
         base_error second;
-        if (rebind_dependents(e, there->id, &ignored, &second) != BASE_OK)
+        if (engine_rebind_dependents(e, there->id, &ignored, &second) != BASE_OK)
             engine_say(e, ENGINE_ERROR, "%s", second.message);
     }
     const plan_object *now = engine_catalog_by_id(e, there->id);

@@ -51,7 +51,8 @@ static base_rc measure_state(engine_flow *flow, engine_operators *list, base_are
                              base_error *err) {
     state_names *names = base_arena_new(arena, state_names);
     names->arena = arena;
-    names->view_id = list->view_id;
+    const plan_object *view = engine_catalog_by_id(flow->engine, list->view_id);
+    names->view_id = view != NULL ? plan_object_state_id(view) : list->view_id;
     base_rc rc = state_table_list(flow->store, note_table, names, err);
     state_table *tables = base_arena_array(arena, state_table, names->n + 1u);
     for (uint32_t i = 0; rc == BASE_OK && i < names->n; i++)

@@ -139,6 +139,7 @@ static base_rc open_store(engine_flow *flow, base_error *err) {
     if (rc == BASE_OK) rc = state_table_open(flow->store, "engine.view", &flow->t_view, err);
     if (rc == BASE_OK) rc = state_table_open(flow->store, "engine.layout", &flow->t_layout, err);
     if (rc == BASE_OK) rc = engine_ledger_open(flow, err);
+    if (rc == BASE_OK) rc = state_table_open(flow->store, "engine.version", &flow->t_version, err);
     if (rc == BASE_OK)
         rc = state_table_open(flow->store, "engine.quarantine", &flow->t_quarantine, err);
     if (rc == BASE_OK)
@@ -364,6 +365,12 @@ static base_rc rebuild(engine_flow *flow, uint32_t n, const plan_object *const *
 
 base_rc engine_flow_add_view(engine_flow *flow, const plan_object *view, base_error *err) {
     plat_mutex_lock(&flow->lock);
+    base_rc rc = engine_flow_add_view_locked(flow, view, err);
+    plat_mutex_unlock(&flow->lock);
+    return rc;
+}
+
+base_rc engine_flow_add_view_locked(engine_flow *flow, const plan_object *view, base_error *err) {
     const plan_object **objects = calloc(flow->nwanted + 1, sizeof *objects);
     must(objects != NULL);
     uint32_t n = views_without(flow, view->id, objects);
@@ -383,7 +390,6 @@ base_rc engine_flow_add_view(engine_flow *flow, const plan_object *view, base_er
                        second.message);
     }
     free(objects);
-    plat_mutex_unlock(&flow->lock);
     return rc;
 }
 
@@ -393,7 +399,7 @@ static base_rc drop_facts(engine_flow *flow, const plan_object *view, base_error
     base_rc rc = state_table_drop(flow->store, name, err);
     snprintf(name, sizeof name, "c%u", view->id);
     if (rc == BASE_OK) rc = state_table_drop(flow->store, name, err);
-    if (rc == BASE_OK) rc = flow_state_drop(flow->store, view->id, err);
+    if (rc == BASE_OK) rc = flow_state_drop(flow->store, plan_object_state_id(view), err);
     if (rc != BASE_OK) return rc;
     state_txn *txn;
     rc = state_begin_write(flow->store, &txn, err);
@@ -401,8 +407,10 @@ static base_rc drop_facts(engine_flow *flow, const plan_object *view, base_error
     for (int i = 0; i < 4; i++) key[i] = (char)(view->id >> (24 - 8 * i));
     bool found;
     rc = state_delete(txn, flow->t_view, (base_str){key, 4}, &found, err);
-    if (rc == BASE_OK) rc = engine_layout_drop(flow, txn, true, view->id, err);
+    if (rc == BASE_OK)
+        rc = engine_layout_drop(flow, txn, true, plan_object_state_id(view), err);
     if (rc == BASE_OK) rc = engine_ledger_drop(flow, txn, view->id, err);
+    if (rc == BASE_OK) rc = state_delete(txn, flow->t_version, (base_str){key, 4}, &found, err);
     if (rc != BASE_OK) {
         state_abort(txn);
         return rc;
@@ -577,13 +585,16 @@ static base_rc open_views(engine_flow *flow, uint32_t n, const plan_object *cons
 base_rc engine_flow_open_views(engine_flow *flow, uint32_t n, const plan_object *const *views,
                                base_error *err) {
     plat_mutex_lock(&flow->lock);
-    base_rc rc = BASE_OK;
-    if (flow->store == NULL)
-        want(flow, n, views);
-    else
-        rc = open_views(flow, n, views, err);
+    base_rc rc = engine_flow_open_views_locked(flow, n, views, err);
     plat_mutex_unlock(&flow->lock);
     return rc;
+}
+
+base_rc engine_flow_open_views_locked(engine_flow *flow, uint32_t n,
+                                      const plan_object *const *views, base_error *err) {
+    if (flow->store != NULL) return open_views(flow, n, views, err);
+    want(flow, n, views);
+    return BASE_OK;
 }
 
 base_rc engine_flow_mend(engine_flow *flow, base_error *err) {

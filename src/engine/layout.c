@@ -5,7 +5,7 @@
 // anew unasked, since retention may have taken a part of the log, and the ledger of corrections
 // goes with the store.
 //
-// Table "engine.layout": "v" or "s", id (4 bytes, big-endian) -> text. A view with facts and
+// Table "engine.layout": "v" or "s", id (4 bytes, big-endian; of a view its state's) -> text. A view with facts and
 // without a row is of a program that had none. Invariant: a row is there before the first step that
 // writes state of it. Entry points: engine_layouts_check, engine_layout_drop.
 #include <stdio.h>
@@ -77,9 +77,9 @@ static void add_pending(pending *p, base_str key, base_str value) {
 static base_rc check_view(engine_flow *flow, state_txn *txn, const plan_object *view, pending *p,
                           base_error *err) {
     char key[5], facts_key[4];
-    base_str value, id = layout_key(key, 'v', view->id);
+    base_str value, id = layout_key(key, 'v', plan_object_state_id(view));
     bool found, has_facts = false;
-    memcpy(facts_key, key + 1, sizeof facts_key);
+    for (int i = 0; i < 4; i++) facts_key[i] = (char)(view->id >> (24 - 8 * i));
     base_rc rc = state_get(txn, flow->t_layout, id, &value, &found, err);
     if (rc == BASE_OK && !found) {
         base_str ignored;

@@ -19,7 +19,7 @@
 
 #include "base/calendar.h"
 #include "base/must.h"
-#include "engine/catalog_int.h"
+#include "engine/version.h"
 
 base_rc engine_flow_unavailable(engine_flow *flow, base_error *err) {
     plat_mutex_lock(&flow->engine->flows_lock);
@@ -104,6 +104,11 @@ base_rc engine_flows_open(engine *e, base_error *err) {
         if (engine_flow_open_store(e->flows[i], &why) != BASE_OK)
             note_failure(e->flows[i], &why, 0);
     }
+    for (uint32_t i = 0; i < e->nflows; i++)
+        if (e->flows[i]->store != NULL) {
+            base_rc rc = engine_versions_settle(e->flows[i], err);
+            if (rc != BASE_OK) return rc;
+        }
     for (uint32_t i = 0; i < e->nflows; i++) {
         base_error why = {0};
         engine_flow *flow = e->flows[i];
@@ -141,6 +146,7 @@ static void reopen(engine_flow *old) {
     int64_t begin_us = monotonic_us(old->engine);
     engine_flow *flow = engine_flow_create(old->engine, old->schema, old->refresh_us);
     base_rc rc = engine_flow_open_store(flow, &err);
+    if (rc == BASE_OK) rc = engine_versions_settle(flow, &err);
     if (rc == BASE_OK) rc = open_views(flow, &err);
     if (rc != BASE_OK) {
         engine_flow_close(flow);

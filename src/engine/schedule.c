@@ -34,7 +34,8 @@ static bool reads(const plan_object *view, uint32_t object_id) {
 static base_rc keep_from(engine *e, const plan_object *object, uint32_t partition, uint64_t *out,
                          base_error *err) {
     *out = UINT64_MAX;
-    for (uint32_t id = object->id + 1; id < e->next_id; id++) {
+    // A version may read what is newer than its view.
+    for (uint32_t id = ENGINE_FIRST_USER_ID; id < e->next_id; id++) {
         const plan_object *view = engine_catalog_by_id(e, id);
         if (view == NULL || view->kind != PLAN_OBJECT_VIEW || !reads(view, object->id)) continue;
         engine_flow *flow = engine_flow_of_view(e, id);

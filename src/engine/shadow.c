@@ -189,9 +189,9 @@ base_rc engine_shadow_open(engine *e, const engine_flow *of, const plan_object *
     copy_selection(shadow, config->selection);
     make_flow(shadow, config->name);
     // No stream or view may go before it is held.
-    plat_mutex_lock(&e->ddl_lock);
+    if (!config->ddl_locked) plat_mutex_lock(&e->ddl_lock);
     base_rc rc = open_parts(shadow, view, err);
-    plat_mutex_unlock(&e->ddl_lock);
+    if (!config->ddl_locked) plat_mutex_unlock(&e->ddl_lock);
     if (rc != BASE_OK) {
         engine_shadow_close(shadow, false);
         return rc;

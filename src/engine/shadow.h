@@ -46,6 +46,7 @@ typedef struct engine_shadow_config {
     bool durable;                      // goes on where it was when it is opened again
     const engine_selection *selection; // copied; NULL: all
     uint64_t rate;                     // records a second; 0: no limit
+    bool ddl_locked;                   // the caller holds ddl_lock
 } engine_shadow_config;
 
 typedef struct engine_shadow_progress {

@@ -12,6 +12,7 @@
 #include "engine/maintain.h"
 #include "engine/query_int.h"
 #include "engine/setting_int.h"
+#include "engine/version.h"
 
 struct engine_prepared {
     engine_session *session;
@@ -406,6 +407,8 @@ static base_rc execute(execution *x) {
         return do_rebuild(x);
     case SQL_VERIFY:
         return do_verify(x);
+    case SQL_ALTER_VIEW:
+        return engine_version_alter(x->session, x->statement, x->out, x->err);
     case SQL_FLUSH: {
         int64_t timeout = 0;
         if (x->session->deadline_us > 0)

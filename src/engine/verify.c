@@ -105,7 +105,7 @@ static base_rc compare(verifying *v, engine_shadow *shadow, const engine_view_sn
     base_rc rc = engine_flow_begin_read(flow, &txn, err);
     if (rc != BASE_OK) return rc;
     engine_side a = engine_side_of(v->view, served);
-    engine_side b = {v->view, made->appended, made->rows, txn};
+    engine_side b = {v->view, made->appended, made->rows, txn, false};
     engine_compare_result result;
     rc = engine_compare(&a, &b, list_difference, NULL, v, cancel, &result, err);
     state_abort(txn);

@@ -159,6 +159,22 @@ base_rc engine_view_save(engine_flow *flow, engine_view *view, base_error *err) 
                      (base_str){(const char *)&facts, sizeof facts}, err);
 }
 
+base_rc engine_view_adopt(const engine_flow *from, state_txn *from_txn, engine_flow *flow,
+                          state_txn *txn, uint32_t view_id, uint64_t step, base_error *err) {
+    view_row facts;
+    bool found;
+    base_rc rc = read_facts(from_txn, from->t_view, view_id, &facts, &found, err);
+    if (rc != BASE_OK) return rc;
+    if (!found)
+        return base_fail(err, BASE_E_INTERNAL, NULL, "view %u has no facts in \"%s\"", view_id,
+                         from->dir);
+    facts.changed_step = facts.trimmed_step = facts.saved_step = step;
+    facts.corrections = 0;
+    char key[4];
+    return state_put(txn, flow->t_view, id_key(key, view_id),
+                     (base_str){(const char *)&facts, sizeof facts}, err);
+}
+
 // ---- standing
 // ----------------------------------------------------------------------------------------
 
@@ -297,7 +313,7 @@ static void decide_value(apply *a, outcome *o) {
     uint32_t seen = o->put_row != UINT32_MAX ? o->put_row : o->gone_row;
     int64_t final_us = final_at(view->object, a->delta, seen);
     bool was_final = view->final_before_us != ENGINE_NO_WATERMARK &&
-                     final_us <= view->final_before_us && !a->time_alone && a->flow->bounds == NULL;
+                     final_us <= view->final_before_us && !a->time_alone && a->flow->bounds == NULL && view->object->version_of == 0;
     row_head head = {1, old.flags, 0, old.revision + 1, a->flow->now_us, o->weight};
     if (was_final) {
         head.flags |= ROW_CORRECTED;
@@ -382,13 +398,18 @@ static base_rc apply_delta(engine_flow *flow, engine_view *view, const col_batch
                .view = view,
                .delta = delta,
                .columns = columns,
-               .time_alone = time_alone(flow, object),
+               .time_alone = flow->step_cause == NULL && time_alone(flow, object),
                .encoded = encoded,
                .order = col_keys_sort(workers, arena, delta->nrows, encoded)};
     base_rc rc = apply_keys(&a, err);
     if (rc == BASE_OK && !view->filling) rc = add_change(&a, err);
     if (rc == BASE_OK) view->changed_step = flow->step + 1;
     return rc;
+}
+
+base_rc engine_view_apply_delta(engine_flow *flow, engine_view *view, const col_batch *delta,
+                                base_error *err) {
+    return delta->nrows == 0 ? BASE_OK : apply_delta(flow, view, delta, err);
 }
 
 base_rc engine_view_apply(engine_flow *flow, engine_view *view, base_error *err) {

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/must.h"
+#include "engine/diff.h"
 #include "engine/recon_int.h"
 #include "engine/setting_int.h"
 #include "engine/system_int.h"
@@ -741,6 +742,18 @@ const system_def system_weir_defs[] = {
      "schema name, view name, node integer, operator text, rows_in bigint, rows_out bigint, "
      "time interval?, state_rows bigint, state_bytes bigint, cache_bytes bigint, growth text?",
      system_fill_operators, "what the operators of each view have done since its flow was made"},
+    {15040, "weir", "versions",
+     "schema name, view name, name name, version integer, status text, rows bigint?, "
+     "history_lost bigint, definition text",
+     system_fill_versions, "views that have versions, and these"},
+    {15041, "weir", "diff",
+     "schema name, view name, version integer, day date?, change text, key text, old text?, "
+     "new text?, difference text?",
+     system_fill_diff, "how versions differ from their views, row by row"},
+    {15042, "weir", "diff_by_day",
+     "schema name, view name, version integer, day date?, rows bigint, added bigint, "
+     "removed bigint, changed bigint, verdict text, difference text?",
+     system_fill_diff_by_day, "how versions differ from their views, a verdict a day"},
     {15006, "weir", "sinks",
      "schema name, name name, view text, connector text?, status text?, step bigint, "
      "view_step bigint?, behind_steps bigint?, behind_rows bigint?, behind_bytes bigint?, "

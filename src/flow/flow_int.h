@@ -66,6 +66,7 @@ struct flow_graph {
     int64_t *frontiers; // parallel: see flow_graph_set_frontier
     uint32_t nviews, views_cap;
     struct flow_view *views;
+    uint32_t adding, adding_state; // the view that is being added, and whose state its tables are
 
     uint32_t ntimers, timers_cap;
     int64_t *timers; // INT64_MIN: not known

@@ -500,6 +500,8 @@ base_rc flow_graph_add(flow_graph *graph, const plan_object *view, const plan_no
     if (find_view(graph, id) != NULL) {
         return base_fail(err, BASE_E_EXISTS, NULL, "view %u is in the graph already", id);
     }
+    graph->adding = id; // operators open their tables when they are made
+    graph->adding_state = view == NULL ? 0 : plan_object_state_id(view);
     bool *needed = base_arena_array(&graph->arena, bool, plan->ncolumns + 1u);
     memset(needed, 1, plan->ncolumns);
     flow_op *root;

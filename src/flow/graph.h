@@ -119,8 +119,8 @@ void flow_graph_end(flow_graph *graph); // after commit
 void flow_graph_reset(
     flow_graph *graph); // after a failed step: caches dropped, the store is the truth
 
-// Drops the state tables of a view (before the graph is made without it).
-BASE_MUST_USE base_rc flow_state_drop(state_store *store, uint32_t view_id, base_error *err);
+// Drops the state tables of a view by its state id (before the graph is made without it).
+BASE_MUST_USE base_rc flow_state_drop(state_store *store, uint32_t state_id, base_error *err);
 // Drops the source tables (deduplication, upsert) of an object.
 BASE_MUST_USE base_rc flow_source_drop(state_store *store, uint32_t object_id, base_error *err);
 

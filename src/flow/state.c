@@ -1,6 +1,6 @@
 // state.c - how operators name their tables, make keys of values, sort keys, and pile up batches.
 //
-// Names: "v<view id>.<node id>.<suffix>" for an operator of a view, "s<object id>.<suffix>" for a
+// Names: "v<state id>.<node id>.<suffix>" for an operator of a view (plan_object_state_id), "s<object id>.<suffix>" for a
 // source. Keys: see flow_keys_encode in flow_int.h. Entry points: there.
 #include "base/hash.h"
 #include "flow/flow_int.h"
@@ -13,7 +13,8 @@ base_rc flow_table_open(flow_graph *graph, bool source, uint32_t view_or_object,
     if (source) {
         snprintf(name, sizeof name, "s%u.%s", view_or_object, suffix);
     } else {
-        snprintf(name, sizeof name, "v%u.%u.%s", view_or_object, node, suffix);
+        uint32_t id = view_or_object == graph->adding ? graph->adding_state : view_or_object;
+        snprintf(name, sizeof name, "v%u.%u.%s", id, node, suffix);
     }
     return state_table_open(graph->store, name, out, err);
 }
@@ -46,8 +47,8 @@ static base_rc drop_prefix(state_store *store, char kind, uint32_t id, base_erro
     return rc;
 }
 
-base_rc flow_state_drop(state_store *store, uint32_t view_id, base_error *err) {
-    return drop_prefix(store, 'v', view_id, err);
+base_rc flow_state_drop(state_store *store, uint32_t state_id, base_error *err) {
+    return drop_prefix(store, 'v', state_id, err);
 }
 
 base_rc flow_source_drop(state_store *store, uint32_t object_id, base_error *err) {

@@ -76,7 +76,7 @@ typedef struct plan_object {
     const plan_expr *watermark; // over the columns, of the event_time column's type; or NULL
     int32_t effective_time;     // column, or -1
     const char *owner;          // or NULL
-    uint32_t version;           // contract version, from 1
+    uint32_t version;           // of the contract, or of a materialised view; from 1
     uint32_t partitions;        // from 1
     int64_t retention_us;       // 0: for ever
     uint64_t retention_bytes;   // 0: no limit
@@ -93,6 +93,10 @@ typedef struct plan_object {
     const char *query;     // plain view: its text
 
     // Materialised views.
+    uint32_t state_id;        // names the tables of its operators' state; 0: its id
+    uint32_t version_of;      // a version beside the view of this id; 0: a view itself
+    uint32_t former_version;  // the version that it replaced; 0: none
+    uint64_t history_lost;    // records that retention had taken when the version was made
     uint32_t nview_key;
     const uint32_t *view_key; // columns that identify a row; 0: the whole row is its identity
     int32_t window_column;    // column whose value says when the row's window ends, or -1
@@ -135,6 +139,11 @@ typedef struct plan_catalog {
     const plan_object *(*find)(void *self, const char *schema, const char *name);
     bool (*schema_exists)(void *self, const char *schema);
 } plan_catalog;
+
+// Which tables of a flow's store are its operators'.
+static inline uint32_t plan_object_state_id(const plan_object *view) {
+    return view->state_id != 0 ? view->state_id : view->id;
+}
 
 const char *
 plan_object_kind_name(plan_object_kind kind); // "stream", "table", "materialized view", ...

@@ -26,7 +26,7 @@ static base_rc take_version(sql_cursor *cursor, uint32_t *version) {
     return BASE_OK;
 }
 
-// ALTER MATERIALIZED VIEW v PROMOTE [VERSION n] | ROLL BACK | DROP VERSION n
+// ALTER MATERIALIZED VIEW v PROMOTE [VERSION n] [FORCE] | ROLL BACK | DROP VERSION n
 base_rc sql_ddl_alter(sql_cursor *cursor, sql_statement *statement) {
     if (!sql_take_word(cursor, "MATERIALIZED VIEW")) {
         sql_unsupported(cursor->ctx, sql_text_position(cursor->ctx, 0),
@@ -42,6 +42,7 @@ base_rc sql_ddl_alter(sql_cursor *cursor, sql_statement *statement) {
     if (sql_take_word(cursor, "PROMOTE")) {
         statement->action = SQL_VERSION_PROMOTE;
         if (sql_take_word(cursor, "VERSION")) SQL_TRY(take_version(cursor, &statement->version));
+        statement->cascade = sql_take_word(cursor, "FORCE");
     } else if (sql_take_word(cursor, "ROLL BACK") || sql_take_word(cursor, "ROLLBACK")) {
         statement->action = SQL_VERSION_ROLL_BACK;
     } else if (sql_take_word(cursor, "DROP VERSION")) {
