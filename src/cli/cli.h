@@ -19,6 +19,7 @@ int cli_serve(int argc, char **argv); // argv[0] is the command's name
 int cli_check(int argc, char **argv);
 int cli_run(int argc, char **argv);
 int cli_log(int argc, char **argv);
+int cli_diff(int argc, char **argv);
 int cli_verify(int argc, char **argv);
 int cli_functions(int argc, char **argv);
 int cli_bench(int argc, char **argv);
@@ -113,6 +114,9 @@ bool cli_sql_place(const cli_sql *sql, int32_t position, base_buf *out);
 bool cli_sql_place_line(const cli_sql *sql, size_t line, const char **path, size_t *file_line);
 // "file.sql:12:3: error: ..." with the line and a caret; returns CLI_FAILED.
 int cli_sql_error(const cli_sql *sql, const base_error *err);
+
+// A data directory that must be there, without a server (verify.c).
+BASE_MUST_USE base_rc cli_engine_open(const engine_config *config, engine **out, base_error *err);
 
 // ---- engine options, shared by serve and run (message.c) ----------------------------------------
 

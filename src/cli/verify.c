@@ -81,6 +81,15 @@ static int verify_all(engine *e, const cli_list *wanted, const options *o) {
     return cli_flush_stdout(bad == 0 ? CLI_OK : CLI_FAILED);
 }
 
+base_rc cli_engine_open(const engine_config *config, engine **out, base_error *err) {
+    bool exists = false, is_dir = false;
+    plat *plat = plat_os();
+    base_rc rc = plat->ops->exists(plat, config->dir, &exists, &is_dir, err);
+    if (rc == BASE_OK && !is_dir)
+        rc = base_fail(err, BASE_E_NOT_FOUND, NULL, "there is no directory \"%s\"", config->dir);
+    return rc == BASE_OK ? engine_open(plat, config, out, err) : rc;
+}
+
 int cli_verify(int argc, char **argv) {
     options o = {.cores = 0};
     cli_option list[] = {
@@ -110,15 +119,10 @@ int cli_verify(int argc, char **argv) {
     if (code != CLI_GO) return code;
     const char *dir = operands.items[0];
     base_error err = {0};
-    bool exists = false, is_dir = false;
-    plat *plat = plat_os();
-    base_rc rc = plat->ops->exists(plat, dir, &exists, &is_dir, &err);
-    if (rc == BASE_OK && !is_dir)
-        rc = base_fail(&err, BASE_E_NOT_FOUND, NULL, "there is no directory \"%s\"", dir);
     engine_config config = {
         .dir = dir, .cores = o.cores, .batch_rows = o.batch_rows, .message = cli_quiet_message};
-    engine *e = NULL;
-    if (rc == BASE_OK) rc = engine_open(plat, &config, &e, &err);
+    engine *e;
+    base_rc rc = cli_engine_open(&config, &e, &err);
     if (rc != BASE_OK) return cli_error(&err);
     code = verify_all(e, &operands, &o);
     engine_close(e);

@@ -89,6 +89,17 @@ static size_t skip_blank(base_str s, size_t at) {
     }
 }
 
+// The first of its kind only: it is the statement's own. A blank stays.
+static size_t without_clause(char *text, size_t n, const char *clause) {
+    size_t m = strlen(clause);
+    for (size_t i = 0; i + m <= n; i++) {
+        if (memcmp(text + i, clause, m) != 0) continue;
+        memmove(text + i + 1, text + i + m, n - i - m);
+        return n - m + 1;
+    }
+    return n;
+}
+
 static base_str normal_text(base_arena *arena, base_str s) {
     char *out = base_arena_alloc(arena, s.n * 2 + 1);
     size_t n = 0;
@@ -115,13 +126,8 @@ static base_str normal_text(base_arena *arena, base_str s) {
         at = end;
     }
     while (n > 0 && (out[n - 1] == ';' || out[n - 1] == ' ')) n--;
-    static const char clause[] = " if not exists ";
-    for (size_t i = 0; i + sizeof clause - 1 <= n; i++) {
-        if (memcmp(out + i, clause, sizeof clause - 1) != 0) continue;
-        memmove(out + i + 1, out + i + sizeof clause - 1, n - i - (sizeof clause - 1));
-        n -= sizeof clause - 2;
-        break; // the first only: it is the statement's own
-    }
+    n = without_clause(out, n, " if not exists ");
+    n = without_clause(out, n, " or replace ");
     return (base_str){out, n};
 }
 
@@ -373,6 +379,45 @@ static base_rc apply_contract(apply *a, const plan_object *there, const sql_stat
     return apply_evolve(a, there, wanted, err);
 }
 
+typedef struct same_version {
+    apply *a;
+    const plan_object *view;
+    base_str text;
+    const plan_object *found;
+} same_version;
+
+static void visit_same_version(void *arg, const plan_object *object) {
+    same_version *s = arg;
+    if (object->version_of == s->view->id &&
+        apply_same_text(s->a->arena, s->text, base_str_of(object->definition)))
+        s->found = object;
+}
+
+static const plan_object *version_with_text(apply *a, const plan_object *view, base_str text) {
+    same_version same = {a, view, text, NULL};
+    engine_objects(a->engine, visit_same_version, &same);
+    return same.found;
+}
+
+// The file has the text of a version beside the view: one that waits to be promoted, or what the
+// view was before another was. Which of them serves was decided by a person.
+static base_rc keep_versions(apply *a, const plan_object *view, const plan_object *version) {
+    apply_say(a, "unchanged %s %s.%s: version %u, with this text, is beside version %u",
+              kind_of(view), view->schema, view->name, version->version, view->version);
+    return BASE_OK;
+}
+
+// CREATE OR REPLACE in a file: a version beside the view, which someone promotes.
+static base_rc apply_version(apply *a, const plan_object *there, const sql_statement *s,
+                             base_error *err) {
+    const plan_object *made;
+    base_rc rc = create(a, there->schema, s->text, s->text_offset, &made, err);
+    if (rc == BASE_OK)
+        apply_say(a, "made version %u of %s %s.%s, beside version %u", made->version,
+                  kind_of(there), there->schema, there->name, there->version);
+    return rc;
+}
+
 // A view, sink or reconciliation with another text.
 static base_rc apply_derived(apply *a, const plan_object *there, const sql_statement *s,
                              base_error *err) {
@@ -382,6 +427,7 @@ static base_rc apply_derived(apply *a, const plan_object *there, const sql_state
         base_rc rc = bind_wanted(a, s, &wanted, err);
         if (rc == BASE_OK) rc = apply_view_options(a, there, wanted, &done, err);
         if (rc != BASE_OK || done) return rc;
+        if (s->or_replace) return apply_version(a, there, s, err);
     }
     return replace(a, there, s, err);
 }
@@ -409,6 +455,10 @@ static base_rc apply_object(apply *a, const sql_statement *s, base_error *err) {
     if (apply_same_text(a->arena, s->text, base_str_of(there->definition))) {
         apply_say(a, "unchanged %s %s.%s", kind_of(there), there->schema, there->name);
         return BASE_OK;
+    }
+    if (there->kind == PLAN_OBJECT_VIEW) {
+        const plan_object *same = version_with_text(a, there, s->text);
+        if (same != NULL) return keep_versions(a, there, same);
     }
     if (!is_log(there)) return apply_derived(a, there, s, err);
     return apply_contract(a, there, s, remake, err);
@@ -547,7 +597,7 @@ static base_rc apply_one(apply *a, base_str whole, base_str text, base_error *er
 static void say_left(apply *a) {
     for (uint32_t id = ENGINE_FIRST_USER_ID; id < a->engine->next_id; id++) {
         const plan_object *object = engine_catalog_by_id(a->engine, id);
-        if (object != NULL && !a->seen[id])
+        if (object != NULL && !a->seen[id] && object->version_of == 0)
             apply_say(a, "left %s %s.%s, which the file does not name", kind_of(object),
                       object->schema, object->name);
     }

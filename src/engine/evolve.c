@@ -189,7 +189,7 @@ base_rc engine_bind_again(engine *e, const plan_object *old, plan_object **out, 
 // Binds all that stands on the object `id` again, in memory. What can keep its state is replaced;
 // the first that cannot is returned in *changed (and nothing is kept of the work).
 base_rc engine_rebind_dependents(engine *e, uint32_t id, const plan_object **changed,
-                                  base_error *err) {
+                                 base_error *err) {
     bool *touched = calloc(ENGINE_OBJECTS_MAX, sizeof *touched);
     const plan_object **old = calloc(ENGINE_OBJECTS_MAX, sizeof *old);
     must(touched != NULL && old != NULL);
@@ -358,6 +358,7 @@ base_rc apply_view_options(apply *a, const plan_object *there, plan_object *want
     *done = differ_beside_only(there, wanted);
     if (!*done) return BASE_OK;
     wanted->id = there->id;
+    engine_object_keep_version(wanted, there);
     if (there->comment != NULL)
         wanted = engine_object_with_comment(e, wanted, NULL, there->comment);
     for (uint32_t i = 0; i < engine_declared_columns(there); i++)
@@ -368,7 +369,7 @@ base_rc apply_view_options(apply *a, const plan_object *there, plan_object *want
     if (rc != BASE_OK) return rc;
     engine_catalog_put(e, wanted);
     const plan_object *changed; // none can: a reader's plan does not know of these options
-    rc = rebind_dependents(e, there->id, &changed, err);
+    rc = engine_rebind_dependents(e, there->id, &changed, err);
     if (rc == BASE_OK) rc = reopen_flows(e, err);
     if (rc == BASE_OK) say_change(a, there, wanted);
     return rc;

@@ -407,8 +407,7 @@ static base_rc drop_facts(engine_flow *flow, const plan_object *view, base_error
     for (int i = 0; i < 4; i++) key[i] = (char)(view->id >> (24 - 8 * i));
     bool found;
     rc = state_delete(txn, flow->t_view, (base_str){key, 4}, &found, err);
-    if (rc == BASE_OK)
-        rc = engine_layout_drop(flow, txn, true, plan_object_state_id(view), err);
+    if (rc == BASE_OK) rc = engine_layout_drop(flow, txn, true, plan_object_state_id(view), err);
     if (rc == BASE_OK) rc = engine_ledger_drop(flow, txn, view->id, err);
     if (rc == BASE_OK) rc = state_delete(txn, flow->t_version, (base_str){key, 4}, &found, err);
     if (rc != BASE_OK) {

@@ -5,9 +5,9 @@
 // anew unasked, since retention may have taken a part of the log, and the ledger of corrections
 // goes with the store.
 //
-// Table "engine.layout": "v" or "s", id (4 bytes, big-endian; of a view its state's) -> text. A view with facts and
-// without a row is of a program that had none. Invariant: a row is there before the first step that
-// writes state of it. Entry points: engine_layouts_check, engine_layout_drop.
+// Table "engine.layout": "v" or "s", id (4 bytes, big-endian; of a view its state's) -> text. A
+// view with facts and without a row is of a program that had none. Invariant: a row is there before
+// the first step that writes state of it. Entry points: engine_layouts_check, engine_layout_drop.
 #include <stdio.h>
 #include <string.h>
 

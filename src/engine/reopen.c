@@ -87,6 +87,14 @@ static bool has_flow(const engine *e, const plan_object *view) {
     return false;
 }
 
+// A promotion that a crash cut short is finished before anyone sees the view.
+static void settle(engine_flow *flow) {
+    base_error why = {0};
+    if (flow->store == NULL || engine_versions_settle(flow, &why) == BASE_OK) return;
+    engine_flow_close_store(flow);
+    note_failure(flow, &why, 0);
+}
+
 // All flows have their slots and stores before the first gets its views, which may read another's,
 // and all have their views before the first steps.
 base_rc engine_flows_open(engine *e, base_error *err) {
@@ -104,11 +112,7 @@ base_rc engine_flows_open(engine *e, base_error *err) {
         if (engine_flow_open_store(e->flows[i], &why) != BASE_OK)
             note_failure(e->flows[i], &why, 0);
     }
-    for (uint32_t i = 0; i < e->nflows; i++)
-        if (e->flows[i]->store != NULL) {
-            base_rc rc = engine_versions_settle(e->flows[i], err);
-            if (rc != BASE_OK) return rc;
-        }
+    for (uint32_t i = 0; i < e->nflows; i++) settle(e->flows[i]);
     for (uint32_t i = 0; i < e->nflows; i++) {
         base_error why = {0};
         engine_flow *flow = e->flows[i];

@@ -65,7 +65,7 @@ base_rc engine_scratch_copy(engine_scratch *scratch, engine *from, base_error *e
     base_rc rc = BASE_OK;
     for (uint32_t id = ENGINE_FIRST_USER_ID; rc == BASE_OK && id < from->next_id; id++) {
         const plan_object *object = engine_catalog_by_id(from, id);
-        if (object != NULL) rc = copy_object(scratch, object, err);
+        if (object != NULL && object->version_of == 0) rc = copy_object(scratch, object, err);
     }
     plat_mutex_unlock(&from->ddl_lock);
     return rc;

@@ -2,16 +2,16 @@
 //
 // A version is an object of its own with an id, a place in its view's flow and rows ("sales.v@2"),
 // so it is kept current by the steps that keep the view current, at the same positions: the two can
-// be compared in one snapshot at any time. Its history is read by a shadow (shadow.h) while the flow
-// goes on; then, under the flow's lock, the little that is left, and what was made becomes part of
-// the flow's store (version_merge.c).
+// be compared in one snapshot at any time. Its history is read by a shadow (shadow.h) while the
+// flow goes on; then, under the flow's lock, the little that is left, and what was made becomes
+// part of the flow's store (version_merge.c).
 //
 // Promotion: the view's id, name, rows, changes and ledger stay, and so does all that stands on it;
-// plan, definition and the id of the operators' state change places with the version's. One step of the
-// flow applies the differences (version_swap.c) and is the commit point; the catalogue follows in
-// one commit of its own, and if a crash comes between the two, at the next start (settle). The
-// version that was replaced stays beside the view, current, until it is dropped: rolling back is the
-// same in the other direction.
+// plan, definition and the id of the operators' state change places with the version's. One step of
+// the flow applies the differences (version_swap.c) and is the commit point; the catalogue follows
+// in one commit of its own, and if a crash comes between the two, at the next start (settle). The
+// version that was replaced stays beside the view, current, until it is dropped: rolling back is
+// the same in the other direction.
 //
 // Invariants: a view and its versions have the same columns, key, window, refresh; none reads what
 // stands on the view. Entry points: engine_version_create, engine_version_alter.
@@ -76,8 +76,7 @@ static base_rc misfit(const plan_object *view, base_error *err, const char *what
     return err->code;
 }
 
-static base_rc check_columns(const plan_object *view, const plan_object *version,
-                             base_error *err) {
+static base_rc check_columns(const plan_object *view, const plan_object *version, base_error *err) {
     char what[300];
     if (view->ncolumns != version->ncolumns)
         return misfit(view, err, "it has another number of columns");
@@ -111,8 +110,8 @@ static void visit_circle(void *arg, const plan_node *scan) {
     const plan_object *object = engine_catalog_by_id(c->engine, scan->object->id);
     if (object == NULL || object->kind != PLAN_OBJECT_VIEW || c->found != NULL) return;
     // In one flow a view's rows are made after those of older views.
-    bool same_flow = strcmp(object->schema, c->view->schema) == 0 &&
-                     object->refresh_us == c->view->refresh_us;
+    bool same_flow =
+        strcmp(object->schema, c->view->schema) == 0 && object->refresh_us == c->view->refresh_us;
     if (object->id == c->view->id || (same_flow && object->id > c->view->id)) {
         c->found = object;
         return;
@@ -240,8 +239,7 @@ static base_rc build(building *b, const engine_selection *selection, uint64_t ra
 
 static base_rc check_version(engine *e, const plan_object *view, const plan_object *version,
                              engine_flow *flow, base_error *err) {
-    if (view->version_of != 0)
-        return misfit(view, err, "that is a version itself");
+    if (view->version_of != 0) return misfit(view, err, "that is a version itself");
     base_rc rc = check_columns(view, version, err);
     if (rc == BASE_OK) rc = check_inputs(e, view, version, err);
     if (rc != BASE_OK) return rc;
@@ -281,10 +279,11 @@ base_rc engine_version_create(engine_session *session, const plan_object *there,
     if (rc != BASE_OK) return rc;
     engine_flow_wake_all(e);
     char text[400];
-    snprintf(text, sizeof text,
-             "version %u of %s.%s is kept beside version %u: see weir.diff, then ALTER MATERIALIZED "
-             "VIEW %s.%s PROMOTE",
-             n, there->schema, there->name, there->version, there->schema, there->name);
+    snprintf(
+        text, sizeof text,
+        "version %u of %s.%s is kept beside version %u: see weir.diff, then ALTER MATERIALIZED "
+        "VIEW %s.%s PROMOTE",
+        n, there->schema, there->name, there->version, there->schema, there->name);
     notice(session, out, text);
     if (object->history_lost == 0) return BASE_OK;
     snprintf(text, sizeof text,
@@ -318,8 +317,7 @@ static exchange exchanged(engine *e, const plan_object *view, const plan_object 
     x.version->former_version = 0;
     x.version->state_id = plan_object_state_id(view);
     x.view->comment = view->comment; // by COMMENT ON, of the view
-    plan_column *columns =
-        base_arena_array(&e->catalog_arena, plan_column, x.view->ncolumns + 1u);
+    plan_column *columns = base_arena_array(&e->catalog_arena, plan_column, x.view->ncolumns + 1u);
     for (uint32_t i = 0; i < x.view->ncolumns; i++) {
         columns[i] = version->columns[i];
         columns[i].comment = view->columns[i].comment;
@@ -380,8 +378,8 @@ static base_rc take_views_elsewhere(engine *e, const engine_flow *but, base_erro
     return rc;
 }
 
-// flow->lock held. After the swap's commit nothing can go back: what fails then is an error, and the next
-// start finishes the work.
+// flow->lock held. After the swap's commit nothing can go back: what fails then is an error, and
+// the next start finishes the work.
 static base_rc exchange_both(engine *e, engine_flow *flow, const plan_object *view,
                              const plan_object *version, const char *cause, uint64_t *differing,
                              base_error *err) {
@@ -423,8 +421,9 @@ static base_rc promote(engine_session *session, const plan_object *view, const p
     if (rc != BASE_OK) return rc;
     char text[300];
     snprintf(text, sizeof text,
-             "%s.%s is version %u now: %llu rows changed; version %u is kept beside it", view->schema,
-             view->name, version->version, (unsigned long long)differing, view->version);
+             "%s.%s is version %u now: %llu rows changed; version %u is kept beside it",
+             view->schema, view->name, version->version, (unsigned long long)differing,
+             view->version);
     notice(session, out, text);
     return BASE_OK;
 }

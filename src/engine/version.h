@@ -1,8 +1,8 @@
 // version.h - versions of a materialized view: another definition is kept beside the view, under
 // its name and "@n", until it takes the view's place or is dropped.
 //
-// The view keeps its id, so that all that stands on it stays; what changes when a version is promoted is
-// which plan, and whose operators' state, make its rows. See version.c. All but
+// The view keeps its id, so that all that stands on it stays; what changes when a version is
+// promoted is which plan, and whose operators' state, make its rows. See version.c. All but
 // engine_version_create need ddl_lock.
 #ifndef WEIR_ENGINE_VERSION_H
 #define WEIR_ENGINE_VERSION_H
@@ -13,8 +13,8 @@
 #define ENGINE_VERSIONS_MAX 8u // beside a view, at once
 
 // Makes `object`, bound and not in the catalogue, a version of the view `there`, with its history:
-// all of it, or of a selection. ddl_lock is held, and given away while the history is read. out gets
-// notices.
+// all of it, or of a selection. ddl_lock is held, and given away while the history is read. out
+// gets notices.
 BASE_MUST_USE base_rc engine_version_create(engine_session *session, const plan_object *there,
                                             plan_object *object, const engine_selection *selection,
                                             uint64_t rate, engine_result *out, base_error *err);

@@ -2,10 +2,10 @@
 //
 // The differences between the two are worked out first (compare.h), from a snapshot as of the
 // flow's last step. The step then applies them to the view, which writes them to its change log (so
-// that sinks and other flows get them, and nothing else) and to the ledger, hands them to the views of the flow that read
-// it, and takes them from the version. The same transaction notes in "engine.version" whose
-// operators' state makes the rows of each from now on: that is the commit point of a promotion. Entry point:
-// engine_version_swap.
+// that sinks and other flows get them, and nothing else) and to the ledger, hands them to the views
+// of the flow that read it, and takes them from the version. The same transaction notes in
+// "engine.version" whose operators' state makes the rows of each from now on: that is the commit
+// point of a promotion. Entry point: engine_version_swap.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,10 +32,11 @@ typedef struct swapping {
 
 static base_rc check_memory(const swapping *s, base_error *err) {
     if (s->arena.total_bytes <= s->memory_limit) return BASE_OK;
-    base_fail(err, BASE_E_LIMIT, BASE_SQLSTATE_OUT_OF_MEMORY,
-              "what changes with the version needs more than the %llu MB of memory that a query may "
-              "have",
-              (unsigned long long)(s->memory_limit >> 20));
+    base_fail(
+        err, BASE_E_LIMIT, BASE_SQLSTATE_OUT_OF_MEMORY,
+        "what changes with the version needs more than the %llu MB of memory that a query may "
+        "have",
+        (unsigned long long)(s->memory_limit >> 20));
     base_error_hint(err, "Start the server with a larger --query-mb.");
     return err->code;
 }
@@ -106,7 +107,8 @@ static base_rc work_out(swapping *s, base_error *err) {
 
 // ---- the step -----------------------------------------------------------------------------------
 
-// The changes of a view that was kept as it grew are those of its rows that steps brought, not fills.
+// The changes of a view that was kept as it grew are those of its rows that steps brought, not
+// fills.
 static base_rc keep_changes(engine_flow *flow, engine_view *view, state_table changes,
                             base_error *err) {
     state_cursor *cursor;
@@ -122,8 +124,7 @@ static base_rc keep_changes(engine_flow *flow, engine_view *view, state_table ch
         base_buf_clear(&v);
         base_buf_add(&k, key.p, key.n);
         base_buf_add(&v, value.p, value.n);
-        if (!filled)
-            rc = state_append(flow->txn, changes, base_buf_str(&k), base_buf_str(&v), err);
+        if (!filled) rc = state_append(flow->txn, changes, base_buf_str(&k), base_buf_str(&v), err);
         if (rc == BASE_OK) rc = state_cursor_next(cursor, &key, &value, &end, err);
     }
     base_buf_deinit(&k);
@@ -168,8 +169,7 @@ static base_rc push_downstream(swapping *s, base_error *err) {
     return rc;
 }
 
-static base_rc note_state(engine_flow *flow, uint32_t view_id, uint32_t state_id,
-                          base_error *err) {
+static base_rc note_state(engine_flow *flow, uint32_t view_id, uint32_t state_id, base_error *err) {
     char key[4];
     for (int i = 0; i < 4; i++) key[i] = (char)(view_id >> (24 - 8 * i));
     return state_put(flow->txn, flow->t_version, (base_str){key, 4},
@@ -186,8 +186,7 @@ static base_rc gather_swap(engine_flow *flow, void *arg, uint64_t *rows, base_er
     swapping *s = step->swap;
     engine_view *view = engine_flow_view(flow, s->view->id);
     engine_view *version = engine_flow_view(flow, s->version->id);
-    base_rc rc =
-        keep_by_key(s, view, step->view_changes, s->view_rows, s->nview_rows, err);
+    base_rc rc = keep_by_key(s, view, step->view_changes, s->view_rows, s->nview_rows, err);
     if (rc == BASE_OK)
         rc = keep_by_key(s, version, step->version_changes, s->version_rows, s->nversion_rows, err);
     *rows = s->differences->nrows;
@@ -196,10 +195,8 @@ static base_rc gather_swap(engine_flow *flow, void *arg, uint64_t *rows, base_er
     if (rc == BASE_OK)
         rc = engine_view_apply_delta(flow, version,
                                      col_batch_negate(&flow->step_arena, s->differences), err);
-    if (rc == BASE_OK)
-        rc = note_state(flow, s->view->id, plan_object_state_id(s->version), err);
-    if (rc == BASE_OK)
-        rc = note_state(flow, s->version->id, plan_object_state_id(s->view), err);
+    if (rc == BASE_OK) rc = note_state(flow, s->view->id, plan_object_state_id(s->version), err);
+    if (rc == BASE_OK) rc = note_state(flow, s->version->id, plan_object_state_id(s->view), err);
     return rc;
 }
 

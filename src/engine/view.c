@@ -313,7 +313,8 @@ static void decide_value(apply *a, outcome *o) {
     uint32_t seen = o->put_row != UINT32_MAX ? o->put_row : o->gone_row;
     int64_t final_us = final_at(view->object, a->delta, seen);
     bool was_final = view->final_before_us != ENGINE_NO_WATERMARK &&
-                     final_us <= view->final_before_us && !a->time_alone && a->flow->bounds == NULL && view->object->version_of == 0;
+                     final_us <= view->final_before_us && !a->time_alone &&
+                     a->flow->bounds == NULL && view->object->version_of == 0;
     row_head head = {1, old.flags, 0, old.revision + 1, a->flow->now_us, o->weight};
     if (was_final) {
         head.flags |= ROW_CORRECTED;

@@ -1,7 +1,8 @@
 // state.c - how operators name their tables, make keys of values, sort keys, and pile up batches.
 //
-// Names: "v<state id>.<node id>.<suffix>" for an operator of a view (plan_object_state_id), "s<object id>.<suffix>" for a
-// source. Keys: see flow_keys_encode in flow_int.h. Entry points: there.
+// Names: "v<state id>.<node id>.<suffix>" for an operator of a view (plan_object_state_id),
+// "s<object id>.<suffix>" for a source. Keys: see flow_keys_encode in flow_int.h. Entry points:
+// there.
 #include "base/hash.h"
 #include "flow/flow_int.h"
 

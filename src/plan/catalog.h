@@ -93,10 +93,10 @@ typedef struct plan_object {
     const char *query;     // plain view: its text
 
     // Materialised views.
-    uint32_t state_id;        // names the tables of its operators' state; 0: its id
-    uint32_t version_of;      // a version beside the view of this id; 0: a view itself
-    uint32_t former_version;  // the version that it replaced; 0: none
-    uint64_t history_lost;    // records that retention had taken when the version was made
+    uint32_t state_id;       // names the tables of its operators' state; 0: its id
+    uint32_t version_of;     // a version beside the view of this id; 0: a view itself
+    uint32_t former_version; // the version that it replaced; 0: none
+    uint64_t history_lost;   // records that retention had taken when the version was made
     uint32_t nview_key;
     const uint32_t *view_key; // columns that identify a row; 0: the whole row is its identity
     int32_t window_column;    // column whose value says when the row's window ends, or -1
