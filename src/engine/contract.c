@@ -325,6 +325,10 @@ void engine_contract_decode(engine_contract *contract, const char *text, size_t 
 void engine_contract_decode_batch(engine_contract *contract, const log_batch *batch, uint32_t first,
                                   uint32_t n, uint32_t partition, base_arena *arena,
                                   engine_decoded *out) {
+    if (engine_batch_is_control(batch)) { // of no events
+        *out = (engine_decoded){.batch = col_batch_create(arena, 0, NULL, 0)};
+        return;
+    }
     contract->reading = batch->headers != NULL ? batch : NULL;
     contract->reading_first = first;
     engine_contract_decode(contract, batch->payload, batch->payload_bytes, batch->ends, first, n,

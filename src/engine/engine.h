@@ -202,6 +202,23 @@ BASE_MUST_USE base_rc engine_quarantine(engine *e, base_str stream, base_str raw
                                         const char *source, const char *sqlstate, const char *cause,
                                         base_error *err);
 
+// A heartbeat: no event before an instant will come any more. Kept in the log, in its order.
+typedef struct engine_heartbeat {
+    int64_t to_us;     // of the event-time column: an instant, or a local time
+    int32_t partition; // -1: all
+    bool has_events;
+    uint64_t events; // that the source has sent since its beginning, to the partition or to all
+    base_str source; // who says so; borrowed
+} engine_heartbeat;
+#define ENGINE_SOURCE_BYTES_MAX 255u
+// Returns once it is durable. The watermark of a partition never goes back: a heartbeat before it
+// is kept, and moves nothing.
+BASE_MUST_USE base_rc engine_advance(engine *e, const plan_object *stream,
+                                     const engine_heartbeat *beat, base_error *err);
+// An instant's text, as the stream's event time has it; zone: of texts without one.
+BASE_MUST_USE base_rc engine_heartbeat_time(const plan_object *stream, base_str text,
+                                            const base_zone *zone, int64_t *us, base_error *err);
+
 // ---- Steps --------------------------------------------------------------------------------------
 
 // Without threads: steps every flow that has something to do, once; *progressed if any did. force:

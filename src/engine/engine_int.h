@@ -18,6 +18,7 @@
 
 #include "base/map.h"
 #include "col/codec.h"
+#include "engine/disorder.h"
 #include "engine/engine.h"
 #include "flow/graph.h"
 #include "log/log.h"
@@ -96,7 +97,8 @@ void engine_contract_decode(engine_contract *contract, const char *text, size_t 
                             const uint32_t *ends, uint32_t first, uint32_t n, uint64_t first_offset,
                             uint32_t partition, int64_t ingested_us, base_arena *arena,
                             engine_decoded *out);
-// The same for records [first, first + n) of a batch of the log, with their origins.
+// The same for records [first, first + n) of a batch of the log, with their origins; none of a
+// control batch.
 void engine_contract_decode_batch(engine_contract *contract, const log_batch *batch, uint32_t first,
                                   uint32_t n, uint32_t partition, base_arena *arena,
                                   engine_decoded *out);
@@ -130,6 +132,16 @@ void engine_origins_add(engine_origins *origins, base_arena *arena, const log_ba
 // "reconciliation sales.r run 12, sql user ann"; nothing if there are none.
 void engine_origins_print(const engine_origins *origins, base_buf *buf);
 
+// ---- control records (control.c)
+
+// A flag of log_batch_info: the records are no events.
+#define ENGINE_BATCH_CONTROL 1u
+static inline bool engine_batch_is_control(const log_batch *batch) {
+    return (batch->info.flags & ENGINE_BATCH_CONTROL) != 0;
+}
+// False: it is no heartbeat, and is skipped. source is borrowed from the batch.
+bool engine_control_read(const log_batch *batch, uint32_t record, engine_heartbeat *out);
+
 // ---- catalogue (catalog.c, ddl.c)
 // -----------------------------------------------------------------
 
@@ -153,11 +165,14 @@ BASE_MUST_USE base_rc engine_ddl(engine_session *session, sql_statement *stateme
 
 typedef struct engine_partition {
     log_reader *reader;
-    uint64_t next;        // offset to read next
-    uint64_t step_from;   // the same when the step began
-    int64_t watermark_us; // ENGINE_NO_WATERMARK: none yet
-    int64_t max_event_us; // INT64_MIN: none yet
-    int64_t active_us;    // processing time of the last record
+    uint64_t next;             // offset to read next
+    uint64_t step_from;        // the same when the step began
+    int64_t watermark_us;      // ENGINE_NO_WATERMARK: none yet
+    int64_t max_event_us;      // INT64_MIN: none yet
+    int64_t active_us;         // processing time of the last record
+    uint64_t active_ns;        // monotonic: when it was read, or this process began to read
+    engine_disorder *disorder; // NULL: it is not measured
+    int64_t append_us; // when the last record was appended; INT64_MIN: none read since loading
     uint64_t records, late, faults, duplicates;
     uint64_t noted_next; // in the last moment (moment.c)
     int64_t noted_watermark_us;
@@ -204,9 +219,10 @@ typedef struct engine_input {
     bool first; // rows of others are looked up in it: it is read to its end before them
     uint32_t ncolumns;
     const uint32_t *columns;
-    int64_t watermark_us; // of the whole input
-    uint64_t step_rows;   // taken in this step
-    uint64_t step_from;   // upstream_step when it began
+    int64_t watermark_us;               // of the whole input
+    uint64_t step_rows;                 // taken in this step
+    uint64_t step_from;                 // upstream_step when it began
+    struct engine_sequences *sequences; // NULL: the object has no SEQUENCE
 } engine_input;
 
 typedef struct engine_view {
@@ -221,7 +237,7 @@ typedef struct engine_view {
     bool filling;               // its history is being written: no change log
     bool is_new;                // has no history yet: needs its first step and perhaps a fill
     bool unfilled;              // has none of the history that its flow has read: no step counts it
-    int64_t final_before_us;    // watermark before this step: what was final then
+    int64_t final_before_us;    // its clock before this step: what was final then
     int64_t noted_watermark_us; // in the last moment
 } engine_view;
 
@@ -273,6 +289,7 @@ struct engine_flow {
     state_store *store; // NULL: failed
     state_table t_flow, t_cursor, t_view, t_layout, t_ledger, t_ledger_key, t_quarantine,
         t_duplicate, t_moment, t_version;
+    state_table t_disorder, t_expect;
     flow_graph *graph;
     uint32_t nviews;
     engine_view *views; // by id
@@ -285,6 +302,7 @@ struct engine_flow {
     plat_mutex lock;        // a step, or DDL on this flow
     uint64_t step;          // last committed
     int64_t now_us;         // its clock reading
+    int64_t closed_us;      // the clock of views that close by it (closing.c)
     bool cut_short;         // the last step stopped at its limit of bytes before the end of a log
     bool backlog;           // another step is to follow at once
     bool reload;            // facts must be read from the store before the next step
@@ -419,20 +437,50 @@ BASE_MUST_USE base_rc engine_flow_step(engine_flow *flow, bool *progressed, base
 // held, or for the flow's own thread.
 int64_t engine_flow_due_us(engine_flow *flow);
 
-// ---- records that come too late (late.c)
+// ---- the clock of a partition, and records that come too late (late.c)
 
-// Takes the rows out of d that their stream refuses as too late, given the partition's watermark
-// before the first of them; returns how many, and their records in *docs.
-uint32_t engine_late_refuse(const plan_object *object, int64_t watermark_us, base_arena *arena,
-                            engine_decoded *d, const uint32_t **docs);
+typedef struct engine_clock {
+    int64_t watermark_us;      // ENGINE_NO_WATERMARK: none yet
+    int64_t max_event_us;      // INT64_MIN: none yet
+    uint64_t late;             // taken below the watermark
+    engine_disorder *disorder; // NULL: not measured; of a learnt watermark it must be
+} engine_clock;
+// For reading a partition from its first record; disorder is measured only if it must be.
+void engine_clock_init(engine_clock *clock, const plan_object *object);
+void engine_clock_deinit(engine_clock *clock);
+// Goes over what was decoded, in the order of the log, and takes the rows out of d that their
+// stream refuses as too late; returns how many, and their records in *docs.
+uint32_t engine_clock_run(const plan_object *object, engine_clock *clock, base_arena *arena,
+                          engine_decoded *d, const uint32_t **docs);
+// The same for whoever only reads the events: nothing is done if none is ever refused.
+void engine_clock_skip(const plan_object *object, engine_clock *clock, base_arena *arena,
+                       engine_decoded *d);
 // Leaves the rows `kept` of d, in their order.
 void engine_decoded_keep(engine_decoded *d, base_arena *arena, uint32_t n, const uint32_t *kept);
-// Reading again what was read before: takes the same rows out, and moves the watermark on.
-void engine_late_skip(const engine_contract *contract, int64_t *watermark_us, base_arena *arena,
-                      engine_decoded *d);
+void engine_clock_advance(engine_clock *clock, const log_batch *batch, uint32_t record); // control
+// Of a learnt watermark, the delay that what was measured so far asks for.
+int64_t engine_learnt_delay(const plan_object *object, const engine_disorder *d);
+// A step has come to a control record, the only one of its batch.
+BASE_MUST_USE base_rc engine_control_take(engine_flow *flow, engine_input *input, uint32_t p,
+                                          const log_batch *batch, uint32_t record, base_error *err);
 void engine_late_message(const plan_object *object, base_buf *buf); // the cause
 // No row below it will be taken from the input any more; ENGINE_NO_WATERMARK: nothing is known.
 int64_t engine_frontier(const engine_input *input);
+
+// ---- when windows close (closing.c)
+
+// What the windows of a view are measured against (plan_final_at): its watermark, or the clock.
+int64_t engine_final_clock(const plan_object *view, int64_t watermark_us, int64_t closed_us);
+int64_t engine_view_final_us(const engine_flow *flow, const engine_view *view); // the same, now
+// The watermark of a view for those that read it: rows that wait for a window to close are there
+// when the view's own clock has passed it.
+int64_t engine_shown_watermark(const plan_object *view, int64_t watermark_us, int64_t final_us);
+// After the inputs were gathered: the flow's clock for its views that close by it moves on.
+void engine_closing_move(engine_flow *flow);
+// When the next window of a view closes by the clock; INT64_MAX: none does.
+int64_t engine_closing_due_us(const engine_flow *flow);
+int64_t engine_closed_us(const engine_flow *flow, state_txn *txn); // as stored
+BASE_MUST_USE base_rc engine_closing_save(engine_flow *flow, base_error *err);
 
 // input.c: flow->lock held.
 BASE_MUST_USE base_rc engine_inputs_build(engine_flow *flow,
@@ -453,10 +501,11 @@ BASE_MUST_USE base_rc engine_cursor_read(state_txn *txn, state_table t_cursor, u
                                          uint32_t partition, engine_cursor *out, bool *found,
                                          base_error *err);
 void engine_inputs_watermarks(engine_flow *flow); // each input's, and each view's
-// The watermark of a view for those that read it: rows that wait for a window to close come when
-// the view's own is past its end by the lateness.
-int64_t engine_shown_watermark(const plan_object *view, int64_t us);
 void engine_inputs_release(engine_flow *flow);
+// What the store has of a partition's disorder; *found false: nothing was measured yet.
+BASE_MUST_USE base_rc engine_disorder_read(const engine_flow *flow, state_txn *txn,
+                                           uint32_t object_id, uint32_t p, engine_disorder *out,
+                                           bool *found, base_error *err);
 // After a step, or when there was nothing to step for: says how far the flow is. Unpublish: it has
 // something to do first, whatever it has read. Both take flows_lock.
 void engine_inputs_publish(engine_flow *flow);
@@ -489,12 +538,11 @@ BASE_MUST_USE base_rc engine_view_complete(engine_flow *flow, const plan_object 
 BASE_MUST_USE base_rc engine_view_trim(engine_flow *flow, engine_view *view, base_error *err);
 // Declared columns plus the three system columns, from a snapshot: used by queries and fills.
 // visit gets batches of at most batch_rows rows, in a scratch arena that is reset between calls.
-BASE_MUST_USE base_rc engine_view_scan_txn(const plan_object *object, bool appended,
-                                           state_table rows, state_txn *txn, int64_t watermark_us,
-                                           uint32_t batch_rows,
-                                           base_rc (*visit)(void *arg, const col_batch *rows,
-                                                            base_error *err),
-                                           void *arg, base_error *err);
+// final_us: the snapshot's.
+BASE_MUST_USE base_rc engine_view_scan_txn(
+    const plan_object *object, bool appended, state_table rows, state_txn *txn, int64_t final_us,
+    uint32_t batch_rows, base_rc (*visit)(void *arg, const col_batch *rows, base_error *err),
+    void *arg, base_error *err);
 // view_append.c: the same for views that only grow.
 BASE_MUST_USE base_rc engine_append_apply(engine_flow *flow, engine_view *view, uint32_t n,
                                           const col_batch *const *parts, base_error *err);
@@ -520,6 +568,7 @@ typedef struct engine_view_snapshot {
     uint64_t step;
     int64_t now_us;
     int64_t watermark_us;
+    int64_t final_us; // what plan_final_at is compared with
     uint64_t nrows, corrections, changed_step, trimmed_step;
 } engine_view_snapshot;
 // BASE_E_BUSY: the view is being made, its rows are not whole yet.

@@ -78,6 +78,14 @@ base_rc apply_compare(const plan_object *there, const plan_object *wanted, base_
         return refuse(there, err, "the number of its partitions is fixed");
     if (there->event_time != wanted->event_time || !same_expr(there->watermark, wanted->watermark))
         return refuse(there, err, "its watermark is another, and stored standing follows from it");
+    if (there->watermark_share != wanted->watermark_share ||
+        there->watermark_least_us != wanted->watermark_least_us ||
+        there->watermark_most_us != wanted->watermark_most_us)
+        return refuse(there, err, "its watermark is another, and stored standing follows from it");
+    if (there->has_sequence != wanted->has_sequence ||
+        there->sequence_source != wanted->sequence_source ||
+        there->sequence_number != wanted->sequence_number)
+        return refuse(there, err, "its SEQUENCE is another, and gaps are known by it");
     if (there->effective_time != wanted->effective_time)
         return refuse(there, err, "its effective time is another");
     if (there->dedup_horizon_us != wanted->dedup_horizon_us)

@@ -56,7 +56,8 @@ static base_rc fill_log_partition(fill *f, engine_input *input, uint32_t p) {
     if (rc != BASE_OK) return rc;
     uint64_t bytes = 0;
     bool end = false;
-    int64_t watermark_us = ENGINE_NO_WATERMARK; // as it was when the flow read them
+    engine_clock clock; // as it was when the flow read them
+    engine_clock_init(&clock, input->object);
     while (rc == BASE_OK && !end && log_reader_offset(reader) < upto) {
         log_batch batch;
         rc = log_reader_next(reader, &batch, &end, f->err);
@@ -65,7 +66,8 @@ static base_rc fill_log_partition(fill *f, engine_input *input, uint32_t p) {
                                                             : batch.count;
         engine_decoded d;
         engine_contract_decode_batch(input->contract, &batch, 0, n, p, &flow->step_arena, &d);
-        engine_late_skip(input->contract, &watermark_us, &flow->step_arena, &d);
+        if (engine_batch_is_control(&batch)) engine_clock_advance(&clock, &batch, 0);
+        engine_clock_skip(input->object, &clock, &flow->step_arena, &d);
         uint64_t *offsets = base_arena_alloc(&flow->step_arena, (d.nrows + 1) * sizeof *offsets);
         for (uint32_t i = 0; i < d.nrows; i++) offsets[i] = batch.base_offset + d.doc[i];
         flow_origin origin = {p, offsets, d.event_us, d.deletes};
@@ -81,6 +83,7 @@ static base_rc fill_log_partition(fill *f, engine_input *input, uint32_t p) {
         }
     }
     if (rc == BASE_OK) rc = fill_flush(f);
+    engine_clock_deinit(&clock);
     log_reader_close(reader);
     return rc;
 }
@@ -145,7 +148,7 @@ static base_rc fill_upstream(fill *f, engine_input *input) {
     f->ncolumns = input->ncolumns;
     f->columns = input->columns;
     rc = engine_view_scan_txn(input->object, snapshot.appended, snapshot.rows, snapshot.txn,
-                              snapshot.watermark_us, 8192, fill_view_rows, f, f->err);
+                              snapshot.final_us, 8192, fill_view_rows, f, f->err);
     uint64_t upto = snapshot.step;
     engine_view_snapshot_close(&snapshot);
     return rc == BASE_OK ? undo_unread(f, input, upto) : rc;
@@ -165,7 +168,8 @@ static base_rc fill_object(fill *f, const plan_object *object) {
         f->ncolumns = engine_declared_columns(object);
         f->columns = columns;
         return engine_view_scan_txn(object, inner->appended, inner->rows, flow->txn,
-                                    inner->watermark_us, 8192, fill_view_rows, f, f->err);
+                                    engine_view_final_us(flow, inner), 8192, fill_view_rows, f,
+                                    f->err);
     }
     for (uint32_t i = 0; i < flow->ninputs; i++) {
         engine_input *input = &flow->inputs[i];

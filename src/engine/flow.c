@@ -145,6 +145,9 @@ static base_rc open_store(engine_flow *flow, base_error *err) {
     if (rc == BASE_OK)
         rc = state_table_open(flow->store, "engine.duplicate", &flow->t_duplicate, err);
     if (rc == BASE_OK) rc = state_table_open(flow->store, "engine.moment", &flow->t_moment, err);
+    if (rc == BASE_OK)
+        rc = state_table_open(flow->store, "engine.disorder", &flow->t_disorder, err);
+    if (rc == BASE_OK) rc = state_table_open(flow->store, "engine.expect", &flow->t_expect, err);
     if (rc == BASE_OK) rc = check_identity(flow, err);
     if (rc == BASE_OK) rc = start_steps(flow, err);
     return rc;
@@ -184,6 +187,7 @@ engine_flow *engine_flow_create(engine *e, const char *schema, int64_t refresh_u
     must(flow != NULL);
     flow->engine = e;
     flow->refresh_us = refresh_us;
+    flow->closed_us = ENGINE_NO_WATERMARK;
     char class_text[64];
     class_name(refresh_us, class_text, sizeof class_text);
     snprintf(flow->schema, sizeof flow->schema, "%s", schema);

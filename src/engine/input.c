@@ -1,9 +1,10 @@
 // input.c - what a step reads: partitions of logs from their cursors, and the changes of views of
 // other flows from their steps. Also watermarks: of a partition, of an input, of a view.
 //
-// Watermark of a partition: the greatest value so far of the contract's WATERMARK expression. Of an
-// input: the least over its partitions, without those that are idle (nothing unread, and nothing
-// came for the contract's idle timeout of processing time). Of a view: the least over its inputs.
+// Watermark of a partition: see late.c. Of an input: the least over its partitions, without those
+// that are idle (nothing unread, and nothing came for the contract's idle timeout, by the monotonic
+// clock of this process: neither an outage nor a clock that is set makes a partition idle). Of a
+// view: the least over its inputs.
 // None ever goes back. A record is late if its event time is below its partition's watermark when
 // it is read, in the order of the log: so counts do not depend on how the log is cut into steps.
 // Cursors and watermarks are rows of the flow's store and move in the step's commit.
@@ -15,6 +16,7 @@
 
 #include "base/must.h"
 #include "engine/ahead.h"
+#include "engine/expect.h"
 
 // The stored form of a cursor; key: object id and partition, big endian. A disk format.
 typedef struct cursor_row {
@@ -55,6 +57,7 @@ static base_rc build_log_input(engine_flow *flow, engine_input *input, base_erro
                          input->object->name);
     input->npartitions = log_stream_partitions(input->stream->log);
     input->contract = engine_contract_create(input->object, false, input->ncolumns, input->columns);
+    input->sequences = engine_sequences_create(input);
     if (input->object->watermark != NULL && input->contract->watermark == NULL)
         return base_fail(err, BASE_E_UNSUPPORTED, NULL,
                          "the watermark of \"%s.%s\" uses more than its event-time column",
@@ -99,6 +102,9 @@ base_rc engine_inputs_build(engine_flow *flow, base_error *err) {
         }
         input->partitions =
             base_arena_array(&flow->graph_arena, engine_partition, input->npartitions);
+        for (uint32_t p = 0; is_log_object(input->object) && p < input->npartitions; p++)
+            if (input->contract->watermark != NULL)
+                input->partitions[p].disorder = base_arena_new(&flow->graph_arena, engine_disorder);
     }
     for (uint32_t i = 0; i < flow->nviews; i++)
         plan_node_lookup_scans(flow->views[i].object->plan, mark_first, flow);
@@ -112,6 +118,7 @@ void engine_inputs_close(engine_flow *flow) {
         for (uint32_t p = 0; input->partitions != NULL && p < input->npartitions; p++)
             if (input->partitions[p].reader != NULL) log_reader_close(input->partitions[p].reader);
         engine_ahead_destroy(input->ahead);
+        engine_sequences_destroy(input->sequences);
         engine_contract_destroy(input->contract);
     }
     flow->ninputs = 0;
@@ -131,12 +138,50 @@ static uint64_t read_begin(const engine_flow *flow, const engine_input *input, u
     return bound != NULL && bound->from > begin ? bound->from : begin;
 }
 
+static base_rc load_disorder(engine_flow *flow, state_txn *txn, uint32_t object_id, uint32_t p,
+                             engine_disorder *out, base_error *err) {
+    if (out == NULL) return BASE_OK;
+    bool found;
+    base_rc rc = engine_disorder_read(flow, txn, object_id, p, out, &found, err);
+    if (rc == BASE_OK && !found) memset(out, 0, sizeof *out);
+    return rc;
+}
+
+static base_rc save_disorder(engine_flow *flow, uint32_t object_id, uint32_t p, engine_disorder *d,
+                             base_error *err) {
+    if (d == NULL || !d->changed) return BASE_OK;
+    char key[8];
+    base_buf bytes = {0};
+    engine_disorder_encode(d, &bytes);
+    base_rc rc = state_put(flow->txn, flow->t_disorder, cursor_key(key, object_id, p),
+                           base_buf_str(&bytes), err);
+    base_buf_deinit(&bytes);
+    d->changed = false;
+    return rc;
+}
+
+base_rc engine_disorder_read(const engine_flow *flow, state_txn *txn, uint32_t object_id,
+                             uint32_t p, engine_disorder *out, bool *found, base_error *err) {
+    char key[8];
+    base_str value;
+    base_rc rc =
+        state_get(txn, flow->t_disorder, cursor_key(key, object_id, p), &value, found, err);
+    if (rc != BASE_OK || !*found) return rc;
+    if (!engine_disorder_decode(out, value))
+        return base_fail(err, BASE_E_CORRUPT, NULL,
+                         "what is known of the disorder of object %u, "
+                         "partition %u, is damaged",
+                         object_id, p);
+    return BASE_OK;
+}
+
 // Takes cursors from the store; what has none begins at the first retained record.
 base_rc engine_inputs_load(engine_flow *flow, state_txn *txn, base_error *err) {
     for (uint32_t i = 0; i < flow->ninputs; i++) {
         engine_input *input = &flow->inputs[i];
         // What a step that failed had reached is to be reached again.
         input->watermark_us = ENGINE_NO_WATERMARK;
+        engine_sequences_reset(input->sequences);
         for (uint32_t p = 0; p < input->npartitions; p++) {
             engine_partition *part = &input->partitions[p];
             char key[8];
@@ -146,9 +191,15 @@ base_rc engine_inputs_load(engine_flow *flow, state_txn *txn, base_error *err) {
                                    &value, &found, err);
             if (rc != BASE_OK) return rc;
             if (part->reader != NULL) log_reader_close(part->reader);
+            engine_disorder *disorder = part->disorder;
+            uint64_t active_ns = part->active_ns;
             memset(part, 0, sizeof *part);
+            part->disorder = disorder;
+            part->active_ns = active_ns > 0 ? active_ns : plat_monotonic_ns(flow->engine->plat);
+            rc = load_disorder(flow, txn, input->object->id, p, disorder, err);
+            if (rc != BASE_OK) return rc;
             part->watermark_us = ENGINE_NO_WATERMARK;
-            part->max_event_us = INT64_MIN;
+            part->max_event_us = part->append_us = INT64_MIN;
             input->started = false;
             if (found) {
                 cursor_row row;
@@ -193,8 +244,11 @@ base_rc engine_inputs_save(engine_flow *flow, base_error *err) {
             char key[8];
             base_rc rc = state_put(flow->txn, flow->t_cursor, cursor_key(key, input->object->id, p),
                                    (base_str){(const char *)&row, sizeof row}, err);
+            if (rc == BASE_OK) rc = save_disorder(flow, input->object->id, p, part->disorder, err);
             if (rc != BASE_OK) return rc;
         }
+        base_rc rc = engine_sequences_save(input->sequences, flow, err);
+        if (rc != BASE_OK) return rc;
     }
     return BASE_OK;
 }
@@ -272,7 +326,9 @@ static bool is_idle(const engine_flow *flow, const engine_input *input, uint32_t
     if (part->next < read_end(flow, input, p)) return false;
     int64_t timeout =
         input->object->idle_timeout_us > 0 ? input->object->idle_timeout_us : ENGINE_IDLE_US;
-    return part->records == 0 || flow->now_us - part->active_us > timeout;
+    if (part->records == 0 && part->watermark_us == ENGINE_NO_WATERMARK) return true;
+    uint64_t now_ns = plat_monotonic_ns(flow->engine->plat);
+    return now_ns > part->active_ns && (now_ns - part->active_ns) / 1000 > (uint64_t)timeout;
 }
 
 static int64_t log_input_watermark(const engine_flow *flow, const engine_input *input) {
@@ -299,12 +355,6 @@ static const engine_input *input_of(const engine_flow *flow, const plan_object *
     return NULL;
 }
 
-int64_t engine_shown_watermark(const plan_object *view, int64_t us) {
-    if (!view->emit_on_close || us == ENGINE_NO_WATERMARK || us == ENGINE_END_OF_TIME) return us;
-    int64_t shown;
-    return __builtin_sub_overflow(us, view->lateness_us, &shown) ? ENGINE_NO_WATERMARK : shown;
-}
-
 typedef struct least_watermark {
     engine_flow *flow;
     int64_t us;
@@ -318,7 +368,8 @@ static void visit_scan(void *arg, const plan_node *scan) {
     if (scan->object->kind == PLAN_OBJECT_VIEW)
         view = engine_flow_view(least->flow, scan->object->id);
     if (view != NULL) {
-        us = engine_shown_watermark(view->object, view->watermark_us);
+        us = engine_shown_watermark(view->object, view->watermark_us,
+                                    engine_view_final_us(least->flow, view));
     } else {
         const engine_input *input = input_of(least->flow, scan->object);
         if (input == NULL || !has_watermark(input)) return;
@@ -374,7 +425,8 @@ static bool upstream_ready(engine_flow *flow, engine_input *input) {
     base_rc rc = engine_view_snapshot_open(flow->engine, input->object, &snapshot, &err);
     if (rc != BASE_OK) return rc != BASE_E_BUSY; // the step meets the error and reports it
     bool ready = !input->started || snapshot.changed_step > input->upstream_step ||
-                 engine_shown_watermark(input->object, snapshot.watermark_us) > input->watermark_us;
+                 engine_shown_watermark(input->object, snapshot.watermark_us, snapshot.final_us) >
+                     input->watermark_us;
     if (!ready) input->upstream_seen = snapshot.step;
     engine_view_snapshot_close(&snapshot);
     return ready;
@@ -387,14 +439,9 @@ bool engine_inputs_ready(engine_flow *flow) {
         if (input->stream != NULL) {
             if (log_input_ready(flow, input)) return true;
             // A partition that has fallen idle may let the watermark go on.
-            if (input->npartitions > 1 && input->contract->watermark != NULL) {
-                int64_t before = flow->now_us;
-                int64_t wall = plat_wall_us(flow->engine->plat);
-                if (wall > flow->now_us) flow->now_us = wall;
-                bool moves = log_input_watermark(flow, input) > input->watermark_us;
-                flow->now_us = before;
-                if (moves) return true;
-            }
+            if (input->npartitions > 1 && input->contract->watermark != NULL &&
+                log_input_watermark(flow, input) > input->watermark_us)
+                return true;
         } else if (upstream_ready(flow, input)) {
             return true;
         }
@@ -402,17 +449,15 @@ bool engine_inputs_ready(engine_flow *flow) {
     return false;
 }
 
-// Counts late rows and moves the partition's watermark, a row at a time in the order of the log.
-static void follow_event_time(engine_partition *part, const engine_decoded *d) {
-    if (d->event_us == NULL) return;
-    for (uint32_t row = 0; row < d->nrows; row++) {
-        int64_t us = d->event_us[row];
-        if (us == INT64_MIN) continue;
-        if (us > part->max_event_us) part->max_event_us = us;
-        if (d->watermark_us == NULL) continue;
-        if (us < part->watermark_us) part->late++;
-        if (d->watermark_us[row] > part->watermark_us) part->watermark_us = d->watermark_us[row];
-    }
+// Moves the partition's clock on, a row at a time in the order of the log; see engine_clock_run.
+static uint32_t follow_event_time(const plan_object *object, engine_partition *part,
+                                  base_arena *arena, engine_decoded *d, const uint32_t **docs) {
+    engine_clock clock = {part->watermark_us, part->max_event_us, part->late, part->disorder};
+    uint32_t nrefused = engine_clock_run(object, &clock, arena, d, docs);
+    part->watermark_us = clock.watermark_us;
+    part->max_event_us = clock.max_event_us;
+    part->late = clock.late;
+    return nrefused;
 }
 
 // A record that the step refuses goes to the flow's quarantine, under its place in the log.
@@ -506,15 +551,15 @@ void engine_input_unmatched(void *self, const plan_object *object, uint32_t part
 static base_rc take_decoded(engine_flow *flow, engine_input *input, uint32_t p,
                             const log_batch *batch, uint32_t at, const engine_decoded *decoded,
                             base_arena *arena, base_error *err) {
+    if (engine_batch_is_control(batch)) return engine_control_take(flow, input, p, batch, at, err);
     flow->ctx.arena = arena;
     engine_decoded d = *decoded;
     const uint32_t *late;
-    uint32_t nlate =
-        engine_late_refuse(input->object, input->partitions[p].watermark_us, arena, &d, &late);
-    follow_event_time(&input->partitions[p], &d);
+    base_rc rc = engine_sequences_see(input->sequences, flow, arena, &d, err);
+    uint32_t nlate = follow_event_time(input->object, &input->partitions[p], arena, &d, &late);
     if (flow->bounds != NULL && flow->bounds->select != NULL)
         flow->bounds->select(flow->bounds->arg, input, arena, &d);
-    base_rc rc = quarantine_logged(flow, input, p, batch, at, &d, err);
+    if (rc == BASE_OK) rc = quarantine_logged(flow, input, p, batch, at, &d, err);
     if (rc == BASE_OK) rc = quarantine_late(flow, input, p, batch, at, nlate, late, err);
     flow->reading = batch;
     flow->reading_of = input;
@@ -581,10 +626,14 @@ static base_rc next_portion(portions *s, uint32_t *first, uint32_t *n, base_erro
 
 static void portion_is_done(portions *s, const log_batch *batch, uint32_t first, uint32_t n) {
     *s->rows += n;
-    s->input->step_rows += n;
-    s->part->records += n;
+    if (!engine_batch_is_control(batch)) {
+        s->input->step_rows += n;
+        s->part->records += n;
+    }
     s->part->next = batch->base_offset + first + n;
     s->part->active_us = s->flow->now_us;
+    s->part->active_ns = plat_monotonic_ns(s->flow->engine->plat);
+    s->part->append_us = batch->info.append_us;
     if (batch->headers != NULL)
         engine_origins_add(&s->flow->step_origins, &s->flow->step_arena, batch, first, n);
     // Only between batches: a step's end is a batch's end.
@@ -735,13 +784,14 @@ static base_rc gather_snapshot(engine_flow *flow, engine_input *input,
                                      push_snapshot_rows, &push, err);
     else
         rc = engine_view_scan_txn(input->object, false, snapshot->rows, snapshot->txn,
-                                  snapshot->watermark_us, 65536, push_snapshot_rows, &push, err);
+                                  snapshot->final_us, 65536, push_snapshot_rows, &push, err);
     if (rc == BASE_OK && !snapshot->appended && upto < snapshot->step)
         rc = take_back(flow, input, upto, snapshot->step, &push.rows, err);
     if (rc != BASE_OK) return rc;
     input->started = true;
     input->upstream_step = upto;
-    input->watermark_us = engine_shown_watermark(input->object, snapshot->watermark_us);
+    input->watermark_us =
+        engine_shown_watermark(input->object, snapshot->watermark_us, snapshot->final_us);
     *rows += push.rows + 1; // taking the snapshot is progress even if it is empty
     return BASE_OK;
 }
@@ -757,7 +807,8 @@ static base_rc gather_upstream(engine_flow *flow, engine_input *input, uint64_t 
     uint64_t upto = snapshot.step;
     const engine_bound *bound = engine_bound_of(flow->bounds, input->object->id, 0);
     if (bound != NULL && bound->upto < upto) upto = bound->upto;
-    int64_t watermark_us = engine_shown_watermark(input->object, snapshot.watermark_us);
+    int64_t watermark_us =
+        engine_shown_watermark(input->object, snapshot.watermark_us, snapshot.final_us);
     bool take = !input->started;
     if (take) rc = gather_snapshot(flow, input, &snapshot, upto, rows, err);
     flow->retake = !take && snapshot.trimmed_step > input->upstream_step;

@@ -1,26 +1,72 @@
-// late.c - records that come later than their stream's max_lateness allows: which they are, and
-// what is left of a decoded portion without them. It depends on the order of the log alone, so that
-// every flow, and a view that is filled later, refuses the same ones. Entry point:
-// engine_late_refuse.
+// late.c - the clock of a partition: what its watermark is, a record at a time and in the order of
+// the log, and which records come later than their stream's max_lateness allows. It depends on the
+// log alone, so that every flow, and a view that is filled later, has the same watermarks and
+// refuses the same records.
+//
+// The watermark is the greatest value so far of the contract's expression or, of a learnt one
+// (WATERMARK FOR ts AS PERCENTILE), of the greatest event time less the delay that the asked share
+// of the records has kept (disorder.h), within the contract's limits; until enough records have
+// been measured, less the upper limit. Heartbeats move it too (control.c). It never goes back.
+// Entry point: engine_clock_run.
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/must.h"
 #include "engine/engine_int.h"
 
-// The rows that are not too late, in the order of the log: each may move the watermark on.
-static uint32_t find_kept(const plan_object *object, int64_t watermark_us, const engine_decoded *d,
-                          uint32_t *kept) {
-    uint32_t n = 0;
-    for (uint32_t row = 0; row < d->nrows; row++) {
-        int64_t us = d->event_us[row], least;
-        if (us != INT64_MIN && watermark_us != ENGINE_NO_WATERMARK &&
-            !__builtin_sub_overflow(watermark_us, object->max_lateness_us, &least) && us < least)
-            continue;
-        if (us != INT64_MIN && d->watermark_us[row] > watermark_us)
-            watermark_us = d->watermark_us[row];
-        kept[n++] = row;
-    }
-    return n;
+#define TOLD_RECORDS 128u // a learnt delay holds for so many records
+
+void engine_clock_init(engine_clock *clock, const plan_object *object) {
+    *clock = (engine_clock){.watermark_us = ENGINE_NO_WATERMARK, .max_event_us = INT64_MIN};
+    if (object->watermark_share == 0) return;
+    clock->disorder = calloc(1, sizeof *clock->disorder);
+    must(clock->disorder != NULL);
+}
+
+void engine_clock_deinit(engine_clock *clock) {
+    free(clock->disorder);
+    clock->disorder = NULL;
+}
+
+int64_t engine_learnt_delay(const plan_object *object, const engine_disorder *d) {
+    if (d->records < ENGINE_DISORDER_STARTUP) return object->watermark_most_us;
+    int64_t us = engine_disorder_delay(d, object->watermark_share);
+    if (us < object->watermark_least_us) us = object->watermark_least_us;
+    return us < object->watermark_most_us ? us : object->watermark_most_us;
+}
+
+static void measure(const plan_object *object, engine_clock *clock, int64_t us) {
+    engine_disorder *d = clock->disorder;
+    int64_t behind = 0;
+    if (clock->max_event_us != INT64_MIN && us < clock->max_event_us &&
+        __builtin_sub_overflow(clock->max_event_us, us, &behind))
+        behind = INT64_MAX;
+    engine_disorder_add(d, behind);
+    if (object->watermark_share == 0) return;
+    if (d->until_told > 0) d->until_told--;
+    if (d->until_told > 0) return;
+    d->until_told = TOLD_RECORDS;
+    d->delay_us = engine_learnt_delay(object, d);
+}
+
+static bool is_too_late(const plan_object *object, int64_t watermark_us, int64_t us) {
+    int64_t least;
+    return watermark_us != ENGINE_NO_WATERMARK &&
+           !__builtin_sub_overflow(watermark_us, object->max_lateness_us, &least) && us < least;
+}
+
+// A record that is taken: counts it if it is late, and moves on.
+static void follow(const plan_object *object, engine_clock *clock, const engine_decoded *d,
+                   uint32_t row) {
+    int64_t us = d->event_us[row];
+    if (us > clock->max_event_us) clock->max_event_us = us;
+    if (d->watermark_us == NULL) return;
+    if (us < clock->watermark_us) clock->late++;
+    int64_t watermark_us = d->watermark_us[row];
+    if (object->watermark_share > 0 &&
+        __builtin_sub_overflow(clock->max_event_us, clock->disorder->delay_us, &watermark_us))
+        watermark_us = ENGINE_NO_WATERMARK;
+    if (watermark_us > clock->watermark_us) clock->watermark_us = watermark_us;
 }
 
 static engine_decoded without(const engine_decoded *d, base_arena *arena, uint32_t n,
@@ -51,33 +97,39 @@ void engine_decoded_keep(engine_decoded *d, base_arena *arena, uint32_t n, const
     *d = without(d, arena, n, kept);
 }
 
-uint32_t engine_late_refuse(const plan_object *object, int64_t watermark_us, base_arena *arena,
-                            engine_decoded *d, const uint32_t **docs) {
+uint32_t engine_clock_run(const plan_object *object, engine_clock *clock, base_arena *arena,
+                          engine_decoded *d, const uint32_t **docs) {
     *docs = NULL;
-    if (!object->limits_lateness || d->event_us == NULL || d->watermark_us == NULL) return 0;
-    uint32_t *kept = base_arena_alloc(arena, sizeof *kept * (d->nrows + 1u));
-    uint32_t n = find_kept(object, watermark_us, d, kept), nrefused = 0;
-    if (n == d->nrows) return 0;
-    uint32_t *refused = base_arena_alloc(arena, sizeof *refused * (d->nrows - n));
-    for (uint32_t row = 0, k = 0; row < d->nrows; row++) {
-        if (k < n && kept[k] == row)
-            k++;
-        else
-            refused[nrefused++] = d->doc[row];
+    if (d->event_us == NULL || d->nrows == 0) return 0;
+    bool measured = clock->disorder != NULL && d->watermark_us != NULL;
+    bool limited = object->limits_lateness && d->watermark_us != NULL;
+    uint32_t *kept = NULL, *refused = NULL, n = 0, nrefused = 0;
+    if (limited) {
+        kept = base_arena_alloc(arena, sizeof *kept * (d->nrows + 1u));
+        refused = base_arena_alloc(arena, sizeof *refused * (d->nrows + 1u));
     }
+    for (uint32_t row = 0; row < d->nrows; row++) {
+        int64_t us = d->event_us[row];
+        bool known = us != INT64_MIN;
+        if (known && measured) measure(object, clock, us);
+        if (known && limited && is_too_late(object, clock->watermark_us, us)) {
+            refused[nrefused++] = d->doc[row];
+            continue;
+        }
+        if (limited) kept[n++] = row;
+        if (known) follow(object, clock, d, row);
+    }
+    if (nrefused == 0) return 0;
     *docs = refused;
     *d = without(d, arena, n, kept);
     return nrefused;
 }
 
-void engine_late_skip(const engine_contract *contract, int64_t *watermark_us, base_arena *arena,
-                      engine_decoded *d) {
-    if (!contract->object->limits_lateness) return;
+void engine_clock_skip(const plan_object *object, engine_clock *clock, base_arena *arena,
+                       engine_decoded *d) {
+    if (!object->limits_lateness) return;
     const uint32_t *docs;
-    (void)engine_late_refuse(contract->object, *watermark_us, arena, d, &docs);
-    for (uint32_t row = 0; d->watermark_us != NULL && row < d->nrows; row++)
-        if (d->event_us[row] != INT64_MIN && d->watermark_us[row] > *watermark_us)
-            *watermark_us = d->watermark_us[row];
+    (void)engine_clock_run(object, clock, arena, d, &docs);
 }
 
 void engine_late_message(const plan_object *object, base_buf *buf) {

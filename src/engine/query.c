@@ -32,7 +32,7 @@ typedef struct query {
     engine_standing standing;
     const flow_input *input; // being pushed
     size_t input_index;
-    int64_t watermark_us; // of the partition being read
+    engine_clock clock;   // of the partition being read
     engine_wanted wanted; // of system objects
 } query;
 
@@ -68,7 +68,8 @@ static base_rc push_log_batch(query *q, engine_contract *contract, uint32_t p,
         q->ctx.arena = retains ? &q->scratch : &q->push;
         engine_decoded d;
         engine_contract_decode_batch(contract, batch, at, n, p, q->ctx.arena, &d);
-        engine_late_skip(contract, &q->watermark_us, q->ctx.arena, &d);
+        if (engine_batch_is_control(batch)) engine_clock_advance(&q->clock, batch, at);
+        engine_clock_skip(contract->object, &q->clock, q->ctx.arena, &d);
         uint64_t *offsets = base_arena_alloc(q->ctx.arena, (d.nrows + 1) * sizeof *offsets);
         for (uint32_t i = 0; i < d.nrows; i++) offsets[i] = batch->base_offset + at + d.doc[i];
         flow_origin origin = {p, offsets, d.event_us, d.deletes};
@@ -95,7 +96,8 @@ static base_rc push_partition(query *q, engine_stream *stream, engine_contract *
         q->readers = realloc(q->readers, q->readers_cap * sizeof(log_reader *));
         must(q->readers != NULL);
     }
-    q->watermark_us = ENGINE_NO_WATERMARK;
+    engine_clock_deinit(&q->clock);
+    engine_clock_init(&q->clock, contract->object);
     q->readers[q->nreaders++] = reader; // closed with the query: rows borrow strings from it
     while (log_reader_offset(reader) < upto) {
         log_batch batch;
@@ -141,7 +143,7 @@ static base_rc push_view_rows(void *arg, const col_batch *rows, base_error *err)
 static base_rc push_view(query *q, engine_view_snapshot *snapshot, base_error *err) {
     base_rc rc =
         engine_view_scan_txn(q->input->object, snapshot->appended, snapshot->rows, snapshot->txn,
-                             snapshot->watermark_us, QUERY_BATCH_ROWS, push_view_rows, q, err);
+                             snapshot->final_us, QUERY_BATCH_ROWS, push_view_rows, q, err);
     if (rc != BASE_OK) engine_flow_hint(snapshot->flow, err);
     return rc;
 }
@@ -318,6 +320,7 @@ base_rc engine_query_timed(engine_session *session, const plan_node *plan, base_
     *standing = q.standing;
     if (rc == BASE_OK && figures != NULL) flow_graph_stats(q.graph, engine_operators_note, figures);
     flow_graph_destroy(q.graph);
+    engine_clock_deinit(&q.clock);
     for (size_t i = 0; i < q.nreaders; i++) log_reader_close(q.readers[i]);
     for (size_t i = 0; i < q.ncontracts; i++) engine_contract_destroy(q.contracts[i]);
     free(q.readers);

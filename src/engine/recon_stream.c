@@ -157,13 +157,17 @@ static base_rc add_event(making *m, const engine_decoded *d, uint32_t row, uint3
 }
 
 static base_rc add_records(making *m, const log_batch *batch, uint32_t first, uint32_t n,
-                           uint32_t partition, int64_t *watermark_us, base_error *err) {
+                           uint32_t partition, engine_clock *clock, base_error *err) {
+    if (engine_batch_is_control(batch)) { // no events
+        engine_clock_advance(clock, batch, first);
+        return BASE_OK;
+    }
     base_arena_reset(&m->arena);
     engine_decoded d;
     engine_contract_decode(m->contract, batch->payload, batch->payload_bytes, batch->ends, first, n,
                            batch->base_offset + first, partition, batch->info.append_us, &m->arena,
                            &d);
-    engine_late_skip(m->contract, watermark_us, &m->arena, &d);
+    engine_clock_skip(m->contract->object, clock, &m->arena, &d);
     uint8_t *keep = base_arena_alloc(&m->arena, d.nrows + 1u);
     base_rc rc = recon_filter(m->x, m->filter, d.batch, &m->arena, keep, err);
     bool digest = true;
@@ -182,7 +186,8 @@ static base_rc scan_partition(making *m, log_stream *log, uint32_t partition, ui
     log_reader *reader;
     base_rc rc = log_reader_open(log, partition, from, &reader, err);
     if (rc != BASE_OK) return rc;
-    int64_t watermark_us = ENGINE_NO_WATERMARK;
+    engine_clock clock;
+    engine_clock_init(&clock, m->contract->object);
     while (rc == BASE_OK && log_reader_offset(reader) < upto) {
         log_batch batch;
         bool end;
@@ -193,10 +198,11 @@ static base_rc scan_partition(making *m, log_stream *log, uint32_t partition, ui
                              : batch.count;
         for (uint32_t at = 0; rc == BASE_OK && at < count; at += DECODE_ROWS) {
             uint32_t n = count - at < DECODE_ROWS ? count - at : DECODE_ROWS;
-            rc = add_records(m, &batch, at, n, partition, &watermark_us, err);
+            rc = add_records(m, &batch, at, n, partition, &clock, err);
         }
         log_reader_release(reader);
     }
+    engine_clock_deinit(&clock);
     log_reader_close(reader);
     return rc;
 }

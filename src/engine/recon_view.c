@@ -103,7 +103,7 @@ static base_rc view_read(engine_book *book, uint32_t nranges, const engine_book_
     v->arg = arg;
     book->statements++;
     return engine_view_scan_txn(book->spec->reconciliation->book, v->snapshot.appended,
-                                v->snapshot.rows, v->snapshot.txn, v->snapshot.watermark_us, 8192,
+                                v->snapshot.rows, v->snapshot.txn, v->snapshot.final_us, 8192,
                                 give_rows, v, err);
 }
 

@@ -322,6 +322,22 @@ static base_rc do_reconcile(execution *x) {
     return BASE_OK;
 }
 
+static base_rc do_advance(execution *x) {
+    const sql_advance *a = &x->statement->advance;
+    const plan_object *stream = x->statement->target;
+    char user[ENGINE_SOURCE_BYTES_MAX + 1];
+    snprintf(user, sizeof user, "sql %s", x->session->user);
+    engine_heartbeat beat = {.partition = a->partition,
+                             .has_events = a->has_events,
+                             .events = a->events,
+                             .source = base_str_of(a->source != NULL ? a->source : user)};
+    base_rc rc =
+        engine_heartbeat_time(stream, base_str_of(a->to), x->session->zone, &beat.to_us, x->err);
+    if (rc == BASE_OK) rc = engine_advance(x->session->engine, stream, &beat, x->err);
+    snprintf(x->out->tag, sizeof x->out->tag, "ADVANCE WATERMARK");
+    return rc;
+}
+
 static base_rc do_rebuild(execution *x) {
     base_buf aside = {0};
     base_rc rc = engine_rebuild_flow(x->session->engine, x->statement->name, &aside, x->err);
@@ -409,6 +425,8 @@ static base_rc execute(execution *x) {
         return do_verify(x);
     case SQL_ALTER_VIEW:
         return engine_version_alter(x->session, x->statement, x->out, x->err);
+    case SQL_ADVANCE:
+        return do_advance(x);
     case SQL_FLUSH: {
         int64_t timeout = 0;
         if (x->session->deadline_us > 0)

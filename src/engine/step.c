@@ -148,6 +148,7 @@ static base_rc stage_flow(engine_flow *flow, base_error *err) {
     base_rc rc = stage_duplicates(flow, err);
     if (rc == BASE_OK) rc = engine_moment_stage(flow, err);
     if (rc == BASE_OK) rc = engine_moments_trim(flow, err);
+    if (rc == BASE_OK) rc = engine_closing_save(flow, err);
     if (rc != BASE_OK) return rc;
     return state_put(flow->txn, flow->t_flow, BASE_STR("step"),
                      (base_str){(const char *)&row, sizeof row}, err);
@@ -167,11 +168,12 @@ static base_rc run_stages(engine_flow *flow, gather_stage gather, void *arg, uin
     base_rc rc = gather(flow, arg, rows, err);
     int stage = 0;
     if (rc == BASE_OK) {
+        engine_closing_move(flow);
         engine_inputs_watermarks(flow);
         flow->ctx.low_watermark_us = low_watermark(flow);
         for (uint32_t i = 0; i < flow->nviews; i++)
             flow_graph_set_watermark(flow->graph, flow->views[i].object->id,
-                                     flow->views[i].watermark_us);
+                                     engine_view_final_us(flow, &flow->views[i]));
         for (uint32_t i = 0; i < flow->ninputs; i++)
             flow_graph_set_frontier(flow->graph, flow->inputs[i].graph_input,
                                     engine_frontier(&flow->inputs[i]));
@@ -216,7 +218,7 @@ static void publish(engine_flow *flow) {
     flow->finish = false;
     for (uint32_t i = 0; i < flow->nviews; i++) {
         flow->views[i].is_new = false;
-        flow->views[i].final_before_us = flow->views[i].watermark_us;
+        flow->views[i].final_before_us = engine_view_final_us(flow, &flow->views[i]);
     }
     publish_counts(flow);
     atomic_store(&flow->committed_us, flow->now_us);
@@ -337,6 +339,7 @@ static base_rc reload(engine_flow *flow, base_error *err) {
         flow->step = row.step;
         if (row.now_us > flow->now_us) flow->now_us = row.now_us;
     }
+    if (rc == BASE_OK) flow->closed_us = engine_closed_us(flow, txn);
     if (rc == BASE_OK) rc = engine_inputs_load(flow, txn, err);
     if (rc == BASE_OK) rc = keep_offsets_apart(flow, err);
     flow->initial = false;
@@ -362,7 +365,9 @@ base_rc engine_flow_reload(engine_flow *flow, base_error *err) {
 
 int64_t engine_flow_due_us(engine_flow *flow) {
     bool steps = flow->graph != NULL && flow->nviews > 0;
-    return steps ? flow_graph_due_us(flow->graph) : INT64_MAX;
+    int64_t graph_us = steps ? flow_graph_due_us(flow->graph) : INT64_MAX;
+    int64_t closing_us = steps ? engine_closing_due_us(flow) : INT64_MAX;
+    return graph_us < closing_us ? graph_us : closing_us;
 }
 
 // Whether time alone changes a view. The clock that counts is the one that a step would fix.

@@ -6,8 +6,9 @@
 // and their tags (then the weight counts rows that are the same). Facts of a view stand in the
 // flow's "engine.view" table under its id.
 //
-// Standing. A windowed row is final once the view's watermark has reached its window's end plus the
-// lateness; that is decided when it is read, so nothing is written when a window closes. A change
+// Standing. A windowed row is final once the view's clock, its watermark or the wall clock, has
+// reached what plan_final_at says; that is decided when it is read, so nothing is written when a
+// window closes. A change
 // to a row that was final before the step is a correction: the row keeps that mark for good, and
 // the ledger gets the row before and after and the cause (ledger.c). Entry points:
 // engine_view_apply (in a step), engine_view_scan_txn (readers).
@@ -118,7 +119,9 @@ base_rc engine_view_load(engine_flow *flow, engine_view *view, state_txn *txn, b
     view->trimmed_step = found ? facts.trimmed_step : flow->first_step;
     view->nrows = facts.nrows;
     view->corrections = facts.corrections;
-    view->final_before_us = view->watermark_us;
+    view->final_before_us =
+        found ? engine_final_clock(view->object, view->watermark_us, flow->closed_us)
+              : ENGINE_NO_WATERMARK;
     return BASE_OK;
 }
 
@@ -183,18 +186,15 @@ static int64_t final_at(const plan_object *view, const col_batch *rows, uint32_t
     if (view->window_column < 0) return INT64_MAX;
     const plan_column *column = &view->columns[view->window_column];
     const col_vec *vec = &rows->cols[view->window_column];
-    int64_t end = plan_column_window_end(column, vec, row);
-    if (__builtin_add_overflow(end, view->lateness_us, &end)) return INT64_MAX;
-    return end;
+    return plan_final_at(&view->finality, plan_column_window_end(column, vec, row));
 }
 
 static const char *status_of(const plan_object *view, const col_batch *rows, uint32_t row,
-                             uint8_t flags, int64_t watermark_us) {
+                             uint8_t flags, int64_t final_us) {
     if ((flags & ROW_CORRECTED) != 0) return "corrected";
     if (view->window_column < 0) return "current";
-    return watermark_us != ENGINE_NO_WATERMARK && final_at(view, rows, row) <= watermark_us
-               ? "final"
-               : "provisional";
+    return final_us != ENGINE_NO_WATERMARK && final_at(view, rows, row) <= final_us ? "final"
+                                                                                    : "provisional";
 }
 
 static bool changes_by_time(const plan_node *node) {
@@ -565,6 +565,7 @@ base_rc engine_view_snapshot_open(engine *e, const plan_object *view, engine_vie
     out->appended = found && facts.appended == 1;
     if (out->appended) out->changes = out->rows;
     out->watermark_us = found ? facts.watermark_us : ENGINE_NO_WATERMARK;
+    out->final_us = engine_final_clock(view, out->watermark_us, engine_closed_us(flow, out->txn));
     out->nrows = facts.nrows;
     out->corrections = facts.corrections;
     out->changed_step = facts.changed_step;
@@ -600,14 +601,14 @@ static void scan_batch_begin(scan_batch *s, base_arena *arena) {
     s->weighted = false;
 }
 
-static base_rc scan_batch_end(scan_batch *s, base_arena *arena, int64_t watermark_us,
+static base_rc scan_batch_end(scan_batch *s, base_arena *arena, int64_t final_us,
                               base_rc (*visit)(void *arg, const col_batch *rows, base_error *err),
                               void *arg, base_error *err) {
     if (s->n == 0) return BASE_OK;
     col_batch *rows = col_batch_slice(arena, s->batch, 0, s->n);
     base_str *status = col_str(&rows->cols[s->declared]);
     for (uint32_t i = 0; i < s->n; i++)
-        status[i] = base_str_of(status_of(s->object, rows, i, s->flags[i], watermark_us));
+        status[i] = base_str_of(status_of(s->object, rows, i, s->flags[i], final_us));
     if (s->weighted) rows = col_batch_with_weights(arena, rows, s->weights);
     return visit(arg, rows, err);
 }
@@ -634,7 +635,7 @@ static base_rc scan_row(scan_batch *s, base_arena *arena, base_str value, base_e
 }
 
 base_rc engine_view_scan_txn(const plan_object *object, bool appended, state_table rows,
-                             state_txn *txn, int64_t watermark_us, uint32_t batch_rows,
+                             state_txn *txn, int64_t final_us, uint32_t batch_rows,
                              base_rc (*visit)(void *arg, const col_batch *rows, base_error *err),
                              void *arg, base_error *err) {
     if (appended) return engine_append_scan(object, rows, txn, batch_rows, visit, arg, err);
@@ -662,12 +663,12 @@ base_rc engine_view_scan_txn(const plan_object *object, bool appended, state_tab
         while (rc == BASE_OK && !end) {
             rc = scan_row(&s, &arena, value, err);
             if (rc == BASE_OK && s.n == s.capacity) {
-                rc = scan_batch_end(&s, &arena, watermark_us, visit, arg, err);
+                rc = scan_batch_end(&s, &arena, final_us, visit, arg, err);
                 scan_batch_begin(&s, &arena);
             }
             if (rc == BASE_OK) rc = state_cursor_next(cursor, &key, &value, &end, err);
         }
-        if (rc == BASE_OK) rc = scan_batch_end(&s, &arena, watermark_us, visit, arg, err);
+        if (rc == BASE_OK) rc = scan_batch_end(&s, &arena, final_us, visit, arg, err);
         state_cursor_close(cursor);
     }
     free(s.types);
@@ -685,7 +686,7 @@ base_rc engine_view_scan(engine *e, const plan_object *view, base_arena *arena, 
     if (rc != BASE_OK) return rc;
     if (step != NULL) *step = snapshot.step;
     rc = engine_view_scan_txn(view, snapshot.appended, snapshot.rows, snapshot.txn,
-                              snapshot.watermark_us, 8192, visit, arg, err);
+                              snapshot.final_us, 8192, visit, arg, err);
     engine_view_snapshot_close(&snapshot);
     return rc;
 }

@@ -6,14 +6,20 @@
 // wait, ordered by when they close; an update of a row that waits is a -1 and a +1 that meet in the
 // table. The watermark never goes back, so a change of a row that is out goes out at once, as a
 // correction. A step without rows lets go what the watermark has passed. Without a store (one step
-// over a snapshot) nothing waits for a watermark: all rows are out. State: "v<view>.<node>.wait",
-// see timed.h. Entry point: flow_emit_create.
+// over a snapshot) nothing waits for a watermark: all rows are out.
+//
+// Early results (early = '10 seconds'): at each multiple of the cadence, by the step's clock, all
+// that waits goes out; what is out of a window that has not closed is provisional. When the window
+// closes the rest follows. A restart may put one such moment off by the cadence at most. State:
+// "v<view>.<node>.wait", see timed.h. Entry point: flow_emit_create.
 #include "flow/timed.h"
 
 typedef struct emit_op {
     flow_op op;
     flow_pile pile; // of the step
     flow_timed wait;
+    uint32_t timer;  // early only
+    int64_t fire_us; // when what waits is let go early; INT64_MIN: not known, INT64_MAX: never
 } emit_op;
 
 static base_rc emit_push(flow_op *op, flow_ctx *ctx, uint32_t port, const col_batch *batch,
@@ -49,7 +55,7 @@ static base_rc take_in(emit_op *emit, flow_ctx *ctx, int64_t watermark_us, flow_
     uint32_t *through = base_arena_alloc(arena, sizeof(uint32_t) * (n + 1u));
     for (uint32_t i = 0; i < n; i++) {
         int64_t end = plan_column_window_end(&node->columns[node->time_column], times, i);
-        if (__builtin_add_overflow(end, node->lateness_us, &closes[i])) closes[i] = INT64_MAX;
+        closes[i] = plan_final_at(node->finality, end);
         if (closes[i] <= watermark_us)
             through[nout++] = i;
         else
@@ -61,6 +67,28 @@ static base_rc take_in(emit_op *emit, flow_ctx *ctx, int64_t watermark_us, flow_
                      err);
 }
 
+#define NEVER_CLOSES INT64_MAX // rows without a window: they do not come early either
+
+// Lets go what waits if its time has come, and says when that is next.
+static base_rc fire_early(emit_op *emit, flow_ctx *ctx, flow_out *out, base_error *err) {
+    int64_t every_us = emit->op.node->early_us, first;
+    base_rc rc = BASE_OK;
+    if (emit->fire_us != INT64_MIN && ctx->now_us >= emit->fire_us) {
+        rc = let_go(emit, ctx, NEVER_CLOSES - 1, out, err);
+        emit->fire_us = INT64_MAX;
+    }
+    if (rc == BASE_OK) rc = flow_timed_next(&emit->wait, ctx, &first, err);
+    if (rc != BASE_OK) return rc;
+    if (first == NEVER_CLOSES) {
+        emit->fire_us = INT64_MAX;
+    } else if (emit->fire_us == INT64_MIN || emit->fire_us == INT64_MAX) {
+        int64_t begun = ctx->now_us % every_us;
+        emit->fire_us = ctx->now_us + every_us - (begun < 0 ? begun + every_us : begun);
+    }
+    flow_timer_set(emit->op.graph, emit->timer, emit->fire_us);
+    return BASE_OK;
+}
+
 static base_rc emit_flush(flow_op *op, flow_ctx *ctx, flow_out *out, base_error *err) {
     emit_op *emit = (emit_op *)op;
     if (op->graph->store == NULL || flow_stands_still(op)) return BASE_OK;
@@ -69,6 +97,7 @@ static base_rc emit_flush(flow_op *op, flow_ctx *ctx, flow_out *out, base_error 
     if (watermark_us != INT64_MIN) rc = let_go(emit, ctx, watermark_us, out, err);
     if (rc == BASE_OK && emit->pile.n > 0) rc = take_in(emit, ctx, watermark_us, out, err);
     emit->pile = (flow_pile){0};
+    if (rc == BASE_OK && emit->op.node->early_us > 0) rc = fire_early(emit, ctx, out, err);
     return rc;
 }
 
@@ -77,7 +106,11 @@ static base_rc emit_save(flow_op *op, flow_ctx *ctx, base_error *err) {
     return BASE_OK;
 }
 static void emit_reset(flow_op *op) {
-    ((emit_op *)op)->pile = (flow_pile){0};
+    emit_op *emit = (emit_op *)op;
+    emit->pile = (flow_pile){0};
+    emit->fire_us = INT64_MIN;
+    if (op->graph->store != NULL && op->node->early_us > 0)
+        flow_timer_set(op->graph, emit->timer, INT64_MIN);
 }
 static void emit_stats(flow_op *op, flow_op_stats *stats) {
     *stats = op->stats;
@@ -100,6 +133,8 @@ base_rc flow_emit_create(flow_graph *graph, uint32_t view_id, const plan_node *n
     emit_op *emit = base_arena_new(&graph->arena, emit_op);
     FLOW_OP_INIT(&emit->op, &class, graph, view_id, node);
     *out = &emit->op;
+    emit->fire_us = INT64_MIN;
     if (graph->store == NULL) return BASE_OK;
+    if (node->early_us > 0) emit->timer = flow_timer_add(graph);
     return flow_timed_open(&emit->wait, &emit->op, "wait", err);
 }

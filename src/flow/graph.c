@@ -254,6 +254,9 @@ static base_rc add_input(flow_graph *graph, const plan_object *object, uint32_t 
     if (is_log_object(object)) {
         for (uint32_t i = 0; i < object->nkey; i++) add_column(graph, input, object->key[i]);
         if (object->event_time >= 0) add_column(graph, input, (uint32_t)object->event_time);
+        if (object->has_sequence) add_column(graph, input, (uint32_t)object->sequence_number);
+        if (object->has_sequence && object->sequence_source >= 0)
+            add_column(graph, input, (uint32_t)object->sequence_source);
     }
     // A stored row serves views to come: it has all columns.
     for (uint32_t i = 0; input->upsert && i < object->ncolumns; i++) add_column(graph, input, i);

@@ -4,6 +4,7 @@
 #define WEIR_PLAN_CATALOG_H
 
 #include "plan/expr.h"
+#include "plan/final.h"
 #include "plan/window.h"
 
 typedef enum plan_object_kind {
@@ -74,17 +75,23 @@ typedef struct plan_object {
     const plan_check *checks;
     int32_t event_time;         // column of the watermark, or -1
     const plan_expr *watermark; // over the columns, of the event_time column's type; or NULL
-    int32_t effective_time;     // column, or -1
-    const char *owner;          // or NULL
-    uint32_t version;           // of the contract, or of a materialised view; from 1
-    uint32_t partitions;        // from 1
-    int64_t retention_us;       // 0: for ever
-    uint64_t retention_bytes;   // 0: no limit
-    int64_t dedup_horizon_us;   // by event time; 0: for ever
-    bool limits_lateness;       // records later than max_lateness_us are refused (max_lateness)
-    int64_t max_lateness_us;    // below the watermark of their partition
-    int64_t idle_timeout_us;    // a partition silent so long holds no watermark back
-    bool retractable;           // stream: records may take earlier events back (retractions)
+    double watermark_share; // PERCENTILE: of the records that are to be on time; 0: none is learnt
+    int64_t watermark_least_us; // limits of a learnt delay
+    int64_t watermark_most_us;
+    bool has_sequence;        // SEQUENCE (source, number): a producer's numbers have no gaps
+    int32_t sequence_source;  // column, or -1: there is one producer
+    int32_t sequence_number;  // column
+    int32_t effective_time;   // column, or -1
+    const char *owner;        // or NULL
+    uint32_t version;         // of the contract, or of a materialised view; from 1
+    uint32_t partitions;      // from 1
+    int64_t retention_us;     // 0: for ever
+    uint64_t retention_bytes; // 0: no limit
+    int64_t dedup_horizon_us; // by event time; 0: for ever
+    bool limits_lateness;     // records later than max_lateness_us are refused (max_lateness)
+    int64_t max_lateness_us;  // below the watermark of their partition
+    int64_t idle_timeout_us;  // a partition silent so long holds no watermark back
+    bool retractable;         // stream: records may take earlier events back (retractions)
 
     // Views of both kinds.
     const plan_node *plan; // output columns = columns; of a plain view: as bound, not optimised
@@ -102,9 +109,11 @@ typedef struct plan_object {
     int32_t window_column;    // column whose value says when the row's window ends, or -1
     int64_t refresh_us;       // 0: immediate
     int64_t lateness_us;
-    int64_t freshness_us; // objective; 0: none
-    int64_t ledger_us;    // how long its revisions are kept; 0: for ever, -1: none is
-    bool emit_on_close;   // EMIT ON WINDOW CLOSE
+    int64_t freshness_us;   // objective; 0: none
+    int64_t ledger_us;      // how long its revisions are kept; 0: for ever, -1: none is
+    bool emit_on_close;     // EMIT ON WINDOW CLOSE
+    plan_finality finality; // when its windows are final: lateness_us and the calendar
+    int64_t early_us;       // emit_on_close: rows also come before, at this cadence; 0: they wait
 
     // Sinks and reconciliations: `from` is the view they stand on; a reconciliation's may be a
     // stream.

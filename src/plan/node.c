@@ -156,10 +156,10 @@ static void print_temporal(const plan_node *node, base_buf *buf) {
 
 static void print_emit(const plan_node *node, base_buf *buf) {
     base_buf_printf(buf, " when %s", node->columns[node->time_column].name);
-    if (node->lateness_us != 0) {
-        base_buf_add_cstr(buf, " has passed by ");
-        print_us(node->lateness_us, buf);
-    }
+    plan_finality_print(node->finality, buf);
+    if (node->early_us == 0) return;
+    base_buf_add_cstr(buf, ", early every ");
+    print_us(node->early_us, buf);
 }
 
 static void print_table_func(const plan_node *node, base_buf *buf) {

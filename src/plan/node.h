@@ -12,7 +12,7 @@ typedef enum plan_node_kind {
     PLAN_NODE_FILTER,    // predicate
     PLAN_NODE_PROJECT,   // exprs
     PLAN_NODE_TEMPORAL,  // rows while now() is within their bounds: exprs, bounds
-    PLAN_NODE_EMIT,      // rows when their window has closed: time_column, lateness_us
+    PLAN_NODE_EMIT,      // rows when their window has closed: time_column, finality
     PLAN_NODE_WINDOW,    // input columns, then window_start, window_end and window_time
     PLAN_NODE_SESSION,   // the same; windows end where a partition has no row for the gap
     PLAN_NODE_AGGREGATE, // group expressions first, then aggregates
@@ -133,9 +133,10 @@ struct plan_node {
 
     uint32_t
         time_column; // WINDOW: of the input (TIMESTAMP or TIMESTAMPTZ); types the columns added
-    const plan_window *window; // WINDOW, SESSION
-    const plan_bound *bounds;  // TEMPORAL: one for each of exprs, which are of microseconds
-    int64_t lateness_us;       // EMIT: time_column says when a row's window ends
+    const plan_window *window;     // WINDOW, SESSION
+    const plan_bound *bounds;      // TEMPORAL: one for each of exprs, which are of microseconds
+    const plan_finality *finality; // EMIT: of windows, whose end time_column says
+    int64_t early_us;              // EMIT: rows come at this cadence before that; 0: they wait
 
     uint32_t nfuncs; // TABLE_FUNC; with join LEFT, predicate is over the output, or NULL
     const plan_table_func *funcs;

@@ -151,6 +151,14 @@ static unsigned find_route(http_request *request) {
         request->takes_body = true;
         return HTTP_POST;
     }
+    if (path_under(path, "/v1/streams/", &rest) && ends_with(rest, "/watermark", &rest) &&
+        rest.n > 0 && memchr(rest.p, '/', rest.n) == NULL) {
+        request->name = rest;
+        request->work = http_watermark;
+        request->pool = http->ingest;
+        request->takes_body = true;
+        return HTTP_POST;
+    }
     if (path_under(path, "/v1/views/", &rest) && rest.n > 0) {
         request->pool = http->read;
         request->work = ends_with(rest, "/changes", &rest) ? http_changes : http_view;

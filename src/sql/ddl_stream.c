@@ -39,6 +39,10 @@ typedef struct contract {
     uint32_t nchecks;
     fragment *checks;
     fragment watermark;
+    bool learnt;
+    const char *sequence[2]; // source and number, or the number alone
+    uint32_t nsequence;
+    int32_t sequence_position;
     const char *event_time, *effective_time;
     int32_t event_position, effective_position;
     uint32_t nkey;
@@ -169,7 +173,21 @@ static base_rc read_watermark(contract *c) {
         return SQL_SYNTAX(c->ctx, c->event_position, "WATERMARK specified more than once");
     SQL_TRY(sql_take_name(c->cursor, &c->event_time));
     SQL_TRY(sql_expect_word(c->cursor, "AS"));
+    c->learnt = sql_take_word(c->cursor, "PERCENTILE");
+    if (c->learnt) return sql_take_percentile(c->cursor, c->object);
     return sql_take_fragment(c->cursor, NULL, &c->watermark.text, &c->watermark.offset);
+}
+
+static base_rc read_sequence(contract *c) {
+    c->sequence_position = sql_here(c->cursor);
+    if (c->nsequence > 0)
+        return SQL_SYNTAX(c->ctx, c->sequence_position, "SEQUENCE specified more than once");
+    SQL_TRY(sql_expect_symbol(c->cursor, "("));
+    do {
+        if (c->nsequence == 2) return sql_syntax_error(c->cursor);
+        SQL_TRY(sql_take_name(c->cursor, &c->sequence[c->nsequence++]));
+    } while (sql_take_symbol(c->cursor, ","));
+    return sql_expect_symbol(c->cursor, ")");
 }
 
 static base_rc read_element(contract *c) {
@@ -185,6 +203,11 @@ static base_rc read_element(contract *c) {
     if (named || sql_is_word(cursor, "FOREIGN KEY") || sql_is_word(cursor, "EXCLUDE"))
         return refuse_constraint(c);
     if (sql_take_word(cursor, "WATERMARK FOR")) return read_watermark(c);
+    if (sql_is_word(cursor, "SEQUENCE") && sql_peek(cursor)[1].kind == SQL_TOKEN_SYMBOL &&
+        sql_peek(cursor)[1].text.p[0] == '(') { // and not a column of that name
+        cursor->at++;
+        return read_sequence(c);
+    }
     if (sql_take_word(cursor, "EFFECTIVE TIME FOR")) {
         c->effective_position = sql_here(cursor);
         return sql_take_name(cursor, &c->effective_time);
@@ -230,6 +253,21 @@ static base_rc bind_key(contract *c) {
     return BASE_OK;
 }
 
+static base_rc bind_effective_time(contract *c) {
+    plan_object *object = c->object;
+    if (c->effective_time == NULL) return BASE_OK;
+    SQL_TRY(find_column(c, c->effective_time, "EFFECTIVE TIME", c->effective_position,
+                        &object->effective_time));
+    col_kind kind = c->columns[object->effective_time].type.kind;
+    if (kind != COL_DATE && kind != COL_TIMESTAMP && kind != COL_TIMESTAMPTZ)
+        return sql_fail(
+            c->ctx, c->effective_position, BASE_E_INVALID, BASE_SQLSTATE_DATATYPE_MISMATCH,
+            "EFFECTIVE TIME needs a column of type date or timestamp, but \"%s\" is of "
+            "type %s",
+            c->effective_time, sql_type_name(c->ctx, &c->columns[object->effective_time].type));
+    return BASE_OK;
+}
+
 static base_rc bind_times(contract *c) {
     plan_object *object = c->object;
     object->event_time = object->effective_time = -1;
@@ -243,6 +281,11 @@ static base_rc bind_times(contract *c) {
                             column->name, sql_type_name(c->ctx, &column->type));
         column->time_role = PLAN_TIME_EVENT;
         const plan_expr *expr;
+        if (c->learnt) { // less what is learnt, see engine/late.c
+            object->watermark =
+                plan_expr_column(c->ctx->arena, (uint32_t)object->event_time, column->type);
+            return bind_effective_time(c);
+        }
         SQL_TRY(sql_bind_expr_text(c->ctx, object, c->watermark.text, c->watermark.offset,
                                    "WATERMARK", &expr));
         if (!sql_can_coerce(expr, column->type.kind, COL_CAST_ASSIGNMENT))
@@ -252,17 +295,7 @@ static base_rc bind_times(contract *c) {
                             sql_type_name(c->ctx, &expr->type));
         SQL_TRY(sql_coerce(c->ctx, expr, column->type, COL_CAST_ASSIGNMENT, &object->watermark));
     }
-    if (c->effective_time == NULL) return BASE_OK;
-    SQL_TRY(find_column(c, c->effective_time, "EFFECTIVE TIME", c->effective_position,
-                        &object->effective_time));
-    col_kind kind = c->columns[object->effective_time].type.kind;
-    if (kind != COL_DATE && kind != COL_TIMESTAMP && kind != COL_TIMESTAMPTZ)
-        return sql_fail(
-            c->ctx, c->effective_position, BASE_E_INVALID, BASE_SQLSTATE_DATATYPE_MISMATCH,
-            "EFFECTIVE TIME needs a column of type date or timestamp, but \"%s\" is of "
-            "type %s",
-            c->effective_time, sql_type_name(c->ctx, &c->columns[object->effective_time].type));
-    return BASE_OK;
+    return bind_effective_time(c);
 }
 
 static base_rc bind_defaults(contract *c) {
@@ -415,6 +448,32 @@ static base_rc check_retractions(contract *c) {
     return BASE_OK;
 }
 
+static base_rc bind_sequence(contract *c) {
+    plan_object *object = c->object;
+    object->sequence_source = object->sequence_number = -1;
+    if (c->nsequence == 0) return BASE_OK;
+    if (object->kind != PLAN_OBJECT_STREAM)
+        return sql_fail(c->ctx, c->sequence_position, BASE_E_INVALID,
+                        BASE_SQLSTATE_INVALID_DEFINITION, "SEQUENCE is of streams only");
+    const char *number = c->sequence[c->nsequence - 1];
+    SQL_TRY(find_column(c, number, "SEQUENCE", c->sequence_position, &object->sequence_number));
+    const col_type *type = &c->columns[object->sequence_number].type;
+    if (type->kind != COL_INT2 && type->kind != COL_INT4 && type->kind != COL_INT8)
+        return sql_fail(c->ctx, c->sequence_position, BASE_E_INVALID,
+                        BASE_SQLSTATE_DATATYPE_MISMATCH,
+                        "SEQUENCE needs a column of whole numbers, but \"%s\" is of type %s",
+                        number, sql_type_name(c->ctx, type));
+    if (c->nsequence == 2) {
+        SQL_TRY(find_column(c, c->sequence[0], "SEQUENCE", c->sequence_position,
+                            &object->sequence_source));
+        if (c->columns[object->sequence_source].type.kind == COL_STRUCT)
+            return sql_unsupported(c->ctx, c->sequence_position,
+                                   "a SEQUENCE of producers that are structs is not supported");
+    }
+    object->has_sequence = true;
+    return BASE_OK;
+}
+
 static base_rc create_contract(sql_cursor *cursor, sql_statement *statement,
                                plan_object_kind kind) {
     sql_ctx *ctx = cursor->ctx;
@@ -429,6 +488,7 @@ static base_rc create_contract(sql_cursor *cursor, sql_statement *statement,
     SQL_TRY(read_contract(&c, statement));
     SQL_TRY(bind_key(&c));
     SQL_TRY(bind_times(&c));
+    SQL_TRY(bind_sequence(&c));
     SQL_TRY(check_lateness(&c));
     SQL_TRY(check_retractions(&c));
     SQL_TRY(bind_defaults(&c));

@@ -11,6 +11,9 @@
 static const sql_option_def view_options[] = {
     {"refresh", SQL_OPTION_REFRESH, MEMBER(refresh_us)},
     {"lateness", SQL_OPTION_US, MEMBER(lateness_us)},
+    {"close", SQL_OPTION_KEPT, 0},
+    {"close_by", SQL_OPTION_KEPT, 0},
+    {"early", SQL_OPTION_US, MEMBER(early_us)},
     {"freshness", SQL_OPTION_US, MEMBER(freshness_us)},
     {"owner", SQL_OPTION_TEXT, MEMBER(owner)},
     {"ledger", SQL_OPTION_LEDGER, MEMBER(ledger_us)},
@@ -107,7 +110,8 @@ static const plan_node *emitted(sql_ctx *ctx, const plan_object *object, const p
     if (!object->emit_on_close) return input;
     plan_node *node = sql_node(ctx, PLAN_NODE_EMIT, input->ncolumns, 1, input, NULL);
     memcpy(sql_columns(node), input->columns, input->ncolumns * sizeof *input->columns);
-    node->lateness_us = object->lateness_us;
+    node->finality = &object->finality;
+    node->early_us = object->early_us;
     return node;
 }
 
@@ -118,8 +122,8 @@ static void find_watermark(void *arg, const plan_node *scan) {
 }
 
 // Without a watermark no window would ever close.
-static base_rc check_emitted(sql_ctx *ctx, const plan_node *plan) {
-    bool found = false;
+static base_rc check_emitted(sql_ctx *ctx, const plan_object *object, const plan_node *plan) {
+    bool found = object->finality.by_clock;
     plan_node_scans(plan, find_watermark, &found);
     if (found) return BASE_OK;
     sql_fail(ctx, 0, BASE_E_INVALID, BASE_SQLSTATE_INVALID_DEFINITION,
@@ -128,12 +132,64 @@ static base_rc check_emitted(sql_ctx *ctx, const plan_node *plan) {
     return ctx->err->code;
 }
 
+static int32_t position_of(const plan_object *object, const int32_t *positions, const char *name) {
+    for (uint32_t i = 0; i < object->noptions; i++)
+        if (strcmp(object->options[i].name, name) == 0) return positions[i];
+    return 0;
+}
+
+// When windows are final: lateness, and close = '06:00 Europe/Berlin' with close_by.
+static base_rc read_finality(sql_ctx *ctx, plan_object *object, const int32_t *positions) {
+    plan_finality *f = &object->finality;
+    f->lateness_us = object->lateness_us;
+    const char *close = plan_option_get(object, "close");
+    const char *by = plan_option_get(object, "close_by");
+    base_str zone;
+    if (close != NULL && !plan_close_parse(close, f, &zone)) {
+        int32_t position = position_of(object, positions, "close");
+        if (zone.n > 0)
+            return sql_fail(ctx, position, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
+                            "time zone \"%.*s\" not recognized", BASE_STR_ARG(zone));
+        sql_fail(ctx, position, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
+                 "option \"close\" is a time of day and a time zone, not \"%s\"", close);
+        base_error_hint(ctx->err, "For example, close = '06:00 Europe/Berlin'.");
+        return ctx->err->code;
+    }
+    if (close != NULL)
+        f->zone_name = zone.n > 0 ? base_arena_memdup(ctx->arena, zone.p, zone.n) : "UTC";
+    if (by == NULL) return BASE_OK;
+    int32_t position = position_of(object, positions, "close_by");
+    f->by_clock = strcmp(by, "processing time") == 0;
+    if (!f->by_clock && strcmp(by, "event time") != 0)
+        return sql_fail(ctx, position, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
+                        "option \"close_by\" is 'event time' or 'processing time', not \"%s\"", by);
+    if (close == NULL)
+        return sql_fail(
+            ctx, position, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
+            "option \"close_by\" says which clock \"close\" goes by, and there is none");
+    return BASE_OK;
+}
+
+static base_rc check_finality(sql_ctx *ctx, const plan_object *object) {
+    if (object->finality.by_calendar && object->window_column < 0) {
+        sql_fail(ctx, 0, BASE_E_INVALID, BASE_SQLSTATE_INVALID_DEFINITION,
+                 "option \"close\" needs window_start or window_end among the view's columns");
+        return ctx->err->code;
+    }
+    if (object->early_us > 0 && !object->emit_on_close)
+        return sql_fail(ctx, 0, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
+                        "option \"early\" is of views that EMIT ON WINDOW CLOSE: others show "
+                        "provisional rows at each refresh");
+    return BASE_OK;
+}
+
 static base_rc analyse(sql_cursor *cursor, plan_object *object, const plan_node *plan) {
     sql_ctx *ctx = cursor->ctx;
     object->plan = plan;
     object->nview_key = plan->nkey;
     object->view_key = plan->key;
     object->window_column = find_window(plan);
+    SQL_TRY(check_finality(ctx, object));
     if (object->emit_on_close && object->window_column < 0) {
         sql_fail(ctx, 0, BASE_E_INVALID, BASE_SQLSTATE_INVALID_DEFINITION,
                  "EMIT ON WINDOW CLOSE needs window_start or window_end among the view's columns");
@@ -142,7 +198,7 @@ static base_rc analyse(sql_cursor *cursor, plan_object *object, const plan_node 
                         "date_trunc of the event's time.");
         return ctx->err->code;
     }
-    if (object->emit_on_close) SQL_TRY(check_emitted(ctx, plan));
+    if (object->emit_on_close) SQL_TRY(check_emitted(ctx, object, plan));
     if (object->emit_on_close)
         ((plan_node *)(uintptr_t)plan)->time_column = (uint32_t)object->window_column;
     object->ncolumns = plan->ncolumns;
@@ -173,6 +229,7 @@ base_rc sql_ddl_create_view(sql_cursor *cursor, sql_statement *statement) {
     object->options = options;
     SQL_TRY(sql_options_apply(ctx, view_options, sizeof view_options / sizeof view_options[0],
                               object, positions));
+    SQL_TRY(read_finality(ctx, object, positions));
     SQL_TRY(sql_expect_word(cursor, "AS"));
     int32_t position = sql_here(cursor);
     base_str text;

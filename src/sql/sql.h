@@ -40,6 +40,7 @@ typedef enum sql_kind {
     SQL_REBUILD_FLOW,    // name, as weir.flows has it
     SQL_VERIFY,          // VERIFY schema.name, or all: name NULL
     SQL_ALTER_VIEW,      // schema.name, action, version (0: none given)
+    SQL_ADVANCE,         // ADVANCE WATERMARK: target, advance
     SQL_COPY_OUT,        // COPY (query|object) TO STDOUT: plan, copy
     SQL_DEALLOCATE,
     SQL_DISCARD,
@@ -60,6 +61,15 @@ typedef struct sql_copy {
     char delimiter;
     const char *null_text;
 } sql_copy;
+
+// A heartbeat of a stream.
+typedef struct sql_advance {
+    int32_t partition; // -1: all
+    const char *to;    // of the event time's type, as text
+    bool has_events;
+    uint64_t events;
+    const char *source; // or NULL
+} sql_advance;
 
 typedef struct sql_statement {
     sql_kind kind;
@@ -84,6 +94,7 @@ typedef struct sql_statement {
     uint32_t nparams;
     const col_type *params; // types of $1.. as given or inferred
     sql_copy copy;
+    sql_advance advance;
 } sql_statement;
 
 typedef struct sql_session {

@@ -642,6 +642,9 @@ base_rc sql_ddl_show(sql_cursor *cursor, sql_statement *statement);
 base_rc sql_ddl_flush(sql_cursor *cursor, sql_statement *statement);
 base_rc sql_ddl_verify(sql_cursor *cursor, sql_statement *statement);
 base_rc sql_ddl_rebuild_flow(sql_cursor *cursor, sql_statement *statement);
+base_rc sql_ddl_advance(sql_cursor *cursor, sql_statement *statement);
+// After WATERMARK FOR column AS PERCENTILE: a share, and perhaps BETWEEN two intervals.
+BASE_MUST_USE base_rc sql_take_percentile(sql_cursor *cursor, plan_object *object);
 base_rc sql_ddl_explain(sql_cursor *cursor, sql_statement *statement);
 base_rc sql_ddl_alter(sql_cursor *cursor, sql_statement *statement);
 base_rc sql_ddl_subscribe(sql_cursor *cursor, sql_statement *statement);

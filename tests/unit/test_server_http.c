@@ -126,6 +126,35 @@ static void gzip(const void *bytes, size_t n, base_buf *out) {
     deflateEnd(&z);
 }
 
+TEST(heartbeats_move_watermarks) {
+    fixture f;
+    REQUIRE(fixture_open(&f, NULL));
+    fixture_sql(&f,
+                "CREATE STREAM beat (id INT NOT NULL, at TIMESTAMPTZ NOT NULL, PRIMARY KEY (id), "
+                "WATERMARK FOR at AS at); CREATE TABLE keyed (id INT NOT NULL, PRIMARY KEY (id)); "
+                "CREATE MATERIALIZED VIEW beats WITH (refresh = 'immediate') AS SELECT "
+                "window_start, count(*) AS n FROM TUMBLE(beat, at, INTERVAL '1 minute') GROUP BY "
+                "window_start");
+    const char *path = "/v1/streams/beat/watermark";
+    EXPECT_REPLY(post(&f, "/v1/streams/beat", "{\"id\":1,\"at\":\"2026-01-01T00:00:00Z\"}"), 200,
+                 "\"accepted\":1");
+    EXPECT_REPLY(post(&f, path, "{\"to\":\"2026-01-01T00:01:00Z\",\"events\":1,\"source\":\"x\"}"),
+                 200, "advanced");
+    fixture_sql(&f, "FLUSH");
+    EXPECT_REPLY(get(&f, "/v1/views/beats"), 200, "\"_status\":\"final\"");
+    EXPECT_REPLY(post(&f, path, ""), 400, "error");
+    EXPECT_REPLY(post(&f, path, "{}"), 400, "23502");
+    EXPECT_REPLY(post(&f, path, "[]"), 400, "error");
+    EXPECT_REPLY(post(&f, path, "{\"to\":\"noon\"}"), 400, "22007");
+    EXPECT_REPLY(post(&f, path, "{\"to\":\"2026-01-01\",\"from\":1}"), 400, "42703");
+    EXPECT_REPLY(post(&f, path, "{\"to\":\"2026-01-01\",\"events\":-1}"), 400, "22023");
+    EXPECT_REPLY(post(&f, path, "{\"to\":\"2026-01-01\",\"partition\":1}"), 400, "22023");
+    EXPECT_REPLY(post(&f, "/v1/streams/none/watermark", "{\"to\":\"2026-01-01\"}"), 404, "42P01");
+    EXPECT_REPLY(post(&f, "/v1/streams/keyed/watermark", "{\"to\":\"2026-01-01\"}"), 400, "22023");
+    EXPECT_EQ_INT(get(&f, path).status, 405);
+    fixture_close(&f);
+}
+
 TEST(bodies_are_unpacked_within_limits) {
     fixture f;
     server_config config;
@@ -505,7 +534,7 @@ TEST(a_port_in_use_is_said) {
     fixture_close(&f);
 }
 
-TEST_MAIN(TEST_ENTRY(events_are_taken_in_three_forms),
+TEST_MAIN(TEST_ENTRY(events_are_taken_in_three_forms), TEST_ENTRY(heartbeats_move_watermarks),
           TEST_ENTRY(bodies_are_unpacked_within_limits),
           TEST_ENTRY(views_are_filtered_sorted_and_cut),
           TEST_ENTRY(changes_follow_a_snapshot_and_resume),
