@@ -22,6 +22,7 @@ int cli_log(int argc, char **argv);
 int cli_diff(int argc, char **argv);
 int cli_verify(int argc, char **argv);
 int cli_functions(int argc, char **argv);
+int cli_advise(int argc, char **argv);
 int cli_bench(int argc, char **argv);
 
 // ---- options (option.c) -------------------------------------------------------------------------

@@ -15,6 +15,7 @@ static const struct command {
     {"diff", cli_diff, "how the versions of a view differ from it"},
     {"verify", cli_verify, "recompute views from the log and compare"},
     {"log", cli_log, "look into the log of a data directory"},
+    {"advise", cli_advise, "what delay a stream's watermark should have, by its log"},
     {"functions", cli_functions, "print the page of all functions of SQL"},
     {"bench", cli_bench, "measure this machine: throughput, commit cost, memory, latency"},
 };

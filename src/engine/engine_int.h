@@ -452,6 +452,8 @@ void engine_clock_deinit(engine_clock *clock);
 // stream refuses as too late; returns how many, and their records in *docs.
 uint32_t engine_clock_run(const plan_object *object, engine_clock *clock, base_arena *arena,
                           engine_decoded *d, const uint32_t **docs);
+// One row with an event time, the first of d: whether it is refused; else the clock has moved on.
+bool engine_clock_refuses(const plan_object *object, engine_clock *clock, const engine_decoded *d);
 // The same for whoever only reads the events: nothing is done if none is ever refused.
 void engine_clock_skip(const plan_object *object, engine_clock *clock, base_arena *arena,
                        engine_decoded *d);

@@ -97,6 +97,16 @@ void engine_decoded_keep(engine_decoded *d, base_arena *arena, uint32_t n, const
     *d = without(d, arena, n, kept);
 }
 
+bool engine_clock_refuses(const plan_object *object, engine_clock *clock, const engine_decoded *d) {
+    int64_t us = d->event_us[0];
+    if (clock->disorder != NULL && d->watermark_us != NULL) measure(object, clock, us);
+    if (object->limits_lateness && d->watermark_us != NULL &&
+        is_too_late(object, clock->watermark_us, us))
+        return true;
+    follow(object, clock, d, 0);
+    return false;
+}
+
 uint32_t engine_clock_run(const plan_object *object, engine_clock *clock, base_arena *arena,
                           engine_decoded *d, const uint32_t **docs) {
     *docs = NULL;

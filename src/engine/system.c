@@ -54,7 +54,12 @@ static void register_defs(engine *e, const system_def *defs, size_t n) {
         object->name = defs[i].name;
         object->comment = defs[i].comment;
         object->definition = "";
-        object->ncolumns = parse_columns(&e->catalog_arena, defs[i].columns, &columns);
+        const char *text = defs[i].columns;
+        if (text[0] == '(') {
+            object->narguments = (uint32_t)(text[1] - '0');
+            text += 4;
+        }
+        object->ncolumns = parse_columns(&e->catalog_arena, text, &columns);
         object->columns = columns;
         object->event_time = object->effective_time = object->window_column = -1;
         object->always_empty = defs[i].fill == NULL;
@@ -65,6 +70,7 @@ static void register_defs(engine *e, const system_def *defs, size_t n) {
 
 void engine_system_objects(engine *e) {
     register_defs(e, system_weir_defs, system_weir_def_count);
+    register_defs(e, system_completeness_defs, system_completeness_def_count);
     register_defs(e, system_pg_defs, system_pg_def_count);
 }
 
@@ -81,6 +87,11 @@ static uint32_t column_of(system_rows *r, const char *name) {
     }
     must(!"a column that the system object does not have");
     return 0;
+}
+
+const char *system_argument(const system_rows *r, uint32_t i) {
+    return i < r->object->narguments && r->object->arguments != NULL ? r->object->arguments[i]
+                                                                     : NULL;
 }
 
 void system_row(system_rows *r) {
@@ -198,6 +209,8 @@ const plan_object **system_objects(system_rows *r, uint32_t *n) {
 static const system_def *find_def(uint32_t id) {
     for (size_t i = 0; i < system_weir_def_count; i++)
         if (system_weir_defs[i].id == id) return &system_weir_defs[i];
+    for (size_t i = 0; i < system_completeness_def_count; i++)
+        if (system_completeness_defs[i].id == id) return &system_completeness_defs[i];
     for (size_t i = 0; i < system_pg_def_count; i++)
         if (system_pg_defs[i].id == id) return &system_pg_defs[i];
     return NULL;

@@ -20,8 +20,9 @@ typedef struct system_rows {
 
 typedef base_rc (*system_fill)(system_rows *r, base_error *err);
 
-// columns: "name type, name type?, ...": a ? says that the column may be null, and then it is null
-// unless set; a ! that it always is; others begin as 0, false or ''.
+// columns: perhaps "(1) ", how many texts it is called with, FROM weir.name('text'); then "name
+// type, name type?, ...": a ? says that the column may be null, and then it is null unless set; a !
+// that it always is; others begin as 0, false or ''.
 typedef struct system_def {
     uint32_t id; // < ENGINE_FIRST_USER_ID, PostgreSQL's own number where it has one
     const char *schema, *name;
@@ -30,6 +31,9 @@ typedef struct system_def {
     const char *comment;
 } system_def;
 
+// The i-th text that it was called with; NULL: it was named like a table, as tools do that look at
+// all there is, and has no rows.
+const char *system_argument(const system_rows *r, uint32_t i);
 void system_row(system_rows *r); // a new row; then its cells by the column's name
 void system_i64(system_rows *r, const char *column, int64_t v); // integers, oids, chars, times
 void system_time(system_rows *r, const char *column, int64_t us, int64_t none); // null if `none`
@@ -51,6 +55,8 @@ base_rc system_fill_operators(system_rows *r, base_error *err); // explain.c
 
 extern const system_def system_weir_defs[];
 extern const size_t system_weir_def_count;
+extern const system_def system_completeness_defs[]; // completeness.c
+extern const size_t system_completeness_def_count;
 extern const system_def system_pg_defs[];
 extern const size_t system_pg_def_count;
 

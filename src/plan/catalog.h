@@ -66,6 +66,11 @@ typedef struct plan_object {
     uint32_t noptions;
     const plan_option *options; // WITH (...), as given
 
+    // SYSTEM: texts that it is called with, FROM weir.name('a', 'b'); given only where it is
+    // called.
+    uint32_t narguments;
+    const char *const *arguments;
+
     bool always_empty; // SYSTEM: never has a row, e.g. pg_policy; the binder may rely on it
 
     // Streams and tables.

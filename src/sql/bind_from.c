@@ -164,8 +164,11 @@ static base_rc bind_range_function(sql_binder *binder, const sql_tree *body, pie
         SQL_TRY(sql_bind_window(binder, name, call_body, &out->node, &rel));
         return add_columns(ctx, out, rel, sql_get(body, "alias"));
     }
-    return sql_unsupported(ctx, sql_tree_position(ctx, call_body),
-                           "function %s() in FROM is not supported", name);
+    const plan_object *object;
+    SQL_TRY(sql_bind_system_call(binder, call_body, name, &object));
+    out->node = sql_node_scan(ctx, object);
+    return add_columns(ctx, out, (sql_rel){.schema = object->schema, .name = object->name},
+                       sql_get(body, "alias"));
 }
 
 // ---- functions whose rows are a table --------------------------------------------------------

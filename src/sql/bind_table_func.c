@@ -24,6 +24,12 @@ static const char *call_name(const sql_tree *call) {
 }
 
 // {"List": {"items": [call, definitions]}} of ROWS FROM.
+// weir.f(...): a system object with arguments, see sql_bind_system_call.
+static bool is_system_call(const sql_tree *call) {
+    const sql_tree *first = sql_get(sql_body(call), "funcname")->child;
+    return first->next != NULL && strcmp(sql_string(first), "weir") == 0;
+}
+
 static const sql_tree *item_call(const sql_tree *item) {
     const sql_tree *items = sql_get(sql_body(item), "items");
     return items == NULL ? NULL : items->child;
@@ -36,7 +42,7 @@ bool sql_is_table_func(const sql_tree *body) {
     if (!sql_is(call, "FuncCall")) return true; // CURRENT_DATE and the like
     for (size_t i = 0; i < sizeof windows / sizeof windows[0]; i++)
         if (strcmp(call_name(call), windows[i]) == 0) return false;
-    return true;
+    return !is_system_call(call);
 }
 
 static void add_column(table_func *t, const char *name, col_type type) {

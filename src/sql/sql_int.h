@@ -642,6 +642,9 @@ base_rc sql_ddl_show(sql_cursor *cursor, sql_statement *statement);
 base_rc sql_ddl_flush(sql_cursor *cursor, sql_statement *statement);
 base_rc sql_ddl_verify(sql_cursor *cursor, sql_statement *statement);
 base_rc sql_ddl_rebuild_flow(sql_cursor *cursor, sql_statement *statement);
+// weir.name(text, ...) in FROM: the system object with its arguments.
+BASE_MUST_USE base_rc sql_bind_system_call(sql_binder *binder, const sql_tree *call,
+                                           const char *name, const plan_object **out);
 base_rc sql_ddl_advance(sql_cursor *cursor, sql_statement *statement);
 // After WATERMARK FOR column AS PERCENTILE: a share, and perhaps BETWEEN two intervals.
 BASE_MUST_USE base_rc sql_take_percentile(sql_cursor *cursor, plan_object *object);
