@@ -84,7 +84,7 @@ TEST(contract) {
     REQUIRE(begin(&f));
     const plan_object *s = fixture_find(&f, "sales", "orders");
     REQUIRE(s != NULL);
-    EXPECT_EQ_INT(s->ncolumns, 8);
+    EXPECT_EQ_INT(s->ncolumns, 9);
     EXPECT(s->columns[5].hidden && strcmp(s->columns[5].name, "_offset") == 0);
     EXPECT_EQ_INT(s->columns[7].type.kind, COL_TIMESTAMPTZ);
     EXPECT_EQ_INT(s->nkey, 1);
