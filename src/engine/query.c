@@ -34,6 +34,8 @@ typedef struct query {
     size_t input_index;
     engine_clock clock;   // of the partition being read
     engine_wanted wanted; // of system objects
+    uint32_t ngiven;
+    const engine_query_given *given;
 } query;
 
 static bool session_cancelled(void *arg) {
@@ -196,6 +198,23 @@ static base_rc push_system(query *q, base_error *err) {
         col_batch_project(&q->scratch, rows, q->input->ncolumns, q->input->columns), NULL, err);
 }
 
+// The rows that were given in the object's place, or NULL.
+static const col_batch *given_rows(const query *q, const plan_object *object) {
+    for (uint32_t i = 0; i < q->ngiven; i++)
+        if (q->given[i].object->id == object->id) return q->given[i].rows;
+    return NULL;
+}
+
+static base_rc push_given(query *q, const col_batch *rows, base_error *err) {
+    for (uint32_t i = 0; i < q->input->ncolumns; i++)
+        if (q->input->columns[i] >= rows->ncols)
+            return base_fail(err, BASE_E_UNSUPPORTED, NULL, "a column of \"%s\" is not given",
+                             q->input->object->name);
+    return flow_graph_push(
+        q->graph, q->input_index,
+        col_batch_project(&q->scratch, rows, q->input->ncolumns, q->input->columns), NULL, err);
+}
+
 static base_rc push_inputs(query *q, base_error *err) {
     const flow_input *inputs;
     size_t n = flow_graph_inputs(q->graph, &inputs);
@@ -207,6 +226,7 @@ static base_rc push_inputs(query *q, base_error *err) {
     // All snapshots first: views of one flow then show one instant.
     for (size_t i = 0; rc == BASE_OK && i < n; i++) {
         if (inputs[i].object->kind != PLAN_OBJECT_VIEW) continue;
+        if (given_rows(q, inputs[i].object) != NULL) continue;
         rc = engine_view_snapshot_open(q->engine, inputs[i].object, &snapshots[i], err);
         if (rc != BASE_OK) break;
         engine_standing one;
@@ -216,6 +236,11 @@ static base_rc push_inputs(query *q, base_error *err) {
     for (size_t i = 0; rc == BASE_OK && i < n; i++) {
         q->input = &inputs[i];
         q->input_index = i;
+        const col_batch *given = given_rows(q, inputs[i].object);
+        if (given != NULL) {
+            rc = push_given(q, given, err);
+            continue;
+        }
         switch (inputs[i].object->kind) {
         case PLAN_OBJECT_VIEW:
             rc = push_view(q, &snapshots[i], err);
@@ -263,6 +288,10 @@ static base_rc finish_rows(const col_batch *output, base_arena *arena, const col
     return BASE_OK;
 }
 
+static base_rc run_query(engine_session *session, const plan_node *plan, uint32_t n,
+                         const engine_query_given *given, base_arena *arena, const col_batch **rows,
+                         engine_standing *standing, engine_operators *figures, base_error *err);
+
 base_rc engine_query(engine_session *session, const plan_node *plan, base_arena *arena,
                      const col_batch **rows, engine_standing *standing, base_error *err) {
     return engine_query_timed(session, plan, arena, rows, standing, NULL, err);
@@ -271,8 +300,20 @@ base_rc engine_query(engine_session *session, const plan_node *plan, base_arena 
 base_rc engine_query_timed(engine_session *session, const plan_node *plan, base_arena *arena,
                            const col_batch **rows, engine_standing *standing,
                            engine_operators *figures, base_error *err) {
+    return run_query(session, plan, 0, NULL, arena, rows, standing, figures, err);
+}
+
+base_rc engine_query_over(engine_session *session, const plan_node *plan, uint32_t n,
+                          const engine_query_given *given, base_arena *arena,
+                          const col_batch **rows, engine_standing *standing, base_error *err) {
+    return run_query(session, plan, n, given, arena, rows, standing, NULL, err);
+}
+
+static base_rc run_query(engine_session *session, const plan_node *plan, uint32_t n,
+                         const engine_query_given *given, base_arena *arena, const col_batch **rows,
+                         engine_standing *standing, engine_operators *figures, base_error *err) {
     engine *e = session->engine;
-    query q = {.session = session, .engine = e};
+    query q = {.session = session, .engine = e, .ngiven = n, .given = given};
     q.memory_limit = e->config.query_memory_bytes > 0 ? e->config.query_memory_bytes : 1ull << 30;
     base_arena_init(&q.scratch, 1 << 16);
     base_arena_init(&q.push, 1 << 16);

@@ -36,6 +36,16 @@ BASE_MUST_USE base_rc engine_query_timed(engine_session *session, const plan_nod
                                          base_arena *arena, const col_batch **rows,
                                          engine_standing *standing, engine_operators *figures,
                                          base_error *err);
+// As engine_query, with rows in the place of some of the objects that the plan reads: all columns
+// of each, hidden ones too (of a view: the declared ones are enough if the plan reads no others).
+typedef struct engine_query_given {
+    const plan_object *object;
+    const col_batch *rows;
+} engine_query_given;
+BASE_MUST_USE base_rc engine_query_over(engine_session *session, const plan_node *plan, uint32_t n,
+                                        const engine_query_given *given, base_arena *arena,
+                                        const col_batch **rows, engine_standing *standing,
+                                        base_error *err);
 BASE_MUST_USE base_rc engine_query(engine_session *session, const plan_node *plan,
                                    base_arena *arena, const col_batch **rows,
                                    engine_standing *standing, base_error *err);

@@ -129,6 +129,7 @@ static base_rc run_once(engine_recon *x, base_error *err) {
     run->file_bytes = run->digest == 0 ? 0 : x->book->bytes;
     x->book->ops->close(x->book);
     if (rc == BASE_OK) rc = recon_settle(x, err);
+    if (rc == BASE_OK) recon_explain(x);
     if (rc == BASE_OK) recon_list(x);
     return rc;
 }
@@ -141,25 +142,38 @@ static void forget_counts(engine_recon_run *run) {
     run->details = run->kept = NULL;
 }
 
+base_rc recon_run_stored(engine *e, const plan_object *reconciliation, base_arena *arena,
+                         engine_recon *x, engine_recon_run *run, base_error *err) {
+    must(reconciliation->kind == PLAN_OBJECT_RECONCILIATION);
+    *run = (engine_recon_run){.started_us = plat_wall_us(e->plat),
+                              .watermark_us = ENGINE_NO_WATERMARK,
+                              .path = reconciliation->path == NULL ? reconciliation->connector
+                                                                   : reconciliation->path};
+    *x = (engine_recon){.engine = e, .r = reconciliation, .run = run, .arena = arena};
+    x->memory_bytes = e->config.query_memory_bytes > 0 ? e->config.query_memory_bytes : 1ull << 30;
+    base_error failure = {0};
+    base_rc rc = run_once(x, &failure);
+    if (rc != BASE_OK) {
+        run->error = base_arena_strdup(arena, failure.message);
+        forget_counts(run);
+    }
+    base_error store_failure = {0};
+    base_rc stored = engine_recon_store(e, reconciliation, run, &store_failure);
+    if (rc == BASE_OK && stored != BASE_OK) {
+        rc = stored;
+        failure = store_failure;
+    }
+    if (rc != BASE_OK && err != NULL) *err = failure;
+    return rc;
+}
+
 base_rc engine_reconcile(engine *e, const plan_object *reconciliation, engine_reconcile_result *out,
                          base_error *err) {
-    memset(out, 0, sizeof *out);
-    must(reconciliation->kind == PLAN_OBJECT_RECONCILIATION);
     base_arena arena;
     base_arena_init(&arena, 1 << 16);
-    engine_recon_run run = {.started_us = plat_wall_us(e->plat),
-                            .watermark_us = ENGINE_NO_WATERMARK,
-                            .path = reconciliation->path == NULL ? reconciliation->connector
-                                                                 : reconciliation->path};
-    engine_recon x = {.engine = e, .r = reconciliation, .run = &run, .arena = &arena};
-    x.memory_bytes = e->config.query_memory_bytes > 0 ? e->config.query_memory_bytes : 1ull << 30;
-    base_error failure = {0}, store_failure = {0};
-    base_rc rc = run_once(&x, &failure);
-    if (rc != BASE_OK) {
-        run.error = failure.message;
-        forget_counts(&run);
-    }
-    base_rc stored = engine_recon_store(e, reconciliation, &run, &store_failure);
+    engine_recon_run run;
+    engine_recon x;
+    base_rc rc = recon_run_stored(e, reconciliation, &arena, &x, &run, err);
     *out = (engine_reconcile_result){.run = run.run,
                                      .matched = run.matched,
                                      .missing = run.missing,
@@ -171,10 +185,5 @@ base_rc engine_reconcile(engine *e, const plan_object *reconciliation, engine_re
                                      .as_of_us = run.as_of_us,
                                      .step = run.step};
     base_arena_deinit(&arena);
-    if (rc == BASE_OK && stored != BASE_OK) {
-        rc = stored;
-        failure = store_failure;
-    }
-    if (rc != BASE_OK && err != NULL) *err = failure;
     return rc;
 }

@@ -75,6 +75,11 @@ typedef struct engine_recon {
     int64_t settled_us;      // what is younger is not judged; INT64_MAX: nothing is
 } engine_recon;
 
+// Runs a reconciliation and stores the run, also if it fails. What was found lives in the arena.
+BASE_MUST_USE base_rc recon_run_stored(engine *e, const plan_object *reconciliation,
+                                       base_arena *arena, engine_recon *x, engine_recon_run *run,
+                                       base_error *err);
+
 // The type in which the book's value is read for a column of the view or stream. Numbers that are
 // compared are NUMERIC without limits (floats: double precision), so that nothing is rounded before
 // it is compared.
@@ -160,6 +165,10 @@ typedef struct recon_span {
 BASE_MUST_USE base_rc recon_take_events(engine_recon *x, const recon_entries *entries,
                                         uint32_t nspans, const recon_span *spans, recon_side *side,
                                         base_error *err);
+// The event at a place, all columns of the stream (hidden ones too).
+BASE_MUST_USE base_rc recon_event_at(engine *e, const plan_object *stream,
+                                     const engine_finding_place *place, base_arena *arena,
+                                     const col_batch **out, base_error *err);
 // Both sides of a stream: of ranges that agree the rows are counted as matched, of the others both
 // sides' rows are taken.
 BASE_MUST_USE base_rc recon_take_stream(engine_recon *x, recon_side *weir, recon_side *book,
@@ -177,6 +186,8 @@ bool recon_cells_agree(const plan_compare *compare, const col_vec *weir, const c
 base_str recon_key_text(const engine_recon *x, uint32_t i);
 // recon_settle.c: which findings are confirmed; moves the counts of the others to run->pending.
 BASE_MUST_USE base_rc recon_settle(engine_recon *x, base_error *err);
+// recon_explain.c: reasons of a view's findings, by the events that differ.
+void recon_explain(engine_recon *x);
 // recon_list.c: run->details from the findings.
 void recon_list(engine_recon *x);
 

@@ -502,3 +502,34 @@ base_rc recon_take_events(engine_recon *x, const recon_entries *entries, uint32_
     engine_stream_release(stream);
     return rc;
 }
+
+base_rc recon_event_at(engine *e, const plan_object *object, const engine_finding_place *place,
+                       base_arena *arena, const col_batch **out, base_error *err) {
+    engine_stream *stream = engine_stream_hold(e, object);
+    if (stream == NULL)
+        return base_fail(err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_TABLE,
+                         "stream \"%s.%s\" does not exist", object->schema, object->name);
+    uint32_t *columns = base_arena_array(arena, uint32_t, object->ncolumns + 1);
+    for (uint32_t i = 0; i < object->ncolumns; i++) columns[i] = i;
+    engine_contract *contract = engine_contract_create(object, false, object->ncolumns, columns);
+    log_reader *reader = NULL;
+    log_batch batch;
+    bool end = false;
+    base_rc rc = log_reader_open(stream->log, place->partition, place->offset, &reader, err);
+    if (rc == BASE_OK) rc = log_reader_next(reader, &batch, &end, err);
+    if (rc == BASE_OK && !end) {
+        uint32_t i = (uint32_t)(place->offset - batch.base_offset);
+        engine_decoded d;
+        engine_contract_decode(contract, batch.payload, batch.payload_bytes, batch.ends, i, 1,
+                               place->offset, place->partition, batch.info.append_us, arena, &d);
+        *out = col_batch_copy(arena, d.batch); // strings are the log's
+        end = d.nrows == 0;
+    }
+    if (rc == BASE_OK && end)
+        rc = base_fail(err, BASE_E_NOT_FOUND, NULL, "the event at %u/%llu is gone",
+                       place->partition, (unsigned long long)place->offset);
+    if (reader != NULL) log_reader_close(reader);
+    engine_contract_destroy(contract);
+    engine_stream_release(stream);
+    return rc;
+}
