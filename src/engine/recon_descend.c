@@ -20,14 +20,15 @@
 #include "engine/canon.h"
 #include "engine/recon_int.h"
 
-#define LEAF_ROWS       64u // a range with so few is read
+#define LEAF_ROWS       64u    // a range with so few is read
+#define ROWS_FOR_A_PASS 30000u // read rather than asked for by another pass over the book
 #define LEVELS_MAX      70u
 #define RANGES_KEPT_MAX (1u << 20) // beyond, all that differ are read
 
 // At most; fewer where ranges would come below a leaf's rows.
 static const struct {
     uint32_t first, next;
-} fanouts[] = {{2048, 64}, {256, 16}}; // by hash, by value
+} fanouts[] = {{4096, 64}, {256, 16}}; // by hash, by value
 
 static uint32_t fanout_of(uint64_t rows, uint32_t most) {
     uint64_t wanted = rows / LEAF_ROWS + 1;
@@ -177,9 +178,11 @@ static base_rc descend(descent *d, base_error *err) {
         base_rc rc = compare_level(d, &differing, err);
         if (rc != BASE_OK) return rc;
         uint64_t rows = d->x->run->record_rows + differing;
-        // Where most rows are in ranges that differ, more digests would move more than the rows.
+        // Where most rows are in ranges that differ, more digests would move more than the rows;
+        // and where a level is a pass over the book, a few rows too many are cheaper.
         bool read_all = depth + 1 == LEVELS_MAX || d->leaves.n + d->level.n > RANGES_KEPT_MAX ||
-                        (depth > 0 && differing > rows / 2);
+                        (depth > 0 && differing > rows / 2) ||
+                        (!by_value && differing <= ROWS_FOR_A_PASS);
         d->next.n = 0;
         for (uint32_t i = 0; i < d->level.n; i++) {
             const node *item = &d->level.items[i];
