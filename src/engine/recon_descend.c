@@ -109,12 +109,17 @@ static void cut(descent *d, const node *of, uint32_t fanout, nodes *list) {
     }
 }
 
-// weir's side of a range: what counts, is compared and is old enough.
-static engine_book_digest digest_of(const descent *d, recon_span span) {
+// weir's side of a range: what counts, is compared and is old enough. *single: no key is there
+// twice. If one is, the range is read even if the book has it twice too: it is a finding.
+static engine_book_digest digest_of(const descent *d, recon_span span, bool *single) {
     engine_book_digest out = {0};
+    const recon_entry *last = NULL;
+    *single = true;
     for (uint64_t i = span.from; i < span.to; i++) {
         const recon_entry *e = &d->entries->items[i];
         if ((e->place & 1) == 0 || (e->place & 2) != 0) continue;
+        *single = *single && (last == NULL || last->pos != e->pos || last->key2 != e->key2);
+        last = e;
         out.rows++;
         out.sum += e->sum;
     }
@@ -147,9 +152,10 @@ static base_rc compare_level(descent *d, uint64_t *differing_rows, base_error *e
         rc = book->ops->digest(book, n, asked, d->settled_us, theirs, err);
         for (uint32_t i = 0; rc == BASE_OK && i < n; i++) {
             node item = d->level.items[at + i];
-            engine_book_digest ours = digest_of(d, item.span);
+            bool single;
+            engine_book_digest ours = digest_of(d, item.span, &single);
             item.book_rows = theirs[i].rows;
-            if (ours.rows == theirs[i].rows && ours.sum == theirs[i].sum) {
+            if (single && ours.rows == theirs[i].rows && ours.sum == theirs[i].sum) {
                 d->x->run->matched += ours.rows;
                 d->x->run->view_rows += ours.rows;
                 d->x->run->record_rows += ours.rows;
