@@ -36,6 +36,11 @@ static size_t take(char *bytes, size_t size, size_t n, void *arg) {
     return size * n;
 }
 
+static int go_on(void *arg, curl_off_t total, curl_off_t now, curl_off_t up_total, curl_off_t up) {
+    (void)total, (void)now, (void)up_total, (void)up;
+    return engine_book_stopped(((http_book *)arg)->book.spec); // about once a second
+}
+
 // The address without what may stand before '@' and after '?'.
 static const char *shown_url(base_arena *arena, const char *url) {
     const char *host = strstr(url, "://");
@@ -62,6 +67,9 @@ static base_rc set_options(http_book *h, CURL *easy, struct curl_slist *headers,
     if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
     if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take);
     if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_WRITEDATA, h);
+    if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, go_on);
+    if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_XFERINFODATA, h);
+    if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
     if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, message);
     if (code == CURLE_OK) return BASE_OK;
     return base_fail(err, BASE_E_INTERNAL, NULL, "%s: %s", h->book.name, curl_easy_strerror(code));
@@ -80,6 +88,8 @@ static base_rc judge(http_book *h, CURL *easy, CURLcode code, const char *messag
     if (h->too_large)
         return base_fail(err, BASE_E_LIMIT, NULL, "%s answers more than %zu bytes", h->book.name,
                          h->limit);
+    if (code == CURLE_ABORTED_BY_CALLBACK)
+        return base_fail(err, BASE_E_CANCELLED, NULL, "%s: canceled", h->book.name);
     if (code == CURLE_OPERATION_TIMEDOUT)
         return base_fail(err, BASE_E_CANCELLED, "57014", "%s: no answer within the timeout",
                          h->book.name);

@@ -10,8 +10,10 @@
 // shown. Entry point: connect_book_mariadb.
 
 #include <mysql.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/must.h"
 #include "connect/book_sql.h"
@@ -27,12 +29,15 @@ typedef struct maria_book {
     base_arena *arena;
     int64_t timeout_ms;
     uint32_t nhas;
+    bool stopped;
 } maria_book;
 
 static base_rc fail_now(const maria_book *b, base_error *err) {
     const char *sqlstate = mysql_sqlstate(b->conn);
     unsigned number = mysql_errno(b->conn);
     base_rc code = BASE_E_IO;
+    if (b->stopped)
+        return base_fail(err, BASE_E_CANCELLED, NULL, "book %s: canceled", b->book.name);
     // The general state says nothing: 2002.. are the client's own, 1969 is max_statement_time.
     if (number == 1969 || number == 1317) {
         sqlstate = "57014";
@@ -66,11 +71,38 @@ static base_rc visit_rows(maria_book *b, MYSQL_RES *result, row_visit *visit, vo
     return mysql_errno(b->conn) == 0 ? BASE_OK : fail_now(b, err);
 }
 
+// Waits by poll, so that a run can be ended. The server then sees that the client has gone.
+static bool query(maria_book *b, const char *text, size_t n) {
+    int failed = 0;
+    int waiting = mysql_real_query_start(&failed, b->conn, text, n);
+    while (waiting != 0) {
+        struct pollfd fd = {.fd = mysql_get_socket(b->conn)};
+        fd.events = (short)((waiting & MYSQL_WAIT_READ ? POLLIN : 0) |
+                            (waiting & MYSQL_WAIT_WRITE ? POLLOUT : 0) |
+                            (waiting & MYSQL_WAIT_EXCEPT ? POLLPRI : 0));
+        unsigned left_ms =
+            waiting & MYSQL_WAIT_TIMEOUT ? mysql_get_timeout_value_ms(b->conn) : 1000;
+        if (engine_book_stopped(b->book.spec) && !b->stopped) {
+            b->stopped = true;
+            (void)shutdown(fd.fd, SHUT_RDWR);
+        }
+        int ready = poll(&fd, 1, left_ms < 1000 ? (int)left_ms : 1000);
+        int status = ready > 0
+                         ? (fd.revents & POLLIN ? MYSQL_WAIT_READ : 0) |
+                               (fd.revents & POLLOUT ? MYSQL_WAIT_WRITE : 0) |
+                               (fd.revents & (POLLPRI | POLLERR | POLLHUP) ? MYSQL_WAIT_EXCEPT : 0)
+                     : left_ms <= 1000 && waiting & MYSQL_WAIT_TIMEOUT ? MYSQL_WAIT_TIMEOUT
+                                                                       : 0;
+        if (status != 0) waiting = mysql_real_query_cont(&failed, b->conn, status);
+    }
+    return failed == 0;
+}
+
 static base_rc run_statement(maria_book *b, const char *text, row_visit *visit, void *arg,
                              base_error *err) {
     b->book.statements++;
     b->book.bytes += strlen(text);
-    if (mysql_real_query(b->conn, text, strlen(text)) != 0) return fail_now(b, err);
+    if (!query(b, text, strlen(text))) return fail_now(b, err);
     MYSQL_RES *result = mysql_use_result(b->conn);
     if (result == NULL) return mysql_errno(b->conn) == 0 ? BASE_OK : fail_now(b, err);
     base_rc rc = visit == NULL ? BASE_OK : visit_rows(b, result, visit, arg, err);
@@ -128,6 +160,7 @@ static base_rc connect_to(maria_book *b, base_error *err) {
     b->conn = mysql_init(NULL);
     must(b->conn != NULL);
     unsigned connect_s = CONNECT_S, io_s = (unsigned)(b->timeout_ms / 1000 + 3);
+    mysql_optionsv(b->conn, MYSQL_OPT_NONBLOCK, 0); // of the default size
     mysql_optionsv(b->conn, MYSQL_OPT_CONNECT_TIMEOUT, &connect_s);
     mysql_optionsv(b->conn, MYSQL_OPT_READ_TIMEOUT, &io_s);
     mysql_optionsv(b->conn, MYSQL_OPT_WRITE_TIMEOUT, &io_s);
@@ -232,9 +265,9 @@ static base_rc describe(maria_book *b, base_error *err) {
     connect_sql_describe(&b->sql, &text);
     b->book.statements++;
     b->book.bytes += text.n;
-    int failed = mysql_real_query(b->conn, text.p, text.n);
+    bool done = query(b, text.p, text.n);
     base_buf_deinit(&text);
-    if (failed) return fail_now(b, err);
+    if (!done) return fail_now(b, err);
     MYSQL_RES *result = mysql_store_result(b->conn);
     if (result == NULL) return fail_now(b, err);
     base_rc rc = BASE_OK;

@@ -65,9 +65,11 @@ static base_rc wait_for(pg_book *b, uint64_t deadline_ns, base_error *err) {
     plat *p = engine_plat(b->book.spec->engine);
     while (PQisBusy(b->conn)) {
         uint64_t now = plat_monotonic_ns(p);
-        if (now >= deadline_ns) {
+        bool stopped = engine_book_stopped(b->book.spec);
+        if (now >= deadline_ns || stopped) {
             cancel(b);
-            return fail_with(b, "57014", "no answer within the timeout", err);
+            return fail_with(b, "57014", stopped ? "canceled" : "no answer within the timeout",
+                             err);
         }
         uint64_t ms = (deadline_ns - now) / 1000000 + 1;
         struct pollfd fd = {.fd = PQsocket(b->conn), .events = POLLIN};

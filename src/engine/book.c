@@ -17,6 +17,15 @@ void engine_book_register(engine *e, const engine_book_ops *ops) {
     plat_mutex_unlock(&e->sinks_lock);
 }
 
+bool engine_book_stopped(const engine_book_spec *spec) {
+    const engine_session *session = spec->session;
+    if (spec->engine->closing) return true;
+    if (session == NULL) return false;
+    if (session->cancel) return true;
+    return session->deadline_us > 0 &&
+           (int64_t)(plat_monotonic_ns(spec->engine->plat) / 1000) > session->deadline_us;
+}
+
 static const engine_book_ops *find_ops(engine *e, const char *connector) {
     static const engine_book_ops *const own[] = {&engine_book_file, &engine_book_view};
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)

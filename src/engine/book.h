@@ -41,6 +41,7 @@ typedef struct engine_book_digest {
 // What a run wants of a book; outlives it. Fields: the key's, the compared ones, then others.
 typedef struct engine_book_spec {
     engine *engine;
+    const engine_session *session;     // whose statement it is; NULL: nobody waits
     const plan_object *reconciliation; // connector, options
     uint32_t nkey, ncompare, nfields;
     const engine_book_field *fields;
@@ -80,6 +81,10 @@ struct engine_book {
     uint64_t statements;     // or requests
     uint64_t content_digest; // XXH3 of what was read, if it is one text; else 0
 };
+
+// Whether the run is to end now: the engine closes, or the statement was cancelled or is out of
+// time. To be asked at least once a second; then reading fails with BASE_E_CANCELLED.
+bool engine_book_stopped(const engine_book_spec *spec);
 
 // Before the first run. ops outlive the engine.
 void engine_book_register(engine *e, const engine_book_ops *ops);

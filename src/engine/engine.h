@@ -340,5 +340,9 @@ typedef struct engine_reconcile_result {
 } engine_reconcile_result;
 BASE_MUST_USE base_rc engine_reconcile(engine *e, const plan_object *reconciliation,
                                        engine_reconcile_result *out, base_error *err);
+// The same for a session, which may cancel it.
+BASE_MUST_USE base_rc engine_reconcile_for(const engine_session *session,
+                                           const plan_object *reconciliation,
+                                           engine_reconcile_result *out, base_error *err);
 
 #endif

@@ -643,7 +643,7 @@ struct engine {
     engine_flow *_Atomic flows[ENGINE_FLOWS_MAX];
     uint32_t nflows;
     engine_flow *retired_flows; // under ddl_lock
-    bool closing;
+    atomic_bool closing;
 
     plat_mutex listeners_lock;
     engine_listener *listeners;

@@ -57,6 +57,7 @@ static void make_spec(engine_recon *x) {
     const plan_object *r = x->r;
     uint32_t declared = engine_declared_columns(r->from);
     x->spec = (engine_book_spec){.engine = x->engine,
+                                 .session = x->spec.session,
                                  .reconciliation = r,
                                  .settle_field = -1,
                                  .memory_bytes = x->memory_bytes / 2};
@@ -92,6 +93,11 @@ static const plan_expr *book_filter(engine_recon *x) {
     for (uint32_t i = 0; i < n; i++)
         if (used[i] && map[i] == NULL) return NULL;
     return plan_expr_substitute(x->arena, r->filter, map);
+}
+
+base_rc recon_go_on(const engine_recon *x, base_error *err) {
+    if (!engine_book_stopped(&x->spec)) return BASE_OK;
+    return base_fail(err, BASE_E_CANCELLED, NULL, "the reconciliation was canceled");
 }
 
 static base_rc take_sides(engine_recon *x, recon_side *weir, recon_side *book, base_error *err) {
@@ -142,14 +148,16 @@ static void forget_counts(engine_recon_run *run) {
     run->details = run->kept = NULL;
 }
 
-base_rc recon_run_stored(engine *e, const plan_object *reconciliation, base_arena *arena,
-                         engine_recon *x, engine_recon_run *run, base_error *err) {
+base_rc recon_run_stored(engine *e, const engine_session *session,
+                         const plan_object *reconciliation, base_arena *arena, engine_recon *x,
+                         engine_recon_run *run, base_error *err) {
     must(reconciliation->kind == PLAN_OBJECT_RECONCILIATION);
     *run = (engine_recon_run){.started_us = plat_wall_us(e->plat),
                               .watermark_us = ENGINE_NO_WATERMARK,
                               .path = reconciliation->path == NULL ? reconciliation->connector
                                                                    : reconciliation->path};
     *x = (engine_recon){.engine = e, .r = reconciliation, .run = run, .arena = arena};
+    x->spec.session = session;
     x->memory_bytes = e->config.query_memory_bytes > 0 ? e->config.query_memory_bytes : 1ull << 30;
     base_error failure = {0};
     base_rc rc = run_once(x, &failure);
@@ -167,13 +175,14 @@ base_rc recon_run_stored(engine *e, const plan_object *reconciliation, base_aren
     return rc;
 }
 
-base_rc engine_reconcile(engine *e, const plan_object *reconciliation, engine_reconcile_result *out,
+static base_rc reconcile(engine *e, const engine_session *session,
+                         const plan_object *reconciliation, engine_reconcile_result *out,
                          base_error *err) {
     base_arena arena;
     base_arena_init(&arena, 1 << 16);
     engine_recon_run run;
     engine_recon x;
-    base_rc rc = recon_run_stored(e, reconciliation, &arena, &x, &run, err);
+    base_rc rc = recon_run_stored(e, session, reconciliation, &arena, &x, &run, err);
     *out = (engine_reconcile_result){.run = run.run,
                                      .matched = run.matched,
                                      .missing = run.missing,
@@ -186,4 +195,14 @@ base_rc engine_reconcile(engine *e, const plan_object *reconciliation, engine_re
                                      .step = run.step};
     base_arena_deinit(&arena);
     return rc;
+}
+
+base_rc engine_reconcile(engine *e, const plan_object *reconciliation, engine_reconcile_result *out,
+                         base_error *err) {
+    return reconcile(e, NULL, reconciliation, out, err);
+}
+
+base_rc engine_reconcile_for(const engine_session *session, const plan_object *reconciliation,
+                             engine_reconcile_result *out, base_error *err) {
+    return reconcile(session->engine, session, reconciliation, out, err);
 }

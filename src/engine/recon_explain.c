@@ -243,7 +243,8 @@ void recon_explain(engine_recon *x) {
     engine_recon_run run;
     engine_recon events;
     base_error failure = {0};
-    base_rc rc = recon_run_stored(x->engine, x->r->explain_by, x->arena, &events, &run, &failure);
+    base_rc rc = recon_run_stored(x->engine, x->spec.session, x->r->explain_by, x->arena, &events,
+                                  &run, &failure);
     explaining p = {.x = x, .events = &events};
     engine_session_init(&p.session, x->engine);
     base_arena_init(&p.scratch, 1 << 16);

@@ -76,9 +76,14 @@ typedef struct engine_recon {
 } engine_recon;
 
 // Runs a reconciliation and stores the run, also if it fails. What was found lives in the arena.
-BASE_MUST_USE base_rc recon_run_stored(engine *e, const plan_object *reconciliation,
-                                       base_arena *arena, engine_recon *x, engine_recon_run *run,
-                                       base_error *err);
+BASE_MUST_USE base_rc recon_run_stored(engine *e, const engine_session *session,
+                                       const plan_object *reconciliation, base_arena *arena,
+                                       engine_recon *x, engine_recon_run *run, base_error *err);
+// BASE_E_CANCELLED: the run is to end now.
+BASE_MUST_USE base_rc recon_go_on(const engine_recon *x, base_error *err);
+// How often a reconciliation is due now: what is pending is looked at again when it has settled.
+BASE_MUST_USE base_rc engine_recon_every_us(engine *e, const plan_object *reconciliation,
+                                            int64_t *every_us, base_error *err);
 
 // The type in which the book's value is read for a column of the view or stream. Numbers that are
 // compared are NUMERIC without limits (floats: double precision), so that nothing is rounded before

@@ -313,6 +313,7 @@ static base_rc classify(merging *m, base_error *err) {
 
 static base_rc merge(merging *m, base_error *err) {
     base_buf key = {0};
+    uint64_t groups = 0;
     base_rc rc = next_entry(&m->weir, err);
     if (rc == BASE_OK) rc = next_entry(&m->book, err);
     while (rc == BASE_OK && !(m->weir.end && m->book.end)) {
@@ -325,6 +326,7 @@ static base_rc merge(merging *m, base_error *err) {
         if (c <= 0) rc = read_group(&m->book, &key, err);
         if (rc == BASE_OK && c >= 0) rc = read_group(&m->weir, &key, err);
         if (rc == BASE_OK) rc = classify(m, err);
+        if (rc == BASE_OK && ++groups % 4096 == 0) rc = recon_go_on(m->x, err);
     }
     base_buf_deinit(&key);
     return rc;

@@ -52,6 +52,8 @@ void recon_side_deinit(recon_side *side) {
 
 base_rc recon_side_add(recon_side *side, const col_batch *rows, const uint32_t *columns,
                        const recon_row_info *infos, const col_vec *status, base_error *err) {
+    base_rc go_on = recon_go_on(side->x, err);
+    if (go_on != BASE_OK) return go_on;
     base_arena_reset(&side->scratch);
     base_str *keys = base_arena_array(&side->scratch, base_str, rows->nrows + 1);
     col_key_encode_batch(&side->scratch, rows, side->nkey, columns, keys);

@@ -579,3 +579,27 @@ base_rc engine_recon_last_started(engine *e, const plan_object *reconciliation, 
     state_abort(txn);
     return rc;
 }
+
+base_rc engine_recon_every_us(engine *e, const plan_object *reconciliation, int64_t *every_us,
+                              base_error *err) {
+    *every_us = reconciliation->every_us;
+    if (reconciliation->settle_us == 0 || reconciliation->settle_us >= *every_us) return BASE_OK;
+    state_txn *txn;
+    base_rc rc = state_begin_read(e->meta, &txn, err);
+    if (rc != BASE_OK) return rc;
+    base_arena arena;
+    base_arena_init(&arena, 4096);
+    uint64_t number;
+    base_str value = {NULL, 0};
+    col_batch *run;
+    rc = newest_run(e, txn, reconciliation->id, &number, &value, err);
+    if (rc == BASE_OK && number > 0) {
+        rc = get_run(value, &arena, &run, err);
+        // A second more than the time, so that both snapshots are as old as that.
+        if (rc == BASE_OK && run_i64(run, RUN_PENDING) > 0)
+            *every_us = reconciliation->settle_us + BASE_US_PER_SECOND;
+    }
+    base_arena_deinit(&arena);
+    state_abort(txn);
+    return rc;
+}

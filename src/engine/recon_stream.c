@@ -158,6 +158,8 @@ static base_rc add_event(making *m, const engine_decoded *d, uint32_t row, uint3
 
 static base_rc add_records(making *m, const log_batch *batch, uint32_t first, uint32_t n,
                            uint32_t partition, engine_clock *clock, base_error *err) {
+    base_rc rc = recon_go_on(m->x, err);
+    if (rc != BASE_OK) return rc;
     if (engine_batch_is_control(batch)) { // no events
         engine_clock_advance(clock, batch, first);
         return BASE_OK;
@@ -169,7 +171,7 @@ static base_rc add_records(making *m, const log_batch *batch, uint32_t first, ui
                            &d);
     engine_clock_skip(m->contract->object, clock, &m->arena, &d);
     uint8_t *keep = base_arena_alloc(&m->arena, d.nrows + 1u);
-    base_rc rc = recon_filter(m->x, m->filter, d.batch, &m->arena, keep, err);
+    rc = recon_filter(m->x, m->filter, d.batch, &m->arena, keep, err);
     bool digest = true;
     for (uint32_t i = 0; i < m->x->r->nrecon_key + m->x->r->ncompare; i++)
         digest &= engine_canon_has(engine_recon_column(m->x->r, i)->type.kind);

@@ -14,6 +14,7 @@
 #include "base/must.h"
 #include "engine/catalog_int.h"
 #include "engine/ledger.h"
+#include "engine/recon_int.h"
 #include "engine/system_int.h"
 
 #define RETENTION_EVERY_US (10 * BASE_US_PER_SECOND)
@@ -113,7 +114,9 @@ static void run_reconciliation(engine *e, const plan_object *object) {
     bool found;
     base_error err;
     base_rc rc = engine_reconcile_last_run(e, object, &last_us, &found, &err);
-    if (rc == BASE_OK && found && now_us - last_us < object->every_us && now_us >= last_us) return;
+    int64_t every_us = object->every_us;
+    if (rc == BASE_OK) rc = engine_recon_every_us(e, object, &every_us, &err);
+    if (rc == BASE_OK && found && now_us - last_us < every_us && now_us >= last_us) return;
     // Noted first: a run that fails is not tried again every second.
     if (rc == BASE_OK) rc = note_run(e, object, now_us, &err);
     engine_reconcile_result result;

@@ -310,7 +310,7 @@ static base_rc do_reconcile(execution *x) {
         return base_fail(x->err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_OBJECT,
                          "reconciliation \"%s.%s\" does not exist", schema, x->statement->name);
     engine_reconcile_result result;
-    base_rc rc = engine_reconcile(x->session->engine, object, &result, x->err);
+    base_rc rc = engine_reconcile_for(x->session, object, &result, x->err);
     if (rc != BASE_OK) return rc;
     col_builder *builder = col_builder_create(x->arena, 5, x->prepared->types);
     const uint64_t values[] = {result.run, result.matched, result.missing, result.unexpected,

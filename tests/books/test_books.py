@@ -265,6 +265,16 @@ def check_failures(checks, book, weir):
     killer.join()
     checks.true(f"{what}, gone in mid-run", state in ("57P01", "08006", "57014"), f"{state}: {message}")
     checks.equal("its run is in the history", weir.sql("SELECT error FROM weir.reconciliation_runs WHERE name = 'far'"), [[message]])
+    # A statement that is out of time, or cancelled.
+    weir.sql("SET statement_timeout = '300ms'")
+    state, message = weir.error("RECONCILE far")
+    checks.true(f"{what}, statement_timeout", state == "57014", f"{state}: {message}")
+    weir.sql("SET statement_timeout = 0")
+    canceller = threading.Timer(0.5, weir.pg.cancel)
+    canceller.start()
+    state, message = weir.error("RECONCILE far")
+    canceller.join()
+    checks.true(f"{what}, cancelled", state == "57014", f"{state}: {message}")
     # And nothing of all this harms: the next one is whole.
     weir.make("far", "STREAM fa", book.against("SELECT * FROM fa -- all", user="clerk", password="pa55word"), "KEY (id) COMPARE (v)")
     checks.equal(f"{what}: the next run", weir.run("far")[0], (1, 0, 0, 0, 0, 0))
@@ -299,6 +309,10 @@ def main():
             if name == "postgres":
                 check_conninfo(checks, weir)
             check_writers(checks, book, weir, 60 if long else 4)
+            # The server stops while a run waits for the book: it does not wait with it (the limit of Server.stop).
+            weir.make("stop", "STREAM fa", book.against(f"SELECT id, v FROM fa WHERE {book.sleep}(200) IS NOT NULL"),
+                      "KEY (id) COMPARE (v) EVERY '1 second'")
+            time.sleep(1.5)
     checks.end()
 
 
