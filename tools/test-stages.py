@@ -219,8 +219,8 @@ def stage_clients(run):
 
 def stage_books(run):
     long = ["--long"] if run.options.long else []
-    for name in ("postgres", "mariadb"):
-        run.program(f"reconciliation with {name}", [ROOT / "tests/books/test_books.py", name, *long], 1200 if long else 240)
+    run.programs([(f"reconciliation with {name}", [ROOT / "tests/books/test_books.py", name, *long], 1200 if long else 240, None)
+                  for name in ("postgres", "mariadb")])
     for path in python_tests("books"):
         if path.name != "test_books.py":
             run.program(path.stem, [path, *long], 3600 if long else 240)

@@ -19,6 +19,7 @@
 #include "connect/book_sql.h"
 
 #define TIMEOUT_MS     (10 * 60 * 1000) // of a statement, unless the option says otherwise
+#define POLL_MS        200              // how long a run that is to end may go on waiting
 #define CONNECT_S      10u
 #define PASSWORD_BYTES 4096u
 
@@ -71,29 +72,36 @@ static base_rc visit_rows(maria_book *b, MYSQL_RES *result, row_visit *visit, vo
     return mysql_errno(b->conn) == 0 ? BASE_OK : fail_now(b, err);
 }
 
+// What poll saw, in the library's words.
+static int ready_for(const struct pollfd *fd) {
+    return (fd->revents & POLLIN ? MYSQL_WAIT_READ : 0) |
+           (fd->revents & POLLOUT ? MYSQL_WAIT_WRITE : 0) |
+           (fd->revents & (POLLPRI | POLLERR | POLLHUP) ? MYSQL_WAIT_EXCEPT : 0);
+}
+
 // Waits by poll, so that a run can be ended. The server then sees that the client has gone.
 static bool query(maria_book *b, const char *text, size_t n) {
+    plat *p = engine_plat(b->book.spec->engine);
     int failed = 0;
     int waiting = mysql_real_query_start(&failed, b->conn, text, n);
+    uint64_t since_ns = plat_monotonic_ns(p);
     while (waiting != 0) {
         struct pollfd fd = {.fd = mysql_get_socket(b->conn)};
         fd.events = (short)((waiting & MYSQL_WAIT_READ ? POLLIN : 0) |
                             (waiting & MYSQL_WAIT_WRITE ? POLLOUT : 0) |
                             (waiting & MYSQL_WAIT_EXCEPT ? POLLPRI : 0));
-        unsigned left_ms =
-            waiting & MYSQL_WAIT_TIMEOUT ? mysql_get_timeout_value_ms(b->conn) : 1000;
         if (engine_book_stopped(b->book.spec) && !b->stopped) {
             b->stopped = true;
             (void)shutdown(fd.fd, SHUT_RDWR);
         }
-        int ready = poll(&fd, 1, left_ms < 1000 ? (int)left_ms : 1000);
-        int status = ready > 0
-                         ? (fd.revents & POLLIN ? MYSQL_WAIT_READ : 0) |
-                               (fd.revents & POLLOUT ? MYSQL_WAIT_WRITE : 0) |
-                               (fd.revents & (POLLPRI | POLLERR | POLLHUP) ? MYSQL_WAIT_EXCEPT : 0)
-                     : left_ms <= 1000 && waiting & MYSQL_WAIT_TIMEOUT ? MYSQL_WAIT_TIMEOUT
-                                                                       : 0;
-        if (status != 0) waiting = mysql_real_query_cont(&failed, b->conn, status);
+        int status = poll(&fd, 1, POLL_MS) > 0 ? ready_for(&fd) : 0;
+        uint64_t waited_ms = (plat_monotonic_ns(p) - since_ns) / 1000000;
+        if (status == 0 && waiting & MYSQL_WAIT_TIMEOUT &&
+            waited_ms >= mysql_get_timeout_value_ms(b->conn))
+            status = MYSQL_WAIT_TIMEOUT;
+        if (status == 0) continue;
+        waiting = mysql_real_query_cont(&failed, b->conn, status);
+        since_ns = plat_monotonic_ns(p);
     }
     return failed == 0;
 }

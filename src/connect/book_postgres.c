@@ -19,6 +19,7 @@
 #include "connect/book_sql.h"
 
 #define TIMEOUT_MS (10 * 60 * 1000) // of a statement, unless the option says otherwise
+#define POLL_MS    200              // how long a run that is to end may go on waiting
 
 typedef struct pg_book {
     engine_book book;
@@ -73,7 +74,7 @@ static base_rc wait_for(pg_book *b, uint64_t deadline_ns, base_error *err) {
         }
         uint64_t ms = (deadline_ns - now) / 1000000 + 1;
         struct pollfd fd = {.fd = PQsocket(b->conn), .events = POLLIN};
-        (void)poll(&fd, 1, ms < 1000 ? (int)ms : 1000);
+        (void)poll(&fd, 1, ms < POLL_MS ? (int)ms : POLL_MS);
         if (fd.revents != 0 && !PQconsumeInput(b->conn))
             return fail_with(b, NULL, PQerrorMessage(b->conn), err);
     }
