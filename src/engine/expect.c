@@ -58,6 +58,21 @@ base_rc engine_expect_read(const engine_flow *flow, state_txn *txn, uint32_t obj
     return BASE_OK;
 }
 
+base_rc engine_expect_drop(engine_flow *flow, state_txn *txn, uint32_t object_id, base_error *err) {
+    base_rc rc = BASE_OK;
+    for (const char *kind = "HS"; rc == BASE_OK && *kind != '\0'; kind++) {
+        base_buf from = {0}, to = {0};
+        uint64_t deleted;
+        add_key(&from, *kind, object_id);
+        add_key(&to, *kind, object_id + 1);
+        rc = state_delete_range(txn, flow->t_expect, base_buf_str(&from), base_buf_str(&to),
+                                &deleted, err);
+        base_buf_deinit(&from);
+        base_buf_deinit(&to);
+    }
+    return rc;
+}
+
 // ---- one producer -------------------------------------------------------------------------------
 
 typedef struct sequence_head {

@@ -25,6 +25,10 @@ BASE_MUST_USE base_rc engine_expect_read(const engine_flow *flow, state_txn *txn
                                          uint32_t object_id, uint32_t p, engine_expected *out,
                                          bool *found, base_error *err);
 
+// With the cursors of the object: a view that reads it later begins anew.
+BASE_MUST_USE base_rc engine_expect_drop(engine_flow *flow, state_txn *txn, uint32_t object_id,
+                                         base_error *err);
+
 // ---- numbers of sequences
 
 #define ENGINE_SEQUENCE_RANGES    1024u  // of a producer; beyond, the oldest gap is given up

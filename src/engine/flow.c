@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/must.h"
+#include "engine/expect.h"
 #include "engine/ledger.h"
 
 static void class_name(int64_t refresh_us, char *out, size_t n) {
@@ -433,6 +434,10 @@ static base_rc drop_cursors(engine_flow *flow, uint32_t object_id, base_error *e
     uint64_t deleted;
     rc = state_delete_range(txn, flow->t_cursor, (base_str){from, 4}, (base_str){to, 4}, &deleted,
                             err);
+    if (rc == BASE_OK)
+        rc = state_delete_range(txn, flow->t_disorder, (base_str){from, 4}, (base_str){to, 4},
+                                &deleted, err);
+    if (rc == BASE_OK) rc = engine_expect_drop(flow, txn, object_id, err);
     if (rc == BASE_OK) rc = engine_layout_drop(flow, txn, false, object_id, err);
     if (rc == BASE_OK) return state_commit(txn, err);
     state_abort(txn);

@@ -318,6 +318,7 @@ void engine_metrics(engine *e, base_buf *buf) {
     stream_metrics(e, &list, buf);
     flow_metrics(e, buf);
     view_metrics(e, &list, buf);
+    engine_completeness_metrics(e, buf);
     sink_metrics(e, &list, buf);
     state_stats stats;
     state_store_stats(e->meta, &stats);

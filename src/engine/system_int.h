@@ -51,6 +51,7 @@ void system_us(system_rows *r, const char *column, int64_t us); // an interval c
 const plan_object **system_objects(system_rows *r, uint32_t *n);
 
 base_rc system_fill_revision(system_rows *r, base_error *err);  // revision.c
+base_rc system_fill_windows(system_rows *r, base_error *err);   // windowtab.c
 base_rc system_fill_operators(system_rows *r, base_error *err); // explain.c
 
 extern const system_def system_weir_defs[];
@@ -102,6 +103,8 @@ BASE_MUST_USE base_rc engine_sink_lag_of(engine *e, const plan_object *sink, eng
 void engine_sink_count_off(engine *e, const plan_object *sink, uint64_t step);
 // Once a second: who has passed a limit, and what is to be said of it.
 void engine_sinks_check(engine *e);
+
+void engine_completeness_metrics(engine *e, base_buf *buf); // completeness.c
 
 // ---- flows (weirtab.c, metrics.c) ---------------------------------------------------------------
 
