@@ -21,7 +21,16 @@
 
 // ---- delivery.c: a step's changes as items -----------------------------------------------------
 
-typedef enum connect_op { CONNECT_INSERT, CONNECT_DELETE, CONNECT_UPDATE } connect_op;
+// UPSERT: of sinks that are told final rows only.
+typedef enum connect_op {
+    CONNECT_INSERT,
+    CONNECT_DELETE,
+    CONNECT_UPDATE,
+    CONNECT_UPSERT
+} connect_op;
+
+// What a sink is told: emit = 'changes', 'inserts' or 'final'.
+typedef enum connect_emit { CONNECT_CHANGES, CONNECT_INSERTS, CONNECT_FINAL } connect_emit;
 
 typedef struct connect_item {
     connect_op op;
@@ -33,6 +42,7 @@ typedef struct connect_item {
 typedef struct connect_changes {
     uint64_t step;
     int64_t at_us, watermark_us;
+    const uint8_t *final; // by row: its window is; NULL: the view has no windows
     const plan_object *view;
     const col_batch *batch;
     uint32_t nitems;
@@ -40,7 +50,7 @@ typedef struct connect_changes {
 } connect_changes;
 
 void connect_changes_build(base_arena *arena, const plan_object *view, const engine_change *change,
-                           bool inserts_only, connect_changes *out);
+                           connect_emit emit, connect_changes *out);
 // "id", "sink", ... of a file's line, with '\n'.
 void connect_write_line(base_buf *buf, const char *token, const char *sink,
                         const connect_changes *changes, uint32_t item);
@@ -60,7 +70,8 @@ typedef struct connect_sink {
     const plan_object *object;
     char *name;  // "schema.name"
     char *token; // "schema.name.id": begins its idempotency keys, also after DROP and CREATE
-    bool is_file, inserts_only;
+    bool is_file;
+    connect_emit emit;
     bool seen;           // in the walk over the catalogue
     const char *refused; // why it can never run (its options), or NULL
     bool lost;           // what comes after `at` is gone

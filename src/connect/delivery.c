@@ -4,7 +4,8 @@
 // its sides. A request of a webhook:
 //   {"sink":"sales.alerts","view":"sales.stockouts","step":812,"seq":0,
 //    "idempotency_key":"sales.alerts.16390-812-0","at":"2025-01-01T10:00:00Z","watermark":null,
-//    "changes":[{"op":"update","before":{...},"row":{...}}, ...]}
+//    "changes":[{"op":"update","status":"final","before":{...},"row":{...}}, ...]}
+// "status" stands in changes of views with windows: whether the row's window is final.
 // A line of a file is one change with the same names and "id", which is made of the step and the
 // change's place in it. "count" stands with a change of more than one equal row.
 //
@@ -26,16 +27,19 @@ typedef struct key_change {
 typedef struct building {
     base_arena *arena;
     const col_batch *batch;
-    bool inserts_only;
+    connect_emit emit;
+    const uint8_t *final; // by row; NULL: there are no windows
     connect_item *items;
     uint32_t n;
 } building;
 
 static void add_row(building *b, uint32_t row) {
     int64_t weight = col_weight(b->batch, row);
-    if (weight == 0 || (b->inserts_only && weight < 0)) return;
-    b->items[b->n++] = (connect_item){weight > 0 ? CONNECT_INSERT : CONNECT_DELETE, row, 0,
-                                      weight > 0 ? weight : -weight};
+    if (weight == 0 || (b->emit == CONNECT_INSERTS && weight < 0)) return;
+    if (b->emit == CONNECT_FINAL && !b->final[row]) return;
+    connect_op came = b->emit == CONNECT_FINAL ? CONNECT_UPSERT : CONNECT_INSERT;
+    b->items[b->n++] =
+        (connect_item){weight > 0 ? came : CONNECT_DELETE, row, 0, weight > 0 ? weight : -weight};
 }
 
 static void add_keyed(building *b, uint32_t nkey, const uint32_t *key) {
@@ -56,15 +60,27 @@ static void add_keyed(building *b, uint32_t nkey, const uint32_t *key) {
         bool update = c->single && c->ncame == 1 && c->nleft == 1;
         if (!update) {
             add_row(b, i);
-        } else if (i == first[group_of[i]] && !b->inserts_only) {
+        } else if (i == first[group_of[i]] && b->emit == CONNECT_FINAL) {
+            add_row(b, c->came); // what was there before may never have been told
+        } else if (i == first[group_of[i]] && b->emit == CONNECT_CHANGES) {
             b->items[b->n++] = (connect_item){CONNECT_UPDATE, c->came, c->left, 1};
         }
     }
 }
 
+static const uint8_t *final_rows(base_arena *arena, const plan_object *view,
+                                 const engine_change *change) {
+    if (view->window_column < 0) return NULL;
+    uint8_t *final = base_arena_zalloc(arena, change->delta->nrows + 1u);
+    for (uint32_t i = 0; i < change->delta->nrows; i++)
+        final[i] = engine_change_is_final(view, change, i);
+    return final;
+}
+
 void connect_changes_build(base_arena *arena, const plan_object *view, const engine_change *change,
-                           bool inserts_only, connect_changes *out) {
-    building b = {arena, change->delta, inserts_only, NULL, 0};
+                           connect_emit emit, connect_changes *out) {
+    building b = {arena, change->delta, emit, final_rows(arena, view, change), NULL, 0};
+    must(emit != CONNECT_FINAL || b.final != NULL);
     b.items = base_arena_array(arena, connect_item, change->delta->nrows + 1);
     if (view->nview_key > 0 && view->nview_key < change->delta->ncols)
         add_keyed(&b, view->nview_key, view->view_key);
@@ -73,6 +89,7 @@ void connect_changes_build(base_arena *arena, const plan_object *view, const eng
     *out = (connect_changes){.step = change->step,
                              .at_us = change->at_us,
                              .watermark_us = change->watermark_us,
+                             .final = b.final,
                              .view = view,
                              .batch = change->delta,
                              .nitems = b.n,
@@ -94,8 +111,11 @@ static void write_row(base_buf *buf, const connect_changes *changes, uint32_t ro
 }
 
 static void write_change(base_buf *buf, const connect_changes *changes, const connect_item *item) {
-    static const char *const ops[] = {"insert", "delete", "update"};
+    static const char *const ops[] = {"insert", "delete", "update", "upsert"};
     base_buf_printf(buf, "\"op\":\"%s\",", ops[item->op]);
+    if (changes->final != NULL)
+        base_buf_printf(buf, "\"status\":\"%s\",",
+                        changes->final[item->row] ? "final" : "provisional");
     if (item->count != 1) base_buf_printf(buf, "\"count\":%lld,", (long long)item->count);
     if (item->op == CONNECT_UPDATE) {
         base_buf_add_cstr(buf, "\"before\":");

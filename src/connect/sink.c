@@ -60,7 +60,7 @@ static base_rc load_next(connect_sink *sink, bool *found, base_error *err) {
             if (step > sink->at) sink->at = step;
             return BASE_OK;
         }
-        connect_changes_build(&sink->arena, view, &change, sink->inserts_only, &sink->changes);
+        connect_changes_build(&sink->arena, view, &change, sink->emit, &sink->changes);
         *found = sink->changes.nitems > 0;
         if (!*found) {
             sink->at = change.step;
@@ -185,7 +185,8 @@ connect_sink *connect_sink_create(connect_hub *hub, const plan_object *object) {
     sink->token = joined(object->schema, object->name, object->id);
     sink->is_file = strcmp(object->connector, "file") == 0;
     const char *emit = plan_option_get(object, "emit");
-    sink->inserts_only = emit != NULL && strcmp(emit, "inserts") == 0;
+    if (emit != NULL && strcmp(emit, "inserts") == 0) sink->emit = CONNECT_INSERTS;
+    if (emit != NULL && strcmp(emit, "final") == 0) sink->emit = CONNECT_FINAL;
     sink->pause_max_us = interval_option(object, "max_retry_interval", BASE_US_PER_MINUTE);
     sink->timeout_us = interval_option(object, "timeout", 10 * BASE_US_PER_SECOND);
     sink->batch_rows = count_option(object, "batch_rows", 500);

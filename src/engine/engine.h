@@ -243,6 +243,10 @@ typedef struct engine_change {
     const col_batch *delta; // the view's declared columns
 } engine_change;
 
+// Whether a row of the delta is of a window that was final after the step; false if the view has no
+// windows. With close_by = 'processing time', by the step's clock.
+bool engine_change_is_final(const plan_object *view, const engine_change *change, uint32_t row);
+
 // The first change after step `after`; *found false: none yet. BASE_E_NOT_FOUND: trimmed (the
 // message names the oldest step kept): the reader starts again from a snapshot.
 BASE_MUST_USE base_rc engine_change_next(engine *e, const plan_object *view, uint64_t after,

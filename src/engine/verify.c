@@ -42,6 +42,25 @@ static void visit_scan(void *arg, const plan_node *scan) {
         plan_node_scans(object->plan, visit_scan, s);
 }
 
+static bool emits_by_clock(const plan_object *view) {
+    return view->emit_on_close && (view->early_us > 0 || view->finality.by_clock);
+}
+
+static void visit_shown(void *arg, const plan_node *scan) {
+    if (scan->object->kind != PLAN_OBJECT_VIEW) return;
+    if (emits_by_clock(scan->object))
+        *(bool *)arg = true;
+    else
+        plan_node_scans(scan->object->plan, visit_shown, arg);
+}
+
+// Rows that wait for the wall clock; also in what the view reads.
+static bool shows_by_clock(const plan_object *view) {
+    bool found = emits_by_clock(view);
+    plan_node_scans(view->plan, visit_shown, &found);
+    return found;
+}
+
 static const plan_object *view_with_lookup(engine *e, const plan_object *view) {
     lookup_search s = {e, looks_up(view->plan) ? view : NULL};
     if (s.found == NULL) plan_node_scans(view->plan, visit_scan, &s);
@@ -161,6 +180,12 @@ base_rc engine_verify(engine *e, const plan_object *view, base_arena *arena, vol
             "\"%s.%s\" looks rows up as they are when an event comes (FOR SYSTEM_TIME AS OF "
             "PROCTIME()), which the log does not say",
             lookup->schema, lookup->name);
+        return BASE_OK;
+    }
+    if (shows_by_clock(view)) {
+        out->verdict = ENGINE_VERIFY_NOT_POSSIBLE;
+        out->reason = "which of its rows are shown depends on when its flow stepped (early, or "
+                      "close_by = 'processing time'), which the log does not say";
         return BASE_OK;
     }
     engine_view_snapshot served; // an error of the view's is met before any work is done

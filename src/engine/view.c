@@ -413,6 +413,22 @@ base_rc engine_view_apply_delta(engine_flow *flow, engine_view *view, const col_
     return delta->nrows == 0 ? BASE_OK : apply_delta(flow, view, delta, err);
 }
 
+// Early rows whose window has closed without a change are in the view's changes too, as a row that
+// goes and comes: so that whoever reads the changes learns that they are final.
+static const col_batch *with_settled(engine_flow *flow, const engine_view *view,
+                                     const col_batch *delta) {
+    const col_batch *settled = flow_graph_settled(flow->graph, view->object->id);
+    if (settled == NULL || view->filling) return delta;
+    base_arena *arena = &flow->step_arena;
+    uint32_t n = settled->nrows, ncols = settled->ncols;
+    int64_t *gone = base_arena_array(arena, int64_t, n + 1);
+    for (uint32_t i = 0; i < n; i++) gone[i] = -col_weight(settled, i);
+    const col_batch *parts[3] = {col_batch_with_weights(arena, settled, gone), settled, delta};
+    col_type *types = base_arena_array(arena, col_type, ncols + 1);
+    for (uint32_t i = 0; i < ncols; i++) types[i] = settled->cols[i].type;
+    return col_batch_concat(arena, ncols, types, delta == NULL ? 2 : 3, parts);
+}
+
 base_rc engine_view_apply(engine_flow *flow, engine_view *view, base_error *err) {
     uint32_t id = view->object->id;
     if (view->appended) {
@@ -420,7 +436,7 @@ base_rc engine_view_apply(engine_flow *flow, engine_view *view, base_error *err)
         const col_batch *const *parts = flow_graph_output_parts(flow->graph, id, &n);
         return engine_append_apply(flow, view, n, parts, err);
     }
-    const col_batch *delta = flow_graph_output(flow->graph, id);
+    const col_batch *delta = with_settled(flow, view, flow_graph_output(flow->graph, id));
     if (delta == NULL || delta->nrows == 0) return BASE_OK;
     return apply_delta(flow, view, delta, err);
 }
@@ -689,6 +705,12 @@ base_rc engine_view_scan(engine *e, const plan_object *view, base_arena *arena, 
                               snapshot.final_us, 8192, visit, arg, err);
     engine_view_snapshot_close(&snapshot);
     return rc;
+}
+
+bool engine_change_is_final(const plan_object *view, const engine_change *change, uint32_t row) {
+    int64_t clock_us = engine_final_clock(view, change->watermark_us, change->at_us);
+    return view->window_column >= 0 && clock_us != ENGINE_NO_WATERMARK &&
+           final_at(view, change->delta, row) <= clock_us;
 }
 
 // A step's delta, of which the cursor stands on the first record, with `value`; a view that only

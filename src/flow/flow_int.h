@@ -98,6 +98,8 @@ void flow_timer_set(flow_graph *graph, uint32_t timer, int64_t due_us);
 int64_t flow_graph_watermark(const flow_graph *graph, uint32_t view_id); // INT64_MIN: none yet
 // A floor as it is now; INT64_MIN: it says nothing, or a view is being filled with history.
 int64_t flow_graph_floor(const flow_graph *graph, const plan_floor *floor);
+// Rows that flow_graph_settled gives; they are not changed and live for the step.
+void flow_graph_settle(flow_graph *graph, uint32_t view_id, const col_batch *rows);
 void flow_heap_add(flow_op *op, int64_t bytes); // heap memory that an operator holds
 
 // The constructors; each allocates in graph->arena. needed[i]: column i of the output is used.

@@ -22,8 +22,9 @@ typedef struct flow_view {
     flow_pile pile;          // of the step
     const col_batch *output; // once asked for
     bool output_made;
-    bool distinct;   // no two rows of a step's output are equal, nor does one undo another
-    bool only_grows; // no row is retracted
+    flow_pile settled; // see flow_graph_settled
+    bool distinct;     // no two rows of a step's output are equal, nor does one undo another
+    bool only_grows;   // no row is retracted
     int64_t watermark_us;
 } flow_view;
 
@@ -546,7 +547,7 @@ void flow_graph_begin(flow_graph *graph, flow_ctx *ctx) {
     must(graph->store == NULL || ctx->txn != NULL);
     graph->stepped = true;
     for (uint32_t i = 0; i < graph->nviews; i++) {
-        graph->views[i].pile = (flow_pile){0};
+        graph->views[i].pile = graph->views[i].settled = (flow_pile){0};
         graph->views[i].output = NULL;
         graph->views[i].output_made = false;
     }
@@ -704,6 +705,17 @@ const col_batch *flow_graph_output(flow_graph *graph, uint32_t view_id) {
     view->output = batch->nrows == 0 ? NULL : batch;
     view->output_made = true;
     return view->output;
+}
+
+void flow_graph_settle(flow_graph *graph, uint32_t view_id, const col_batch *rows) {
+    flow_view *view = find_view(graph, view_id);
+    if (view != NULL && rows->nrows > 0) flow_pile_add(&view->settled, graph->ctx->arena, rows);
+}
+
+const col_batch *flow_graph_settled(flow_graph *graph, uint32_t view_id) {
+    flow_view *view = find_view(graph, view_id);
+    if (view == NULL || view->settled.n == 0) return NULL;
+    return flow_pile_concat(&view->settled, graph->ctx->arena, view->plan);
 }
 
 const col_batch *const *flow_graph_output_parts(flow_graph *graph, uint32_t view_id, uint32_t *n) {

@@ -111,6 +111,9 @@ BASE_MUST_USE base_rc flow_graph_flush_view(flow_graph *graph, uint32_t view_id,
 // output. An ad-hoc result is not consolidated (a row may be there more than once, or with a weight
 // above 1) and comes in the order that a SORT gave it. NULL: no change.
 const col_batch *flow_graph_output(flow_graph *graph, uint32_t view_id);
+// Rows of a view that were out before and are now what they will stay, unchanged in this step: the
+// early ones of a window that has closed. NULL: there are none.
+const col_batch *flow_graph_settled(flow_graph *graph, uint32_t view_id);
 // The same in parts, whose order counts: as they came for a view of which no row is ever retracted,
 // else one. *n: how many; 0 if there is no change.
 const col_batch *const *flow_graph_output_parts(flow_graph *graph, uint32_t view_id, uint32_t *n);

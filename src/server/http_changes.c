@@ -122,13 +122,26 @@ void http_subscriber_leave(http_subscriber *s) {
 
 // ---- events ----
 
-static void add_rows(base_buf *buf, const http_subscriber *s, const col_batch *delta, int sign) {
+// What comes has its standing, as in a snapshot, if the view has windows.
+static void add_status(base_buf *buf, const http_subscriber *s, const engine_change *change,
+                       uint32_t row) {
+    if (s->view->window_column < 0) return;
+    must(buf->n > 0 && buf->p[buf->n - 1] == '}');
+    buf->n--;
+    base_buf_printf(buf, ",\"_status\":\"%s\"}",
+                    engine_change_is_final(s->view, change, row) ? "final" : "provisional");
+}
+
+static void add_rows(base_buf *buf, const http_subscriber *s, const engine_change *change,
+                     int sign) {
+    const col_batch *delta = change->delta;
     uint64_t n = 0;
     for (uint32_t row = 0; row < delta->nrows; row++) {
         int64_t weight = col_weight(delta, row) * sign;
         for (; weight > 0 && n < REPEATED_ROWS_MAX; weight--) {
             if (n++ > 0) base_buf_add_byte(buf, ',');
             http_row_object(buf, delta, row, s->ncolumns, s->keys);
+            if (sign > 0) add_status(buf, s, change, row);
         }
     }
 }
@@ -149,9 +162,9 @@ static void add_change(base_buf *buf, const http_subscriber *s, const engine_cha
     add_instant(buf, "at", change->at_us);
     add_instant(buf, "watermark", change->watermark_us);
     base_buf_add_cstr(buf, ",\"insert\":[");
-    add_rows(buf, s, change->delta, 1);
+    add_rows(buf, s, change, 1);
     base_buf_add_cstr(buf, "],\"delete\":[");
-    add_rows(buf, s, change->delta, -1);
+    add_rows(buf, s, change, -1);
     base_buf_add_cstr(buf, "]}\n\n");
     atomic_fetch_add(&s->http->server->counters.events_sent, 1);
 }

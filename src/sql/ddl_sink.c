@@ -83,10 +83,15 @@ static base_rc check_sink(sql_ctx *ctx, const plan_object *object) {
     static const char *const counts[] = {"batch_rows", "max_attempts"};
     static const char *const intervals[] = {"timeout", "max_retry_interval", "max_keep_time"};
     const char *emit = plan_option_get(object, "emit");
-    SQL_TRY(
-        check_option(ctx, object, "emit",
-                     emit == NULL || strcmp(emit, "changes") == 0 || strcmp(emit, "inserts") == 0,
-                     "'changes' or 'inserts'"));
+    SQL_TRY(check_option(ctx, object, "emit",
+                         emit == NULL || strcmp(emit, "changes") == 0 ||
+                             strcmp(emit, "inserts") == 0 || strcmp(emit, "final") == 0,
+                         "'changes', 'inserts' or 'final'"));
+    bool final = emit != NULL && strcmp(emit, "final") == 0;
+    SQL_TRY(check_option(ctx, object, "emit",
+                         !final || (object->from->emit_on_close && object->from->nview_key > 0),
+                         "'changes' or 'inserts', since the view has no key or does not EMIT ON "
+                         "WINDOW CLOSE"));
     SQL_TRY(check_option(ctx, object, "format", strcmp(object->format, "ndjson") == 0,
                          "'ndjson' for a sink"));
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
