@@ -577,6 +577,10 @@ typedef struct engine_view_snapshot {
 BASE_MUST_USE base_rc engine_view_snapshot_open(engine *e, const plan_object *view,
                                                 engine_view_snapshot *out, base_error *err);
 void engine_view_snapshot_close(engine_view_snapshot *snapshot);
+// The row of one key, of a view that is not appended; its declared columns, in the arena.
+BASE_MUST_USE base_rc engine_view_get(const plan_object *view, const engine_view_snapshot *snapshot,
+                                      base_str key, base_arena *arena, bool *there,
+                                      const col_batch **row, uint32_t *revision, base_error *err);
 // The changes of steps after `after` up to `upto` in the view's change log, counted; of the first
 // `most` steps that have any.
 typedef struct engine_change_counts {

@@ -34,8 +34,7 @@ typedef struct query {
     size_t input_index;
     engine_clock clock;   // of the partition being read
     engine_wanted wanted; // of system objects
-    uint32_t ngiven;
-    const engine_query_given *given;
+    const engine_query_options *options;
 } query;
 
 static bool session_cancelled(void *arg) {
@@ -62,11 +61,14 @@ static base_rc check_limits(query *q, base_error *err) {
 // ---- streams and tables
 // ------------------------------------------------------------------------------
 
+// Records of a batch below the offset `upto`.
 static base_rc push_log_batch(query *q, engine_contract *contract, uint32_t p,
-                              const log_batch *batch, uint32_t skip, base_error *err) {
+                              const log_batch *batch, uint64_t upto, base_error *err) {
     bool retains = flow_graph_retains(q->graph, q->input_index);
-    for (uint32_t at = skip; at < batch->count;) {
-        uint32_t n = batch->count - at < QUERY_BATCH_ROWS ? batch->count - at : QUERY_BATCH_ROWS;
+    uint32_t count = batch->count;
+    if (upto - batch->base_offset < count) count = (uint32_t)(upto - batch->base_offset);
+    for (uint32_t at = 0; at < count;) {
+        uint32_t n = count - at < QUERY_BATCH_ROWS ? count - at : QUERY_BATCH_ROWS;
         q->ctx.arena = retains ? &q->scratch : &q->push;
         engine_decoded d;
         engine_contract_decode_batch(contract, batch, at, n, p, q->ctx.arena, &d);
@@ -89,6 +91,11 @@ static base_rc push_log_batch(query *q, engine_contract *contract, uint32_t p,
 static base_rc push_partition(query *q, engine_stream *stream, engine_contract *contract,
                               uint32_t p, base_error *err) {
     uint64_t upto = log_end(stream->log, p);
+    for (uint32_t i = 0; i < q->options->nupto; i++) {
+        const engine_upto *limit = &q->options->upto[i];
+        if (limit->object_id == q->input->object->id && limit->partition == p && limit->next < upto)
+            upto = limit->next;
+    }
     if (log_begin(stream->log, p) >= upto) return BASE_OK;
     log_reader *reader;
     base_rc rc = log_reader_open(stream->log, p, log_begin(stream->log, p), &reader, err);
@@ -107,7 +114,7 @@ static base_rc push_partition(query *q, engine_stream *stream, engine_contract *
         rc = log_reader_next(reader, &batch, &end, err);
         if (rc != BASE_OK) return rc;
         if (end) break;
-        rc = push_log_batch(q, contract, p, &batch, 0, err);
+        rc = push_log_batch(q, contract, p, &batch, upto, err);
         if (rc != BASE_OK) return rc;
     }
     return BASE_OK;
@@ -200,8 +207,8 @@ static base_rc push_system(query *q, base_error *err) {
 
 // The rows that were given in the object's place, or NULL.
 static const col_batch *given_rows(const query *q, const plan_object *object) {
-    for (uint32_t i = 0; i < q->ngiven; i++)
-        if (q->given[i].object->id == object->id) return q->given[i].rows;
+    for (uint32_t i = 0; i < q->options->ngiven; i++)
+        if (q->options->given[i].object->id == object->id) return q->options->given[i].rows;
     return NULL;
 }
 
@@ -288,10 +295,6 @@ static base_rc finish_rows(const col_batch *output, base_arena *arena, const col
     return BASE_OK;
 }
 
-static base_rc run_query(engine_session *session, const plan_node *plan, uint32_t n,
-                         const engine_query_given *given, base_arena *arena, const col_batch **rows,
-                         engine_standing *standing, engine_operators *figures, base_error *err);
-
 base_rc engine_query(engine_session *session, const plan_node *plan, base_arena *arena,
                      const col_batch **rows, engine_standing *standing, base_error *err) {
     return engine_query_timed(session, plan, arena, rows, standing, NULL, err);
@@ -300,20 +303,23 @@ base_rc engine_query(engine_session *session, const plan_node *plan, base_arena 
 base_rc engine_query_timed(engine_session *session, const plan_node *plan, base_arena *arena,
                            const col_batch **rows, engine_standing *standing,
                            engine_operators *figures, base_error *err) {
-    return run_query(session, plan, 0, NULL, arena, rows, standing, figures, err);
+    engine_query_options options = {.figures = figures};
+    return engine_query_with(session, plan, &options, arena, rows, standing, err);
 }
 
 base_rc engine_query_over(engine_session *session, const plan_node *plan, uint32_t n,
                           const engine_query_given *given, base_arena *arena,
                           const col_batch **rows, engine_standing *standing, base_error *err) {
-    return run_query(session, plan, n, given, arena, rows, standing, NULL, err);
+    engine_query_options options = {.ngiven = n, .given = given};
+    return engine_query_with(session, plan, &options, arena, rows, standing, err);
 }
 
-static base_rc run_query(engine_session *session, const plan_node *plan, uint32_t n,
-                         const engine_query_given *given, base_arena *arena, const col_batch **rows,
-                         engine_standing *standing, engine_operators *figures, base_error *err) {
+base_rc engine_query_with(engine_session *session, const plan_node *plan,
+                          const engine_query_options *options, base_arena *arena,
+                          const col_batch **rows, engine_standing *standing, base_error *err) {
     engine *e = session->engine;
-    query q = {.session = session, .engine = e, .ngiven = n, .given = given};
+    engine_operators *figures = options->figures;
+    query q = {.session = session, .engine = e, .options = options};
     q.memory_limit = e->config.query_memory_bytes > 0 ? e->config.query_memory_bytes : 1ull << 30;
     base_arena_init(&q.scratch, 1 << 16);
     base_arena_init(&q.push, 1 << 16);
@@ -327,7 +333,9 @@ static base_rc run_query(engine_session *session, const plan_node *plan, uint32_
         base_random_seed(&random, e->plat->ops->random_u64(e->plat));
         q.ctx = (flow_ctx){.arena = &q.scratch,
                            .step_arena = &q.scratch,
-                           .now_us = plat_wall_us(e->plat),
+                           .now_us =
+                               options->now_us != 0 ? options->now_us : plat_wall_us(e->plat),
+                           .hooks = options->hooks,
                            .low_watermark_us = ENGINE_NO_WATERMARK,
                            .zone = session->zone,
                            .random = &random,

@@ -46,6 +46,25 @@ BASE_MUST_USE base_rc engine_query_over(engine_session *session, const plan_node
                                         const engine_query_given *given, base_arena *arena,
                                         const col_batch **rows, engine_standing *standing,
                                         base_error *err);
+// A log is read up to `next`, of a partition; partitions that are not named are read to their ends.
+typedef struct engine_upto {
+    uint32_t object_id, partition;
+    uint64_t next;
+} engine_upto;
+// What a query may be told beside its plan; zero: nothing.
+typedef struct engine_query_options {
+    engine_operators *figures; // operators are timed
+    int64_t now_us;            // what now() is; 0: the clock's
+    uint32_t nupto;
+    const engine_upto *upto;
+    uint32_t ngiven;
+    const engine_query_given *given;
+    const flow_hooks *hooks; // NULL: a row that fails fails the query
+} engine_query_options;
+BASE_MUST_USE base_rc engine_query_with(engine_session *session, const plan_node *plan,
+                                        const engine_query_options *options, base_arena *arena,
+                                        const col_batch **rows, engine_standing *standing,
+                                        base_error *err);
 BASE_MUST_USE base_rc engine_query(engine_session *session, const plan_node *plan,
                                    base_arena *arena, const col_batch **rows,
                                    engine_standing *standing, base_error *err);

@@ -207,6 +207,7 @@ const plan_object **system_objects(system_rows *r, uint32_t *n) {
 }
 
 static const system_def *find_def(uint32_t id) {
+    id %= PLAN_CALL_ID_STEP;
     for (size_t i = 0; i < system_weir_def_count; i++)
         if (system_weir_defs[i].id == id) return &system_weir_defs[i];
     for (size_t i = 0; i < system_completeness_def_count; i++)

@@ -50,6 +50,8 @@ void system_us(system_rows *r, const char *column, int64_t us); // an interval c
 // All objects that are not system ones, ascending by id, in the arena.
 const plan_object **system_objects(system_rows *r, uint32_t *n);
 
+base_rc system_fill_why(system_rows *r, base_error *err);       // whytab.c
+base_rc system_fill_lineage(system_rows *r, base_error *err);   // whytab.c
 base_rc system_fill_revision(system_rows *r, base_error *err);  // revision.c
 base_rc system_fill_windows(system_rows *r, base_error *err);   // windowtab.c
 base_rc system_fill_operators(system_rows *r, base_error *err); // explain.c

@@ -650,6 +650,32 @@ static base_rc scan_row(scan_batch *s, base_arena *arena, base_str value, base_e
     return BASE_OK;
 }
 
+base_rc engine_view_get(const plan_object *view, const engine_view_snapshot *snapshot, base_str key,
+                        base_arena *arena, bool *there, const col_batch **row, uint32_t *revision,
+                        base_error *err) {
+    base_str value;
+    base_rc rc = state_get(snapshot->txn, snapshot->rows, key, &value, there, err);
+    if (rc != BASE_OK || !*there) return rc;
+    row_head head;
+    if (value.n < sizeof head || value.p[0] != 1)
+        return base_fail(err, BASE_E_CORRUPT, NULL, "view \"%s.%s\": a stored row is damaged",
+                         view->schema, view->name);
+    memcpy(&head, value.p, sizeof head);
+    *revision = head.revision;
+    uint32_t n = engine_declared_columns(view);
+    col_type *types = base_arena_array(arena, col_type, n + 1);
+    uint32_t *columns = base_arena_array(arena, uint32_t, n + 1);
+    for (uint32_t i = 0; i < n; i++) {
+        types[i] = view->columns[i].type;
+        columns[i] = i;
+    }
+    col_batch *out = col_batch_create(arena, n, types, 1);
+    base_str bytes = {base_arena_memdup(arena, value.p, value.n), value.n};
+    size_t at = sizeof head;
+    *row = out;
+    return col_row_decode(bytes, &at, out, 0, n, columns, arena, err);
+}
+
 base_rc engine_view_scan_txn(const plan_object *object, bool appended, state_table rows,
                              state_txn *txn, int64_t final_us, uint32_t batch_rows,
                              base_rc (*visit)(void *arg, const col_batch *rows, base_error *err),

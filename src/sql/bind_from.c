@@ -159,6 +159,10 @@ static base_rc bind_range_function(sql_binder *binder, const sql_tree *body, pie
     const sql_tree *call_body = sql_body(call), *name_part = sql_get(call_body, "funcname")->child;
     while (name_part->next != NULL) name_part = name_part->next;
     const char *name = sql_string(name_part);
+    if (sql_is_row_call(call_body)) {
+        SQL_TRY(sql_bind_row_call(binder, call_body, &out->node));
+        return add_columns(ctx, out, (sql_rel){.name = name}, sql_get(body, "alias"));
+    }
     if (sql_is_window_function(base_str_of(name))) {
         sql_rel rel;
         SQL_TRY(sql_bind_window(binder, name, call_body, &out->node, &rel));

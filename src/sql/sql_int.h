@@ -429,6 +429,9 @@ void sql_sets_build(sql_binder *binder, sql_exprs *list, uint32_t first, plan_no
 // ---- bind_table_func.c -------------------------------------------------------------------------
 
 // Whether a RangeFunction is functions whose rows are a table, and not a window over a table.
+// bind_row_call.c: weir.why('view', key...); call: the body of a FuncCall.
+bool sql_is_row_call(const sql_tree *call);
+BASE_MUST_USE base_rc sql_bind_row_call(sql_binder *binder, const sql_tree *call, plan_node **out);
 bool sql_is_table_func(const sql_tree *body);
 // Its node over `input`, the columns of which the arguments name by the binder's scope. *own: a
 // node with the functions' columns alone, for their names. The table's name, without an alias:
