@@ -77,9 +77,8 @@ static void view_places(places *s, const plan_object *view, uint64_t step) {
     s->rc = engine_flow_begin_read(inner.flow, &inner.txn, s->err);
     if (s->rc != BASE_OK) return;
     inner.has_moment = false;
-    inner.rc = engine_moment_at_step(inner.txn, inner.flow->t_moment,
-                                     step > 0 ? step : UINT64_MAX, s->arena, &inner.moment,
-                                     &inner.has_moment, s->err);
+    inner.rc = engine_moment_at_step(inner.txn, inner.flow->t_moment, step > 0 ? step : UINT64_MAX,
+                                     s->arena, &inner.moment, &inner.has_moment, s->err);
     inner.exact = s->exact && inner.has_moment;
     if (inner.rc == BASE_OK) plan_node_scans(view->plan, visit_place, &inner);
     state_abort(inner.txn);
@@ -222,8 +221,7 @@ static base_rc find_batch(fetch *f, const engine_lineage_event *event, bool *fou
     f->reader = NULL;
     f->batch.count = 0;
     f->partition = event->partition;
-    base_rc rc =
-        log_reader_open(f->stream->log, event->partition, event->offset, &f->reader, err);
+    base_rc rc = log_reader_open(f->stream->log, event->partition, event->offset, &f->reader, err);
     bool end = false;
     while (rc == BASE_OK && !end && !in_batch(f, event)) {
         if (log_reader_offset(f->reader) > event->offset) break;

@@ -44,8 +44,8 @@ BASE_MUST_USE base_rc engine_lineage_of(engine_session *session, const plan_obje
                                         const engine_view_key *key, const engine_lineage_at *at,
                                         uint32_t limit, bool raw, base_arena *arena,
                                         engine_lineage *out, base_error *err);
-// How far the logs behind a view had been read by a step of its flow (0: its last), through views of
-// other flows; by moments, or where there is none any more, by what is read now (*exact false).
+// How far the logs behind a view had been read by a step of its flow (0: its last), through views
+// of other flows; by moments, or where there is none any more, by what is read now (*exact false).
 BASE_MUST_USE base_rc engine_lineage_places(engine *e, const plan_object *view, uint64_t step,
                                             base_arena *arena, uint32_t *n, engine_upto **out,
                                             bool *exact, base_error *err);

@@ -333,8 +333,7 @@ base_rc engine_query_with(engine_session *session, const plan_node *plan,
         base_random_seed(&random, e->plat->ops->random_u64(e->plat));
         q.ctx = (flow_ctx){.arena = &q.scratch,
                            .step_arena = &q.scratch,
-                           .now_us =
-                               options->now_us != 0 ? options->now_us : plat_wall_us(e->plat),
+                           .now_us = options->now_us != 0 ? options->now_us : plat_wall_us(e->plat),
                            .hooks = options->hooks,
                            .low_watermark_us = ENGINE_NO_WATERMARK,
                            .zone = session->zone,

@@ -785,8 +785,9 @@ const system_def system_weir_defs[] = {
      "view text, key jsonb?, object text, partition integer, log_offset bigint, "
      "event_time timestamptz?, appended_at timestamptz?, original_partition integer?, "
      "original_offset bigint?, event jsonb?, call jsonb?",
-     system_fill_lineage, "the events that make up a row of a view: FROM weir.lineage('view', "
-                          "key...)"},
+     system_fill_lineage,
+     "the events that make up a row of a view: FROM weir.lineage('view', "
+     "key...)"},
     {15018, "weir", "revisions", REVISION_COLUMNS, system_fill_revision,
      "the same as weir.revision"},
     {15011, "weir", "contracts",

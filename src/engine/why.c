@@ -81,9 +81,9 @@ static base_rc take_positions(story *s, base_str json, engine_why_change *c, bas
         if (name == NULL || col_json_member(list->items[i], BASE_STR("to")) == NULL) continue;
         const plan_object *object = engine_find(s->session->engine, name->text);
         if (object == NULL) continue; // dropped since
-        ranges[c->nranges++] =
-            (engine_why_range){object->id, (uint32_t)number_of(list->items[i], "partition"),
-                               number_of(list->items[i], "from"), number_of(list->items[i], "to") + 1};
+        ranges[c->nranges++] = (engine_why_range){
+            object->id, (uint32_t)number_of(list->items[i], "partition"),
+            number_of(list->items[i], "from"), number_of(list->items[i], "to") + 1};
     }
     c->ranges = ranges;
     return BASE_OK;
@@ -130,7 +130,7 @@ static void take_delta(story *s, const engine_change *change) {
     c->at_us = change->at_us;
     c->has_old = old != UINT32_MAX, c->has_new = new != UINT32_MAX;
     c->row = col_batch_copy(s->arena, rows);
-    c->standing = !c->has_new                            ? "removed"
+    c->standing = !c->has_new                           ? "removed"
                   : s->view->window_column < 0          ? "current"
                   : change->watermark_us >= s->final_us ? "final"
                                                         : "provisional";
@@ -358,8 +358,8 @@ static bool has_event(const engine_lineage *lineage, const engine_lineage_event 
     return false;
 }
 
-static void keep_other(story *s, const engine_lineage *of, const engine_lineage *not_of, uint32_t *n,
-                       const engine_lineage_event ***out) {
+static void keep_other(story *s, const engine_lineage *of, const engine_lineage *not_of,
+                       uint32_t *n, const engine_lineage_event ***out) {
     *out = base_arena_array(s->arena, const engine_lineage_event *, of->n + 1);
     for (uint32_t i = 0; i < of->n; i++)
         if (!of->events[i].duplicate && !has_event(not_of, &of->events[i]))
@@ -450,8 +450,10 @@ base_rc engine_why_of(engine_session *session, const plan_object *view, const en
     if (rc == BASE_OK)
         rc = engine_lineage_of(session, view, key, &at, ENGINE_WHY_EVENTS_MAX, true, arena,
                                &out->lineage, err);
-    if (rc == BASE_OK && out->lineage.only_grows) hand_out(&s, &out->lineage);
-    else if (rc == BASE_OK) rc = trace_steps(&s, &out->lineage, err);
+    if (rc == BASE_OK && out->lineage.only_grows)
+        hand_out(&s, &out->lineage);
+    else if (rc == BASE_OK)
+        rc = trace_steps(&s, &out->lineage, err);
     if (rc == BASE_OK) rc = add_final(&s, &now, err);
     qsort(s.changes, s.n, sizeof *s.changes, in_order);
     out->n = s.n;

@@ -16,8 +16,8 @@ typedef struct engine_why_range { // offsets [from, next) of a partition
 } engine_why_range;
 
 typedef struct engine_why_change {
-    uint64_t step; // 0: not known
-    int64_t at_us; // INT64_MIN: not known
+    uint64_t step;        // 0: not known
+    int64_t at_us;        // INT64_MIN: not known
     const char *standing; // provisional, final, corrected, removed; current: has no window;
                           // unchanged: its events have changed nothing
     uint32_t revision;    // 0: not known
@@ -26,8 +26,8 @@ typedef struct engine_why_change {
     const col_batch *row; // row 0 the old one, row 1 the new one
     uint32_t nranges;     // what the step had read
     const engine_why_range *ranges;
-    bool noted;           // in the ledger
-    uint32_t nevents;     // came to the row in this change
+    bool noted;       // in the ledger
+    uint32_t nevents; // came to the row in this change
     const engine_lineage_event **events;
     uint32_t nleft; // left it
     const engine_lineage_event **left;

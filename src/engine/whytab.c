@@ -1,7 +1,7 @@
 // whytab.c - weir.why and weir.lineage: the story of one row, and its events, as tables. They have
-// rows only where a query says which row it asks for: FROM weir.why('view', key...), which the binder
-// makes conditions of (src/sql/bind_row_call.c), or conditions on view and key. Entry points:
-// system_fill_why, system_fill_lineage.
+// rows only where a query says which row it asks for: FROM weir.why('view', key...), which the
+// binder makes conditions of (src/sql/bind_row_call.c), or conditions on view and key. Entry
+// points: system_fill_why, system_fill_lineage.
 
 #include <string.h>
 

@@ -57,7 +57,8 @@ typedef struct plan_node plan_node;
 typedef struct plan_object {
     plan_object_kind kind;
     uint32_t id; // unique for ever in a data directory; also its OID in pg_catalog
-#define PLAN_CALL_ID_STEP 65536u // a SYSTEM object that is called in FROM: its id and so many a call
+#define PLAN_CALL_ID_STEP                                                                          \
+    65536u // a SYSTEM object that is called in FROM: its id and so many a call
     const char *schema;
     const char *name;
     const char *comment;    // or NULL

@@ -1,9 +1,9 @@
 // lineage.h - a view's plan turned round: a plan whose rows are the records that make up one row of
 // the view. Why-provenance by query rewriting: each scan of a log is followed up to the view's
-// output, with its place in the log beside it; what an aggregate sums up, a head chooses or a window
-// looks at comes back by a join with the rows that went in (Glavic and Alonso, "Perm: Processing
-// Provenance and Data on the Same Data Model through Query Rewriting", ICDE 2009; Cui and Widom,
-// "Lineage Tracing for General Data Warehouse Transformations", VLDB Journal 12, 2003).
+// output, with its place in the log beside it; what an aggregate sums up, a head chooses or a
+// window looks at comes back by a join with the rows that went in (Glavic and Alonso, "Perm:
+// Processing Provenance and Data on the Same Data Model through Query Rewriting", ICDE 2009; Cui
+// and Widom, "Lineage Tracing for General Data Warehouse Transformations", VLDB Journal 12, 2003).
 //
 // What comes is said for each operator in docs/sql.md: exactly the rows that count for filters,
 // projections, windows, aggregates, joins, set operations, DISTINCT, temporal filters, heads, ASOF;
@@ -37,9 +37,9 @@ typedef struct plan_lineage {
     bool only_grows;            // a record that makes up the row does so from then on
 } plan_lineage;
 
-// The row of `view` whose columns[i] is not distinct from values[i], a constant. Views that the view
-// reads, of any flow, are followed to their logs. Unsupported (0A000): a plan that reads system
-// columns of a view; too large (54001): beyond the limits above.
+// The row of `view` whose columns[i] is not distinct from values[i], a constant. Views that the
+// view reads, of any flow, are followed to their logs. Unsupported (0A000): a plan that reads
+// system columns of a view; too large (54001): beyond the limits above.
 BASE_MUST_USE base_rc plan_lineage_of(base_arena *arena, const plan_object *view, uint32_t n,
                                       const uint32_t *columns, const plan_expr *const *values,
                                       plan_lineage *out, base_error *err);

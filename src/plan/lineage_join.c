@@ -1,9 +1,9 @@
 // lineage_join.c - rules of lineage for joins: both sides' rows, of the pairs that match.
 //
-// Following one side, the other is computed as it is. A row that is there without a match needs only
-// its own side: so an outer join becomes the join that keeps the side that is followed. A condition
-// that holds a key column of one side to a constant holds the other side's to it too, where rows
-// that do not match do not count. Entry points: lineage_join, lineage_asof.
+// Following one side, the other is computed as it is. A row that is there without a match needs
+// only its own side: so an outer join becomes the join that keeps the side that is followed. A
+// condition that holds a key column of one side to a constant holds the other side's to it too,
+// where rows that do not match do not count. Entry points: lineage_join, lineage_asof.
 
 #include <string.h>
 
@@ -56,8 +56,7 @@ static void divide(lineage *l, const plan_node *node, const lineage_conds *conds
         if (right_counts)
             lineage_add(l, &s->right, all_right.items[i]);
         else
-            lineage_add(l, &s->above,
-                        plan_expr_shift(l->arena, all_right.items[i], (int32_t)nl));
+            lineage_add(l, &s->above, plan_expr_shift(l->arena, all_right.items[i], (int32_t)nl));
     // Of the side that is not kept for itself, only what can match.
     lineage_conds own_right = s->right;
     if (left_counts)
@@ -167,8 +166,10 @@ static plan_node *follow_left(lineage *l, const plan_node *node, const lineage_c
     plan_node *right = lineage_rewrite(l, node->inputs[1], false, &s.right, NULL);
     if (k == PLAN_JOIN_INNER && !right_needed) k = PLAN_JOIN_SEMI;
     plan_node *join = join_of(l, node, k, left, right, LINEAGE_PLACE);
-    if (k == PLAN_JOIN_SEMI || k == PLAN_JOIN_ANTI) join = with_nulls(l, node, join);
-    else join = lineage_place_last(l, join, nl, n - nl);
+    if (k == PLAN_JOIN_SEMI || k == PLAN_JOIN_ANTI)
+        join = with_nulls(l, node, join);
+    else
+        join = lineage_place_last(l, join, nl, n - nl);
     return lineage_filter(l, join, &s.above);
 }
 

@@ -31,7 +31,8 @@ static plan_node *over_input(lineage *l, const plan_node *node, plan_node *input
 }
 
 // The same, and what it adds stands before the place again.
-static plan_node *over_followed(lineage *l, const plan_node *node, plan_node *input, bool followed) {
+static plan_node *over_followed(lineage *l, const plan_node *node, plan_node *input,
+                                bool followed) {
     uint32_t nin = node->inputs[0]->ncolumns;
     plan_node *copy = over_input(l, node, input);
     return followed ? lineage_place_last(l, copy, nin, node->ncolumns - nin) : copy;
@@ -119,8 +120,7 @@ static plan_node *scan_view(lineage *l, const plan_node *node, bool followed,
 
 static plan_node *rewrite_scan(lineage *l, const plan_node *node, bool followed,
                                const lineage_conds *conds, const bool *needed) {
-    if (node->object->kind == PLAN_OBJECT_VIEW)
-        return scan_view(l, node, followed, conds, needed);
+    if (node->object->kind == PLAN_OBJECT_VIEW) return scan_view(l, node, followed, conds, needed);
     if (node->object->kind == PLAN_OBJECT_STREAM || node->object->kind == PLAN_OBJECT_TABLE)
         return scan_log(l, node, followed, conds);
     return lineage_filter(l, lineage_copy(l, node), conds);
@@ -301,8 +301,8 @@ static const uint32_t *first_columns(lineage *l, uint32_t n) {
     return columns;
 }
 
-// The rows of the group. Where a value of the aggregate is used, it comes by a join of the aggregate
-// with its rows.
+// The rows of the group. Where a value of the aggregate is used, it comes by a join of the
+// aggregate with its rows.
 static plan_node *rewrite_aggregate(lineage *l, const plan_node *node, bool followed,
                                     const lineage_conds *conds, const bool *needed) {
     uint32_t n = node->nexprs, nin = node->inputs[0]->ncolumns;
@@ -353,8 +353,7 @@ static plan_node *rewrite_setop(lineage *l, const plan_node *node, bool followed
                                 const lineage_conds *conds, const bool *needed) {
     (void)needed;
     uint32_t n = node->ncolumns, side = followed ? lineage_step(l) : 0;
-    plan_node *rows =
-        followed ? lineage_rewrite(l, node->inputs[side], true, conds, NULL) : NULL;
+    plan_node *rows = followed ? lineage_rewrite(l, node->inputs[side], true, conds, NULL) : NULL;
     plan_node *copy = lineage_copy(l, node);
     for (uint32_t i = 0; i < 2; i++)
         copy->inputs[i] = lineage_rewrite(l, node->inputs[i], false, conds, NULL);
@@ -512,8 +511,8 @@ static bool steps_itself(const plan_node *node) {
 plan_node *lineage_rewrite(lineage *l, const plan_node *node, bool followed,
                            const lineage_conds *conds, const bool *needed) {
     if (l->too_large) { // whatever has the right columns
-        plan_node *none = lineage_node(l, PLAN_NODE_VALUES,
-                                       node->ncolumns + (followed ? LINEAGE_PLACE : 0), 0);
+        plan_node *none =
+            lineage_node(l, PLAN_NODE_VALUES, node->ncolumns + (followed ? LINEAGE_PLACE : 0), 0);
         memcpy((plan_column *)(uintptr_t)none->columns, node->columns,
                node->ncolumns * sizeof *node->columns);
         return none;

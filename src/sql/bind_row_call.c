@@ -45,8 +45,8 @@ base_rc sql_bind_row_call(sql_binder *binder, const sql_tree *call, plan_node **
     for (const sql_tree *arg = args->child; arg != NULL; arg = arg->next, i++) {
         SQL_TRY(sql_bind_expr(&none, arg, &values[i]));
         if (i == 0)
-            SQL_TRY(sql_coerce(ctx, values[i], col_type_of(COL_TEXT), COL_CAST_ASSIGNMENT,
-                               &values[i]));
+            SQL_TRY(
+                sql_coerce(ctx, values[i], col_type_of(COL_TEXT), COL_CAST_ASSIGNMENT, &values[i]));
         else
             SQL_TRY(sql_settle(ctx, &values[i]));
     }
