@@ -777,11 +777,11 @@ const system_def system_weir_defs[] = {
      fill_duplicates, "the newest duplicates by business key, and their originals"},
     {15010, "weir", "revision", REVISION_COLUMNS, system_fill_revision,
      "the ledger: changes to rows that were final"},
-    {15040, "weir", "why",
+    {15060, "weir", "why",
      "view text, key jsonb?, step bigint?, at timestamptz?, standing text, revision integer?, "
      "cause text?, old jsonb?, new jsonb?, events jsonb?, note text?, call jsonb?",
      system_fill_why, "the story of one row of a view: FROM weir.why('view', key...)"},
-    {15041, "weir", "lineage",
+    {15061, "weir", "lineage",
      "view text, key jsonb?, object text, partition integer, log_offset bigint, "
      "event_time timestamptz?, appended_at timestamptz?, original_partition integer?, "
      "original_offset bigint?, event jsonb?, call jsonb?",

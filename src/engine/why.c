@@ -26,7 +26,7 @@ typedef struct story {
     engine_why_change *changes;
     uint32_t ncolumns;
     col_type *types;
-    int64_t final_us; // the watermark at which the row is final; INT64_MAX: never
+    int64_t final_us; // when the row is final, by the view's clock; INT64_MAX: never
 } story;
 
 static engine_why_change *add_change(story *s) {
@@ -57,7 +57,12 @@ static void note_final(story *s, const col_batch *rows, uint32_t row) {
     if (s->view->window_column < 0) return;
     const plan_column *column = &s->view->columns[s->view->window_column];
     int64_t end = plan_column_window_end(column, &rows->cols[s->view->window_column], row);
-    if (!__builtin_add_overflow(end, s->view->lateness_us, &end)) s->final_us = end;
+    s->final_us = plan_final_at(&s->view->finality, end);
+}
+
+static bool is_final(const story *s, int64_t watermark_us, int64_t at_us) {
+    int64_t clock_us = engine_final_clock(s->view, watermark_us, at_us);
+    return clock_us != ENGINE_NO_WATERMARK && clock_us >= s->final_us;
 }
 
 // ---- what is in the ledger ----------------------------------------------------------------------
@@ -130,10 +135,10 @@ static void take_delta(story *s, const engine_change *change) {
     c->at_us = change->at_us;
     c->has_old = old != UINT32_MAX, c->has_new = new != UINT32_MAX;
     c->row = col_batch_copy(s->arena, rows);
-    c->standing = !c->has_new                           ? "removed"
-                  : s->view->window_column < 0          ? "current"
-                  : change->watermark_us >= s->final_us ? "final"
-                                                        : "provisional";
+    c->standing = !c->has_new                                        ? "removed"
+                  : s->view->window_column < 0                       ? "current"
+                  : is_final(s, change->watermark_us, change->at_us) ? "final"
+                                                                     : "provisional";
 }
 
 static base_rc take_changes(story *s, uint64_t after, base_error *err) {
@@ -160,7 +165,7 @@ typedef struct present {
     uint32_t revision;
     const col_batch *row; // one row
     uint64_t step;        // of the view
-    int64_t watermark_us;
+    int64_t final_us;     // what it is measured against
 } present;
 
 static base_rc read_present(story *s, present *out, uint64_t *trimmed_step, base_error *err) {
@@ -169,7 +174,7 @@ static base_rc read_present(story *s, present *out, uint64_t *trimmed_step, base
     if (rc != BASE_OK) return rc;
     *trimmed_step = snapshot.trimmed_step;
     out->step = snapshot.step;
-    out->watermark_us = snapshot.watermark_us;
+    out->final_us = snapshot.final_us;
     if (!snapshot.appended)
         rc = engine_view_get(s->view, &snapshot, s->key->bytes, s->arena, &out->there, &out->row,
                              &out->revision, err);
@@ -209,7 +214,7 @@ static void add_beginning(story *s, const present *now) {
               "its events are read from the log";
 }
 
-// The first step after which the view's watermark had passed the row's window; 0: not known.
+// The first step after which the row was final; 0: not known.
 static base_rc find_final(story *s, uint64_t from, uint64_t to, engine_moment *out,
                           base_error *err) {
     engine_flow *flow = engine_flow_of_view(s->session->engine, s->view->id);
@@ -224,7 +229,7 @@ static base_rc find_final(story *s, uint64_t from, uint64_t to, engine_moment *o
         rc = engine_moment_at_step(txn, flow->t_moment, middle, s->arena, &moment, &found, err);
         const engine_moment_view *view =
             rc == BASE_OK && found ? engine_moment_find_view(&moment, s->view->id) : NULL;
-        if (view != NULL && view->watermark_us >= s->final_us)
+        if (view != NULL && is_final(s, view->watermark_us, moment.at_us))
             to = middle;
         else
             from = middle + 1;
@@ -240,7 +245,7 @@ static base_rc find_final(story *s, uint64_t from, uint64_t to, engine_moment *o
 // That a row has become final is told too, though nothing changes then.
 static base_rc add_final(story *s, const present *now, base_error *err) {
     uint32_t last = UINT32_MAX;
-    if (now->watermark_us == ENGINE_NO_WATERMARK || now->watermark_us < s->final_us) return BASE_OK;
+    if (now->final_us == ENGINE_NO_WATERMARK || now->final_us < s->final_us) return BASE_OK;
     for (uint32_t i = 0; i < s->n && !s->changes[i].noted; i++) {
         if (strcmp(s->changes[i].standing, "final") == 0) return BASE_OK;
         last = i;
