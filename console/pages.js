@@ -222,7 +222,7 @@ export function reconciliation(root) {
   const list = new Table([
     { label: "reconciliation", cell: fullName },
     { label: "", cell: (row) => (row.error ? h("span", { class: "chip bad", title: row.error }, "failed") : row.run === null ? chip("not run yet") : differs(row) ? chip("differs", "wait") : chip("agrees", "good")) },
-    { label: "view", cell: (row) => row.view }, { label: "file of record", cell: (row) => row.path.split("/").pop(), title: (row) => row.path },
+    { label: "view", cell: (row) => row.view }, { label: "book", cell: (row) => row.path ? row.path.split("/").pop() : row.connector, title: (row) => row.path },
     { label: "every", cell: (row) => interval(row.every) }, ...kinds.map(figure), when("as_of", "as of"),
   ], { key: nameKey, label: "Reconciliations", empty: "No reconciliations: CREATE RECONCILIATION compares a view with the books." });
   const rows = new Table([

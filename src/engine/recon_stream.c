@@ -259,6 +259,11 @@ typedef struct current {
     event event;
 } current;
 
+static bool is_apart(int64_t a_us, int64_t b_us, int64_t horizon_us) {
+    int64_t us;
+    return __builtin_sub_overflow(a_us, b_us, &us) || us > horizon_us || us < -horizon_us;
+}
+
 // An event that counts beside `*now` is put out; else *now is what counts.
 static base_rc advance(current *c, const event *e, output *o, base_error *err) {
     if (e->deleted) {
@@ -267,7 +272,7 @@ static base_rc advance(current *c, const event *e, output *o, base_error *err) {
     }
     bool apart = c->live && c->horizon_us > 0 && e->event_us != INT64_MIN &&
                  c->event.event_us != INT64_MIN &&
-                 llabs(e->event_us - c->event.event_us) > c->horizon_us;
+                 is_apart(e->event_us, c->event.event_us, c->horizon_us);
     base_rc rc = apart ? put_entry(o, &c->event.entry, err) : BASE_OK;
     if (!c->live || c->is_table || apart) c->event = *e;
     c->live = true;
