@@ -95,6 +95,32 @@ def check_collation(checks, book, weir):
     checks.equal(f"{book.connector}: keys of another collation", weir.run("w")[0], (len(keys) + 1, 0, 0, 0, 0, 0))
 
 
+def check_composite(checks, book, weir):
+    """A key of several columns; in PostgreSQL also a database that is not in UTF-8."""
+    weir.sql("CREATE STREAM lines (id INT NOT NULL, name TEXT NOT NULL, day DATE NOT NULL, part INT NOT NULL, v TEXT, PRIMARY KEY (id))")
+    rows = [(f"ö{i % 50}", f"2026-0{1 + i % 9}-01", i // 450, f"é{i}") for i in range(2700)]
+    weir.server.ingest("lines", [dict(id=i, name=n, day=d, part=p, v=v) for i, (n, d, p, v) in enumerate(rows)])
+    create = "CREATE TABLE orderlines (name varchar(20), day date, part int, v varchar(20))"
+    values = ", ".join(f"('{n}', '{d}', {p}, '{v}')" for n, d, p, v in rows)
+    books = [book.against("SELECT part, v, name, day FROM orderlines")]
+    book.sql(create)
+    book.sql(f"INSERT INTO orderlines VALUES {values}")
+    if book.connector == "postgres":
+        book.sql("CREATE DATABASE latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+        with weirtest.Pg(book.dir, 5432, database="latin", client_encoding="UTF8") as latin:
+            latin.query(create)
+            latin.query(f"INSERT INTO orderlines VALUES {values}")
+        books.append(books[0].replace("dbname=postgres", "dbname=latin"))
+    for number, against in enumerate(books):
+        weir.make("li", "STREAM lines", against, "KEY (name, day, part) COMPARE (v)")
+        counts, run = weir.run("li")
+        checks.equal(f"{book.connector}: a key of three columns ({number})", (counts, run["statements"]), ((2700, 0, 0, 0, 0, 0), book.setup_statements))
+    book.sql("DELETE FROM orderlines WHERE name = 'ö7' AND day = '2026-04-01' AND part = 0")
+    weir.make("li", "STREAM lines", books[0], "KEY (name, day, part) COMPARE (v)")
+    gone = sum(n == "ö7" and d == "2026-04-01" and p == 0 for n, d, p, _ in rows)
+    checks.equal("and one that is gone", (gone, weir.run("li")[0]), (1, (2699, 0, 1, 0, 0, 0)))
+
+
 def check_tolerance(checks, book, weir):
     weir.sql("CREATE STREAM sales (id INT NOT NULL, store INT, net NUMERIC(12,2), PRIMARY KEY (id));"
              "CREATE MATERIALIZED VIEW by_store AS SELECT store, sum(net) AS net FROM sales GROUP BY store; ")
@@ -302,6 +328,7 @@ def main():
             weir = Weir(server)
             check_types(checks, book, weir)
             check_collation(checks, book, weir)
+            check_composite(checks, book, weir)
             check_tolerance(checks, book, weir)
             check_faults(checks, book, weir, 200000 if long else 12000, 1000 if long else 40)
             check_settling(checks, book, weir)
