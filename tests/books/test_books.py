@@ -16,7 +16,7 @@ from _servers import MariadbBook, PostgresBook, Weir, quoted, weirtest
 TYPES = [
     ("SMALLINT", "numeric(8,2)", "decimal(8,2)", [(7, "7.00"), (-32768, "-32768"), (0, "0.00"), (100, "100")]),
     ("INT", "smallint", "smallint", [(7, "7"), (-5, "-5")]),
-    ("BIGINT", "bigint", "bigint", [(9223372036854775807, "9223372036854775807"), (-1, "-1")]),
+    ("BIGINT", "bigint", "bigint", [(9223372036854775807, "9223372036854775807"), (-9223372036854775808, "-9223372036854775808"), (-1, "-1")]),
     ("BIGINT", "text", None, [(12, "'12'"), (-9, "'-9.0'")]),
     ("BIGINT", None, "bigint unsigned", [(12, "12"), (9, "9")]),
     ("INT", None, "int(6) unsigned zerofill", [(12, "12"), (9, "9")]),
