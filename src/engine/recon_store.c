@@ -260,7 +260,13 @@ base_rc engine_recon_store(engine *e, const plan_object *reconciliation, engine_
     base_rc rc = state_begin_write(e->meta, &txn, err);
     if (rc != BASE_OK) return rc;
     uint64_t newest;
-    rc = newest_run(e, txn, id, &newest, NULL, err);
+    // Of what was dropped meanwhile nothing is kept: DROP takes the object from the catalogue first
+    // and forgets its runs in a transaction that comes after this one.
+    if (engine_catalog_by_id(e, id) == NULL)
+        rc = base_fail(err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_OBJECT,
+                       "reconciliation \"%s.%s\" was dropped while it ran", reconciliation->schema,
+                       reconciliation->name);
+    if (rc == BASE_OK) rc = newest_run(e, txn, id, &newest, NULL, err);
     base_arena arena;
     base_arena_init(&arena, 1 << 14);
     base_buf buf = {0};

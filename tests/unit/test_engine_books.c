@@ -19,7 +19,20 @@ static struct {
     book_row rows[20000];
     uint32_t calls, fail_at; // 0: none fails
     uint32_t rows_read;
+    rig *dropper; // another session that drops the reconciliation when the book is asked
 } memory;
+
+static void drop_it(rig *b) {
+    engine_session other;
+    engine_session_init(&other, b->e);
+    base_arena arena;
+    base_arena_init(&arena, 4096);
+    engine_result result;
+    base_error err;
+    EXPECT(engine_run_sql(&other, BASE_STR("DROP RECONCILIATION r"), &arena, &result, &err) ==
+           BASE_OK);
+    base_arena_deinit(&arena);
+}
 
 static base_rc count_call(base_error *err) {
     if (++memory.calls != memory.fail_at) return BASE_OK;
@@ -89,6 +102,8 @@ static base_rc memory_digest(engine_book *book, uint32_t nranges, const engine_b
     (void)settled_us;
     base_rc rc = count_call(err);
     if (rc != BASE_OK) return rc;
+    if (memory.dropper != NULL) drop_it(memory.dropper);
+    memory.dropper = NULL;
     for (uint32_t i = 1; i < nranges; i++) EXPECT(ranges[i].from > ranges[i - 1].to);
     base_arena arena;
     base_arena_init(&arena, 4096);
@@ -330,6 +345,23 @@ TEST(events_that_were_taken_back_do_not_count) {
     rig_stop(&b);
 }
 
+TEST(dropped_while_it_runs) {
+    rig b;
+    if (!start(&b, "")) return;
+    ingest(&b, "s", "{\"event\":1,\"k\":1,\"v\":1}\n");
+    memory.dropper = &b;
+    EXPECT_EQ_STR(ask(&b, "RECONCILE r"),
+                  "ERROR 42704: reconciliation \"public.r\" was dropped while it ran");
+    uint64_t rows = 1;
+    base_error err;
+    state_txn *txn;
+    REQUIRE_OK(state_begin_read(b.e->meta, &txn, &err));
+    REQUIRE_OK(state_table_count(txn, b.e->t_recon, &rows, &err));
+    state_abort(txn);
+    EXPECT_EQ_INT(rows, 0);
+    rig_stop(&b);
+}
+
 // ---- sorting ------------------------------------------------------------------------------------
 
 TEST(sorting_in_files) {
@@ -385,4 +417,5 @@ TEST(sorting_in_files) {
 TEST_MAIN(TEST_ENTRY(random_sets_by_value_and_by_hash), TEST_ENTRY(little_is_read_of_what_agrees),
           TEST_ENTRY(a_book_that_fails_at_each_call),
           TEST_ENTRY(what_is_pending_outlives_a_run_that_fails),
-          TEST_ENTRY(events_that_were_taken_back_do_not_count), TEST_ENTRY(sorting_in_files))
+          TEST_ENTRY(events_that_were_taken_back_do_not_count), TEST_ENTRY(dropped_while_it_runs),
+          TEST_ENTRY(sorting_in_files))
