@@ -59,40 +59,39 @@ static void md5_make_constants(void) {
     }
 }
 
+// One operation of RFC 1321, 3.4; the registers change their places with each.
+#define MD5_STEP(f, a, b, c, d, word, i, by)                                                       \
+    (a) = (b) + rotate_left((a) + (f) + words[(word)&15] + md5_constants[i], by)
+
 static void md5_block(uint32_t state[4], const uint8_t *block) {
-    static const uint8_t shifts[4][4] = {
-        {7, 12, 17, 22}, {5, 9, 14, 20}, {4, 11, 16, 23}, {6, 10, 15, 21}};
     uint32_t words[16], a = state[0], b = state[1], c = state[2], d = state[3];
-    for (int i = 0; i < 16; i++) {
+    for (uint32_t i = 0; i < 16; i++) {
         words[i] = (uint32_t)block[4 * i] | (uint32_t)block[4 * i + 1] << 8 |
                    (uint32_t)block[4 * i + 2] << 16 | (uint32_t)block[4 * i + 3] << 24;
     }
-    for (int i = 0; i < 64; i++) {
-        uint32_t f;
-        int word;
-        switch (i / 16) {
-        case 0:
-            f = (b & c) | (~b & d);
-            word = i;
-            break;
-        case 1:
-            f = (d & b) | (~d & c);
-            word = (5 * i + 1) & 15;
-            break;
-        case 2:
-            f = b ^ c ^ d;
-            word = (3 * i + 5) & 15;
-            break;
-        default:
-            f = c ^ (b | ~d);
-            word = (7 * i) & 15;
-            break;
-        }
-        uint32_t sum = a + f + md5_constants[i] + words[word];
-        a = d;
-        d = c;
-        c = b;
-        b += rotate_left(sum, shifts[i / 16][i & 3]);
+    for (uint32_t i = 0; i < 16; i += 4) {
+        MD5_STEP(d ^ (b & (c ^ d)), a, b, c, d, i, i, 7);
+        MD5_STEP(c ^ (a & (b ^ c)), d, a, b, c, i + 1, i + 1, 12);
+        MD5_STEP(b ^ (d & (a ^ b)), c, d, a, b, i + 2, i + 2, 17);
+        MD5_STEP(a ^ (c & (d ^ a)), b, c, d, a, i + 3, i + 3, 22);
+    }
+    for (uint32_t i = 16; i < 32; i += 4) {
+        MD5_STEP(c ^ (d & (b ^ c)), a, b, c, d, 5 * i + 1, i, 5);
+        MD5_STEP(b ^ (c & (a ^ b)), d, a, b, c, 5 * i + 6, i + 1, 9);
+        MD5_STEP(a ^ (b & (d ^ a)), c, d, a, b, 5 * i + 11, i + 2, 14);
+        MD5_STEP(d ^ (a & (c ^ d)), b, c, d, a, 5 * i + 16, i + 3, 20);
+    }
+    for (uint32_t i = 32; i < 48; i += 4) {
+        MD5_STEP(b ^ c ^ d, a, b, c, d, 3 * i + 5, i, 4);
+        MD5_STEP(a ^ b ^ c, d, a, b, c, 3 * i + 8, i + 1, 11);
+        MD5_STEP(d ^ a ^ b, c, d, a, b, 3 * i + 11, i + 2, 16);
+        MD5_STEP(c ^ d ^ a, b, c, d, a, 3 * i + 14, i + 3, 23);
+    }
+    for (uint32_t i = 48; i < 64; i += 4) {
+        MD5_STEP(c ^ (b | ~d), a, b, c, d, 7 * i, i, 6);
+        MD5_STEP(b ^ (a | ~c), d, a, b, c, 7 * i + 7, i + 1, 10);
+        MD5_STEP(a ^ (d | ~b), c, d, a, b, 7 * i + 14, i + 2, 15);
+        MD5_STEP(d ^ (c | ~a), b, c, d, a, 7 * i + 21, i + 3, 21);
     }
     state[0] += a;
     state[1] += b;

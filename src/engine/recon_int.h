@@ -156,7 +156,7 @@ typedef struct recon_entries {
     engine *engine;
     plat_file *file;
     char *path;
-    const recon_entry *items; // mapped
+    const recon_entry *items; // mapped; without a file: in memory
     uint64_t n;
 } recon_entries;
 

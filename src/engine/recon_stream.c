@@ -20,9 +20,10 @@
 #include "base/must.h"
 #include "engine/canon.h"
 
-#define DECODE_ROWS   8192u
-#define CHUNK_ENTRIES (1u << 20) // read from the log again at a time
-#define SPAN_GAP      8u         // records decoded in vain rather than in two calls
+#define DECODE_ROWS      8192u
+#define FILE_WRITE_BYTES (1u << 20)
+#define CHUNK_ENTRIES    (1u << 20) // read from the log again at a time
+#define SPAN_GAP         8u         // records decoded in vain rather than in two calls
 
 // What is sorted: the value beside a key of which the first KEY_BYTES say which business key.
 typedef struct event {
@@ -228,6 +229,7 @@ static base_rc scan(making *m, engine_stream *stream, base_error *err) {
 // Where what counts goes: to the file, or to be sorted once more.
 typedef struct output {
     engine_recon *x;
+    uint64_t memory_bytes;  // more go to a file
     recon_entries *entries; // or
     recon_sorter *sorter;
     base_buf buf;
@@ -244,8 +246,13 @@ static base_rc put_entry(output *o, const recon_entry *entry, base_error *err) {
     }
     base_buf_add(&o->buf, entry, sizeof *entry);
     o->entries->n++;
-    if (o->buf.n < 1 << 20) return BASE_OK;
-    base_rc rc = plat_write_at(o->entries->file, o->buf.p, o->buf.n, o->size, err);
+    bool in_file = o->entries->file != NULL;
+    if (o->buf.n < (in_file ? FILE_WRITE_BYTES : o->memory_bytes)) return BASE_OK;
+    base_rc rc = in_file ? BASE_OK
+                         : recon_scratch_open(o->x->engine, "entries", &o->entries->file,
+                                              &o->entries->path, err);
+    if (rc != BASE_OK) return rc;
+    rc = plat_write_at(o->entries->file, o->buf.p, o->buf.n, o->size, err);
     o->size += o->buf.n;
     base_buf_clear(&o->buf);
     return rc;
@@ -304,8 +311,13 @@ static base_rc choose(making *m, recon_sorter *sorter, output *o, base_error *er
 }
 
 // The file is mapped once it is whole.
-static base_rc finish_file(output *o, base_error *err) {
+static base_rc finish_entries(output *o, base_error *err) {
     recon_entries *entries = o->entries;
+    if (entries->file == NULL) { // they fit into memory
+        entries->items = (const recon_entry *)o->buf.p;
+        o->buf = (base_buf){0};
+        return BASE_OK;
+    }
     base_rc rc = plat_write_at(entries->file, o->buf.p, o->buf.n, o->size, err);
     const char *mapped = NULL;
     if (rc == BASE_OK && entries->n > 0)
@@ -345,12 +357,11 @@ base_rc recon_entries_make(engine_recon *x, bool by_value, recon_entries *out, b
     base_rc rc = scan(&m, stream, err);
     engine_stream_release(stream);
     x->run->skipped += m.null_keys;
-    output o = {.x = x, .entries = out};
+    output o = {.x = x, .entries = out, .memory_bytes = x->memory_bytes / 8};
     if (rc == BASE_OK) rc = recon_sorter_finish(m.sorter, err);
-    if (rc == BASE_OK) rc = recon_scratch_open(x->engine, "entries", &out->file, &out->path, err);
     bool twice = m.stream->nkey > 0 && !m.same_key;
     if (rc == BASE_OK) rc = twice ? choose_again(&m, &o, err) : choose(&m, m.sorter, &o, err);
-    if (rc == BASE_OK) rc = finish_file(&o, err);
+    if (rc == BASE_OK) rc = finish_entries(&o, err);
     base_buf_deinit(&o.buf);
     base_buf_deinit(&m.text);
     base_arena_deinit(&m.arena);
@@ -361,7 +372,9 @@ base_rc recon_entries_make(engine_recon *x, bool by_value, recon_entries *out, b
 
 void recon_entries_close(recon_entries *entries) {
     plat *p = entries->engine->plat;
-    if (entries->items != NULL)
+    if (entries->file == NULL)
+        free((void *)(uintptr_t)entries->items);
+    else if (entries->items != NULL)
         p->ops->unmap(p, (const char *)entries->items, entries->n * sizeof(recon_entry));
     recon_scratch_close(entries->engine, entries->file, entries->path);
     *entries = (recon_entries){.engine = entries->engine};
