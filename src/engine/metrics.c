@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/must.h"
+#include "engine/recon_int.h"
 #include "engine/system_int.h"
 
 static void family(base_buf *buf, const char *name, const char *type, const char *help) {
@@ -307,6 +308,50 @@ static void sink_metrics(engine *e, const object_list *list, base_buf *buf) {
     free(sinks);
 }
 
+// Of each reconciliation's last run, from the columns of weir.reconciliations.
+static void recon_metrics(engine *e, base_buf *buf) {
+    enum { SCHEMA = 0, NAME = 1, RUN = 8, STARTED = 9, ERROR = 16 };
+    static const struct {
+        const char *name, *type, *help;
+        uint32_t column;
+    } families[] = {
+        {"weir_reconciliation_runs_total", "counter", "Runs, also those that failed.", RUN},
+        {"weir_reconciliation_started_timestamp_seconds", "gauge", "When the last run began.",
+         STARTED},
+        {"weir_reconciliation_failed", "gauge", "1 if the last run failed.", ERROR},
+        {"weir_reconciliation_matched", "gauge", "Keys that agree, in the last run.", 11},
+        {"weir_reconciliation_missing", "gauge", "Keys in the book alone.", 12},
+        {"weir_reconciliation_unexpected", "gauge", "Keys in weir alone.", 13},
+        {"weir_reconciliation_differing", "gauge", "Keys whose values differ.", 14},
+        {"weir_reconciliation_duplicate", "gauge", "Keys that are not single.", 15},
+        {"weir_reconciliation_pending", "gauge", "Keys that have to be seen again.", 19},
+    };
+    base_arena arena;
+    base_arena_init(&arena, 1 << 14);
+    const col_batch *rows = NULL;
+    base_error err;
+    uint32_t n = engine_recon_rows(e, &arena, &rows, &err) == BASE_OK ? rows->nrows : 0;
+    for (size_t f = 0; n > 0 && f < sizeof families / sizeof *families; f++) {
+        uint32_t column = families[f].column;
+        family(buf, families[f].name, families[f].type, families[f].help);
+        for (uint32_t i = 0; i < n; i++) {
+            const col_vec *vec = &rows->cols[column];
+            bool is_null = col_is_null(vec, i);
+            if (col_is_null(&rows->cols[RUN], i) || (is_null && column != ERROR)) continue;
+            plan_object named = {.schema =
+                                     base_arena_memdup(&arena, col_str(&rows->cols[SCHEMA])[i].p,
+                                                       col_str(&rows->cols[SCHEMA])[i].n),
+                                 .name = base_arena_memdup(&arena, col_str(&rows->cols[NAME])[i].p,
+                                                           col_str(&rows->cols[NAME])[i].n)};
+            object_value(buf, families[f].name, "reconciliation", &named,
+                         column == ERROR     ? !is_null
+                         : column == STARTED ? unix_seconds(col_i64(vec)[i])
+                                             : (double)col_i64(vec)[i]);
+        }
+    }
+    base_arena_deinit(&arena);
+}
+
 void engine_metrics(engine *e, base_buf *buf) {
     family(buf, "weir_build_info", "gauge", "The version that runs.");
     base_buf_printf(buf, "weir_build_info{version=\"%s\"} 1\n", WEIR_VERSION);
@@ -320,6 +365,7 @@ void engine_metrics(engine *e, base_buf *buf) {
     view_metrics(e, &list, buf);
     engine_completeness_metrics(e, buf);
     sink_metrics(e, &list, buf);
+    recon_metrics(e, buf);
     state_stats stats;
     state_store_stats(e->meta, &stats);
     family(buf, "weir_catalog_bytes", "gauge", "Bytes of the catalogue's store in use.");

@@ -136,6 +136,20 @@ def check_http(checks, weir, books):
                     and "t0ken" not in shown, shown)
 
 
+def check_metrics(checks, weir):
+    lines = {}
+    for line in weir.server.http("GET", "/metrics").text.splitlines():
+        if line.startswith("weir_reconciliation"):
+            name, value = line.rsplit(" ", 1)
+            lines[name] = float(value)
+    wanted = {"failed": 1, "runs_total": 1, "missing": 0}
+    checks.equal("metrics of a run that failed", {k: lines.get(f'weir_reconciliation_{k}{{reconciliation="public.h"}}') for k in wanted}, wanted)
+    wanted = {"failed": 0, "runs_total": 1, "differing": 1, "matched": 2, "pending": 0}
+    checks.equal("and of one that did not", {k: lines.get(f'weir_reconciliation_{k}{{reconciliation="public.v"}}') for k in wanted}, wanted)
+    began = lines['weir_reconciliation_started_timestamp_seconds{reconciliation="public.v"}']
+    checks.true("when it began", 0 <= time.time() - began < 3600, began)
+
+
 def check_view(checks, weir):
     weir.sql("CREATE STREAM d (id INT NOT NULL, k INT, v NUMERIC(10,2), PRIMARY KEY (id));"
              "CREATE MATERIALIZED VIEW one AS SELECT k, sum(v) AS v FROM d GROUP BY k;")
@@ -157,6 +171,7 @@ def main():
         weir = Weir(server)
         check_http(checks, weir, books)
         check_view(checks, weir)
+        check_metrics(checks, weir)
         check_explain(checks, weir, books)
     checks.end()
 
