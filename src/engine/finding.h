@@ -35,6 +35,8 @@ typedef struct engine_finding {
     // more than ENGINE_FINDING_PLACES the first.
     uint32_t nplaces;
     const engine_finding_place *places;
+    // Of a view with EXPLAIN EVENTS: "orders 0/12, orders 0/17"; or NULL.
+    const char *events;
     const char *status; // the view's row: "final", "provisional", ...; NULL: none
     // Why, where the run could say: "order 4711 is missing (19.90)"; or NULL.
     const char *reason;

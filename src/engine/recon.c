@@ -135,6 +135,7 @@ static base_rc run_once(engine_recon *x, base_error *err) {
     run->file_bytes = run->digest == 0 ? 0 : x->book->bytes;
     x->book->ops->close(x->book);
     if (rc == BASE_OK) rc = recon_settle(x, err);
+    if (rc == BASE_OK) recon_trace(x);
     if (rc == BASE_OK) recon_explain(x);
     if (rc == BASE_OK) recon_list(x);
     return rc;

@@ -193,6 +193,8 @@ base_str recon_key_text(const engine_recon *x, uint32_t i);
 BASE_MUST_USE base_rc recon_settle(engine_recon *x, base_error *err);
 // recon_explain.c: reasons of a view's findings, by the events that differ.
 void recon_explain(engine_recon *x);
+// recon_trace.c: the events that make up figures that do not agree.
+void recon_trace(engine_recon *x);
 // recon_list.c: run->details from the findings.
 void recon_list(engine_recon *x);
 

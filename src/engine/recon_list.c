@@ -91,6 +91,7 @@ static bool new_row(listing *l) {
     col_builder_set_i64(l->details, DETAIL_ROWS, l->listed++ == 0);
     col_builder_set_str(l->details, DETAIL_KEY, l->key);
     if (f->status != NULL) col_builder_set_str(l->details, DETAIL_STATUS, base_str_of(f->status));
+    if (f->events != NULL) col_builder_set_str(l->details, DETAIL_EVENTS, base_str_of(f->events));
     if (f->nplaces > 0) col_builder_set_str(l->details, DETAIL_EVENTS, events_text(l));
     if (f->reason != NULL) col_builder_set_str(l->details, DETAIL_REASON, base_str_of(f->reason));
     if (f->first_seen_us != 0) col_builder_set_i64(l->details, DETAIL_FIRST_SEEN, f->first_seen_us);

@@ -140,6 +140,7 @@ typedef struct plan_object {
     int32_t settle_column;   // of `from`: how old a row is, on both sides; -1: not asked
     const struct plan_object *book;       // another view as the book; or NULL
     const struct plan_object *explain_by; // a reconciliation of a stream; or NULL
+    bool explain_events;                  // the events that make up a figure are looked up
 } plan_object;
 
 typedef struct plan_compare {

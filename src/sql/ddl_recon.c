@@ -259,10 +259,10 @@ static base_rc read_explain(sql_cursor *cursor, plan_object *object) {
     return BASE_OK;
 }
 
-// KEY, COMPARE, WHERE, EVERY, SETTLE, EXPLAIN BY, ON MISMATCH in any order.
+// KEY, COMPARE, WHERE, EVERY, SETTLE, EXPLAIN, ON MISMATCH in any order.
 static base_rc read_clauses(sql_cursor *cursor, plan_object *object) {
-    static const char *const stops[] = {"EVERY",  "KEY",        "COMPARE", "ON MISMATCH",
-                                        "SETTLE", "EXPLAIN BY", NULL};
+    static const char *const stops[] = {"EVERY",  "KEY",        "COMPARE",        "ON MISMATCH",
+                                        "SETTLE", "EXPLAIN BY", "EXPLAIN EVENTS", NULL};
     sql_ctx *ctx = cursor->ctx;
     while (sql_peek(cursor)->kind != SQL_TOKEN_END) {
         int32_t position = sql_here(cursor);
@@ -287,6 +287,9 @@ static base_rc read_clauses(sql_cursor *cursor, plan_object *object) {
             SQL_TRY(sql_interval_us(ctx, every, position, &object->every_us));
         } else if (object->settle_us == 0 && sql_take_word(cursor, "SETTLE")) {
             SQL_TRY(read_settle(cursor, object, position));
+        } else if (!object->explain_events && object->from->kind == PLAN_OBJECT_VIEW &&
+                   sql_take_word(cursor, "EXPLAIN EVENTS")) {
+            object->explain_events = true;
         } else if (object->explain_by == NULL && sql_take_word(cursor, "EXPLAIN BY")) {
             SQL_TRY(read_explain(cursor, object));
         } else if (sql_take_word(cursor, "ON MISMATCH REPORT")) {

@@ -85,6 +85,14 @@ def check_explain(checks, weir, books):
         '{"store":8,"day":"2026-05-03"}': "order_id 9999 is not in the book (net 1.00, store 8, placed_at 2026-05-03 23:59:59+00)"})
     checks.equal("the companion's run is stored too", weir.sql("SELECT missing, unexpected, differing FROM weir.reconciliation_runs WHERE "
                                                               "name = 'events'"), [["1", "1", "2"]])
+    weir.make("traced", "daily", books.against("/daily"), "KEY (store, day) COMPARE (revenue) EXPLAIN EVENTS")
+    checks.equal("with the events of weir's side", weir.run("traced")[0], (0, 0, 0, 4, 0, 0))
+    places = {o["order_id"]: weir.sql(f"SELECT _partition, _offset FROM orders WHERE order_id = {o['order_id']}")[0] for o in ours}
+    traced = dict(weir.sql("SELECT key, events FROM weir.reconciliation_result WHERE name = 'traced' AND key IS NOT NULL"))
+    for key, text in traced.items():
+        figure = json.loads(key)
+        wanted = {"orders " + "/".join(places[o["order_id"]]) for o in ours if (o["store"], o["placed_at"][:10]) == (figure["store"], figure["day"])}
+        checks.equal(f"the events of {key}", set((text or "").split(", ")), wanted)
     # Through a view of a view and a join.
     weir.make("far", "regions", books.against("/regions"), "KEY (region) COMPARE (revenue) EXPLAIN BY events")
     checks.equal("figures of a view of a view", weir.run("far")[0], (0, 0, 0, 2, 0, 0))
