@@ -190,6 +190,7 @@ static void stored_form(const plan_object *object, base_buf *value) {
     add_number(value, "version_of", object->version_of);
     add_number(value, "former_version", object->former_version);
     add_number(value, "history_lost", object->history_lost);
+    add_number(value, "is_replay", object->is_replay);
     base_buf_deinit(&name);
 }
 
@@ -303,6 +304,7 @@ void engine_object_keep_version(plan_object *object, const plan_object *from) {
     object->version_of = from->version_of;
     object->former_version = from->former_version;
     object->history_lost = from->history_lost;
+    object->is_replay = from->is_replay;
 }
 
 static uint64_t read_number(base_str text) {
@@ -323,6 +325,7 @@ static void read_version(engine *e, base_str value, plan_object *object) {
         if (base_str_eq(name, BASE_STR("former_version")))
             object->former_version = (uint32_t)read_number(text);
         if (base_str_eq(name, BASE_STR("history_lost"))) object->history_lost = read_number(text);
+        if (base_str_eq(name, BASE_STR("is_replay"))) object->is_replay = read_number(text) != 0;
     }
     if (object->version_of != 0) object->name = base_arena_memdup(&e->catalog_arena, own.p, own.n);
 }
@@ -649,11 +652,10 @@ base_rc engine_catalog_open(engine *e, base_error *err) {
     static const struct {
         const char *name;
         size_t offset;
-    } tables[] = {{"objects", offsetof(engine, t_objects)},
-                  {"schemas", offsetof(engine, t_schemas)},
-                  {"settings", offsetof(engine, t_settings)},
-                  {"sinks", offsetof(engine, t_sinks)},
-                  {"reconciliation", offsetof(engine, t_recon)}};
+    } tables[] = {
+        {"objects", offsetof(engine, t_objects)},      {"schemas", offsetof(engine, t_schemas)},
+        {"settings", offsetof(engine, t_settings)},    {"sinks", offsetof(engine, t_sinks)},
+        {"reconciliation", offsetof(engine, t_recon)}, {"replays", offsetof(engine, t_replays)}};
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         base_rc rc = state_table_open(e->meta, tables[i].name,
                                       (state_table *)((char *)e + tables[i].offset), err);

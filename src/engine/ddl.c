@@ -366,7 +366,7 @@ base_rc engine_ddl_locked(engine_session *session, const sql_statement *asked, e
             const plan_object *there =
                 engine_catalog_find(e, statement->object->schema, statement->object->name);
             if (there != NULL && there->kind == PLAN_OBJECT_VIEW)
-                return engine_version_create(session, there, statement->object, NULL, 0, out, err);
+                return engine_version_create(session, there, statement->object, out, err);
         }
         return create_object(e, statement->object, out, statement->if_not_exists, err);
     case SQL_DROP:

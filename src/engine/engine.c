@@ -13,6 +13,7 @@
 #include "engine/catalog_int.h"
 #include "engine/engine_int.h"
 #include "engine/recon_sort.h"
+#include "engine/replay.h"
 
 void engine_say(engine *e, engine_level level, const char *fmt, ...) {
     char text[1024];
@@ -121,7 +122,8 @@ static base_rc open_parts(engine *e, base_error *err) {
                 e->dir, e->dir);
     }
     base_buf_deinit(&dir);
-    return rc == BASE_OK ? engine_flows_open(e, err) : rc;
+    if (rc == BASE_OK) rc = engine_flows_open(e, err);
+    return rc == BASE_OK ? engine_replays_open(e, err) : rc;
 }
 
 base_rc engine_open(plat *plat, const engine_config *config, engine **out, base_error *err) {
@@ -166,6 +168,7 @@ base_rc engine_open(plat *plat, const engine_config *config, engine **out, base_
 
 void engine_close(engine *e) {
     if (e == NULL) return;
+    engine_replays_close(e);
     if (e->config.threads) engine_runner_stop(e);
     for (uint32_t i = 0; i < e->nflows; i++) engine_flow_close(e->flows[i]);
     while (e->retired_flows != NULL) {

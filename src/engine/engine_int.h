@@ -264,6 +264,8 @@ typedef struct engine_bounds {
     uint64_t nlost;      // records within the bounds that retention took before they were read
     // Takes rows out of what was decoded; NULL: none. The watermark has seen them.
     void (*select)(void *arg, const engine_input *input, base_arena *arena, engine_decoded *d);
+    // Whether select would take out all of a batch; NULL: not known.
+    bool (*passes)(void *arg, const engine_input *input, const log_batch_info *info);
     // After a view's watermark was worked out: may move it on; NULL: not.
     void (*watermark)(void *arg, engine_view *view);
     void *arg;
@@ -281,6 +283,7 @@ struct engine_flow {
     engine *engine;
     engine_bounds *bounds; // of a shadow: it serves nobody, and nobody knows of it; else NULL
     bool scratch;          // its store need not outlive a crash
+    bool alone;            // no other thread helps it
     uint32_t slot;         // in engine->flows
     char name[192];        // "sales@immediate", "sales@5s"
     char schema[128];
@@ -635,7 +638,7 @@ struct engine {
     atomic_uint_fast64_t version;
     state_store *meta; // catalogue, sink cursors, reconciliation results
     uint64_t identity; // of the catalogue: flows made under another one have other object ids
-    state_table t_objects, t_schemas, t_settings, t_sinks, t_recon;
+    state_table t_objects, t_schemas, t_settings, t_sinks, t_recon, t_replays;
 
     log_store *log;
     base_map *streams;         // "schema.name" -> engine_stream (under catalog_lock)
@@ -660,12 +663,18 @@ struct engine {
     base_map *sink_reports;            // by id, as text
     plat_mutex sink_counts_lock;       // before catalog_lock; held while changes are counted
     base_map *sink_counts;             // by id, as text (sinklag.c)
+    struct engine_replays *replays;    // replay.c
     plat_thread schedule_thread;
     plat_cond schedule_wake; // with flows_lock
     bool schedule_running;
     int64_t started_us;
     int64_t retained_us; // schedule.c: when retention ran last
 };
+
+// Who helps the steps of a flow; NULL: nobody.
+static inline plat_workers *engine_flow_workers(const engine_flow *flow) {
+    return flow->alone ? NULL : flow->engine->workers;
+}
 
 void engine_say(engine *e, engine_level level, const char *fmt, ...) BASE_PRINTF(3, 4);
 void engine_notify_commit(engine_flow *flow);

@@ -597,6 +597,20 @@ typedef struct portions {
     bool end;        // of the log, for this step
 } portions;
 
+// A batch of which nothing is selected need not be decoded. Not where helpers hold earlier portions
+// yet, nor where what it says of the watermark decides what is taken.
+static bool pass_over(portions *s) {
+    const engine_bounds *bounds = s->flow->bounds;
+    uint64_t end = s->batch.base_offset + s->batch.count;
+    if (bounds == NULL || bounds->passes == NULL || !s->flow->alone || end > s->upto ||
+        s->input->object->limits_lateness || !bounds->passes(bounds->arg, s->input, &s->batch.info))
+        return false;
+    s->part->records += s->batch.count - s->at;
+    s->part->next = end;
+    s->at = s->batch.count;
+    return true;
+}
+
 // The next portion's batch, first record and size; n 0: there is none.
 static base_rc next_portion(portions *s, uint32_t *first, uint32_t *n, base_error *err) {
     *n = 0;
@@ -611,6 +625,7 @@ static base_rc next_portion(portions *s, uint32_t *first, uint32_t *n, base_erro
         uint64_t next = s->part->next, base = s->batch.base_offset;
         s->at = next > base ? (uint32_t)(next - base) : 0;
         if (s->at > s->batch.count) s->at = s->batch.count;
+        if (pass_over(s)) continue;
         uint64_t bytes = s->batch.payload_bytes;
         *s->budget -= bytes < *s->budget ? bytes : *s->budget;
     }
@@ -689,7 +704,7 @@ static base_rc gather_ahead(portions *s, base_error *err) {
 
 // With little to read nobody else needs to be woken.
 static bool is_worth_helpers(const portions *s) {
-    return plat_workers_count(s->flow->engine->workers) > 0 &&
+    return plat_workers_count(engine_flow_workers(s->flow)) > 0 &&
            log_end(s->input->stream->log, s->p) - s->part->next > s->size;
 }
 
@@ -726,7 +741,7 @@ static base_rc gather_partition(engine_flow *flow, engine_input *input, uint32_t
     if (flow->engine->config.batch_rows > 0) s.size = flow->engine->config.batch_rows;
     bool helped = is_worth_helpers(&s);
     if (helped && input->ahead == NULL)
-        input->ahead = engine_ahead_create(flow->engine->workers, input);
+        input->ahead = engine_ahead_create(engine_flow_workers(flow), input);
     rc = helped ? gather_ahead(&s, err) : gather_here(&s, err);
     if (rc == BASE_OK && part->next < upto && *budget == 0) flow->cut_short = true;
     return rc;

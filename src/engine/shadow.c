@@ -24,7 +24,7 @@ struct engine_shadow {
     engine_bounds bounds;
     engine_selection selection;
     base_arena arena; // texts of the selection
-    bool durable, settling;
+    bool durable, settling, alone;
     uint64_t rate;
     uint32_t nheld;
     engine_stream **held;
@@ -126,6 +126,7 @@ static void make_flow(engine_shadow *shadow, const char *name) {
     if (shadow->rate > 0) shadow->bounds.step_bytes = RATE_STEP_BYTES;
     flow->bounds = &shadow->bounds;
     flow->scratch = !shadow->durable;
+    flow->alone = shadow->alone;
     shadow->flow = flow;
 }
 
@@ -148,6 +149,7 @@ static base_rc hold_streams(engine_shadow *shadow, base_error *err) {
 }
 
 static void select_rows(void *arg, const engine_input *input, base_arena *arena, engine_decoded *d);
+static bool is_passed(void *arg, const engine_input *input, const log_batch_info *info);
 
 static base_rc open_parts(engine_shadow *shadow, const plan_object *view, base_error *err) {
     engine_flow *flow = shadow->flow;
@@ -173,6 +175,7 @@ static base_rc open_parts(engine_shadow *shadow, const plan_object *view, base_e
     if (shadow->selection.kind == ENGINE_SELECT_EVENT_TIME ||
         shadow->selection.kind == ENGINE_SELECT_KEY)
         shadow->bounds.select = select_rows;
+    if (shadow->selection.kind == ENGINE_SELECT_EVENT_TIME) shadow->bounds.passes = is_passed;
     return BASE_OK;
 }
 
@@ -184,6 +187,7 @@ base_rc engine_shadow_open(engine *e, const engine_flow *of, const plan_object *
     shadow->engine = e;
     shadow->of = of;
     shadow->durable = config->durable;
+    shadow->alone = config->alone;
     shadow->rate = config->rate;
     base_arena_init(&shadow->arena, 1024);
     copy_selection(shadow, config->selection);
@@ -277,6 +281,12 @@ static void select_rows(void *arg, const engine_input *input, base_arena *arena,
     if (n < d->nrows) engine_decoded_keep(d, arena, n, kept);
 }
 
+static bool is_passed(void *arg, const engine_input *input, const log_batch_info *info) {
+    const engine_selection *s = &((const engine_shadow *)arg)->selection;
+    if (input->object->kind != PLAN_OBJECT_STREAM || info->event_us_min == INT64_MIN) return false;
+    return info->event_us_max < s->from_us || info->event_us_min >= s->upto_us;
+}
+
 // ---- aiming -------------------------------------------------------------------------------------
 
 static base_rc aim_log(engine_shadow *shadow, engine_input *input, state_txn *txn,
@@ -317,6 +327,16 @@ static base_rc aim_upstream(engine_shadow *shadow, engine_input *input, state_tx
     return BASE_OK;
 }
 
+// A version that is being made has none yet: its view's.
+static base_rc view_watermark(engine_shadow *shadow, state_txn *txn, uint32_t i, base_error *err) {
+    const plan_object *view = shadow->flow->views[i].object;
+    uint32_t id = view->version_of != 0 ? view->version_of : view->id;
+    base_rc rc = engine_view_watermark_in(shadow->of, txn, view->id, &shadow->watermarks[i], err);
+    if (rc == BASE_OK && shadow->watermarks[i] == ENGINE_NO_WATERMARK && id != view->id)
+        rc = engine_view_watermark_in(shadow->of, txn, id, &shadow->watermarks[i], err);
+    return rc;
+}
+
 base_rc engine_shadow_aim(engine_shadow *shadow, state_txn *txn, base_error *err) {
     engine_flow *flow = shadow->flow;
     shadow->bounds.n = 0;
@@ -336,8 +356,7 @@ base_rc engine_shadow_aim(engine_shadow *shadow, state_txn *txn, base_error *err
                                    : aim_upstream(shadow, input, txn, err);
     }
     for (uint32_t i = 0; rc == BASE_OK && i < flow->nviews; i++)
-        rc = engine_view_watermark_in(shadow->of, txn, flow->views[i].object->id,
-                                      &shadow->watermarks[i], err);
+        rc = view_watermark(shadow, txn, i, err);
     return rc;
 }
 
@@ -374,7 +393,7 @@ static uint64_t records_read(const engine_flow *flow) {
 // Sleeps as long as the records read since the beginning are ahead of the rate.
 static void keep_rate(const engine_shadow *shadow, uint64_t nread, uint64_t begin_ns,
                       volatile bool *cancel) {
-    if (shadow->rate == 0) return;
+    if (shadow->rate == 0 || !shadow->engine->config.threads) return; // nobody to give way to
     plat *plat = shadow->engine->plat;
     uint64_t due_ns = begin_ns + (uint64_t)((double)nread / (double)shadow->rate * 1e9);
     for (;;) {

@@ -47,6 +47,7 @@ typedef struct engine_shadow_config {
     const engine_selection *selection; // copied; NULL: all
     uint64_t rate;                     // records a second; 0: no limit
     bool ddl_locked;                   // the caller holds ddl_lock
+    bool alone;                        // no other thread helps it: live flows keep their helpers
 } engine_shadow_config;
 
 typedef struct engine_shadow_progress {

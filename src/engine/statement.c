@@ -11,6 +11,7 @@
 #include "base/must.h"
 #include "engine/maintain.h"
 #include "engine/query_int.h"
+#include "engine/replay.h"
 #include "engine/setting_int.h"
 #include "engine/version.h"
 
@@ -423,6 +424,10 @@ static base_rc execute(execution *x) {
         return do_rebuild(x);
     case SQL_VERIFY:
         return do_verify(x);
+    case SQL_REPLAY:
+        return engine_replay(x->session, x->statement, x->out, x->err);
+    case SQL_CANCEL_REPLAY:
+        return engine_replay_cancel(x->session, x->statement, x->out, x->err);
     case SQL_ALTER_VIEW:
         return engine_version_alter(x->session, x->statement, x->out, x->err);
     case SQL_ADVANCE:

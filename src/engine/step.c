@@ -273,7 +273,7 @@ base_rc engine_step_with(engine_flow *flow, gather_stage gather, void *arg, bool
                            .now_us = flow->now_us,
                            .low_watermark_us = ENGINE_NO_WATERMARK,
                            .hooks = &hooks,
-                           .workers = flow->engine->workers};
+                           .workers = engine_flow_workers(flow)};
     flow->quarantine_seq = 0;
     flow->duplicates_seen = NULL;
     flow->nduplicates_seen = 0;

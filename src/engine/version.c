@@ -143,11 +143,11 @@ static void notice(engine_session *session, engine_result *out, const char *text
 }
 
 typedef struct building {
-    engine_session *session;
     engine *engine;
     engine_flow *flow;
     const plan_object *view;
     plan_object *version;
+    const engine_version_build *how;
     engine_shadow *shadow;
 } building;
 
@@ -166,9 +166,18 @@ static base_rc catch_up(building *b, base_error *err) {
     for (int round = 0; rc == BASE_OK && round < 5; round++) {
         uint64_t before = engine_shadow_progress_of(b->shadow).read;
         rc = aim(b, err);
-        if (rc == BASE_OK) rc = engine_shadow_run(b->shadow, false, &b->session->cancel, err);
+        if (rc == BASE_OK) rc = engine_shadow_run(b->shadow, false, b->how->cancel, err);
         if (engine_shadow_progress_of(b->shadow).read - before < 10000) break;
     }
+    return rc;
+}
+
+static base_rc undo(building *b, base_rc rc) {
+    base_error second;
+    if (engine_catalog_by_id(b->engine, b->version->id) != NULL)
+        engine_catalog_remove(b->engine, b->version);
+    if (engine_catalog_erase(b->engine, b->version->id, &second) != BASE_OK)
+        engine_say(b->engine, ENGINE_ERROR, "%s", second.message);
     return rc;
 }
 
@@ -178,22 +187,17 @@ static base_rc merge(building *b, base_error *err) {
         return base_fail(err, BASE_E_BUSY, BASE_SQLSTATE_NOT_IN_STATE,
                          "flow %s is not in order just now", flow->name);
     base_rc rc = aim(b, err);
-    if (rc == BASE_OK) rc = engine_shadow_run(b->shadow, false, NULL, err);
-    b->version->history_lost = rc == BASE_OK ? engine_shadow_lost(b->shadow) : 0;
+    if (rc == BASE_OK) rc = engine_shadow_run(b->shadow, true, NULL, err);
+    if (rc != BASE_OK) return rc;
+    b->version->history_lost = b->how->left_out + engine_shadow_lost(b->shadow);
     // The catalogue first: it never gives the id out again. A crash from here on leaves a version
     // without rows, which is filled as any view is whose statement did not come to its end.
-    if (rc == BASE_OK) rc = engine_catalog_store(b->engine, b->version, err);
+    rc = engine_catalog_store(b->engine, b->version, err);
     if (rc != BASE_OK) return rc;
     rc = engine_shadow_merge(b->shadow, flow, b->version, err);
     if (rc == BASE_OK) engine_catalog_put(b->engine, b->version);
     if (rc == BASE_OK) rc = engine_flow_add_view_locked(flow, b->version, err);
-    if (rc == BASE_OK) return BASE_OK;
-    base_error second;
-    if (engine_catalog_by_id(b->engine, b->version->id) != NULL)
-        engine_catalog_remove(b->engine, b->version);
-    if (engine_catalog_erase(b->engine, b->version->id, &second) != BASE_OK)
-        engine_say(b->engine, ENGINE_ERROR, "%s", second.message);
-    return rc;
+    return rc == BASE_OK ? BASE_OK : undo(b, rc);
 }
 
 // A flow that has taken no step has nothing that a shadow would have to read.
@@ -202,23 +206,17 @@ static base_rc add_new(building *b, base_error *err) {
     if (rc != BASE_OK) return rc;
     engine_catalog_put(b->engine, b->version);
     rc = engine_flow_add_view(b->flow, b->version, err);
-    if (rc == BASE_OK) return BASE_OK;
-    base_error second;
-    engine_catalog_remove(b->engine, b->version);
-    if (engine_catalog_erase(b->engine, b->version->id, &second) != BASE_OK)
-        engine_say(b->engine, ENGINE_ERROR, "%s", second.message);
-    return rc;
+    return rc == BASE_OK ? BASE_OK : undo(b, rc);
 }
 
-static base_rc build(building *b, const engine_selection *selection, uint64_t rate,
-                     base_error *err) {
+static base_rc build_by_shadow(building *b, base_error *err) {
     engine *e = b->engine;
-    char name[64];
-    snprintf(name, sizeof name, "version.%u", b->version->id);
-    engine_shadow_config config = {
-        .name = name, .selection = selection, .rate = rate, .ddl_locked = true};
+    const engine_version_build *how = b->how;
+    engine_shadow_config config = how->shadow;
+    config.ddl_locked = true;
     base_rc rc = engine_shadow_open(e, b->flow, b->version, &config, &b->shadow, err);
     if (rc != BASE_OK) return rc;
+    if (how->opened != NULL) how->opened(how->arg, b->shadow);
     // Others may change the catalogue meanwhile; the streams are held.
     plat_mutex_unlock(&e->ddl_lock);
     rc = catch_up(b, err);
@@ -233,12 +231,25 @@ static base_rc build(building *b, const engine_selection *selection, uint64_t ra
         rc = merge(b, err);
         plat_mutex_unlock(&b->flow->lock);
     }
-    engine_shadow_close(b->shadow, true);
+    if (how->opened != NULL) how->opened(how->arg, NULL);
+    engine_shadow_close(b->shadow, rc != BASE_E_CANCELLED);
     return rc;
 }
 
-static base_rc check_version(engine *e, const plan_object *view, const plan_object *version,
-                             engine_flow *flow, base_error *err) {
+base_rc engine_version_make(engine *e, const plan_object *view, plan_object *version,
+                            const engine_version_build *how, base_error *err) {
+    engine_flow *flow = engine_flow_of_view(e, view->id);
+    if (flow == NULL || flow->store == NULL) return engine_flow_unavailable(flow, err);
+    building b = {e, flow, view, version, how, NULL};
+    bool is_new = atomic_load(&flow->committed_step) == flow->first_step;
+    base_rc rc = is_new ? add_new(&b, err) : build_by_shadow(&b, err);
+    if (rc == BASE_OK) engine_flow_wake_all(e);
+    return rc;
+}
+
+base_rc engine_version_check(engine *e, const plan_object *view, const plan_object *version,
+                             base_error *err) {
+    engine_flow *flow = engine_flow_of_view(e, view->id);
     if (view->version_of != 0) return misfit(view, err, "that is a version itself");
     base_rc rc = check_columns(view, version, err);
     if (rc == BASE_OK) rc = check_inputs(e, view, version, err);
@@ -256,28 +267,32 @@ static base_rc check_version(engine *e, const plan_object *view, const plan_obje
     return BASE_OK;
 }
 
-base_rc engine_version_create(engine_session *session, const plan_object *there,
-                              plan_object *object, const engine_selection *selection, uint64_t rate,
-                              engine_result *out, base_error *err) {
-    engine *e = session->engine;
-    engine_flow *flow = engine_flow_of_view(e, there->id);
-    snprintf(out->tag, sizeof out->tag, "CREATE MATERIALIZED VIEW");
-    base_rc rc = check_version(e, there, object, flow, err);
-    if (rc != BASE_OK) return rc;
-    uint32_t n = search(e, there, 0).greatest + 1;
-    object->version = n;
-    object->version_of = there->id;
-    object->name = base_arena_printf(&e->catalog_arena, "%s@%u", there->name, n);
-    if (engine_catalog_find(e, object->schema, object->name) != NULL)
+base_rc engine_version_name(engine *e, const plan_object *view, plan_object *version,
+                            base_error *err) {
+    version->version = search(e, view, 0).greatest + 1;
+    version->version_of = view->id;
+    version->name = base_arena_printf(&e->catalog_arena, "%s@%u", view->name, version->version);
+    if (engine_catalog_find(e, version->schema, version->name) != NULL)
         return base_fail(err, BASE_E_EXISTS, BASE_SQLSTATE_DUPLICATE_TABLE,
-                         "\"%s.%s\", the name of the version, is taken", object->schema,
-                         object->name);
-    object->id = e->next_id++;
-    building b = {session, e, flow, there, object, NULL};
-    bool is_new = flow->committed_step == flow->first_step;
-    rc = is_new ? add_new(&b, err) : build(&b, selection, rate, err);
+                         "\"%s.%s\", the name of the version, is taken", version->schema,
+                         version->name);
+    version->id = e->next_id++;
+    return BASE_OK;
+}
+
+base_rc engine_version_create(engine_session *session, const plan_object *there,
+                              plan_object *object, engine_result *out, base_error *err) {
+    engine *e = session->engine;
+    snprintf(out->tag, sizeof out->tag, "CREATE MATERIALIZED VIEW");
+    base_rc rc = engine_version_check(e, there, object, err);
+    if (rc == BASE_OK) rc = engine_version_name(e, there, object, err);
     if (rc != BASE_OK) return rc;
-    engine_flow_wake_all(e);
+    char name[64];
+    snprintf(name, sizeof name, "version.%u", object->id);
+    engine_version_build how = {.shadow = {.name = name}, .cancel = &session->cancel};
+    rc = engine_version_make(e, there, object, &how, err);
+    if (rc != BASE_OK) return rc;
+    uint32_t n = object->version;
     char text[400];
     snprintf(
         text, sizeof text,
@@ -301,19 +316,26 @@ typedef struct exchange {
 } exchange;
 
 // What the view is, by the version's definition, and the other way round.
-static exchange exchanged(engine *e, const plan_object *view, const plan_object *version) {
+static exchange exchanged(engine *e, const plan_object *view, const plan_object *version,
+                          bool is_replay) {
     exchange x = {base_arena_new(&e->catalog_arena, plan_object),
                   base_arena_new(&e->catalog_arena, plan_object)};
     *x.view = *version;
     x.view->id = view->id;
     x.view->name = view->name;
     x.view->version_of = 0;
-    x.view->former_version = view->version;
+    x.view->is_replay = false;
+    x.view->history_lost = is_replay ? view->history_lost : version->history_lost;
+    x.view->former_version = is_replay ? view->former_version : view->version;
+    if (is_replay) x.view->version = view->version;
     x.view->state_id = plan_object_state_id(version);
     *x.version = *view;
     x.version->id = version->id;
-    x.version->name = base_arena_printf(&e->catalog_arena, "%s@%u", view->name, view->version);
+    x.version->name = version->name;
+    if (!is_replay)
+        x.version->name = base_arena_printf(&e->catalog_arena, "%s@%u", view->name, view->version);
     x.version->version_of = view->id;
+    x.version->is_replay = is_replay;
     x.version->former_version = 0;
     x.version->state_id = plan_object_state_id(view);
     x.view->comment = view->comment; // by COMMENT ON, of the view
@@ -381,12 +403,12 @@ static base_rc take_views_elsewhere(engine *e, const engine_flow *but, base_erro
 // flow->lock held. After the swap's commit nothing can go back: what fails then is an error, and
 // the next start finishes the work.
 static base_rc exchange_both(engine *e, engine_flow *flow, const plan_object *view,
-                             const plan_object *version, const char *cause, uint64_t *differing,
-                             base_error *err) {
+                             const plan_object *version, bool is_replay, const char *cause,
+                             uint64_t *differing, base_error *err) {
     if (flow->broken || flow->retake || flow->reload)
         return base_fail(err, BASE_E_BUSY, BASE_SQLSTATE_NOT_IN_STATE,
                          "flow %s is not in order just now", flow->name);
-    exchange x = exchanged(e, view, version);
+    exchange x = exchanged(e, view, version, is_replay);
     base_rc rc = rebind(e, view, version, &x, err);
     if (rc != BASE_OK) return rc;
     rc = engine_version_swap(flow, view, version, cause, differing, err);
@@ -407,17 +429,25 @@ static base_rc exchange_both(engine *e, engine_flow *flow, const plan_object *vi
     return rc;
 }
 
-static base_rc promote(engine_session *session, const plan_object *view, const plan_object *version,
-                       const char *cause, engine_result *out, base_error *err) {
-    engine *e = session->engine;
+base_rc engine_version_exchange(engine *e, const plan_object *view, const plan_object *version,
+                                bool is_replay, const char *cause, uint64_t *differing,
+                                base_error *err) {
     engine_flow *flow = engine_flow_of_view(e, view->id);
+    *differing = 0;
     if (flow == NULL || flow->store == NULL) return engine_flow_unavailable(flow, err);
-    uint64_t differing = 0;
     plat_mutex_lock(&flow->lock);
-    base_rc rc = exchange_both(e, flow, view, version, cause, &differing, err);
+    base_rc rc = exchange_both(e, flow, view, version, is_replay, cause, differing, err);
     plat_mutex_unlock(&flow->lock);
     if (rc == BASE_OK) rc = take_views_elsewhere(e, flow, err);
     engine_notify_commit(flow);
+    return rc;
+}
+
+static base_rc promote(engine_session *session, const plan_object *view, const plan_object *version,
+                       const char *cause, engine_result *out, base_error *err) {
+    uint64_t differing;
+    base_rc rc =
+        engine_version_exchange(session->engine, view, version, false, cause, &differing, err);
     if (rc != BASE_OK) return rc;
     char text[300];
     snprintf(text, sizeof text,
@@ -553,7 +583,7 @@ base_rc engine_versions_settle(engine_flow *flow, base_error *err) {
         }
         engine_say(e, ENGINE_INFO, "\"%s.%s\" is version %u: its promotion is finished",
                    view->schema, view->name, s.found->version);
-        exchange x = exchanged(e, view, s.found);
+        exchange x = exchanged(e, view, s.found, s.found->is_replay);
         rc = rebind(e, view, s.found, &x, err);
         if (rc == BASE_OK) rc = engine_catalog_store_two(e, x.view, x.version, err);
     }

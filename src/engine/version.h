@@ -12,12 +12,36 @@
 
 #define ENGINE_VERSIONS_MAX 8u // beside a view, at once
 
-// Makes `object`, bound and not in the catalogue, a version of the view `there`, with its history:
-// all of it, or of a selection. ddl_lock is held, and given away while the history is read. out
-// gets notices.
+// How a version gets its history.
+typedef struct engine_version_build {
+    engine_shadow_config shadow;
+    uint64_t left_out; // records that the selection leaves out
+    volatile bool *cancel;
+    // The shadow has been opened, and, with NULL, will be closed: for who shows its progress.
+    void (*opened)(void *arg, engine_shadow *shadow);
+    void *arg;
+} engine_version_build;
+
+// Whether `version`, bound and not in the catalogue, can be a version of the view.
+BASE_MUST_USE base_rc engine_version_check(engine *e, const plan_object *view,
+                                           const plan_object *version, base_error *err);
+// Gives it its number, its name and its id.
+BASE_MUST_USE base_rc engine_version_name(engine *e, const plan_object *view, plan_object *version,
+                                          base_error *err);
+// Reads its history and puts it into the catalogue and its flow. ddl_lock is given away while the
+// history is read. A durable shadow that was cancelled goes on when this is called again.
+BASE_MUST_USE base_rc engine_version_make(engine *e, const plan_object *view, plan_object *version,
+                                          const engine_version_build *how, base_error *err);
+// The three, for CREATE OR REPLACE. out gets notices.
 BASE_MUST_USE base_rc engine_version_create(engine_session *session, const plan_object *there,
-                                            plan_object *object, const engine_selection *selection,
-                                            uint64_t rate, engine_result *out, base_error *err);
+                                            plan_object *object, engine_result *out,
+                                            base_error *err);
+// The version takes the view's place, and the view the version's. is_replay: the view's number
+// stays.
+BASE_MUST_USE base_rc engine_version_exchange(engine *e, const plan_object *view,
+                                              const plan_object *version, bool is_replay,
+                                              const char *cause, uint64_t *differing,
+                                              base_error *err);
 // The version n of a view, or the only or newest one (n 0); NULL: there is none.
 const plan_object *engine_version_find(engine *e, const plan_object *view, uint32_t n);
 // PROMOTE, ROLL BACK, DROP VERSION. Takes ddl_lock.

@@ -357,7 +357,7 @@ static base_rc apply_keys(apply *a, base_error *err) {
             outcomes[k].old.p = base_arena_memdup(arena, values[k].p, values[k].n);
     }
     if (rc != BASE_OK) return rc;
-    plat_workers *workers = a->flow->engine->workers;
+    plat_workers *workers = engine_flow_workers(a->flow);
     row_encoding e = {a, outcomes, nkeys, plat_workers_parts(workers, nkeys, PART_KEYS)};
     plat_workers_each_in(workers, arena, e.parts, encode_rows, &e);
     for (uint32_t k = 0; k < nkeys; k++) decide_value(a, &outcomes[k]);
@@ -387,7 +387,7 @@ static base_rc apply_delta(engine_flow *flow, engine_view *view, const col_batch
     uint32_t *columns = base_arena_array(arena, uint32_t, delta->ncols + 1);
     for (uint32_t i = 0; i < delta->ncols; i++) columns[i] = i;
     base_str *encoded = base_arena_array(arena, base_str, delta->nrows);
-    plat_workers *workers = flow->engine->workers;
+    plat_workers *workers = engine_flow_workers(flow);
     if (nkey > 0) {
         col_keys_encode(workers, arena, delta, nkey, object->view_key, encoded);
     } else {

@@ -14,6 +14,7 @@
 #include "base/must.h"
 #include "engine/diff.h"
 #include "engine/recon_int.h"
+#include "engine/replay.h"
 #include "engine/setting_int.h"
 #include "engine/system_int.h"
 
@@ -754,6 +755,11 @@ const system_def system_weir_defs[] = {
      "schema name, view name, version integer, day date?, rows bigint, added bigint, "
      "removed bigint, changed bigint, verdict text, difference text?",
      system_fill_diff_by_day, "how versions differ from their views, a verdict a day"},
+    {15043, "weir", "replays",
+     "replay integer, view text, version integer?, selection text, status text, records bigint, "
+     "total bigint, records_per_second bigint?, corrected bigint?, started_at timestamptz?, "
+     "finished_at timestamptz?, error text?",
+     system_fill_replays, "replays, the newest first"},
     {15006, "weir", "sinks",
      "schema name, name name, view text, connector text?, status text?, step bigint, "
      "view_step bigint?, behind_steps bigint?, behind_rows bigint?, behind_bytes bigint?, "

@@ -109,6 +109,7 @@ typedef struct plan_object {
     // Materialised views.
     uint32_t state_id;       // names the tables of its operators' state; 0: its id
     uint32_t version_of;     // a version beside the view of this id; 0: a view itself
+    bool is_replay;          // a version that a replay makes, to become the view and go
     uint32_t former_version; // the version that it replaced; 0: none
     uint64_t history_lost;   // records that retention had taken when the version was made
     uint32_t nview_key;

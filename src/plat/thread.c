@@ -6,7 +6,9 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/must.h"
 
@@ -63,6 +65,11 @@ bool plat_cond_wait_for(plat_cond *cond, plat_mutex *mutex, int64_t timeout_us) 
     int rc = pthread_cond_timedwait(cond, mutex, &deadline);
     must(rc == 0 || rc == ETIMEDOUT);
     return rc == 0;
+}
+
+void plat_thread_nice(int by) {
+    // On Linux niceness is a thread's own. To be refused is no harm.
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), by);
 }
 
 void plat_cond_signal(plat_cond *cond) {

@@ -24,6 +24,7 @@ void plat_cond_signal(plat_cond *cond);
 void plat_cond_broadcast(plat_cond *cond);
 void plat_thread_start(plat_thread *thread, const char *name, void *(*run)(void *), void *arg);
 void plat_thread_join(plat_thread thread);
+void plat_thread_nice(int by); // this thread gives way to others; greater is more so, to 19
 void plat_sleep_us(int64_t us);
 uint32_t plat_cpu_count(void);    // processors that this process may use, at least 1
 uintptr_t plat_thread_self(void); // tells threads apart; never 0

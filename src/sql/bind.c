@@ -245,6 +245,8 @@ static const struct {
     {"ALTER", sql_ddl_alter},
     {"SUBSCRIBE", sql_ddl_subscribe},
     {"VERIFY", sql_ddl_verify},
+    {"REPLAY INTO", sql_ddl_replay},
+    {"CANCEL REPLAY", sql_ddl_cancel_replay},
 };
 
 // "CREATE INDEX", "UPDATE", ...: for the statements that have no row.
@@ -415,6 +417,8 @@ const char *sql_command_tag(const sql_statement *statement) {
         [SQL_RECONCILE] = "RECONCILE",
         [SQL_REBUILD_FLOW] = "REBUILD FLOW",
         [SQL_VERIFY] = "VERIFY",
+        [SQL_REPLAY] = "REPLAY",
+        [SQL_CANCEL_REPLAY] = "CANCEL REPLAY",
         [SQL_ALTER_VIEW] = "ALTER MATERIALIZED VIEW",
         [SQL_ADVANCE] = "ADVANCE WATERMARK",
         [SQL_COPY_OUT] = "COPY",

@@ -41,6 +41,8 @@ typedef enum sql_kind {
     SQL_VERIFY,          // VERIFY schema.name, or all: name NULL
     SQL_ALTER_VIEW,      // schema.name, action, version (0: none given)
     SQL_ADVANCE,         // ADVANCE WATERMARK: target, advance
+    SQL_REPLAY,          // schema.name, replay
+    SQL_CANCEL_REPLAY,   // version: the number of the replay
     SQL_COPY_OUT,        // COPY (query|object) TO STDOUT: plan, copy
     SQL_DEALLOCATE,
     SQL_DISCARD,
@@ -54,6 +56,29 @@ typedef enum sql_version_action {
     SQL_VERSION_ROLL_BACK,
     SQL_VERSION_DROP,
 } sql_version_action;
+
+typedef enum sql_replay_kind {
+    SQL_REPLAY_ALL,
+    SQL_REPLAY_PARTITION,
+    SQL_REPLAY_OFFSETS,
+    SQL_REPLAY_TIME,
+    SQL_REPLAY_APPEND_TIME,
+    SQL_REPLAY_KEY,
+} sql_replay_kind;
+
+#define SQL_REPLAY_KEYS_MAX 16u
+
+typedef struct sql_replay {
+    sql_replay_kind kind;
+    bool into_version; // else into the view that is served
+    bool has_partition;
+    uint32_t partition;
+    uint64_t from, upto;               // offsets; upto is not among them
+    const char *from_time, *upto_time; // texts
+    uint32_t nkey;
+    const char *key[SQL_REPLAY_KEYS_MAX];
+    uint64_t rate; // records a second; 0: no limit
+} sql_replay;
 
 typedef struct sql_copy {
     bool csv;
@@ -86,6 +111,7 @@ typedef struct sql_statement {
     plan_object_kind drop_kind;
     sql_version_action action; // ALTER MATERIALIZED VIEW
     uint32_t version;
+    sql_replay replay;
     plan_object *object; // CREATE ...; id not set
     const plan_node *plan;
     const plan_object *target; // INSERT; EXPLAIN MATERIALIZED VIEW: the view

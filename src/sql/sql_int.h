@@ -643,6 +643,8 @@ base_rc sql_ddl_drop(sql_cursor *cursor, sql_statement *statement);
 base_rc sql_ddl_comment(sql_cursor *cursor, sql_statement *statement);
 base_rc sql_ddl_show(sql_cursor *cursor, sql_statement *statement);
 base_rc sql_ddl_flush(sql_cursor *cursor, sql_statement *statement);
+base_rc sql_ddl_replay(sql_cursor *cursor, sql_statement *statement);
+base_rc sql_ddl_cancel_replay(sql_cursor *cursor, sql_statement *statement);
 base_rc sql_ddl_verify(sql_cursor *cursor, sql_statement *statement);
 base_rc sql_ddl_rebuild_flow(sql_cursor *cursor, sql_statement *statement);
 // weir.name(text, ...) in FROM: the system object with its arguments.

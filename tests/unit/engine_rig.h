@@ -11,7 +11,7 @@
 #include "test.h"
 #include "wire/json.h"
 
-#define RIG_STORES_MAX 16
+#define RIG_STORES_MAX 32
 
 typedef struct rig {
     plat_sim *sim; // NULL: on the operating system
