@@ -156,8 +156,8 @@ static base_rc memory(const bench_options *given, base_error *err) {
 
 // ---- the command --------------------------------------------------------------------------------
 
-static const char *const subjects[] = {"aggregate", "dedup",   "commit", "memory",
-                                       "latency",   "nexmark", "scale",  "all"};
+static const char *const subjects[] = {"aggregate", "dedup",   "commit", "memory", "latency",
+                                       "replay",    "nexmark", "scale",  "all"};
 
 static int run_subject(const bench_options *o, const char *subject) {
     base_error err = {0};
@@ -171,6 +171,7 @@ static int run_subject(const bench_options *o, const char *subject) {
     if (rc == BASE_OK && strcmp(subject, "nexmark") == 0) rc = bench_nexmark(o, &err);
     if (rc == BASE_OK && strcmp(subject, "scale") == 0) rc = bench_scale(o, &err);
     int code = rc == BASE_OK ? CLI_OK : cli_error(&err);
+    if (code == CLI_OK && strcmp(subject, "replay") == 0) code = bench_replay(o);
     if (code == CLI_OK && (all || strcmp(subject, "latency") == 0)) code = bench_latency(o);
     return cli_flush_stdout(code);
 }
@@ -231,7 +232,7 @@ int cli_bench(int argc, char **argv) {
     };
     cli_usage usage = {
         .command = "weir bench",
-        .synopsis = "[aggregate|dedup|commit|memory|latency|nexmark|scale|all] [options]",
+        .synopsis = "[aggregate|dedup|commit|memory|latency|replay|nexmark|scale|all] [options]",
         .about =
             "Measures this machine with data it makes itself, in a temporary directory.\n\n"
             "  aggregate  one core: JSON events from the durable log to a one-minute tumbling\n"
@@ -243,13 +244,14 @@ int cli_bench(int argc, char **argv) {
             "  latency    a server and HTTP senders in this process: from an event's moment to\n"
             "             its being visible in a committed view, p50, p99, p99.9, for\n"
             "             refresh = 'immediate' and '1 second'\n"
+            "  replay     the same latency in a flow of which one day of 30 is replayed meanwhile\n"
             "  nexmark    the queries of the Nexmark benchmark, q0 to q22, each from the durable "
             "log\n"
             "             to the committed rows of its view\n"
             "  scale      ten times the keys, the history, the views: what each does to the rate\n"
             "             of catching up and to the time of a step; and 1 to 100 views of a "
             "stream\n"
-            "  all        all of these but nexmark and scale",
+            "  all        all of these but replay, nexmark and scale",
         .examples = "  weir bench --events 5000000\n  weir bench latency --rate 20000\n",
         .noptions = sizeof options / sizeof options[0],
         .options = options,
@@ -265,9 +267,10 @@ int cli_bench(int argc, char **argv) {
     if (!known) {
         const char *nearest = cli_nearest(subject, n, subjects);
         return cli_usage_error("weir bench", "nothing to measure is called \"%s\"; %s%s", subject,
-                               nearest != NULL ? "did you mean "
-                                               : "there is aggregate, dedup, "
-                                                 "commit, memory, latency, nexmark, scale, all",
+                               nearest != NULL
+                                   ? "did you mean "
+                                   : "there is aggregate, dedup, "
+                                     "commit, memory, latency, replay, nexmark, scale, all",
                                nearest != NULL ? nearest : "");
     }
     cli_catch_interrupt();

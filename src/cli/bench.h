@@ -3,7 +3,10 @@
 #ifndef WEIR_CLI_BENCH_H
 #define WEIR_CLI_BENCH_H
 
+#include <stdatomic.h>
+
 #include "cli/cli.h"
+#include "plat/thread.h"
 
 #define BENCH_ROUNDS_MAX 99
 
@@ -97,7 +100,31 @@ void bench_histogram_merge(bench_histogram *h, const bench_histogram *more);
 uint64_t bench_histogram_at(const bench_histogram *h, double share); // upper end of the bucket
 
 BASE_MUST_USE base_rc bench_scale(const bench_options *options, base_error *err); // bench_scale.c
-int bench_latency(const bench_options *options);                                  // bench_latency.c
+// ---- replays beside live load (bench_replay.c) --------------------------------------------------
+
+#define BENCH_REPLAY_DAY    "one day of 30"
+#define BENCH_REPLAY_ALL    "all 30 days"
+#define BENCH_REPLAY_SLOWLY "all 30 days at 300,000/s"
+
+typedef struct bench_replayer {
+    engine *engine;
+    const char *selection; // BENCH_REPLAY_...
+    plat_thread thread;
+    atomic_bool stop;
+    uint32_t replays;
+    uint64_t records;
+    double seconds;
+    base_rc rc;
+    base_error err;
+} bench_replayer;
+
+// A stream with 30 days of events and a view of it, in schema "bench", read to the end.
+BASE_MUST_USE base_rc bench_history_make(bench_engine *b, const char *refresh, base_error *err);
+void bench_replayer_start(bench_replayer *r, engine *e, const char *selection);
+BASE_MUST_USE base_rc bench_replayer_stop(bench_replayer *r, base_error *err); // and prints
+
+int bench_replay(const bench_options *options);  // bench_latency.c
+int bench_latency(const bench_options *options); // bench_latency.c
 BASE_MUST_USE base_rc bench_nexmark(const bench_options *options,
                                     base_error *err); // bench_nexmark.c
 

@@ -47,6 +47,9 @@ typedef struct sender {
 
 struct latency {
     const bench_options *options;
+    bool history;       // another stream and view in the flow
+    const char *replay; // what of it is replayed meanwhile; NULL: nothing
+    bench_replayer replayer;
     bench_engine b;
     server *server;
     const plan_object *probe;
@@ -266,6 +269,7 @@ static base_rc start(latency *all, const char *refresh, base_error *err) {
     all->b.config.threads = true;
     rc = bench_reopen(&all->b, 0, false, 0, err);
     if (rc == BASE_OK) rc = make_views(all, refresh, err);
+    if (rc == BASE_OK && all->history) rc = bench_history_make(&all->b, refresh, err);
     if (rc != BASE_OK) return rc;
     server_config config;
     server_config_init(&config);
@@ -293,6 +297,8 @@ static base_rc measure(latency *all, base_error *err) {
         }
         plat_thread_start(&s->thread, "sender", run_sender, s);
     }
+    if (rc == BASE_OK && all->replay != NULL)
+        bench_replayer_start(&all->replayer, all->b.engine, all->replay);
     if (rc == BASE_OK) rc = watch(all, err);
     if (rc != BASE_OK) cli_interrupted = true; // senders stop, and so does the bench
     for (uint32_t i = 0; i < started; i++) {
@@ -337,14 +343,21 @@ static base_rc print_parts(latency *all, base_error *err) {
     return rc;
 }
 
-static base_rc one(const bench_options *o, const char *refresh, base_error *err) {
+static base_rc one(const bench_options *o, const char *refresh, bool history, const char *replay,
+                   base_error *err) {
     latency *all = calloc(1, sizeof *all);
     must(all != NULL);
     all->options = o;
+    all->history = history;
+    all->replay = replay;
     plat_mutex_init(&all->lock);
     plat_cond_init(&all->committed);
     base_rc rc = start(all, refresh, err);
     if (rc == BASE_OK) rc = measure(all, err);
+    base_error replay_err;
+    base_rc replayed =
+        all->replayer.engine == NULL ? BASE_OK : bench_replayer_stop(&all->replayer, &replay_err);
+    if (rc == BASE_OK && replayed != BASE_OK) *err = replay_err, rc = replayed;
     if (rc == BASE_OK) {
         const bench_histogram *h = &all->histogram;
         double seconds = (double)o->seconds;
@@ -370,7 +383,22 @@ int bench_latency(const bench_options *o) {
            cli_number(o->keys));
     fflush(stdout);
     base_error err = {0};
-    base_rc rc = one(o, "immediate", &err);
-    if (rc == BASE_OK) rc = one(o, "1 second", &err);
+    base_rc rc = one(o, "immediate", false, NULL, &err);
+    if (rc == BASE_OK) rc = one(o, "1 second", false, NULL, &err);
+    return rc == BASE_OK ? CLI_OK : cli_error(&err);
+}
+
+int bench_replay(const bench_options *o) {
+    printf("\nreplay: %s events/s of %u bytes over HTTP for %u s to being visible, in a flow that "
+           "also\n"
+           "has a view by the hour over 30 days of 86,400 events: undisturbed, while one day is\n"
+           "replayed into a version again and again, while all of it is, and with a limited rate\n",
+           cli_number(o->rate), o->latency_bytes, o->seconds);
+    fflush(stdout);
+    base_error err = {0};
+    base_rc rc = one(o, "immediate", true, NULL, &err);
+    if (rc == BASE_OK) rc = one(o, "immediate", true, BENCH_REPLAY_DAY, &err);
+    if (rc == BASE_OK) rc = one(o, "immediate", true, BENCH_REPLAY_ALL, &err);
+    if (rc == BASE_OK) rc = one(o, "immediate", true, BENCH_REPLAY_SLOWLY, &err);
     return rc == BASE_OK ? CLI_OK : cli_error(&err);
 }
