@@ -96,6 +96,7 @@ typedef struct engine_standing {
     uint64_t step;        // of the flow (of the first view read)
     int64_t as_of_us;     // processing time of the oldest step read, microseconds since 2000 UTC
     int64_t watermark_us; // least watermark; INT64_MIN: none yet
+    int64_t final_us;     // of one view: windows that end at or before are final; INT64_MIN: none
     int64_t lag_us;       // how long the oldest unread record has waited; 0: caught up
     bool fresh;           // within every freshness objective
 } engine_standing;

@@ -173,7 +173,10 @@ static void snapshot_standing(engine *e, const plan_object *view,
     *out = (engine_standing){.known = true,
                              .step = snapshot->step,
                              .as_of_us = snapshot->now_us,
-                             .watermark_us = snapshot->watermark_us};
+                             .watermark_us = snapshot->watermark_us,
+                             .final_us = INT64_MIN};
+    if (view->window_column >= 0 && snapshot->final_us != ENGINE_NO_WATERMARK)
+        out->final_us = plan_final_end(&view->finality, snapshot->final_us);
     plat_mutex_lock(&e->flows_lock);
     int64_t since = snapshot->flow->pending_since_us;
     plat_mutex_unlock(&e->flows_lock);

@@ -243,6 +243,9 @@ static base_rc view_row(system_rows *r, const plan_object *view, base_error *err
     system_text(r, "flow", flow->name);
     refresh_text(r, "refresh", view->refresh_us);
     system_us(r, "lateness", view->lateness_us);
+    system_text(r, "close", plan_option_get(view, "close"));
+    system_text(r, "close_by", plan_option_get(view, "close_by"));
+    if (view->early_us > 0) system_us(r, "early", view->early_us);
     if (view->freshness_us > 0) system_us(r, "freshness", view->freshness_us);
     system_text(r, "definition", view->definition);
     system_text(r, "comment", view->comment);
@@ -276,7 +279,9 @@ static base_rc fill_standing(system_rows *r, base_error *err) {
         system_row(r);
         system_text(r, "schema", objects[i]->schema);
         system_text(r, "view", objects[i]->name);
-        if (rc == BASE_OK) standing_cells(r, &standing); // else not to be read now
+        if (rc != BASE_OK) continue; // not to be read now
+        standing_cells(r, &standing);
+        system_time(r, "final_until", standing.final_us, INT64_MIN);
     }
     return BASE_OK;
 }
@@ -730,7 +735,8 @@ const system_def system_weir_defs[] = {
      "records bigint, late bigint, duplicates bigint, faults bigint, last_read timestamptz?",
      fill_partitions, "how far each flow has read each partition"},
     {15004, "weir", "views",
-     "schema name, name name, flow text, refresh text, lateness interval?, freshness interval?, "
+     "schema name, name name, flow text, refresh text, lateness interval?, close text?, close_by "
+     "text?, early interval?, freshness interval?, "
      "rows bigint?, corrections bigint?, step bigint?, as_of timestamptz?, watermark "
      "timestamptz?, lag interval?, fresh boolean, definition text, comment text?",
      fill_views, "materialized views and how they stand"},
@@ -806,7 +812,7 @@ const system_def system_weir_defs[] = {
      "settings of the engine and of the session"},
     {15014, "weir", "standing",
      "schema name, view name, step bigint?, as_of timestamptz?, watermark timestamptz?, "
-     "lag interval?, fresh boolean",
+     "lag interval?, fresh boolean, final_until timestamptz?",
      fill_standing, "how fresh and how final each view is"},
     {15015, "weir", "reconciliation_runs",
      "schema text, name text, run bigint, started_at timestamptz, as_of timestamptz?, step bigint, "
