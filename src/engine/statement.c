@@ -304,6 +304,22 @@ static base_rc do_delete(execution *x) {
     return BASE_OK;
 }
 
+// What the columns of RECONCILE do not say.
+static void tell_reconciled(execution *x, const engine_reconcile_result *result) {
+    if (result->pending == 0 && result->duplicate == 0) return;
+    const char **notices = base_arena_array(x->arena, const char *, 2);
+    x->out->notices = notices;
+    if (result->duplicate > 0)
+        notices[x->out->nnotices++] = base_arena_printf(x->arena, "%llu keys are not single",
+                                                        (unsigned long long)result->duplicate);
+    if (result->pending > 0)
+        notices[x->out->nnotices++] = base_arena_printf(
+            x->arena,
+            "%llu keys do not agree and are pending: they are findings if they are still there "
+            "after the settling time",
+            (unsigned long long)result->pending);
+}
+
 static base_rc do_reconcile(execution *x) {
     const char *schema = x->statement->schema != NULL ? x->statement->schema : x->session->schema;
     const plan_object *object = engine_catalog_find(x->session->engine, schema, x->statement->name);
@@ -319,6 +335,7 @@ static base_rc do_reconcile(execution *x) {
     col_builder_new_row(builder, 1);
     for (uint32_t i = 0; i < 5; i++) col_builder_set_i64(builder, i, (int64_t)values[i]);
     set_rows(x, col_builder_finish(builder));
+    tell_reconciled(x, &result);
     snprintf(x->out->tag, sizeof x->out->tag, "RECONCILE");
     return BASE_OK;
 }
