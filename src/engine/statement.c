@@ -309,15 +309,14 @@ static void tell_reconciled(execution *x, const engine_reconcile_result *result)
     if (result->pending == 0 && result->duplicate == 0) return;
     const char **notices = base_arena_array(x->arena, const char *, 2);
     x->out->notices = notices;
-    if (result->duplicate > 0)
-        notices[x->out->nnotices++] = base_arena_printf(x->arena, "%llu keys are not single",
-                                                        (unsigned long long)result->duplicate);
-    if (result->pending > 0)
+    unsigned long long single = result->duplicate, pending = result->pending;
+    if (single > 0)
+        notices[x->out->nnotices++] = base_arena_printf(x->arena, "%llu %s not single", single,
+                                                        single == 1 ? "key is" : "keys are");
+    if (pending > 0)
         notices[x->out->nnotices++] = base_arena_printf(
-            x->arena,
-            "%llu keys do not agree and are pending: they are findings if they are still there "
-            "after the settling time",
-            (unsigned long long)result->pending);
+            x->arena, "%llu %s not agree yet: pending until seen again after the settling time",
+            pending, pending == 1 ? "key does" : "keys do");
 }
 
 static base_rc do_reconcile(execution *x) {

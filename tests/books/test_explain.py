@@ -182,8 +182,7 @@ def main():
         check_metrics(checks, weir)
         weir.make("v", "one", "(connector = 'view', view = 'two')", "KEY (k) COMPARE (v) SETTLE '1 hour'")
         notices = [n["M"] for n in weir.pg.simple("RECONCILE v")[-1].notices]
-        checks.equal("what is pending is said", notices, ["1 keys do not agree and are pending: they are findings if they are still there "
-                                                          "after the settling time"])
+        checks.equal("what is pending is said", notices, ["1 key does not agree yet: pending until seen again after the settling time"])
         check_explain(checks, weir, books)
     checks.end()
 
