@@ -59,7 +59,7 @@ class MariadbBook:
         if not shutil.which("mariadbd") or not shutil.which("mariadb-install-db"):
             weirtest.skip("mariadb-server is not installed")
         self.dir = tempfile.mkdtemp(prefix="weir-maria-")
-        self.child = None
+        self.child = self.certificate = None
         self.user = "root"
         if os.getuid() == 0:
             try:
@@ -79,11 +79,20 @@ class MariadbBook:
                               capture_output=True, text=True, cwd=self.dir)
         if done.returncode != 0:
             raise SystemExit(f"mariadb-install-db: {done.stdout[-2000:]} {done.stderr[-2000:]}")
+        tls = []
+        if shutil.which("openssl"):
+            self.certificate = os.path.join(self.dir, "cert.pem")
+            key = os.path.join(self.dir, "key.pem")
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-addext",
+                            "subjectAltName=DNS:localhost", "-days", "2", "-keyout", key, "-out", self.certificate],
+                           check=True, capture_output=True)
+            os.chmod(key, 0o644)  # a key of this test alone, for the server's user
+            tls = [f"--ssl-cert={self.certificate}", f"--ssl-key={key}"]
         with open(os.path.join(self.dir, "log"), "wb") as log:
             self.child = subprocess.Popen(
                 ["mariadbd", "--no-defaults", f"--datadir={data}", f"--user={self.user}", f"--socket={self.socket}",
                  "--skip-networking", "--innodb-flush-log-at-trx-commit=0", f"--pid-file={self.dir}/pid",
-                 "--innodb-buffer-pool-size=64M"], stdout=log, stderr=log, cwd=self.dir)
+                 "--innodb-buffer-pool-size=64M", *tls], stdout=log, stderr=log, cwd=self.dir)
         until = time.monotonic() + 30
         while True:
             if subprocess.run([*self.client(), "-e", "SELECT 1"], capture_output=True).returncode == 0:

@@ -308,6 +308,24 @@ def check_failures(checks, book, weir):
     checks.true("the password is in no listing", "pa55word" not in everything and "pa55word" not in weir.server.log())
 
 
+def check_tls(checks, book, weir):
+    """MariaDB: whether the session is encrypted is what the book's query says."""
+    if book.certificate is None:
+        print("mariadb: no openssl, TLS is not tested")
+        return
+    weir.sql("CREATE STREAM tls (id INT NOT NULL, v INT, PRIMARY KEY (id))")
+    weir.server.ingest("tls", [dict(id=1, v=1)])
+    query = "SELECT 1 AS id, variable_value <> '' AS v FROM information_schema.session_status WHERE variable_name = 'Ssl_cipher'"
+    cases = (("", 0), (", tls = 'off'", 0), (", tls = 'on'", 1), (f", tls = 'verify', tls_ca = '{book.certificate}', host = 'localhost'", 1))
+    for options, encrypted in cases:
+        weir.make("tl", "STREAM tls", book.against(query, options), "KEY (id) COMPARE (v)")
+        checks.equal(f"mariadb{options}", weir.run("tl")[0], (encrypted, 0, 0, 1 - encrypted, 0, 0))
+    for options, wanted in ((", tls = 'verify'", "08006"), (", tls = 'perhaps'", "22023")):
+        weir.make("tl", "STREAM tls", book.against(query, options), "KEY (id) COMPARE (v)")
+        state, message = weir.error("RECONCILE tl")
+        checks.true(f"mariadb{options}: refused", state == wanted, f"{state}: {message}")
+
+
 def check_conninfo(checks, weir):
     weir.make("ci", "STREAM fa", "(connector = 'postgres', conninfo = 'host=x pa55word', query = 'SELECT 1')", "KEY (id)")
     state, message = weir.error("RECONCILE ci")
@@ -335,6 +353,8 @@ def main():
             check_failures(checks, book, weir)
             if name == "postgres":
                 check_conninfo(checks, weir)
+            else:
+                check_tls(checks, book, weir)
             check_writers(checks, book, weir, 60 if long else 4)
             # The server stops while a run waits for the book: it does not wait with it (the limit of Server.stop).
             weir.make("stop", "STREAM fa", book.against(f"SELECT id, v FROM fa WHERE {book.sleep}(200) IS NOT NULL"),
