@@ -218,12 +218,11 @@ def stage_clients(run):
 
 
 def stage_books(run):
-    long = ["--long"] if run.options.long else []
-    run.programs([(f"reconciliation with {name}", [ROOT / "tests/books/test_books.py", name, *long], 1200 if long else 240, None)
-                  for name in ("postgres", "mariadb")])
-    for path in python_tests("books"):
-        if path.name != "test_books.py":
-            run.program(path.stem, [path, *long], 3600 if long else 240)
+    long, limit = (["--long"], 3600) if run.options.long else ([], 240)
+    books = ROOT / "tests" / "books"
+    tests = [(f"reconciliation with {name}", [books / "test_books.py", name, *long], limit, None) for name in ("mariadb", "postgres")]
+    tests += [(path.stem, [path, *long], limit, None) for path in python_tests("books") if path.name != "test_books.py"]
+    run.programs(tests)
 
 
 def stage_data(run):
