@@ -10,6 +10,7 @@
 
 typedef struct view_book {
     engine_book book;
+    const plan_object *view;
     engine_view_snapshot snapshot;
     uint32_t *columns; // a field each, of the view; UINT32_MAX: it has none
     base_arena *arena;
@@ -35,9 +36,14 @@ static base_rc find_columns(view_book *v, const plan_object *view, base_error *e
 
 static base_rc view_open(const engine_book_spec *spec, base_arena *arena, engine_book **out,
                          base_error *err) {
-    const plan_object *view = spec->reconciliation->book;
+    const plan_object *book = spec->reconciliation->book;
+    const plan_object *view = engine_catalog_by_id(spec->engine, book->id); // as it is now
+    if (view == NULL)
+        return base_fail(err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_TABLE,
+                         "the book, view \"%s.%s\", was dropped", book->schema, book->name);
     view_book *v = base_arena_new(arena, view_book);
     v->arena = arena;
+    v->view = view;
     v->book = (engine_book){.ops = &engine_book_view, .spec = spec};
     v->book.name = base_arena_printf(arena, "%s.%s", view->schema, view->name);
     v->book.has = base_arena_array(arena, bool, spec->nfields + 1);
@@ -102,9 +108,8 @@ static base_rc view_read(engine_book *book, uint32_t nranges, const engine_book_
     v->visit = visit;
     v->arg = arg;
     book->statements++;
-    return engine_view_scan_txn(book->spec->reconciliation->book, v->snapshot.appended,
-                                v->snapshot.rows, v->snapshot.txn, v->snapshot.final_us, 8192,
-                                give_rows, v, err);
+    return engine_view_scan_txn(v->view, v->snapshot.appended, v->snapshot.rows, v->snapshot.txn,
+                                v->snapshot.final_us, 8192, give_rows, v, err);
 }
 
 static void view_close(engine_book *book) {

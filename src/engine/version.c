@@ -58,6 +58,7 @@ static void mark_version(void *arg, const plan_node *scan) {
 
 bool engine_stands_on_version(engine *e, const plan_object *object) {
     bool found = object->kind == PLAN_OBJECT_SINK && object->from->version_of != 0;
+    if (object->kind == PLAN_OBJECT_RECONCILIATION) return false; // on either side
     if (object->plan != NULL) plan_node_scans(object->plan, mark_version, &found);
     for (uint32_t i = 0; i < object->nuses && !found; i++) {
         const plan_object *used = engine_catalog_by_id(e, object->uses[i]);

@@ -167,6 +167,11 @@ def check_view(checks, weir):
     weir.make("v", "one", "(connector = 'view', view = 'two')", "KEY (k) COMPARE (v)")
     checks.equal("two views", weir.run("v")[0], (2, 0, 0, 1, 0, 0))
     checks.equal("and what differs", weir.found("v"), [["differing", '{"k":0}', "v", "3.75", "2.5"]])
+    # A view against the next version of it.
+    weir.sql("CREATE OR REPLACE MATERIALIZED VIEW one AS SELECT k, sum(v) AS v FROM d WHERE id <> 4 GROUP BY k")
+    weir.make("ver", "one", "(connector = 'view', view = 'public.one@2')", "KEY (k) COMPARE (v)")
+    checks.equal("a version as the book", (weir.run("ver")[0], weir.found("ver")),
+                 ((2, 0, 0, 1, 0, 0), [["differing", '{"k":1}', "v", "3.75", "2.50"]]))
     state, _ = weir.error("DROP MATERIALIZED VIEW two")
     checks.equal("the book is not dropped from under", state, "2BP01")
 
