@@ -67,6 +67,12 @@ def verify(checks, what, data):
     checks.true(f"{what}: weir verify", done.returncode == 0 and ": equal" in done.stdout, done.stdout + done.stderr)
 
 
+def verify_served(checks, what, pg):
+    """The same of a running server, over a connection to it."""
+    rows = pg.query("VERIFY ALL")
+    checks.equal(f"{what}: VERIFY ALL", [row for row in rows if row[1] not in ("equal", "partial", "not verifiable")], [])
+
+
 # ---- the server -----------------------------------------------------------------------------------
 
 

@@ -160,6 +160,12 @@ void engine_stream_release(engine_stream *stream); // NULL is allowed
 BASE_MUST_USE base_rc engine_ddl(engine_session *session, sql_statement *statement,
                                  engine_result *out, base_arena *arena, base_error *err);
 
+// Records that were in quarantine: those that keep the contract now are appended to the stream,
+// and noted in was_good (ndocs); the others stay where they are (ingest.c).
+BASE_MUST_USE base_rc engine_ingest_again(engine *e, const plan_object *object, size_t ndocs,
+                                          const base_str *docs, const base_str *headers,
+                                          bool *was_good, base_error *err);
+
 // ---- flows (flow.c, input.c, step.c, view.c, fill.c)
 // ----------------------------------------------
 

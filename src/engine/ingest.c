@@ -138,6 +138,7 @@ typedef struct request {
     int64_t now_us;
     uint64_t touched[(LOG_PARTITIONS_MAX + 63) / 64];
     bool quarantine_touched;
+    bool *was_good; // by record: they come from quarantine, and the others stay there; or NULL
     engine_ingest_result *out;
 } request;
 
@@ -248,7 +249,9 @@ static base_rc ingest_chunk(request *r, const base_str *docs, uint32_t n, uint64
     engine_decoded d;
     engine_contract_decode(r->contract, text, at, ends, 0, n, 0, 0, r->now_us, &r->scratch, &d);
     base_rc rc = append_good(r, docs, &d, err);
-    if (rc == BASE_OK) rc = append_bad(r, docs, first_record, &d, err);
+    for (uint32_t i = 0; rc == BASE_OK && r->was_good != NULL && i < d.nrows; i++)
+        r->was_good[first_record + d.doc[i]] = true;
+    if (rc == BASE_OK && r->was_good == NULL) rc = append_bad(r, docs, first_record, &d, err);
     return rc;
 }
 
@@ -279,8 +282,8 @@ static base_rc check_sizes(const base_str *docs, size_t ndocs, base_error *err) 
 }
 
 static base_rc ingest_docs(engine_stream *stream, const base_str *docs, size_t ndocs,
-                           const base_str *headers, const char *source, base_arena *arena,
-                           engine_ingest_result *out, base_error *err) {
+                           const base_str *headers, const char *source, bool *was_good,
+                           base_arena *arena, engine_ingest_result *out, base_error *err) {
     engine *e = stream->engine;
     memset(out, 0, sizeof *out);
     base_rc rc = check_sizes(docs, ndocs, err);
@@ -289,6 +292,7 @@ static base_rc ingest_docs(engine_stream *stream, const base_str *docs, size_t n
                  .stream = stream,
                  .contract = edge_take(stream),
                  .source = source,
+                 .was_good = was_good,
                  .arena = arena,
                  .now_us = plat_wall_us(e->plat),
                  .out = out};
@@ -342,7 +346,7 @@ base_rc engine_ingest(engine *e, base_str stream_name, base_str body, const char
     size_t ndocs;
     bool truncated;
     wire_json_cut(body, arena, &docs, &ndocs, &truncated);
-    rc = ingest_docs(stream, docs, ndocs, NULL, source, arena, out, err);
+    rc = ingest_docs(stream, docs, ndocs, NULL, source, NULL, arena, out, err);
     out->truncated = truncated;
     engine_stream_release(stream);
     return rc;
@@ -364,7 +368,23 @@ base_rc engine_ingest_docs(engine *e, const plan_object *object, size_t ndocs, c
     engine_stream *stream;
     base_rc rc = hold_target(e, object, &stream, err);
     if (rc != BASE_OK) return rc;
-    rc = ingest_docs(stream, docs, ndocs, headers, source, arena, out, err);
+    rc = ingest_docs(stream, docs, ndocs, headers, source, NULL, arena, out, err);
+    engine_stream_release(stream);
+    return rc;
+}
+
+base_rc engine_ingest_again(engine *e, const plan_object *object, size_t ndocs,
+                            const base_str *docs, const base_str *headers, bool *was_good,
+                            base_error *err) {
+    engine_stream *stream;
+    base_rc rc = hold_target(e, object, &stream, err);
+    if (rc != BASE_OK) return rc;
+    base_arena arena;
+    engine_ingest_result result;
+    base_arena_init(&arena, 1 << 12);
+    memset(was_good, 0, ndocs * sizeof *was_good);
+    rc = ingest_docs(stream, docs, ndocs, headers, "quarantine", was_good, &arena, &result, err);
+    base_arena_deinit(&arena);
     engine_stream_release(stream);
     return rc;
 }
@@ -421,7 +441,7 @@ base_rc engine_ingest_rows(engine *e, const plan_object *object, uint32_t ncolum
     begins[rows->nrows] = text.n;
     for (uint32_t i = 0; i < rows->nrows; i++)
         docs[i] = (base_str){text.p + begins[i], begins[i + 1] - begins[i]};
-    rc = ingest_docs(stream, docs, rows->nrows, NULL, source, arena, out, err);
+    rc = ingest_docs(stream, docs, rows->nrows, NULL, source, NULL, arena, out, err);
     engine_stream_release(stream);
     base_buf_deinit(&text);
     return rc;

@@ -28,7 +28,7 @@ static const char *const state_names[] = {"running", "done", "failed", "cancelle
 typedef struct replay {
     engine *engine;
     uint32_t number, view_id, version_id, version;
-    bool into_version;
+    bool into_version, quarantine;
     engine_selection selection; // texts of the key are the replay's
     uint64_t rate;
     char what[160]; // the selection, as text
@@ -75,6 +75,7 @@ static void stored_form(const replay *r, base_buf *value) {
                    {"version_id", r->version_id},
                    {"version", r->version},
                    {"into_version", r->into_version},
+                   {"quarantine", r->quarantine},
                    {"kind", s->kind},
                    {"has_partition", s->has_partition},
                    {"partition", s->partition},
@@ -111,6 +112,7 @@ static void read_value(replay *r, base_str name, base_str text) {
     if (base_str_eq(name, BASE_STR("version_id"))) r->version_id = (uint32_t)n;
     if (base_str_eq(name, BASE_STR("version"))) r->version = (uint32_t)n;
     if (base_str_eq(name, BASE_STR("into_version"))) r->into_version = n != 0;
+    if (base_str_eq(name, BASE_STR("quarantine"))) r->quarantine = n != 0;
     if (base_str_eq(name, BASE_STR("kind"))) s->kind = (engine_select)n;
     if (base_str_eq(name, BASE_STR("has_partition"))) s->has_partition = n != 0;
     if (base_str_eq(name, BASE_STR("partition"))) s->partition = (uint32_t)n;
@@ -264,6 +266,14 @@ static base_rc take_place(replay *r, base_error *err) {
     return rc;
 }
 
+// ddl_lock held: no stream is dropped meanwhile.
+static base_rc put_back(replay *r, const plan_object *view, base_error *err) {
+    base_rc rc = engine_replay_quarantine(r->engine, view, r->number, &r->cancel, &r->total,
+                                          &r->records, err);
+    engine_flow_wake_all(r->engine);
+    return rc;
+}
+
 static base_rc run_locked(replay *r, base_error *err) {
     engine *e = r->engine;
     const plan_object *view = engine_catalog_by_id(e, r->view_id);
@@ -271,6 +281,7 @@ static base_rc run_locked(replay *r, base_error *err) {
         return base_fail(err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_TABLE,
                          "the view has been dropped");
     base_rc rc = BASE_OK;
+    if (r->quarantine) return put_back(r, view, err);
     bool placed = !r->into_version && plan_object_state_id(view) == r->version_id;
     if (!placed && engine_catalog_by_id(e, r->version_id) == NULL) rc = make_version(r, view, err);
     if (rc == BASE_OK && !r->into_version) rc = take_place(r, err);
@@ -333,6 +344,7 @@ static const engine_select selects[] = {
     [SQL_REPLAY_TIME] = ENGINE_SELECT_EVENT_TIME,
     [SQL_REPLAY_APPEND_TIME] = ENGINE_SELECT_APPEND_TIME,
     [SQL_REPLAY_KEY] = ENGINE_SELECT_KEY,
+    [SQL_REPLAY_QUARANTINE] = ENGINE_SELECT_ALL,
 };
 
 static void describe(const sql_replay *s, char *out, size_t n) {
@@ -341,6 +353,9 @@ static void describe(const sql_replay *s, char *out, size_t n) {
     switch (s->kind) {
     case SQL_REPLAY_ALL:
         snprintf(out, n, "ALL");
+        break;
+    case SQL_REPLAY_QUARANTINE:
+        snprintf(out, n, "QUARANTINE");
         break;
     case SQL_REPLAY_PARTITION:
         snprintf(out, n, "PARTITION %u", s->partition);
@@ -452,6 +467,11 @@ static base_rc prepare(engine_session *session, const sql_statement *s, const pl
     r->started_us = plat_wall_us(e->plat);
     base_rc rc = read_selection(session, &s->replay, r, err);
     if (rc == BASE_OK) rc = check_selection(e, view, r, err);
+    r->quarantine = s->replay.kind == SQL_REPLAY_QUARANTINE;
+    if (rc == BASE_OK && r->quarantine && r->into_version)
+        rc = base_fail(err, BASE_E_UNSUPPORTED, BASE_SQLSTATE_UNSUPPORTED,
+                       "what is in quarantine is put back into its streams, and so reaches every "
+                       "view and version");
     if (rc == BASE_OK) rc = engine_version_check(e, view, view, err);
     if (rc != BASE_OK) return rc;
     if (running(e) >= ENGINE_REPLAYS_RUNNING_MAX)
@@ -527,6 +547,10 @@ static base_rc load(engine *e, base_error *err) {
         bool end;
         rc = state_cursor_seek(cursor, (base_str){NULL, 0}, &key, &value, &end, err);
         while (rc == BASE_OK && !end) {
+            if (key.n != 4) { // of replay_quarantine.c
+                rc = state_cursor_next(cursor, &key, &value, &end, err);
+                continue;
+            }
             replay *r = calloc(1, sizeof *r);
             must(r != NULL);
             r->engine = e;
@@ -595,7 +619,8 @@ static void fill_row(system_rows *rows, const replay *r) {
     }
     system_i64(rows, "records", (int64_t)records);
     system_i64(rows, "total", (int64_t)total);
-    if (r->state == DONE && !r->into_version) system_i64(rows, "corrected", (int64_t)r->differing);
+    if (r->state == DONE && !r->into_version && !r->quarantine)
+        system_i64(rows, "corrected", (int64_t)r->differing);
     system_time(rows, "started_at", r->started_us, 0);
     system_time(rows, "finished_at", r->finished_us, 0);
     if (r->error[0] != 0) system_copy(rows, "error", base_str_of(r->error));

@@ -18,6 +18,12 @@ BASE_MUST_USE base_rc engine_replay(engine_session *session, const sql_statement
                                     engine_result *out, base_error *err);
 BASE_MUST_USE base_rc engine_replay_cancel(engine_session *session, const sql_statement *statement,
                                            engine_result *out, base_error *err);
+// replay_quarantine.c: what is in the quarantine of the streams that the view reads, and keeps
+// their contracts now, is appended to them, once; *appended: how many. rows: weir's table of
+// replays.
+BASE_MUST_USE base_rc engine_replay_quarantine(engine *e, const plan_object *view,
+                                               uint32_t replay_number, volatile bool *cancel,
+                                               uint64_t *read, uint64_t *appended, base_error *err);
 base_rc system_fill_replays(system_rows *r, base_error *err); // weir.replays
 
 #endif

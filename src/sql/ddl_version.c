@@ -42,7 +42,8 @@ static base_rc take_version(sql_cursor *cursor, uint32_t *version) {
     return *version > 0 ? BASE_OK : SQL_SYNTAX(cursor->ctx, position, "versions count from 1");
 }
 
-// ALTER MATERIALIZED VIEW v PROMOTE [VERSION n] [FORCE] | ROLL BACK | DROP VERSION n
+// ALTER MATERIALIZED VIEW v PROMOTE [VERSION n] [FORCE] | SWAP WITH "v@n" | ROLL BACK | DROP
+// VERSION n
 base_rc sql_ddl_alter(sql_cursor *cursor, sql_statement *statement) {
     if (!sql_take_word(cursor, "MATERIALIZED VIEW")) {
         sql_unsupported(cursor->ctx, sql_text_position(cursor->ctx, 0),
@@ -59,6 +60,16 @@ base_rc sql_ddl_alter(sql_cursor *cursor, sql_statement *statement) {
         statement->action = SQL_VERSION_PROMOTE;
         if (sql_take_word(cursor, "VERSION")) SQL_TRY(take_version(cursor, &statement->version));
         statement->cascade = sql_take_word(cursor, "FORCE");
+    } else if (sql_take_word(cursor, "SWAP WITH")) {
+        const char *schema, *name;
+        int32_t position = sql_here(cursor);
+        SQL_TRY(sql_take_qualified(cursor, &schema, &name));
+        const char *number = strrchr(name, '@');
+        statement->action = SQL_VERSION_PROMOTE;
+        statement->version = number != NULL ? (uint32_t)strtoul(number + 1, NULL, 10) : 0;
+        if (statement->version == 0 || strncmp(name, statement->name, strlen(statement->name)) != 0)
+            return sql_fail(cursor->ctx, position, BASE_E_UNSUPPORTED, BASE_SQLSTATE_UNSUPPORTED,
+                            "a view swaps with a version of its own, \"%s@2\"", statement->name);
     } else if (sql_take_word(cursor, "ROLL BACK") || sql_take_word(cursor, "ROLLBACK")) {
         statement->action = SQL_VERSION_ROLL_BACK;
     } else if (sql_take_word(cursor, "DROP VERSION")) {
@@ -96,9 +107,14 @@ static base_rc take_key(sql_cursor *cursor, sql_replay *replay) {
     return sql_expect_symbol(cursor, ")");
 }
 
-// ALL | PARTITION p | OFFSETS a TO b [PARTITION p] | FROM t TO t [BY APPEND TIME] | KEY (v, ...)
+// ALL | QUARANTINE | PARTITION p | OFFSETS a TO b [PARTITION p] | FROM t TO t [BY APPEND TIME] |
+// KEY (v, ...)
 static base_rc take_selection(sql_cursor *cursor, sql_replay *replay) {
     if (sql_take_word(cursor, "ALL")) return BASE_OK;
+    if (sql_take_word(cursor, "QUARANTINE")) {
+        replay->kind = SQL_REPLAY_QUARANTINE;
+        return BASE_OK;
+    }
     if (sql_take_word(cursor, "PARTITION")) {
         replay->kind = SQL_REPLAY_PARTITION;
         return take_u32(cursor, &replay->partition);

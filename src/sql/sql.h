@@ -64,6 +64,7 @@ typedef enum sql_replay_kind {
     SQL_REPLAY_TIME,
     SQL_REPLAY_APPEND_TIME,
     SQL_REPLAY_KEY,
+    SQL_REPLAY_QUARANTINE,
 } sql_replay_kind;
 
 #define SQL_REPLAY_KEYS_MAX 16u

@@ -1050,6 +1050,7 @@ def main():
                 with server.pg(timeout=60) as pg:
                     pg.simple("FLUSH")
                     checks.equal("after a kill at the end: each acknowledged event is there", pg.value("SELECT n FROM t.p"), str(total))
+                    weirtest.verify_served(checks, "at the end", pg)
     for name, function in OWN:
         if name in wanted:
             guarded(checks, name, function, checks, random.Random(f"{options.seed} {name}"))

@@ -138,6 +138,7 @@ def right_again(checks, name, server, pg, n):
     checks.equal(f"{name}: so what stands on it", pg.query("SELECT * FROM over"), [[str(2 * n)]])
     checks.equal(f"{name}: so the other flow", pg.value("SELECT sum(n) FROM groups"), str(n))
     checks.equal(f"{name}: healthy", server.http("GET", "/healthz").text, "ok\n")
+    weirtest.verify_served(checks, name, pg)
 
 
 def remedies(checks, good, temp, rng):

@@ -111,6 +111,43 @@ TEST(a_view_is_made_what_the_log_says) {
     rig_stop(&b);
 }
 
+TEST(what_was_quarantined_is_put_back_once) {
+    rig b;
+    if (!rig_start(&b)) return;
+    ask(&b, "CREATE STREAM q (id INT PRIMARY KEY, v INT CHECK (v > 0))");
+    ask(&b, "CREATE STREAM plain (v INT)");
+    ask(&b, "CREATE MATERIALIZED VIEW w WITH (refresh = 'immediate') AS SELECT sum(v)::bigint AS v "
+            "FROM q");
+    ask(&b, "CREATE MATERIALIZED VIEW p WITH (refresh = 'immediate') AS SELECT sum(v)::bigint AS v "
+            "FROM plain");
+    engine_ingest_result in =
+        ingest_any(&b, "q", "{\"id\":1,\"v\":5}\n{\"id\":2,\"v\":-7}\n{\"id\":3,\"v\":\"x\"}");
+    EXPECT_EQ_INT(in.quarantined, 2);
+    flush(&b);
+    EXPECT_EQ_STR(ask(&b, "REPLAY INTO w (QUARANTINE)"), "REPLAY 1"); // the contract is the same
+    EXPECT_EQ_STR(ask(&b, "SELECT status, records, total FROM weir.replays"), "done|0|2");
+    base_buf report = {0};
+    base_error err = {0};
+    EXPECT(engine_apply(&b.session, BASE_STR("CREATE STREAM q (id INT PRIMARY KEY, v INT);"),
+                        &report, &err) == BASE_OK);
+    base_buf_deinit(&report);
+    for (int again = 0; again < 3; again++) {
+        EXPECT_EQ_STR(ask(&b, "REPLAY INTO w (QUARANTINE)"),
+                      again == 0 ? "REPLAY 2" : again == 1 ? "REPLAY 3" : "REPLAY 4");
+        EXPECT_EQ_STR(ask(&b, "SELECT records FROM weir.replays ORDER BY replay DESC LIMIT 1"),
+                      again == 0 ? "1" : "0");
+        flush(&b);
+        EXPECT_EQ_STR(ask(&b, "SELECT v FROM w"), "-2");
+        EXPECT_EQ_STR(ask(&b, "SELECT records, duplicates FROM weir.streams WHERE name = 'q'"),
+                      "2|0");
+        if (again == 1 && !rig_reopen(&b)) return;
+    }
+    EXPECT(strncmp(ask(&b, "REPLAY INTO p (QUARANTINE)"), "ERROR 55000", 11) == 0);
+    EXPECT(strncmp(ask(&b, "REPLAY INTO w VERSION (QUARANTINE)"), "ERROR 0A000", 11) == 0);
+    EXPECT(strstr(ask(&b, "VERIFY ALL"), "differs") == NULL);
+    rig_stop(&b);
+}
+
 typedef struct failing {
     uint32_t left;
 } failing;
@@ -147,4 +184,5 @@ TEST(a_replay_that_fails_leaves_the_view_as_it_was) {
 
 TEST_MAIN(TEST_ENTRY(a_selection_becomes_a_version_and_goes_on),
           TEST_ENTRY(what_selects_nothing_is_refused), TEST_ENTRY(a_view_is_made_what_the_log_says),
+          TEST_ENTRY(what_was_quarantined_is_put_back_once),
           TEST_ENTRY(a_replay_that_fails_leaves_the_view_as_it_was))
