@@ -260,6 +260,7 @@ _Static_assert(sizeof(engine_flow_row) == 16, "engine_flow_row is a disk format"
 typedef struct engine_bound {
     uint32_t object_id, partition;
     uint64_t from, upto;
+    uint64_t unread; // below upto, of what the flow whose bound it is has never read itself
 } engine_bound;
 
 typedef struct engine_bounds {
@@ -267,7 +268,6 @@ typedef struct engine_bounds {
     engine_bound *all;
     int64_t now_us;      // the clock reading of every step
     uint64_t step_bytes; // of the log, a step; 0: as other flows
-    uint64_t nlost;      // records within the bounds that retention took before they were read
     // Takes rows out of what was decoded; NULL: none. The watermark has seen them.
     void (*select)(void *arg, const engine_input *input, base_arena *arena, engine_decoded *d);
     // Whether select would take out all of a batch; NULL: not known.

@@ -721,10 +721,7 @@ static base_rc gather_partition(engine_flow *flow, engine_input *input, uint32_t
     }
     if (part->reader == NULL) {
         uint64_t begin = log_begin(log, p);
-        if (part->next < begin) { // retention went past us
-            if (flow->bounds != NULL) flow->bounds->nlost += begin - part->next;
-            part->next = begin;
-        }
+        if (part->next < begin) part->next = begin; // retention went past us
         if (part->next >= upto) return BASE_OK;
         rc = log_reader_open(log, p, part->next, &part->reader, err);
         if (rc != BASE_OK) return rc;

@@ -28,8 +28,7 @@ struct engine_shadow {
     uint64_t rate;
     uint32_t nheld;
     engine_stream **held;
-    int64_t *watermarks;  // by view of the flow
-    uint64_t lost_before; // what the selection wants and was gone when the shadow was aimed
+    int64_t *watermarks; // by view of the flow
     atomic_uint_fast64_t read, total, steps;
 };
 
@@ -43,7 +42,20 @@ engine_shadow_progress engine_shadow_progress_of(const engine_shadow *shadow) {
 }
 
 uint64_t engine_shadow_lost(const engine_shadow *shadow) {
-    return shadow->lost_before + shadow->bounds.nlost;
+    uint64_t lost = 0;
+    for (uint32_t i = 0; i < shadow->flow->ninputs; i++) {
+        const engine_input *input = &shadow->flow->inputs[i];
+        for (uint32_t p = 0; input->stream != NULL && p < input->npartitions; p++) {
+            const engine_bound *bound = engine_bound_of(&shadow->bounds, input->object->id, p);
+            if (bound == NULL || bound->upto <= bound->from) continue;
+            // Offsets that were passed without a record having been read.
+            const engine_partition *part = &input->partitions[p];
+            uint64_t next = part->next < bound->upto ? part->next : bound->upto;
+            uint64_t seen = bound->from + part->records + bound->unread;
+            if (next > seen) lost += next - seen;
+        }
+    }
+    return lost;
 }
 
 // ---- which views --------------------------------------------------------------------------------
@@ -300,15 +312,15 @@ static base_rc aim_log(engine_shadow *shadow, engine_input *input, state_txn *tx
         if (rc != BASE_OK) return rc;
         log_stream *log = input->stream->log;
         engine_bound *bound = &bounds->all[bounds->n++];
-        *bound = (engine_bound){input->object->id, p, 0, found ? cursor.next : log_end(log, p)};
+        *bound = (engine_bound){input->object->id, p, 0, found ? cursor.next : log_end(log, p), 0};
+        // The flow itself may have begun after retention had.
+        if (found && cursor.next > cursor.records) bound->unread = cursor.next - cursor.records;
         rc = select_offsets(shadow, input, bound, err);
         if (rc != BASE_OK) return rc;
         // What has begun stays begun; what has not begins at its bound.
         engine_partition *part = &input->partitions[p];
         uint64_t begin = log_begin(log, p), from = bound->from;
         if (part->records == 0 && part->next < from) part->next = from;
-        if (part->records == 0 && begin > from && bound->upto > from)
-            shadow->lost_before += (begin < bound->upto ? begin : bound->upto) - from;
         if (begin > from) from = begin;
         if (bound->upto > from) atomic_fetch_add(&shadow->total, bound->upto - from);
     }
@@ -323,7 +335,7 @@ static base_rc aim_upstream(engine_shadow *shadow, engine_input *input, state_tx
         engine_cursor_read(txn, shadow->of->t_cursor, input->object->id, 0, &cursor, &found, err);
     if (rc != BASE_OK) return rc;
     uint64_t upto = found && cursor.started ? cursor.next : UINT64_MAX;
-    shadow->bounds.all[shadow->bounds.n++] = (engine_bound){input->object->id, 0, 0, upto};
+    shadow->bounds.all[shadow->bounds.n++] = (engine_bound){input->object->id, 0, 0, upto, 0};
     return BASE_OK;
 }
 
@@ -340,7 +352,6 @@ static base_rc view_watermark(engine_shadow *shadow, state_txn *txn, uint32_t i,
 base_rc engine_shadow_aim(engine_shadow *shadow, state_txn *txn, base_error *err) {
     engine_flow *flow = shadow->flow;
     shadow->bounds.n = 0;
-    shadow->lost_before = 0;
     atomic_store(&shadow->total, 0);
     base_str value;
     bool found;

@@ -132,8 +132,9 @@ TEST(what_was_quarantined_is_put_back_once) {
                         &report, &err) == BASE_OK);
     base_buf_deinit(&report);
     for (int again = 0; again < 3; again++) {
-        EXPECT_EQ_STR(ask(&b, "REPLAY INTO w (QUARANTINE)"),
-                      again == 0 ? "REPLAY 2" : again == 1 ? "REPLAY 3" : "REPLAY 4");
+        EXPECT_EQ_STR(ask(&b, "REPLAY INTO w (QUARANTINE)"), again == 0   ? "REPLAY 2"
+                                                             : again == 1 ? "REPLAY 3"
+                                                                          : "REPLAY 4");
         EXPECT_EQ_STR(ask(&b, "SELECT records FROM weir.replays ORDER BY replay DESC LIMIT 1"),
                       again == 0 ? "1" : "0");
         flush(&b);

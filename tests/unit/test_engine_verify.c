@@ -210,6 +210,46 @@ TEST(what_looks_up_the_present_is_said_to_be_not_verifiable) {
     rig_stop(&b);
 }
 
+// What retention has taken is said, and what differs for it is no fault; a version that lacks it is
+// not promoted by chance, and the view does not lose it by a replay.
+TEST(what_retention_has_removed_is_said) {
+    rig b;
+    if (!rig_start(&b)) return;
+    b.config.segment_bytes = 8192;
+    if (!rig_reopen(&b)) return;
+    ask(&b,
+        "CREATE STREAM e (id INT PRIMARY KEY, k INT NOT NULL, filler TEXT) WITH (retention = '1 "
+        "hour')");
+    ask(&b, "CREATE MATERIALIZED VIEW v WITH (refresh = 'immediate') AS SELECT k, count(*) AS n "
+            "FROM e GROUP BY k");
+    for (int i = 0; i < 40; i++) {
+        char text[700];
+        snprintf(text, sizeof text, "{\"id\":%d,\"k\":%d,\"filler\":\"%0500d\"}", i, i / 20, i);
+        ingest(&b, "e", text);
+    }
+    flush(&b);
+    EXPECT_EQ_STR(engine_verdict_name(verify(&b, "v", NULL).verdict), "equal");
+    plat_sim_advance_us(b.sim, 2 * 3600 * BASE_US_PER_SECOND);
+    ingest(&b, "e", "{\"id\":100,\"k\":1}");
+    flush(&b);
+    engine_schedules_run(b.e);
+    engine_verify_result r = verify(&b, "v", NULL);
+    EXPECT_EQ_STR(engine_verdict_name(r.verdict), "partial");
+    EXPECT(r.lost > 0 && r.lost < 40);
+    EXPECT(strstr(r.reason, "retention") != NULL);
+    EXPECT(strncmp(ask(&b, "CREATE OR REPLACE MATERIALIZED VIEW v WITH (refresh = 'immediate') AS "
+                           "SELECT k, sum(1) AS n FROM e GROUP BY k"),
+                   "CREATE", 6) == 0);
+    EXPECT(strtoull(ask(&b, "SELECT history_lost FROM weir.versions WHERE version = 2"), NULL, 10) >
+           0);
+    EXPECT(strncmp(ask(&b, "ALTER MATERIALIZED VIEW v PROMOTE"), "ERROR 55000", 11) == 0);
+    EXPECT(strncmp(ask(&b, "REPLAY INTO v (ALL)"), "ERROR 55000", 11) == 0);
+    EXPECT_EQ_STR(ask(&b, "SELECT * FROM v ORDER BY k"), "0|20\n1|21");
+    EXPECT_EQ_STR(ask(&b, "ALTER MATERIALIZED VIEW v PROMOTE FORCE"), "ALTER MATERIALIZED VIEW");
+    EXPECT(strcmp(ask(&b, "SELECT * FROM v ORDER BY k"), "0|20\n1|21") != 0);
+    rig_stop(&b);
+}
+
 // ---- selections and resuming --------------------------------------------------------------------
 
 static uint64_t rows_of(engine_shadow *shadow, const char *name, rig *b) {
@@ -319,6 +359,7 @@ TEST_MAIN(TEST_ENTRY(every_view_is_what_the_log_says),
           TEST_ENTRY(a_view_without_an_event_and_one_without_a_step_are_equal),
           TEST_ENTRY(a_spoilt_row_is_found), TEST_ENTRY(replays_give_the_same_bytes),
           TEST_ENTRY(what_looks_up_the_present_is_said_to_be_not_verifiable),
+          TEST_ENTRY(what_retention_has_removed_is_said),
           TEST_ENTRY(selections_read_what_they_select),
           TEST_ENTRY(the_halves_of_a_log_are_the_whole),
           TEST_ENTRY(a_durable_shadow_goes_on_where_it_was))
