@@ -157,7 +157,7 @@ static base_rc memory(const bench_options *given, base_error *err) {
 // ---- the command --------------------------------------------------------------------------------
 
 static const char *const subjects[] = {"aggregate", "dedup",   "commit", "memory", "latency",
-                                       "replay",    "nexmark", "scale",  "all"};
+                                       "replay",    "nexmark", "scale",  "ledger", "all"};
 
 static int run_subject(const bench_options *o, const char *subject) {
     base_error err = {0};
@@ -170,6 +170,7 @@ static int run_subject(const bench_options *o, const char *subject) {
     if (rc == BASE_OK && (all || strcmp(subject, "memory") == 0)) rc = memory(o, &err);
     if (rc == BASE_OK && strcmp(subject, "nexmark") == 0) rc = bench_nexmark(o, &err);
     if (rc == BASE_OK && strcmp(subject, "scale") == 0) rc = bench_scale(o, &err);
+    if (rc == BASE_OK && strcmp(subject, "ledger") == 0) rc = bench_ledger(o, &err);
     int code = rc == BASE_OK ? CLI_OK : cli_error(&err);
     if (code == CLI_OK && strcmp(subject, "replay") == 0) code = bench_replay(o);
     if (code == CLI_OK && (all || strcmp(subject, "latency") == 0)) code = bench_latency(o);
@@ -232,7 +233,8 @@ int cli_bench(int argc, char **argv) {
     };
     cli_usage usage = {
         .command = "weir bench",
-        .synopsis = "[aggregate|dedup|commit|memory|latency|replay|nexmark|scale|all] [options]",
+        .synopsis =
+            "[aggregate|dedup|commit|memory|latency|replay|nexmark|scale|ledger|all] [options]",
         .about =
             "Measures this machine with data it makes itself, in a temporary directory.\n\n"
             "  aggregate  one core: JSON events from the durable log to a one-minute tumbling\n"
@@ -251,7 +253,9 @@ int cli_bench(int argc, char **argv) {
             "  scale      ten times the keys, the history, the views: what each does to the rate\n"
             "             of catching up and to the time of a step; and 1 to 100 views of a "
             "stream\n"
-            "  all        all of these but replay, nexmark and scale",
+            "  ledger     late events that correct what was final, with the revision ledger and\n"
+            "             without it\n"
+            "  all        all of these but replay, nexmark, scale and ledger",
         .examples = "  weir bench --events 5000000\n  weir bench latency --rate 20000\n",
         .noptions = sizeof options / sizeof options[0],
         .options = options,
@@ -270,7 +274,7 @@ int cli_bench(int argc, char **argv) {
                                nearest != NULL
                                    ? "did you mean "
                                    : "there is aggregate, dedup, "
-                                     "commit, memory, latency, replay, nexmark, scale, all",
+                                     "commit, memory, latency, replay, nexmark, scale, ledger, all",
                                nearest != NULL ? nearest : "");
     }
     cli_catch_interrupt();

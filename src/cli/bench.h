@@ -99,7 +99,8 @@ void bench_histogram_add(bench_histogram *h, uint64_t us, uint64_t n);
 void bench_histogram_merge(bench_histogram *h, const bench_histogram *more);
 uint64_t bench_histogram_at(const bench_histogram *h, double share); // upper end of the bucket
 
-BASE_MUST_USE base_rc bench_scale(const bench_options *options, base_error *err); // bench_scale.c
+BASE_MUST_USE base_rc bench_ledger(const bench_options *options, base_error *err); // bench_ledger.c
+BASE_MUST_USE base_rc bench_scale(const bench_options *options, base_error *err);  // bench_scale.c
 // ---- replays beside live load (bench_replay.c) --------------------------------------------------
 
 #define BENCH_REPLAY_DAY    "one day of 30"

@@ -135,6 +135,7 @@ void http_session_end(http_request *request, http_running *running);
 void http_ingest(http_request *request); // http_ingest.c
 void http_watermark(http_request *request);
 void http_view(http_request *request); // http_view.c
+void http_why(http_request *request);  // http_why.c
 // Answers 404: what was asked for (NULL: nothing of that name) is no view, or none with changes.
 void http_no_view(http_request *request, const plan_object *found, bool with_changes);
 void http_query(http_request *request);   // http_query.c

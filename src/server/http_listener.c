@@ -161,7 +161,9 @@ static unsigned find_route(http_request *request) {
     }
     if (path_under(path, "/v1/views/", &rest) && rest.n > 0) {
         request->pool = http->read;
-        request->work = ends_with(rest, "/changes", &rest) ? http_changes : http_view;
+        request->work = ends_with(rest, "/changes", &rest) ? http_changes
+                        : ends_with(rest, "/why", &rest)   ? http_why
+                                                           : http_view;
         request->name = rest;
         return memchr(rest.p, '/', rest.n) == NULL ? HTTP_GET : 0;
     }

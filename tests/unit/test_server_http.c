@@ -260,6 +260,29 @@ static uint64_t last_id(const base_buf *text) {
     return id;
 }
 
+TEST(a_row_tells_why) {
+    fixture f;
+    REQUIRE(fixture_open(&f, NULL));
+    fixture_sql(&f, "CREATE STREAM sale (id INT NOT NULL, shop TEXT NOT NULL, n INT, PRIMARY KEY "
+                    "(id)) WITH (partitions = 1); CREATE MATERIALIZED VIEW sold WITH (refresh = "
+                    "'immediate') AS SELECT shop, sum(n) AS n FROM sale GROUP BY shop");
+    post(&f, "/v1/streams/sale", "[{\"id\":1,\"shop\":\"a&b\",\"n\":3}]");
+    fixture_sql(&f, "FLUSH");
+    EXPECT_REPLY(get(&f, "/v1/views/sold/why?shop=a%26b"), 200,
+                 "\"standing\":\"current\",\"revision\":1,\"cause\":null,\"old\":null,"
+                 "\"new\":{\"n\": 3, \"shop\": \"a&b\"},\"events\":[{\"event\": {\"n\": 3, "
+                 "\"id\": 1, \"shop\": \"a&b\"}, \"object\": \"public.sale\", \"offset\": 0, ");
+    EXPECT_REPLY(get(&f, "/v1/views/sold/why?key=%22a%26b%22"), 200, "\"revision\":1");
+    EXPECT_REPLY(get(&f, "/v1/views/sold/why?key={%22shop%22:%22x%22}"), 200, "\"changes\":[]}");
+    EXPECT_REPLY(get(&f, "/v1/views/sold/why?shop=is.null"), 200, "\"changes\":[]}");
+    EXPECT_REPLY(get(&f, "/v1/views/sold/why"), 400, "the key of a row");
+    EXPECT_REPLY(get(&f, "/v1/views/sold/why?key={"), 400, "\"22P02\"");
+    EXPECT_REPLY(get(&f, "/v1/views/sold/why?n=1"), 400, "\"22023\"");
+    EXPECT_REPLY(get(&f, "/v1/views/sale/why?id=1"), 404, "is a stream");
+    EXPECT_REPLY(get(&f, "/v1/views/nothing/why?id=1"), 404, "no view");
+    fixture_close(&f);
+}
+
 TEST(changes_follow_a_snapshot_and_resume) {
     fixture f;
     REQUIRE(fixture_open(&f, NULL));
@@ -536,7 +559,7 @@ TEST(a_port_in_use_is_said) {
 
 TEST_MAIN(TEST_ENTRY(events_are_taken_in_three_forms), TEST_ENTRY(heartbeats_move_watermarks),
           TEST_ENTRY(bodies_are_unpacked_within_limits),
-          TEST_ENTRY(views_are_filtered_sorted_and_cut),
+          TEST_ENTRY(views_are_filtered_sorted_and_cut), TEST_ENTRY(a_row_tells_why),
           TEST_ENTRY(changes_follow_a_snapshot_and_resume),
           TEST_ENTRY(subscribers_that_hang_up_are_released), TEST_ENTRY(stopping_ends_subscribers),
           TEST_ENTRY(a_large_snapshot_goes_to_a_slow_reader), TEST_ENTRY(queries_read_and_insert),
