@@ -18,6 +18,7 @@
 #include "base/hash.h"
 #include "base/must.h"
 #include "engine/catalog_int.h"
+#include "engine/lineage.h"
 
 #define TRIM_ENTRIES_MAX 20000u // in one transaction
 
@@ -205,23 +206,56 @@ typedef struct position_search {
     base_buf *buf;
 } position_search;
 
-static void add_positions(position_search *s, const engine_input *input) {
-    base_buf name = {0}, *buf = s->buf;
-    base_buf_printf(&name, "%s.%s", input->object->schema, input->object->name);
-    bool upstream = input->upstream != NULL;
-    for (uint32_t p = 0; p < (upstream ? 1 : input->npartitions); p++) {
-        uint64_t from = upstream ? input->step_from + 1 : input->partitions[p].step_from;
-        uint64_t next = upstream ? input->upstream_step + 1 : input->partitions[p].next;
-        if (next <= from) continue;
-        base_buf_add_cstr(buf, buf->n == 0 ? "[{\"object\": " : ", {\"object\": ");
-        base_buf_add_json_string(buf, base_buf_str(&name));
-        if (!upstream) base_buf_printf(buf, ", \"partition\": %u", p);
-        base_buf_printf(buf,
-                        upstream ? ", \"from_step\": %llu, \"to_step\": %llu}"
-                                 : ", \"from\": %llu, \"to\": %llu}",
-                        (unsigned long long)from, (unsigned long long)(next - 1));
-    }
+static void add_range(base_buf *buf, const plan_object *object, uint32_t partition, uint64_t from,
+                      uint64_t next) {
+    if (next <= from) return;
+    base_buf name = {0};
+    base_buf_printf(&name, "%s.%s", object->schema, object->name);
+    base_buf_add_cstr(buf, buf->n == 0 ? "[{\"object\": " : ", {\"object\": ");
+    base_buf_add_json_string(buf, base_buf_str(&name));
     base_buf_deinit(&name);
+    if (object->kind == PLAN_OBJECT_VIEW)
+        base_buf_printf(buf, ", \"from_step\": %llu, \"to_step\": %llu}", (unsigned long long)from,
+                        (unsigned long long)(next - 1));
+    else
+        base_buf_printf(buf, ", \"partition\": %u, \"from\": %llu, \"to\": %llu}", partition,
+                        (unsigned long long)from, (unsigned long long)(next - 1));
+}
+
+// What the steps of another flow that were taken over had read: that flow's moments say so now, and
+// are not kept as long as the ledger. Where they do not, its steps must do.
+static void add_upstream_ranges(position_search *s, const engine_input *input) {
+    engine *e = s->flow->engine;
+    base_arena *arena = &s->flow->step_arena;
+    uint32_t nto = 0, nfrom = 0;
+    engine_upto *to = NULL, *from = NULL;
+    bool exact = true, exact_from = true;
+    base_error err;
+    base_rc rc = engine_lineage_places(e, input->object, input->upstream_step, arena, &nto, &to,
+                                       &exact, &err);
+    if (rc == BASE_OK && input->step_from > 0)
+        rc = engine_lineage_places(e, input->object, input->step_from, arena, &nfrom, &from,
+                                   &exact_from, &err);
+    if (rc != BASE_OK || !exact || !exact_from) return;
+    for (uint32_t i = 0; i < nto; i++) {
+        uint64_t begin = 0;
+        for (uint32_t k = 0; k < nfrom; k++)
+            if (from[k].object_id == to[i].object_id && from[k].partition == to[i].partition)
+                begin = from[k].next;
+        const plan_object *object = engine_catalog_by_id(e, to[i].object_id);
+        if (object != NULL) add_range(s->buf, object, to[i].partition, begin, to[i].next);
+    }
+}
+
+static void add_positions(position_search *s, const engine_input *input) {
+    if (input->upstream != NULL) {
+        add_range(s->buf, input->object, 0, input->step_from + 1, input->upstream_step + 1);
+        add_upstream_ranges(s, input);
+        return;
+    }
+    for (uint32_t p = 0; p < input->npartitions; p++)
+        add_range(s->buf, input->object, p, input->partitions[p].step_from,
+                  input->partitions[p].next);
 }
 
 static void visit_positions(void *arg, const plan_node *scan) {
