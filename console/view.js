@@ -1,6 +1,7 @@
 // view.js - one view, live: its newest rows by query, then its changes as they are committed; and a
 // chart of one measure. The query is asked again now and then, since standing (final, corrected)
 // changes without an event, and when the stream of changes cannot be had.
+import { showWhy } from "./why.js";
 import { follow, query, quote, quoteName, literal } from "./api.js";
 import { h, Table, chip, count, fractionDigits, instant, interval, isName, isNumber, isTime, show } from "./dom.js";
 import { timeChart, categoryChart, legend } from "./chart.js";
@@ -32,17 +33,17 @@ const aggregate = (name) => (/mean|avg|average/.test(name) ? "avg" : /(^|_)max/.
 export function viewPage(root, name) {
   const from = quoteName(name);
   const facts = h("div", { class: "facts" }), state = h("span", { class: "chip" }, "loading");
-  const chartBox = h("section", { class: "chart", "aria-label": "Chart" }), holder = h("div"), body = h("div");
+  const chartBox = h("section", { class: "chart", "aria-label": "Chart" }), holder = h("div"), why = h("div"), body = h("div");
   const pick = h("select", { "aria-label": "Measure", onchange: () => drawChart().catch(() => {}) }), chartTitle = h("span", { class: "small quiet" });
   const definition = h("pre"), more = h("p", { class: "small quiet" });
   chartBox.hidden = true;
   chartBox.append(h("div", { class: "row spread" }, h("span", { class: "row" }, pick, chartTitle), legend()), holder);
   root.append(h("div", { class: "row spread" }, h("h1", null, name), h("span", { class: "row small" }, state,
     h("a", { href: `/v1/views/${encodeURIComponent(name)}?format=csv`, download: `${name}.csv` }, "CSV"),
-    h("a", { href: `/v1/views/${encodeURIComponent(name)}` }, "JSON"))), facts, chartBox, body, more,
+    h("a", { href: `/v1/views/${encodeURIComponent(name)}` }, "JSON"))), facts, chartBox, why, body, more,
   h("details", null, h("summary", null, "Definition"), h("div", { class: "card" }, definition)));
 
-  let columns = null, time, rows = [], table, keyed, stopFollowing = null, lastQuery = 0, dirty = false, closed = false, painting = 0, lastWidth = 0;
+  let columns = null, keys = [], time, rows = [], table, keyed, stopFollowing = null, lastQuery = 0, dirty = false, closed = false, painting = 0, lastWidth = 0;
 
   const key = (row) => JSON.stringify(columns.map((column) => row[column.name]));
 
@@ -56,7 +57,8 @@ export function viewPage(root, name) {
     keyed = cells;
     table = new Table([...cells, { label: "standing", cell: (row) => (row._status ? chip(row._status) : chip("new")) },
       { label: "revision", class: "number", cell: (row) => count(row._revision) },
-      { label: "updated", cell: (row) => instant(row._updated_at), title: (row) => row._updated_at }],
+      { label: "updated", cell: (row) => instant(row._updated_at), title: (row) => row._updated_at },
+      { label: "", cell: (row) => h("button", { type: "button", class: "small", "data-row": key(row), onclick: () => showWhy(why, name, keys, row) }, "why") }],
     { key, flash: true, tall: true, label: `Rows of ${name}`, empty: "The view has no rows now." });
     body.replaceChildren(table.element);
     for (const measure of measures(columns)) pick.append(h("option", { value: measure.name }, measure.name.replaceAll("_", " ")));
@@ -145,7 +147,10 @@ export function viewPage(root, name) {
         state.textContent = "not there";
         throw error;
       });
+      const found = await query(`SELECT column_name FROM weir.contracts WHERE schema || '.' || object = ${literal(name)} AND is_key ORDER BY position`);
       if (closed) return;
+      keys = found.rows.map((row) => row.column_name);
+      if (keys.length === 0) keys = shape.columns.map((column) => column.name).filter((column) => !STANDING.includes(column));
       makeTable(shape.columns);
     }
     const [result, view] = await Promise.all([

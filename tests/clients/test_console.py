@@ -159,6 +159,13 @@ def main():
             checks.true("a new event shows without a reload", browser.wait(shown),
                         str(browser.evaluate("document.body.innerText"))[:1500])
             browser.screenshot("console-view.png")
+            asked = browser.evaluate("""(() => {
+                const hit = [...document.querySelectorAll('td button')].find((e) => e.textContent === 'why' && e.dataset.row.includes('7'));
+                if (hit) hit.click();
+                return !!hit; })()""")
+            told = browser.wait("!!document.querySelector('.why .change') && document.querySelector('.why').innerText.includes('\"order_id\":77')")
+            checks.true("a row tells why it is as it is", told, (asked, str(browser.evaluate("document.body.innerText"))[:2500]))
+            browser.screenshot("console-why.png")
             checks.equal("no errors in the browser", browser.errors, [])
         finally:
             browser.close()
