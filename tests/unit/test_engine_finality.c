@@ -218,6 +218,23 @@ static bool equals_recomputation(rig *b) {
     return good;
 }
 
+static bool measures_are_there(rig *b) {
+    static const char *const names[] = {"weir_stream_watermark_delay_seconds",
+                                        "weir_stream_disorder_p99_seconds",
+                                        "weir_stream_missing_numbers"};
+    base_buf text = {0};
+    bool good = true;
+    engine_metrics(b->e, &text);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char line[160];
+        snprintf(line, sizeof line, "\n%s{flow=\"public@immediate\",stream=\"public.e\"} ",
+                 names[i]);
+        good &= strstr(base_buf_cstr(&text), line) != NULL;
+    }
+    base_buf_deinit(&text);
+    return good;
+}
+
 static char *run(uint64_t seed, int policy, bool restarts) {
     rig b;
     if (!rig_start(&b)) return NULL;
@@ -242,6 +259,7 @@ static char *run(uint64_t seed, int policy, bool restarts) {
     }
     flush(&b);
     EXPECT(equals_recomputation(&b));
+    EXPECT(measures_are_there(&b));
     char *text = picture(&b);
     rig_stop(&b);
     return text;
