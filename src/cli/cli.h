@@ -20,6 +20,7 @@ int cli_check(int argc, char **argv);
 int cli_run(int argc, char **argv);
 int cli_log(int argc, char **argv);
 int cli_diff(int argc, char **argv);
+int cli_reconcile(int argc, char **argv);
 int cli_verify(int argc, char **argv);
 int cli_functions(int argc, char **argv);
 int cli_advise(int argc, char **argv);

@@ -140,6 +140,9 @@ base_rc engine_open(plat *plat, const engine_config *config, engine **out, base_
     plat_mutex_init(&e->listeners_lock);
     plat_mutex_init(&e->sinks_lock);
     plat_mutex_init(&e->sink_counts_lock);
+    plat_mutex_init(&e->remedies_lock);
+    plat_cond_init(&e->remedy_ended);
+    atomic_store(&e->remedies_due, true); // what a crash left
     plat_cond_init(&e->flow_passed);
     plat_cond_init(&e->schedule_wake);
     plat_cond_init(&e->stream_released);
@@ -199,6 +202,8 @@ void engine_close(engine *e) {
     plat_mutex_deinit(&e->listeners_lock);
     plat_mutex_deinit(&e->sinks_lock);
     plat_mutex_deinit(&e->sink_counts_lock);
+    plat_mutex_deinit(&e->remedies_lock);
+    plat_cond_deinit(&e->remedy_ended);
     plat_cond_deinit(&e->flow_passed);
     plat_cond_deinit(&e->schedule_wake);
     plat_cond_deinit(&e->stream_released);

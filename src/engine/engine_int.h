@@ -627,6 +627,8 @@ typedef struct engine_listener {
     void *arg;
 } engine_listener;
 
+#define ENGINE_REMEDIES_BUSY 16u
+
 struct engine {
     plat *plat;
     engine_config config;
@@ -666,10 +668,14 @@ struct engine {
     const struct engine_book_ops *books[8]; // registered (book.c), under sinks_lock
     uint32_t nbooks;
     atomic_uint_fast64_t next_scratch; // names of scratch files (recon_sort.c)
-    base_map *sink_reports;            // by id, as text
-    plat_mutex sink_counts_lock;       // before catalog_lock; held while changes are counted
-    base_map *sink_counts;             // by id, as text (sinklag.c)
-    struct engine_replays *replays;    // replay.c
+    plat_mutex remedies_lock;          // remedy.c: reconciliations of which a run or a decision
+    plat_cond remedy_ended;            // is under way, by id; 0: none
+    uint32_t remedies_busy[ENGINE_REMEDIES_BUSY];
+    atomic_bool remedies_due;       // perhaps one is to be gone on with
+    base_map *sink_reports;         // by id, as text
+    plat_mutex sink_counts_lock;    // before catalog_lock; held while changes are counted
+    base_map *sink_counts;          // by id, as text (sinklag.c)
+    struct engine_replays *replays; // replay.c
     plat_thread schedule_thread;
     plat_cond schedule_wake; // with flows_lock
     bool schedule_running;

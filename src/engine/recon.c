@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/must.h"
-#include "engine/recon_int.h"
+#include "engine/remedy.h"
 
 static base_rc check_definition(const plan_object *r, base_error *err) {
     if (r->nrecon_key == 0)
@@ -179,11 +179,17 @@ base_rc recon_run_stored(engine *e, const engine_session *session,
 static base_rc reconcile(engine *e, const engine_session *session,
                          const plan_object *reconciliation, engine_reconcile_result *out,
                          base_error *err) {
+    bool remedies = reconciliation->remedy != NULL;
+    if (remedies && !engine_remedy_begin(e, session, reconciliation->id))
+        return base_fail(err, BASE_E_CANCELLED, NULL, "the reconciliation was canceled");
     base_arena arena;
     base_arena_init(&arena, 1 << 16);
-    engine_recon_run run;
+    engine_recon_run run = {0};
     engine_recon x;
-    base_rc rc = recon_run_stored(e, session, reconciliation, &arena, &x, &run, err);
+    base_rc rc = remedies ? engine_remedy_before(e, session, reconciliation, err) : BASE_OK;
+    if (rc == BASE_OK) rc = recon_run_stored(e, session, reconciliation, &arena, &x, &run, err);
+    if (rc == BASE_OK && remedies) rc = engine_remedy_after(&x, err);
+    if (remedies) engine_remedy_end(e, reconciliation->id);
     *out = (engine_reconcile_result){.run = run.run,
                                      .matched = run.matched,
                                      .missing = run.missing,

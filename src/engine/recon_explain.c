@@ -40,8 +40,8 @@ typedef struct explaining {
 
 // ---- an event's rows ----------------------------------------------------------------------------
 
-static base_rc convert_cell(const col_vec *from, uint32_t row, col_vec *to, base_arena *arena,
-                            base_error *err) {
+base_rc recon_convert_cell(const col_vec *from, uint32_t row, col_vec *to, base_arena *arena,
+                           base_error *err) {
     if (col_is_null(from, row)) {
         col_vec_set_null(to, arena, 0);
         return BASE_OK;
@@ -77,7 +77,7 @@ static base_rc event_row(explaining *p, uint32_t i, bool of_book, const col_batc
         uint32_t column = found->book_columns[k];
         col_vec *to = &batch->cols[column];
         col_vec_init(to, &p->scratch, types[column], 1);
-        rc = convert_cell(from, i, to, &p->scratch, err);
+        rc = recon_convert_cell(from, i, to, &p->scratch, err);
     }
     *out = batch;
     return rc;

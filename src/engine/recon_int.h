@@ -3,10 +3,14 @@
 // them to findings (recon_merge.c), decides which are confirmed (recon_settle.c), explains
 // (recon_explain.c), lists (recon_list.c) and stores (recon_store.c).
 //
+// What a run does about its findings is remedy.h's.
+//
 // In e->t_recon, all numbers big-endian, a version byte before each value:
 //   'R' id(4) run(8)           -> the run: one row of engine_recon_runs_columns from "run" on
 //   'D' id(4) run(8) part(4)   -> rows of engine_recon_result_columns from "kind" on
 //   'P' id(4) part(4)          -> findings to be seen again: recon_settle.c
+//   'M' id(4) run(8)           -> the plan of what is done about the findings: remedy_store.c
+//   'A' id(4) run(8) part(4)   -> its actions
 // Values are col_batch encodings.
 #ifndef WEIR_ENGINE_RECON_INT_H
 #define WEIR_ENGINE_RECON_INT_H
@@ -24,7 +28,8 @@ extern const plan_column engine_recon_columns[];        // weir.reconciliations:
 extern const plan_column engine_recon_runs_columns[];   // weir.reconciliation_runs
 extern const plan_column engine_recon_result_columns[]; // weir.reconciliation_result
 #define ENGINE_RECON_NCOLUMNS        20u
-#define ENGINE_RECON_RUNS_NCOLUMNS   24u
+#define ENGINE_RECON_RUNS_NCOLUMNS   33u
+#define ENGINE_RECON_RUNS_STORED     24u // the others are of the run's remedy
 #define ENGINE_RECON_RESULT_NCOLUMNS 15u
 
 BASE_MUST_USE base_rc engine_recon_rows(engine *e, base_arena *arena, const col_batch **rows,
@@ -187,6 +192,12 @@ BASE_MUST_USE base_rc recon_merge(engine_recon *x, recon_side *weir, recon_side 
 // Whether a compared column agrees; weir's and the book's cell of a row.
 bool recon_cells_agree(const plan_compare *compare, const col_vec *weir, const col_vec *book,
                        uint32_t row);
+// A number that is no float, and any number; not null.
+base_decimal recon_decimal_of(const col_vec *vec, uint32_t row);
+double recon_double_of(const col_vec *vec, uint32_t row);
+// A cell into cell 0 of another type (recon_explain.c).
+BASE_MUST_USE base_rc recon_convert_cell(const col_vec *from, uint32_t row, col_vec *to,
+                                         base_arena *arena, base_error *err);
 // The key of finding i as a JSON object.
 base_str recon_key_text(const engine_recon *x, uint32_t i);
 // recon_settle.c: which findings are confirmed; moves the counts of the others to run->pending.

@@ -120,7 +120,7 @@ static base_rc decode_row(reader *r, base_error *err) {
 
 // ---- comparing ----------------------------------------------------------------------------------
 
-static base_decimal decimal_of(const col_vec *vec, uint32_t row) {
+base_decimal recon_decimal_of(const col_vec *vec, uint32_t row) {
     switch (vec->type.kind) {
     case COL_INT2:
         return base_decimal_from_i64(col_i16(vec)[row]);
@@ -132,6 +132,12 @@ static base_decimal decimal_of(const col_vec *vec, uint32_t row) {
         must(vec->type.kind == COL_NUMERIC);
         return col_dec(vec)[row];
     }
+}
+
+double recon_double_of(const col_vec *vec, uint32_t row) {
+    if (vec->type.kind == COL_FLOAT4) return (double)col_f32(vec)[row];
+    if (vec->type.kind == COL_FLOAT8) return col_f64(vec)[row];
+    return base_decimal_to_double(recon_decimal_of(vec, row));
 }
 
 static bool floats_agree(const col_vec *weir, const col_vec *book, uint32_t row,
@@ -167,7 +173,7 @@ bool recon_cells_agree(const plan_compare *compare, const col_vec *weir, const c
     if (weir->type.kind == COL_FLOAT4 || weir->type.kind == COL_FLOAT8)
         return floats_agree(weir, book, row, compare);
     if (col_kind_is_number(weir->type.kind))
-        return decimals_agree(decimal_of(weir, row), decimal_of(book, row), compare);
+        return decimals_agree(recon_decimal_of(weir, row), recon_decimal_of(book, row), compare);
     return col_cells_equal(weir, row, book, row);
 }
 

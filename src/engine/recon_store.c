@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/must.h"
-#include "engine/recon_int.h"
+#include "engine/remedy.h"
 
 // Version 2 added the columns from RUN_PENDING and DETAIL_V1_COLUMNS on; they are null in values of
 // version 1.
@@ -62,7 +62,12 @@ const plan_column engine_recon_runs_columns[ENGINE_RECON_RUNS_NCOLUMNS] = {
     TEXT_COLUMN("path"),       INT8_COLUMN("file_bytes"),  TEXT_COLUMN("file_digest"),
     TEXT_COLUMN("error"),      INT8_COLUMN("pending"),     INT8_COLUMN("young"),
     TIME_COLUMN("settled_at"), INT8_COLUMN("bytes_moved"), INT8_COLUMN("statements"),
+    TEXT_COLUMN("remedy"),     INT8_COLUMN("appended"),    INT8_COLUMN("retracted"),
+    INT8_COLUMN("refused"),    INT8_COLUMN("unresolved"),  TEXT_COLUMN("waits_for"),
+    TEXT_COLUMN("decided_by"), TIME_COLUMN("decided_at"),  TIME_COLUMN("applied_at"),
 };
+_Static_assert(ENGINE_RECON_RUNS_STORED + ENGINE_REMEDY_CELLS == ENGINE_RECON_RUNS_NCOLUMNS,
+               "a run, then its remedy");
 // Positions in a stored run, which begins at "run".
 enum {
     RUN_NUMBER,
@@ -89,7 +94,7 @@ enum {
     RUN_STATEMENTS,
     RUN_COLUMNS,
 };
-_Static_assert(RUN_COLUMNS == ENGINE_RECON_RUNS_NCOLUMNS - ENGINE_RECON_RUNS_FIRST,
+_Static_assert(RUN_COLUMNS == ENGINE_RECON_RUNS_STORED - ENGINE_RECON_RUNS_FIRST,
                "the stored run is the columns from run on");
 
 const plan_column engine_recon_result_columns[ENGINE_RECON_RESULT_NCOLUMNS] = {
@@ -193,7 +198,7 @@ static const col_batch *run_batch(base_arena *arena, const engine_recon_run *run
     col_builder *b =
         col_builder_create(arena, RUN_COLUMNS,
                            engine_recon_types(arena, engine_recon_runs_columns,
-                                              ENGINE_RECON_RUNS_FIRST, ENGINE_RECON_RUNS_NCOLUMNS));
+                                              ENGINE_RECON_RUNS_FIRST, ENGINE_RECON_RUNS_STORED));
     col_builder_new_row(b, 1);
     col_builder_set_i64(b, RUN_NUMBER, (int64_t)run->run);
     col_builder_set_i64(b, RUN_STARTED, run->started_us);
@@ -294,7 +299,7 @@ base_rc engine_recon_forget(engine *e, uint32_t id, base_error *err) {
     state_txn *txn;
     base_rc rc = state_begin_write(e->meta, &txn, err);
     if (rc != BASE_OK) return rc;
-    const char kinds_of_key[] = {'D', 'P', 'R'};
+    const char kinds_of_key[] = {'A', 'D', 'M', 'P', 'R'};
     for (size_t i = 0; rc == BASE_OK && i < sizeof kinds_of_key; i++) {
         recon_key from = key_of(kinds_of_key[i], id), to = key_of(kinds_of_key[i], id + 1);
         uint64_t deleted;
@@ -319,7 +324,7 @@ static base_rc decode_value(base_str value, base_arena *arena, uint32_t v1_colum
 
 static base_rc get_run(base_str value, base_arena *arena, col_batch **out, base_error *err) {
     const col_type *types = engine_recon_types(arena, engine_recon_runs_columns,
-                                               ENGINE_RECON_RUNS_FIRST, ENGINE_RECON_RUNS_NCOLUMNS);
+                                               ENGINE_RECON_RUNS_FIRST, ENGINE_RECON_RUNS_STORED);
     return decode_value(value, arena, RUN_PENDING, RUN_COLUMNS, types, out, err);
 }
 
@@ -418,7 +423,9 @@ static base_rc add_run(listing *l, const plan_object *object, const col_batch *r
     new_row(l, object);
     for (uint32_t i = 0; i < run->ncols; i++)
         col_builder_set(l->builder, ENGINE_RECON_RUNS_FIRST + i, &run->cols[i], 0);
-    return BASE_OK;
+    return engine_remedy_cells(l->engine, l->txn, object->id,
+                               (uint64_t)col_i64(&run->cols[RUN_NUMBER])[0], l->arena, l->builder,
+                               ENGINE_RECON_RUNS_STORED, l->err);
 }
 
 static base_rc runs_of(listing *l, const plan_object *object) {

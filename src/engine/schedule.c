@@ -14,7 +14,7 @@
 #include "base/must.h"
 #include "engine/catalog_int.h"
 #include "engine/ledger.h"
-#include "engine/recon_int.h"
+#include "engine/remedy.h"
 #include "engine/system_int.h"
 
 #define RETENTION_EVERY_US (10 * BASE_US_PER_SECOND)
@@ -142,6 +142,7 @@ void engine_schedules_run(engine *e) {
     engine_ledgers_trim(e);
     bool retain = now_us - e->retained_us >= RETENTION_EVERY_US || now_us < e->retained_us;
     if (retain) e->retained_us = now_us;
+    bool resume = atomic_exchange(&e->remedies_due, false);
     for (uint32_t id = ENGINE_FIRST_USER_ID; id < ENGINE_OBJECTS_MAX; id++) {
         const plan_object *object = engine_catalog_by_id(e, id);
         if (object == NULL) {
@@ -154,6 +155,8 @@ void engine_schedules_run(engine *e) {
             if (engine_catalog_by_id(e, id) == object) retain_stream(e, object);
             plat_mutex_unlock(&e->ddl_lock);
         }
-        if (object->kind == PLAN_OBJECT_RECONCILIATION) run_reconciliation(e, object);
+        if (object->kind != PLAN_OBJECT_RECONCILIATION) continue;
+        if (resume) engine_remedies_resume(e, object);
+        run_reconciliation(e, object);
     }
 }

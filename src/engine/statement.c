@@ -11,6 +11,7 @@
 #include "base/must.h"
 #include "engine/maintain.h"
 #include "engine/query_int.h"
+#include "engine/remedy.h"
 #include "engine/replay.h"
 #include "engine/setting_int.h"
 #include "engine/version.h"
@@ -319,14 +320,30 @@ static void tell_reconciled(execution *x, const engine_reconcile_result *result)
             pending, pending == 1 ? "key does" : "keys do");
 }
 
-static base_rc do_reconcile(execution *x) {
+static base_rc find_reconciliation(execution *x, const plan_object **out) {
     const char *schema = x->statement->schema != NULL ? x->statement->schema : x->session->schema;
-    const plan_object *object = engine_catalog_find(x->session->engine, schema, x->statement->name);
-    if (object == NULL || object->kind != PLAN_OBJECT_RECONCILIATION)
-        return base_fail(x->err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_OBJECT,
-                         "reconciliation \"%s.%s\" does not exist", schema, x->statement->name);
+    *out = engine_catalog_find(x->session->engine, schema, x->statement->name);
+    if (*out != NULL && (*out)->kind == PLAN_OBJECT_RECONCILIATION) return BASE_OK;
+    return base_fail(x->err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_OBJECT,
+                     "reconciliation \"%s.%s\" does not exist", schema, x->statement->name);
+}
+
+static base_rc do_decide(execution *x) {
+    const plan_object *object;
+    base_rc rc = find_reconciliation(x, &object);
+    if (rc != BASE_OK) return rc;
+    snprintf(x->out->tag, sizeof x->out->tag, "%s RECONCILIATION",
+             x->statement->approve ? "APPROVE" : "REJECT");
+    return engine_remedy_decide(x->session, object, x->statement->run, x->statement->approve,
+                                x->err);
+}
+
+static base_rc do_reconcile(execution *x) {
+    const plan_object *object;
+    base_rc rc = find_reconciliation(x, &object);
+    if (rc != BASE_OK) return rc;
     engine_reconcile_result result;
-    base_rc rc = engine_reconcile_for(x->session, object, &result, x->err);
+    rc = engine_reconcile_for(x->session, object, &result, x->err);
     if (rc != BASE_OK) return rc;
     col_builder *builder = col_builder_create(x->arena, 5, x->prepared->types);
     const uint64_t values[] = {result.run, result.matched, result.missing, result.unexpected,
@@ -436,6 +453,8 @@ static base_rc execute(execution *x) {
         return do_set(x);
     case SQL_RECONCILE:
         return do_reconcile(x);
+    case SQL_DECIDE:
+        return do_decide(x);
     case SQL_REBUILD_FLOW:
         return do_rebuild(x);
     case SQL_VERIFY:

@@ -13,7 +13,7 @@
 
 #include "base/must.h"
 #include "engine/diff.h"
-#include "engine/recon_int.h"
+#include "engine/remedy.h"
 #include "engine/replay.h"
 #include "engine/setting_int.h"
 #include "engine/system_int.h"
@@ -404,6 +404,10 @@ static base_rc fill_reconciliation_runs(system_rows *r, base_error *err) {
 
 static base_rc fill_reconciliation_result(system_rows *r, base_error *err) {
     return copy_recon_rows(r, engine_recon_result_rows, err);
+}
+
+static base_rc fill_reconciliation_remedy(system_rows *r, base_error *err) {
+    return copy_recon_rows(r, engine_remedy_rows, err);
 }
 
 // ---- quarantine ---------------------------------------------------------------------------------
@@ -819,7 +823,9 @@ const system_def system_weir_defs[] = {
      "watermark timestamptz?, record_rows bigint, view_rows bigint, matched bigint, "
      "missing bigint, unexpected bigint, differing bigint, duplicate bigint, skipped bigint, "
      "path text, file_bytes bigint, file_digest text?, error text?, pending bigint?, "
-     "young bigint?, settled_at timestamptz?, bytes_moved bigint?, statements bigint?",
+     "young bigint?, settled_at timestamptz?, bytes_moved bigint?, statements bigint?, "
+     "remedy text?, appended bigint?, retracted bigint?, refused bigint?, unresolved bigint?, "
+     "waits_for text?, decided_by text?, decided_at timestamptz?, applied_at timestamptz?",
      fill_reconciliation_runs, "each run of a reconciliation that is kept"},
     {15016, "weir", "reconciliation_result",
      "schema text, name text, run bigint, as_of timestamptz?, kind text, rows bigint, key text?, "
@@ -827,5 +833,9 @@ const system_def system_weir_defs[] = {
      "events text?, reason text?, first_seen timestamptz?",
      fill_reconciliation_result,
      "what the runs found: rows by kind, and each row that does not match"},
+    {15050, "weir", "reconciliation_remedy",
+     "schema text, name text, run bigint, state text, number bigint, action text, kind text, "
+     "key text, into_object text?, record text?, outcome text?",
+     fill_reconciliation_remedy, "what is or was to be done about what the runs found"},
 };
 const size_t system_weir_def_count = sizeof system_weir_defs / sizeof *system_weir_defs;

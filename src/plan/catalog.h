@@ -142,7 +142,21 @@ typedef struct plan_object {
     const struct plan_object *book;       // another view as the book; or NULL
     const struct plan_object *explain_by; // a reconciliation of a stream; or NULL
     bool explain_events;                  // the events that make up a figure are looked up
+    const struct plan_remedy *remedy;     // what it does about what it finds; NULL: it reports
 } plan_object;
+
+// ON MISMATCH BACKFILL | CORRECT (plan/remedy.h says what the expressions stand on).
+typedef struct plan_remedy {
+    bool corrects;                  // else it only appends what is missing
+    const struct plan_object *into; // the stream or table that it appends to
+    uint32_t nset;
+    const uint32_t *set_columns; // of `into`
+    const plan_expr *const *set;
+    // What is more than any of these waits for a person; negative: no such limit.
+    int64_t limit_rows;
+    base_decimal limit_percent; // of the keys that were compared
+    base_decimal limit_total;   // sum of the absolute differences
+} plan_remedy;
 
 typedef struct plan_compare {
     uint32_t column;        // of `from`

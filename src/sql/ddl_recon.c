@@ -259,7 +259,8 @@ static base_rc read_explain(sql_cursor *cursor, plan_object *object) {
     return BASE_OK;
 }
 
-// KEY, COMPARE, WHERE, EVERY, SETTLE, EXPLAIN, ON MISMATCH in any order.
+// KEY, COMPARE, WHERE, EVERY, SETTLE, EXPLAIN, ON MISMATCH in any order; but what a remedy says
+// needs KEY and COMPARE before it.
 static base_rc read_clauses(sql_cursor *cursor, plan_object *object) {
     static const char *const stops[] = {"EVERY",  "KEY",        "COMPARE",        "ON MISMATCH",
                                         "SETTLE", "EXPLAIN BY", "EXPLAIN EVENTS", NULL};
@@ -294,8 +295,8 @@ static base_rc read_clauses(sql_cursor *cursor, plan_object *object) {
             SQL_TRY(read_explain(cursor, object));
         } else if (sql_take_word(cursor, "ON MISMATCH REPORT")) {
             continue; // what it does anyway
-        } else if (sql_is_word(cursor, "ON MISMATCH")) {
-            return sql_unsupported(ctx, position, "only ON MISMATCH REPORT is supported yet");
+        } else if (object->remedy == NULL && sql_take_word(cursor, "ON MISMATCH")) {
+            SQL_TRY(sql_take_remedy(cursor, object));
         } else {
             return sql_syntax_error(cursor);
         }
@@ -304,7 +305,7 @@ static base_rc read_clauses(sql_cursor *cursor, plan_object *object) {
         return SQL_SYNTAX(ctx, sql_here(cursor), "a reconciliation needs KEY (columns)");
     if (object->ncompare == 0 && object->from->kind == PLAN_OBJECT_VIEW)
         return SQL_SYNTAX(ctx, sql_here(cursor), "a reconciliation needs COMPARE (columns)");
-    return BASE_OK;
+    return sql_check_remedy(ctx, object);
 }
 
 base_rc sql_ddl_create_reconciliation(sql_cursor *cursor, sql_statement *statement) {

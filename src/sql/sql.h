@@ -37,6 +37,7 @@ typedef enum sql_kind {
     SQL_SET_TRANSACTION, // modes of transactions: accepted
     SQL_FLUSH,           // wait until all that was acknowledged so far is visible
     SQL_RECONCILE,       // RECONCILE schema.name: run it now
+    SQL_DECIDE,          // APPROVE or REJECT RECONCILIATION schema.name RUN run: approve, run
     SQL_REBUILD_FLOW,    // name, as weir.flows has it
     SQL_VERIFY,          // VERIFY schema.name, or all: name NULL
     SQL_ALTER_VIEW,      // schema.name, action, version (0: none given)
@@ -113,6 +114,8 @@ typedef struct sql_statement {
     sql_version_action action; // ALTER MATERIALIZED VIEW
     uint32_t version;
     sql_replay replay;
+    bool approve;
+    uint64_t run;        // 0: the newest
     plan_object *object; // CREATE ...; id not set
     const plan_node *plan;
     const plan_object *target; // INSERT; EXPLAIN MATERIALIZED VIEW: the view

@@ -639,6 +639,12 @@ plan_object *sql_new_dependent(sql_ctx *ctx, plan_object_kind kind);
 base_rc sql_need_option(sql_ctx *ctx, const plan_object *object, const char *name);
 base_rc sql_ddl_create_reconciliation(sql_cursor *cursor, sql_statement *statement);
 base_rc sql_ddl_reconcile(sql_cursor *cursor, sql_statement *statement);
+base_rc sql_ddl_approve(sql_cursor *cursor, sql_statement *statement);
+base_rc sql_ddl_reject(sql_cursor *cursor, sql_statement *statement);
+// BACKFILL | CORRECT ... of a reconciliation, after ON MISMATCH; and the checks that need all of
+// its clauses (ddl_remedy.c).
+BASE_MUST_USE base_rc sql_take_remedy(sql_cursor *cursor, plan_object *object);
+BASE_MUST_USE base_rc sql_check_remedy(sql_ctx *ctx, plan_object *object);
 base_rc sql_ddl_drop(sql_cursor *cursor, sql_statement *statement);
 base_rc sql_ddl_comment(sql_cursor *cursor, sql_statement *statement);
 base_rc sql_ddl_show(sql_cursor *cursor, sql_statement *statement);
