@@ -130,7 +130,9 @@ static base_rc add_event(making *m, const engine_decoded *d, uint32_t row, uint3
                          uint64_t offset, bool in_scope, bool digest, base_error *err) {
     event e = {.event_us = d->event_us == NULL ? INT64_MIN : d->event_us[row]};
     e.deleted = d->deletes != NULL && d->deletes[row];
-    if (!set_position(m, d->batch, row, &e.entry)) {
+    // A delete names the PRIMARY KEY; of another KEY it says nothing, and need not.
+    bool named = set_position(m, d->batch, row, &e.entry);
+    if (!named && (!e.deleted || m->same_key)) {
         m->null_keys++;
         return BASE_OK;
     }
