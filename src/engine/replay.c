@@ -567,12 +567,49 @@ static base_rc load(engine *e, base_error *err) {
     return rc;
 }
 
+typedef struct leftovers {
+    engine *engine;
+    base_error *err;
+} leftovers;
+
+// What a crash left of a verification, of a version's making, or of a replay that has ended.
+static base_rc visit_shadow(void *arg, const plat_dir_entry *entry) {
+    leftovers *l = arg;
+    engine *e = l->engine;
+    uint32_t number = 0;
+    if (strncmp(entry->name, "replay.", 7) == 0)
+        number = (uint32_t)strtoul(entry->name + 7, NULL, 10);
+    for (const replay *r = e->replays->all; r != NULL; r = r->next)
+        if (r->number == number && r->state == RUNNING) return BASE_OK;
+    base_buf path = {0};
+    base_buf_printf(&path, "%s/shadow/%s", e->dir, entry->name);
+    base_rc rc = plat_remove_tree(e->plat, base_buf_cstr(&path), l->err);
+    base_buf_deinit(&path);
+    return rc;
+}
+
+static base_rc remove_leftovers(engine *e, base_error *err) {
+    if (e->config.memory_for != NULL) return BASE_OK; // its stores have no files
+    base_buf path = {0};
+    base_buf_printf(&path, "%s/shadow", e->dir);
+    bool exists, is_dir;
+    leftovers l = {e, err};
+    base_rc rc = e->plat->ops->exists(e->plat, base_buf_cstr(&path), &exists, &is_dir, err);
+    if (rc == BASE_OK && exists)
+        rc = e->plat->ops->list_dir(e->plat, base_buf_cstr(&path), visit_shadow, &l, err);
+    base_buf_deinit(&path);
+    return rc;
+}
+
 base_rc engine_replays_open(engine *e, base_error *err) {
     e->replays = calloc(1, sizeof *e->replays);
     must(e->replays != NULL);
     plat_mutex_init(&e->replays->lock);
     e->replays->next = 1;
     base_rc rc = load(e, err);
+    base_error ignored;
+    if (rc == BASE_OK && remove_leftovers(e, &ignored) != BASE_OK)
+        engine_say(e, ENGINE_WARNING, "%s", ignored.message);
     // A directory that is looked at without threads is left as it is.
     for (replay *r = e->replays->all; rc == BASE_OK && e->config.threads && r != NULL; r = r->next)
         if (r->state == RUNNING) start(r);

@@ -83,8 +83,12 @@ def killed_in_the_middle(checks, server, statement, number, rng):
     time.sleep(rng.uniform(0, 0.2))
     with server.pg(timeout=60) as pg:
         checks.equal(f"{statement}: it runs when it is killed", replays(pg)[number][0], "running")
+    left = pathlib.Path(server.data, "shadow", f"verify.{number}")  # as a kill amid a VERIFY leaves one
+    left.mkdir()
+    left.joinpath("data.mdb").write_bytes(b"x" * 5000)
     server.kill()
     server.start()
+    checks.true("what is left of a verification goes", not left.exists())
     with server.pg(timeout=60) as pg:
         found = replays(pg)[number]
     checks.true(f"{statement}: it goes on", found[0] in ("running", "done"), found)
