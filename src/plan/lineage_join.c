@@ -155,8 +155,14 @@ static plan_node *follow_left(lineage *l, const plan_node *node, const lineage_c
     if (k == PLAN_JOIN_RIGHT) k = PLAN_JOIN_INNER;
     uint32_t nl = node->inputs[0]->ncolumns, n = node->ncolumns;
     sides s = {0};
-    divide(l, node, conds, is_pairs(node), true, k == PLAN_JOIN_INNER, &s);
-    bool *used = lineage_needs(l, n, needed);
+    bool looked_up = node->kind == PLAN_NODE_LOOKUP;
+    divide(l, node, conds, is_pairs(node), true, k == PLAN_JOIN_INNER && !looked_up, &s);
+    if (looked_up) { // what it was joined to when it came is not known: its own side decides
+        l->whole |= s.above.n > 0;
+        s.above.n = 0;
+        k = PLAN_JOIN_LEFT;
+    }
+    bool *used = lineage_needs(l, n, looked_up ? base_arena_array(l->arena, bool, n + 1) : needed);
     lineage_need_all(used, &s.above);
     bool right_needed = lineage_any(used, nl, n);
     bool free_of_right = !right_needed && (k == PLAN_JOIN_LEFT || k == PLAN_JOIN_MARK);

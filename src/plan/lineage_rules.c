@@ -275,6 +275,25 @@ static void split_groups(lineage *l, const plan_node *node, const lineage_conds 
     }
 }
 
+static bool has_emit(const plan_node *node) {
+    bool found = node->kind == PLAN_NODE_EMIT;
+    if (node->kind == PLAN_NODE_SCAN && node->object->kind == PLAN_OBJECT_VIEW)
+        found = has_emit(node->object->plan);
+    for (uint32_t i = 0; i < node->ninputs && !found; i++) found = has_emit(node->inputs[i]);
+    return found;
+}
+
+// Values over rows that wait for their window to close are not those that are shown: of the one
+// group that there is, they are not asked for.
+static void drop_values(lineage *l, const plan_node *node, lineage_conds *above) {
+    if (node->nexprs > 0 || node->expand != NULL || !has_emit(node->inputs[0])) return;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < above->n; i++)
+        if (lineage_within(above->items[i], 0, 0)) above->items[n++] = above->items[i];
+    l->whole |= n < above->n;
+    above->n = n;
+}
+
 static plan_node *plain_aggregate(lineage *l, const plan_node *node, const lineage_conds *below,
                                   const lineage_conds *above) {
     plan_node *copy = lineage_copy(l, node);
@@ -309,6 +328,7 @@ static plan_node *rewrite_aggregate(lineage *l, const plan_node *node, bool foll
     lineage_conds below = {0}, above = {0};
     split_groups(l, node, conds, &below, &above);
     if (!followed) return plain_aggregate(l, node, &below, &above);
+    drop_values(l, node, &above);
     bool values = lineage_any(needed, n, node->ncolumns);
     for (uint32_t i = 0; i < above.n; i++) values |= !lineage_within(above.items[i], 0, n);
     bool *groups = lineage_needs(l, n, values ? NULL : needed);
