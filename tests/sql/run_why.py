@@ -15,7 +15,7 @@ import run_slt  # noqa: E402
 import weirtest  # noqa: E402
 
 FILES = ["asof", "joins", "match", "over", "lookup", "recursive", "temporal", "session", "setops", "subqueries", "top_heads",
-         "windows_forms", "emit", "first", "views", "table_funcs"]
+         "emit", "first", "table_funcs"]
 ROWS = 2
 WITHOUT_EVENTS = {"constant"}  # a view of constants reads no log
 
