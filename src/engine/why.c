@@ -17,6 +17,8 @@
 #include "engine/ledger.h"
 #include "engine/moment.h"
 
+#define TRIMS_MAX 3u // of the change log, while it is read
+
 typedef struct story {
     engine_session *session;
     const plan_object *view;
@@ -145,10 +147,19 @@ static base_rc take_changes(story *s, uint64_t after, base_error *err) {
     base_arena scratch;
     base_arena_init(&scratch, 1 << 16);
     base_rc rc = BASE_OK;
+    uint32_t trims = 0;
     for (bool found = true; rc == BASE_OK && found;) {
         engine_change change;
         base_arena_reset(&scratch);
         rc = engine_change_next(s->session->engine, s->view, after, &scratch, &change, &found, err);
+        if (rc == BASE_E_NOT_FOUND && trims++ < TRIMS_MAX) { // trimmed meanwhile: from there on
+            engine_view_snapshot snapshot;
+            rc = engine_view_snapshot_open(s->session->engine, s->view, &snapshot, err);
+            if (rc == BASE_OK) after = snapshot.trimmed_step;
+            if (rc == BASE_OK) engine_view_snapshot_close(&snapshot);
+            found = true;
+            continue;
+        }
         if (rc != BASE_OK || !found) break;
         after = change.step;
         take_delta(s, &change);
