@@ -254,7 +254,8 @@ def stage_kill9(run):
     run.program("kill9", [ROOT / "tests/fault/kill9.py", *long], 3600 if run.options.long else 240)
     for path in python_tests("fault"):
         if path.name != "kill9.py":
-            run.program(path.stem, [path], 400)
+            more = ["--batches", 300, "--questions", 10000] if path.stem == "as_of" and run.options.long else []
+            run.program(path.stem, [path, *map(str, more)], 400)
 
 
 def stage_fuzz(run):

@@ -35,14 +35,14 @@ int64_t engine_shown_watermark(const plan_object *view, int64_t watermark_us, in
     return view->emit_on_close ? plan_final_end(&view->finality, final_us) : watermark_us;
 }
 
-static bool any_by_clock(const engine_flow *flow) {
+bool engine_any_by_clock(const engine_flow *flow) {
     for (uint32_t i = 0; i < flow->nviews; i++)
         if (flow->views[i].object->finality.by_clock) return true;
     return false;
 }
 
 void engine_closing_move(engine_flow *flow) {
-    if (!any_by_clock(flow)) return;
+    if (!engine_any_by_clock(flow)) return;
     int64_t us = flow->now_us;
     for (uint32_t i = 0; i < flow->ninputs; i++) {
         const engine_input *input = &flow->inputs[i];
@@ -81,7 +81,7 @@ int64_t engine_closed_us(const engine_flow *flow, state_txn *txn) {
 }
 
 base_rc engine_closing_save(engine_flow *flow, base_error *err) {
-    if (!any_by_clock(flow)) return BASE_OK;
+    if (!engine_any_by_clock(flow)) return BASE_OK;
     closed_row row = {1, 0, flow->closed_us};
     return state_put(flow->txn, flow->t_flow, BASE_STR("closed"),
                      (base_str){(const char *)&row, sizeof row}, err);

@@ -87,6 +87,10 @@ void engine_settings_end(engine_session *session, bool commit);
 // Visits each setting that clients are told of whose value is not what was told last.
 void engine_settings_tell(engine_session *session,
                           void (*visit)(void *arg, const char *name, const char *value), void *arg);
+// As SET weir.as_of: the session's queries read what was shown at the instant, given as text.
+// BASE_E_INVALID.
+BASE_MUST_USE base_rc engine_session_as_of(engine_session *session, base_str instant,
+                                           base_error *err);
 // Microseconds; 0: no limit. The server makes a deadline of it for each statement.
 int64_t engine_setting_statement_timeout_us(const engine_session *session);
 

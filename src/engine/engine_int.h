@@ -237,6 +237,8 @@ typedef struct engine_view {
     int64_t watermark_us;
     uint64_t changed_step; // last step with a delta
     uint64_t trimmed_step; // changes up to here are gone
+    uint64_t history_step; // the first step that the view can be read as of
+    int64_t trim_due_us;   // when trimming is looked at, of a view with a history
     uint64_t nrows, corrections;
     bool appended;              // kept as batches in the order of steps (view_append.c)
     uint32_t fill_seq;          // records of the fill in progress, for an appended view
@@ -491,6 +493,7 @@ void engine_closing_move(engine_flow *flow);
 // When the next window of a view closes by the clock; INT64_MAX: none does.
 int64_t engine_closing_due_us(const engine_flow *flow);
 int64_t engine_closed_us(const engine_flow *flow, state_txn *txn); // as stored
+bool engine_any_by_clock(const engine_flow *flow);                 // whether a view closes by it
 BASE_MUST_USE base_rc engine_closing_save(engine_flow *flow, base_error *err);
 
 // input.c: flow->lock held.
@@ -580,7 +583,7 @@ typedef struct engine_view_snapshot {
     int64_t now_us;
     int64_t watermark_us;
     int64_t final_us; // what plan_final_at is compared with
-    uint64_t nrows, corrections, changed_step, trimmed_step;
+    uint64_t nrows, corrections, changed_step, trimmed_step, history_step;
 } engine_view_snapshot;
 // BASE_E_BUSY: the view is being made, its rows are not whole yet.
 BASE_MUST_USE base_rc engine_view_snapshot_open(engine *e, const plan_object *view,
@@ -603,8 +606,6 @@ BASE_MUST_USE base_rc engine_changes_count(const engine_view_snapshot *snapshot,
 // sinkstate.c: whether undelivered changes are kept for the sink; not if a limit has been passed.
 bool engine_sink_is_kept_for(engine *e, const plan_object *sink);
 uint64_t engine_changes_keep_steps(const engine *e); // view.c
-// The first step that the view can be read as of (view.c).
-uint64_t engine_view_history_step(const engine_flow *flow, const engine_view *view);
 #define ENGINE_VIEW_SYSTEM_COLUMNS 3 // _status text, _revision bigint, _updated_at timestamptz
 
 // ---- threads (runner.c)

@@ -337,7 +337,7 @@ base_rc apply_evolve(apply *a, const plan_object *there, plan_object *wanted, ba
 
 // Those that say nothing of what the view shows: a view keeps its rows when one is changed.
 static bool is_beside(const char *option) {
-    static const char *const names[] = {"freshness", "owner", "ledger"};
+    static const char *const names[] = {"freshness", "owner", "ledger", "history"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(option, names[i]) == 0) return true;
     return false;

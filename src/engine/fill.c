@@ -217,7 +217,7 @@ static base_rc gather_history(engine_flow *flow, void *arg, uint64_t *rows, base
     flow->ctx.hooks = hooks;
     *rows = f.rows;
     // Readers of changes begin at a snapshot: the history is not in the change log.
-    f.view->trimmed_step = flow->step + 1;
+    f.view->trimmed_step = f.view->history_step = flow->step + 1;
     return f.rc;
 }
 

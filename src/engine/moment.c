@@ -6,6 +6,7 @@
 // is one that has other inputs or views than the one before it, and moments go by multiples of
 // WHOLE_EVERY only: so whoever begins at the multiple at or below a step meets a whole one before
 // any difference to it. What is written depends on the steps alone, not on restarts between them.
+// Of a flow with a view that closes by the clock, each moment has that clock behind its head.
 // A quiet step costs 17 bytes, one that read a partition about 25.
 // Entry points: engine_moment_stage, engine_moment_at_time.
 
@@ -17,6 +18,7 @@
 #define TRIM_LOT      256u  // moments that go at once at least, and
 #define TRIM_MOST     4096u // at most: one step does not pay for a long pause of trimming
 #define MOMENT_WHOLE  1u
+#define MOMENT_CLOSED 2u         // the closing clock (8 bytes) follows the head
 #define ENTRIES_LIMIT (1u << 24) // of a stored moment; more is damage
 
 // Heads a moment; a disk format.
@@ -151,7 +153,10 @@ base_rc engine_moment_stage(engine_flow *flow, base_error *err) {
     bool whole = !flow->moment_noted || step % WHOLE_EVERY == 0;
     moment_head head = {.version = 1, .flags = whole ? MOMENT_WHOLE : 0, .at_us = flow->now_us};
     base_buf value = {0};
+    bool closing = engine_any_by_clock(flow);
+    if (closing) head.flags |= MOMENT_CLOSED;
     base_buf_add(&value, &head, sizeof head);
+    if (closing) base_buf_add_u64le(&value, (uint64_t)flow->closed_us);
     if (whole)
         add_whole(flow, &value);
     else
@@ -173,7 +178,7 @@ base_rc engine_moments_trim(engine_flow *flow, base_error *err) {
     if (flow->nviews == 0) return BASE_OK;
     uint64_t upto = UINT64_MAX; // the first step that a view's history needs
     for (uint32_t i = 0; i < flow->nviews; i++) {
-        uint64_t step = engine_view_history_step(flow, &flow->views[i]);
+        uint64_t step = flow->views[i].history_step;
         if (step < upto) upto = step;
     }
     if (upto < TRIM_LOT) return BASE_OK;
@@ -291,6 +296,7 @@ static base_rc read_moment(state_cursor *cursor, uint64_t step, base_arena *aren
         if (key_step(key) > step) break;
         const uint8_t *p = (const uint8_t *)value.p;
         bytes b = {p + sizeof head, p + value.n, false};
+        out->closed_us = (head.flags & MOMENT_CLOSED) != 0 ? take_instant(&b) : ENGINE_NO_WATERMARK;
         if ((head.flags & MOMENT_WHOLE) != 0) {
             read_whole(&b, arena, out);
             begun = true;

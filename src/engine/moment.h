@@ -24,7 +24,8 @@ typedef struct engine_moment_view {
 
 typedef struct engine_moment {
     uint64_t step;
-    int64_t at_us; // the step's clock reading: what answers show as as_of
+    int64_t at_us;     // the step's clock reading: what answers show as as_of
+    int64_t closed_us; // the clock of views that close by it; ENGINE_NO_WATERMARK: none does
     uint32_t ninputs, nviews;
     engine_moment_input *inputs; // partitions of an object together, ascending
     engine_moment_view *views;

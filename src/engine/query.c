@@ -11,7 +11,9 @@
 #include <string.h>
 
 #include "base/must.h"
+#include "engine/instant.h"
 #include "engine/query_int.h"
+#include "engine/setting_int.h"
 
 #define QUERY_BATCH_ROWS 16384u
 
@@ -29,6 +31,8 @@ typedef struct query {
     size_t ncontracts;
     engine_stream **streams;
     size_t nstreams;
+    bool past; // all is read as of as_of_us
+    int64_t as_of_us;
     engine_standing standing;
     const flow_input *input; // being pushed
     size_t input_index;
@@ -96,9 +100,16 @@ static base_rc push_partition(query *q, engine_stream *stream, engine_contract *
         if (limit->object_id == q->input->object->id && limit->partition == p && limit->next < upto)
             upto = limit->next;
     }
+    base_rc rc = BASE_OK;
+    if (q->past) {
+        uint64_t later;
+        rc = log_find_time(stream->log, p, q->as_of_us + 1, &later, err);
+        if (rc != BASE_OK) return rc;
+        if (later < upto) upto = later;
+    }
     if (log_begin(stream->log, p) >= upto) return BASE_OK;
     log_reader *reader;
-    base_rc rc = log_reader_open(stream->log, p, log_begin(stream->log, p), &reader, err);
+    rc = log_reader_open(stream->log, p, log_begin(stream->log, p), &reader, err);
     if (rc != BASE_OK) return rc;
     if (q->nreaders == q->readers_cap) {
         q->readers_cap = q->readers_cap == 0 ? 16 : q->readers_cap * 2;
@@ -149,10 +160,22 @@ static base_rc push_view_rows(void *arg, const col_batch *rows, base_error *err)
     return rc == BASE_OK ? check_limits(q, err) : rc;
 }
 
+static base_rc may_go_on(void *arg, uint64_t bytes, base_error *err) {
+    const query *q = arg;
+    if (bytes <= q->memory_limit) return check_limits(arg, err);
+    base_fail(err, BASE_E_LIMIT, BASE_SQLSTATE_OUT_OF_MEMORY,
+              "what has changed since then needs more than the %llu MB of memory of a query",
+              (unsigned long long)(q->memory_limit >> 20));
+    base_error_hint(err, "A later instant has fewer changes after it.");
+    return err->code;
+}
+
 static base_rc push_view(query *q, engine_view_snapshot *snapshot, base_error *err) {
-    base_rc rc =
-        engine_view_scan_txn(q->input->object, snapshot->appended, snapshot->rows, snapshot->txn,
-                             snapshot->final_us, QUERY_BATCH_ROWS, push_view_rows, q, err);
+    base_rc rc = q->past ? engine_instant_scan(q->input->object, snapshot, QUERY_BATCH_ROWS,
+                                               may_go_on, push_view_rows, q, err)
+                         : engine_view_scan_txn(q->input->object, snapshot->appended,
+                                                snapshot->rows, snapshot->txn, snapshot->final_us,
+                                                QUERY_BATCH_ROWS, push_view_rows, q, err);
     if (rc != BASE_OK) engine_flow_hint(snapshot->flow, err);
     return rc;
 }
@@ -183,6 +206,15 @@ static void snapshot_standing(engine *e, const plan_object *view,
     int64_t now = plat_wall_us(e->plat);
     out->lag_us = since > 0 && now > since ? now - since : 0;
     out->fresh = view->freshness_us == 0 || out->lag_us <= view->freshness_us;
+}
+
+// How far behind the answer was then is not kept.
+static void past_standing(const engine_view_snapshot *snapshot, engine_standing *out) {
+    *out = (engine_standing){.known = true,
+                             .step = snapshot->step,
+                             .as_of_us = snapshot->now_us,
+                             .watermark_us = snapshot->watermark_us,
+                             .fresh = true};
 }
 
 base_rc engine_view_standing(engine *e, const plan_object *view, engine_standing *out,
@@ -238,9 +270,14 @@ static base_rc push_inputs(query *q, base_error *err) {
         if (inputs[i].object->kind != PLAN_OBJECT_VIEW) continue;
         if (given_rows(q, inputs[i].object) != NULL) continue;
         rc = engine_view_snapshot_open(q->engine, inputs[i].object, &snapshots[i], err);
+        if (rc == BASE_OK && q->past)
+            rc = engine_instant_find(inputs[i].object, &snapshots[i], q->as_of_us, err);
         if (rc != BASE_OK) break;
         engine_standing one;
-        snapshot_standing(q->engine, inputs[i].object, &snapshots[i], &one);
+        if (q->past)
+            past_standing(&snapshots[i], &one);
+        else
+            snapshot_standing(q->engine, inputs[i].object, &snapshots[i], &one);
         widen_standing(&q->standing, &one);
     }
     for (size_t i = 0; rc == BASE_OK && i < n; i++) {
@@ -323,6 +360,7 @@ base_rc engine_query_with(engine_session *session, const plan_node *plan,
     engine *e = session->engine;
     engine_operators *figures = options->figures;
     query q = {.session = session, .engine = e, .options = options};
+    q.past = engine_setting_as_of(session, &q.as_of_us);
     q.memory_limit = e->config.query_memory_bytes > 0 ? e->config.query_memory_bytes : 1ull << 30;
     base_arena_init(&q.scratch, 1 << 16);
     base_arena_init(&q.push, 1 << 16);

@@ -16,6 +16,7 @@
 
 #include "base/calendar.h"
 #include "base/must.h"
+#include "engine/engine_int.h"
 
 typedef enum setting_class {
     SETTING_FIXED, // may not be set
@@ -24,6 +25,7 @@ typedef enum setting_class {
     SETTING_INT,
     SETTING_TIME_MS, // milliseconds, or a number with a unit
     SETTING_TEXT,
+    SETTING_INSTANT, // of the past, or ''
     SETTING_ZONE,
     SETTING_SCHEMA,
 } setting_class;
@@ -84,6 +86,8 @@ static const setting_def settings[] = {
      "read committed|read uncommitted|repeatable read|serializable", false,
      "Isolation of the running transaction."},
     {"transaction_read_only", SETTING_BOOL, "off", NULL, false, "Kept, not acted on."},
+    {"weir.as_of", SETTING_INSTANT, "", NULL, false,
+     "Instant that queries read as of; empty: now."},
     {"weir.version", SETTING_FIXED, WEIR_VERSION, NULL, false, "Version of weir."},
     {"xmloption", SETTING_ONLY, "content", "content|document", false, "There is no XML."},
 };
@@ -257,8 +261,30 @@ static base_rc set_schema(const setting_def *def, const char *value, engine_sett
     return BASE_OK;
 }
 
+// Kept in UTC: what the session's time zone becomes later does not move it.
+static base_rc check_instant(const setting_def *def, const char **value, char text[64],
+                             int64_t now_us, const base_zone *zone, base_error *err) {
+    if (**value == 0) return BASE_OK;
+    int64_t us;
+    base_error bad;
+    if (base_timestamptz_parse(base_str_of(*value), zone, &us, &bad) != BASE_OK ||
+        us == INT64_MIN || us == INT64_MAX) {
+        bad_value(def, *value, err);
+        base_error_hint(err, "An instant is meant, such as '2026-11-28 08:00:00+00'.");
+        return err->code;
+    }
+    if (us > now_us)
+        return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
+                         "%s \"%.100s\" is in the future", def->name, *value);
+    char formatted[BASE_TIME_TEXT_MAX];
+    base_rfc3339_format(us, formatted);
+    snprintf(text, 64, "%.63s", formatted);
+    *value = text;
+    return BASE_OK;
+}
+
 static base_rc check_value(const setting_def *def, const char **value, char text[64],
-                           engine_settings *to, base_error *err) {
+                           int64_t now_us, engine_settings *to, base_error *err) {
     int64_t ms;
     switch (def->class) {
     case SETTING_FIXED:
@@ -287,6 +313,8 @@ static base_rc check_value(const setting_def *def, const char **value, char text
         snprintf(text, 64, "%lld", (long long)ms);
         *value = text;
         return BASE_OK;
+    case SETTING_INSTANT:
+        return check_instant(def, value, text, now_us, to->zone, err);
     case SETTING_ZONE:
         return set_zone(def, value, text, to, err);
     case SETTING_SCHEMA:
@@ -329,7 +357,7 @@ base_rc engine_setting_set(engine_session *session, const char *name, const char
         take(&to, &session->at_start, def);
     } else {
         char text[64];
-        base_rc rc = check_value(def, &value, text, &to, err);
+        base_rc rc = check_value(def, &value, text, plat_wall_us(session->engine->plat), &to, err);
         if (rc != BASE_OK) return rc;
         snprintf(to.values[i], sizeof to.values[i], "%s", value);
         to.made |= 1ull << i;
@@ -379,4 +407,19 @@ void engine_settings_tell(engine_session *session,
 
 int64_t engine_setting_statement_timeout_us(const engine_session *session) {
     return 1000ll * atoll(value_of(session, find(BASE_STR("statement_timeout"))));
+}
+
+bool engine_setting_as_of(const engine_session *session, int64_t *us) {
+    size_t i = (size_t)(find(BASE_STR("weir.as_of")) - settings);
+    if ((session->settings.made & (1ull << i)) == 0) return false;
+    const char *value = session->settings.values[i];
+    base_error ignored;
+    return *value != 0 && base_timestamptz_parse(base_str_of(value), NULL, us, &ignored) == BASE_OK;
+}
+
+base_rc engine_session_as_of(engine_session *session, base_str instant, base_error *err) {
+    char text[64];
+    snprintf(text, sizeof text, "%.*s",
+             (int)(instant.n < sizeof text ? instant.n : sizeof text - 1), instant.p);
+    return engine_setting_set(session, "weir.as_of", text, false, err);
 }

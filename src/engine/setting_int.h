@@ -11,6 +11,8 @@ bool engine_setting_get(engine_session *session, base_str name, base_arena *aren
 // end of the transaction; without one it has no effect.
 BASE_MUST_USE base_rc engine_setting_set(engine_session *session, const char *name,
                                          const char *value, bool local, base_error *err);
+// The instant that the session reads as of; false: it reads what is now.
+bool engine_setting_as_of(const engine_session *session, int64_t *us);
 void engine_settings_reset(engine_session *session); // RESET ALL
 // All of them, for pg_settings.
 size_t engine_setting_count(void);

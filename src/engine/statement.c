@@ -422,8 +422,42 @@ static base_rc do_set(execution *x) {
     return engine_setting_set(x->session, s->name, reset ? NULL : s->value, s->is_local, x->err);
 }
 
+// In a session that reads the past: what it shows cannot be changed.
+static base_rc check_may_write(execution *x) {
+    int64_t us;
+    switch (x->statement->kind) {
+    case SQL_CREATE_SCHEMA:
+    case SQL_CREATE_STREAM:
+    case SQL_CREATE_TABLE:
+    case SQL_CREATE_VIEW:
+    case SQL_CREATE_SINK:
+    case SQL_CREATE_RECONCILIATION:
+    case SQL_DROP:
+    case SQL_DROP_SCHEMA:
+    case SQL_COMMENT:
+    case SQL_INSERT:
+    case SQL_DELETE:
+    case SQL_RECONCILE:
+    case SQL_REBUILD_FLOW:
+    case SQL_REPLAY:
+    case SQL_CANCEL_REPLAY:
+    case SQL_ALTER_VIEW:
+    case SQL_ADVANCE:
+        break;
+    default:
+        return BASE_OK;
+    }
+    if (!engine_setting_as_of(x->session, &us)) return BASE_OK;
+    base_fail(x->err, BASE_E_INVALID, "25006", "cannot execute %s while weir.as_of is set",
+              sql_command_tag(x->statement));
+    base_error_hint(x->err, "RESET weir.as_of goes back to the present.");
+    return x->err->code;
+}
+
 static base_rc execute(execution *x) {
     engine *e = x->session->engine;
+    base_rc rc = check_may_write(x);
+    if (rc != BASE_OK) return rc;
     switch (x->statement->kind) {
     case SQL_EMPTY:
         return BASE_OK;

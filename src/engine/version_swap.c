@@ -141,6 +141,7 @@ static base_rc keep_by_key(swapping *s, engine_view *view, state_table changes,
     base_rc rc = keep_changes(flow, view, changes, err);
     if (rc == BASE_OK) rc = state_clear(flow->txn, view->rows, err);
     view->appended = false;
+    view->history_step = flow->step + 1; // the changes before do not say how rows were
     view->changes = changes;
     view->nrows = 0;
     bool before = view->filling;

@@ -21,25 +21,19 @@
 #include "col/codec.h"
 #include "col/kernel.h"
 #include "engine/ledger.h"
+#include "engine/moment.h"
+#include "engine/past.h"
 #include "engine/system_int.h"
 
-#define ROW_CORRECTED  1u
-#define TRIM_STEPS_MAX 4096u
+#define ROW_CORRECTED     1u
+#define TRIM_STEPS_MAX    4096u
+#define TRIM_PAUSE_US_MAX (60 * BASE_US_PER_SECOND)
 
-// Heads a row's value; the row encoding follows. A disk format.
-typedef struct row_head {
-    uint8_t version; // 1
-    uint8_t flags;
-    uint16_t zero;
-    uint32_t revision;
-    int64_t updated_us;
-    int64_t weight;
-} row_head;
-_Static_assert(sizeof(row_head) == 24, "row_head is a disk format");
+typedef engine_row_head row_head;
 
 // The facts of a view; a disk format.
 typedef struct view_row {
-    uint32_t version;  // 1
+    uint32_t version;  // 2; 1: without history_step
     uint32_t appended; // 1: vN has batches in the order of steps, cN is not used
     int64_t watermark_us;
     uint64_t changed_step;
@@ -47,8 +41,10 @@ typedef struct view_row {
     uint64_t nrows;
     uint64_t corrections;
     uint64_t saved_step; // of the flow; a view in the catalogue that is behind it lacks history
+    uint64_t history_step;
 } view_row;
-_Static_assert(sizeof(view_row) == 56, "view_row is a disk format");
+_Static_assert(sizeof(view_row) == 64, "view_row is a disk format");
+#define VIEW_ROW_1_BYTES offsetof(view_row, history_step)
 
 static base_str id_key(char out[4], uint32_t id) {
     for (int i = 0; i < 4; i++) out[i] = (char)(id >> (24 - 8 * i));
@@ -87,11 +83,13 @@ static base_rc read_facts(state_txn *txn, state_table t_view, uint32_t id, view_
     base_str value;
     base_rc rc = state_get(txn, t_view, id_key(key, id), &value, found, err);
     if (rc != BASE_OK || !*found) return rc;
-    if (value.n != sizeof *out)
+    if (value.n != sizeof *out && value.n != VIEW_ROW_1_BYTES)
         return base_fail(err, BASE_E_CORRUPT, NULL, "the facts of view %u have %zu bytes", id,
                          value.n);
-    memcpy(out, value.p, sizeof *out);
-    if (out->version != 1 || out->appended > 1)
+    memcpy(out, value.p, value.n);
+    // What changed before the program could tell how it was cannot be asked for.
+    if (value.n == VIEW_ROW_1_BYTES) out->history_step = out->saved_step;
+    if (out->version != (value.n == VIEW_ROW_1_BYTES ? 1 : 2) || out->appended > 1)
         return base_fail(err, BASE_E_CORRUPT, NULL, "the facts of view %u are of no known version",
                          id);
     return BASE_OK;
@@ -117,6 +115,8 @@ base_rc engine_view_load(engine_flow *flow, engine_view *view, state_txn *txn, b
     view->watermark_us = found ? facts.watermark_us : ENGINE_NO_WATERMARK;
     view->changed_step = facts.changed_step;
     view->trimmed_step = found ? facts.trimmed_step : flow->first_step;
+    view->history_step = found ? facts.history_step : flow->first_step;
+    view->trim_due_us = 0;
     view->nrows = facts.nrows;
     view->corrections = facts.corrections;
     view->final_before_us =
@@ -155,8 +155,8 @@ base_rc engine_view_complete(engine_flow *flow, const plan_object *view, uint64_
 base_rc engine_view_save(engine_flow *flow, engine_view *view, base_error *err) {
     if (view->unfilled && !view->filling) return BASE_OK;
     view_row facts = {
-        1,           view->appended,    view->watermark_us, view->changed_step, view->trimmed_step,
-        view->nrows, view->corrections, flow->step + 1};
+        2,           view->appended,    view->watermark_us, view->changed_step, view->trimmed_step,
+        view->nrows, view->corrections, flow->step + 1,     view->history_step};
     char key[4];
     return state_put(flow->txn, flow->t_view, id_key(key, view->object->id),
                      (base_str){(const char *)&facts, sizeof facts}, err);
@@ -171,7 +171,8 @@ base_rc engine_view_adopt(const engine_flow *from, state_txn *from_txn, engine_f
     if (!found)
         return base_fail(err, BASE_E_INTERNAL, NULL, "view %u has no facts in \"%s\"", view_id,
                          from->dir);
-    facts.changed_step = facts.trimmed_step = facts.saved_step = step;
+    facts.changed_step = facts.trimmed_step = facts.saved_step = facts.history_step = step;
+    facts.version = 2;
     facts.corrections = 0;
     char key[4];
     return state_put(txn, flow->t_view, id_key(key, view_id),
@@ -222,6 +223,7 @@ typedef struct apply {
     const uint32_t *order;         // rows in order of their keys
     engine_ledger_change *changes; // to rows that were final
     uint32_t nchanges, changes_cap;
+    base_buf undo; // what rows were (past.h)
 } apply;
 
 // What becomes of one key: its rows in the delta are order[begin..end).
@@ -311,6 +313,9 @@ static void decide_value(apply *a, outcome *o) {
     row_head old = {0};
     if (o->old.p != NULL) memcpy(&old, o->old.p, sizeof old);
     uint32_t seen = o->put_row != UINT32_MAX ? o->put_row : o->gone_row;
+    if (o->old.p != NULL && !view->filling)
+        engine_undo_add(&a->undo, o->gone_row != UINT32_MAX ? o->gone_row : o->put_row, &old,
+                        a->flow->now_us);
     int64_t final_us = final_at(view->object, a->delta, seen);
     bool was_final = view->final_before_us != ENGINE_NO_WATERMARK &&
                      final_us <= view->final_before_us && !a->time_alone &&
@@ -369,9 +374,8 @@ static base_rc apply_keys(apply *a, base_error *err) {
 
 static base_rc add_change(apply *a, base_error *err) {
     base_buf value = {0};
-    base_buf_add_u64le(&value, (uint64_t)a->flow->now_us);
-    base_buf_add_u64le(&value, (uint64_t)a->view->watermark_us);
-    col_batch_encode(&value, a->delta);
+    engine_change_encode(&value, a->flow->now_us, a->view->watermark_us, base_buf_str(&a->undo),
+                         a->delta);
     char key[8];
     base_rc rc = state_append(a->flow->txn, a->view->changes, step_key(key, a->flow->step + 1),
                               base_buf_str(&value), err);
@@ -383,18 +387,11 @@ static base_rc apply_delta(engine_flow *flow, engine_view *view, const col_batch
                            base_error *err) {
     base_arena *arena = &flow->step_arena;
     const plan_object *object = view->object;
-    uint32_t nkey = object->nview_key;
     uint32_t *columns = base_arena_array(arena, uint32_t, delta->ncols + 1);
     for (uint32_t i = 0; i < delta->ncols; i++) columns[i] = i;
     base_str *encoded = base_arena_array(arena, base_str, delta->nrows);
     plat_workers *workers = engine_flow_workers(flow);
-    if (nkey > 0) {
-        col_keys_encode(workers, arena, delta, nkey, object->view_key, encoded);
-    } else {
-        col_type *types = base_arena_array(arena, col_type, delta->ncols + 1);
-        for (uint32_t i = 0; i < delta->ncols; i++) types[i] = object->columns[i].type;
-        col_keys_encode_exact(workers, arena, delta, delta->ncols, columns, types, encoded);
-    }
+    engine_view_keys(object, workers, arena, delta, encoded);
     apply a = {.flow = flow,
                .view = view,
                .delta = delta,
@@ -404,6 +401,7 @@ static base_rc apply_delta(engine_flow *flow, engine_view *view, const col_batch
                .order = col_keys_sort(workers, arena, delta->nrows, encoded)};
     base_rc rc = apply_keys(&a, err);
     if (rc == BASE_OK && !view->filling) rc = add_change(&a, err);
+    base_buf_deinit(&a.undo);
     if (rc == BASE_OK) view->changed_step = flow->step + 1;
     return rc;
 }
@@ -484,35 +482,70 @@ uint64_t engine_changes_keep_steps(const engine *e) {
     return e->config.changes_keep_steps > 0 ? e->config.changes_keep_steps : 100000;
 }
 
-// A view that only grows has all its rows by their steps; of when those were it keeps as much as
-// others keep of their changes.
-uint64_t engine_view_history_step(const engine_flow *flow, const engine_view *view) {
-    if (!view->appended) return view->trimmed_step;
-    uint64_t keep = engine_changes_keep_steps(flow->engine);
-    uint64_t from = flow->step > keep ? flow->step - keep : 0;
-    return from > view->trimmed_step ? from : view->trimmed_step;
+// Trimming is looked at when many steps' changes may go at once or, of a view that says how long
+// its history is, a few times within that.
+static bool trim_is_due(const engine_flow *flow, engine_view *view, int64_t history_us) {
+    if (history_us == 0) {
+        uint64_t keep = engine_changes_keep_steps(flow->engine), lot = keep < 256 ? keep : 256;
+        return flow->step + 1 > keep + view->history_step + lot;
+    }
+    if (flow->now_us < view->trim_due_us) return false;
+    int64_t pause_us = history_us / 16;
+    if (pause_us > TRIM_PAUSE_US_MAX) pause_us = TRIM_PAUSE_US_MAX;
+    view->trim_due_us = flow->now_us + pause_us;
+    return true;
 }
 
-// Drops changes that nobody needs: older than what the configuration keeps and than every reader.
-// What a reader held back for long goes in portions, or one step would have all of it to delete.
+// The step up to which changes are not kept: by the view's history if it has one, else by the
+// configuration.
+static base_rc trim_upto(engine_flow *flow, int64_t history_us, uint64_t *upto, base_error *err) {
+    int64_t from_us;
+    if (history_us == 0) {
+        *upto = flow->step + 1 - engine_changes_keep_steps(flow->engine);
+        return BASE_OK;
+    }
+    *upto = 0;
+    if (__builtin_sub_overflow(flow->now_us, history_us, &from_us)) return BASE_OK;
+    engine_moment moment;
+    bool found;
+    base_rc rc = engine_moment_at_time(flow->txn, flow->t_moment, from_us, &flow->step_arena,
+                                       &moment, &found, err);
+    if (rc == BASE_OK && found) *upto = moment.step;
+    return rc;
+}
+
+// Drops changes that nobody needs: older than the view's history and than what every reader has
+// read. What a reader held back for long goes in portions, or one step would have all of it to
+// delete. A view that only grows has its changes for rows: of it the history alone ends.
 base_rc engine_view_trim(engine_flow *flow, engine_view *view, base_error *err) {
-    if (view->appended) return BASE_OK; // its changes are its rows
     engine *e = flow->engine;
-    uint64_t keep = engine_changes_keep_steps(e);
-    uint64_t lot = keep < 256 ? keep : 256; // many steps' changes at once
-    if (flow->step + 1 <= keep + view->trimmed_step + lot) return BASE_OK;
-    uint64_t upto = flow->step + 1 - keep;
+    // The option may be another since the flow's graph was made.
+    const plan_object *now = engine_catalog_by_id(e, view->object->id);
+    int64_t history_us = now != NULL ? now->history_us : view->object->history_us;
+    if (!trim_is_due(flow, view, history_us)) return BASE_OK;
+    uint64_t upto;
+    base_rc rc = trim_upto(flow, history_us, &upto, err);
+    if (rc != BASE_OK || upto <= view->history_step) return rc;
+    if (view->appended) {
+        view->history_step = upto;
+        return BASE_OK;
+    }
     keep_for_flows(flow, view->object, &upto);
     if (upto <= view->trimmed_step) return BASE_OK;
-    base_rc rc = keep_for_sinks(e, view, &upto, err);
+    rc = keep_for_sinks(e, view, &upto, err);
     if (rc != BASE_OK || upto <= view->trimmed_step) return rc;
-    if (upto - view->trimmed_step > TRIM_STEPS_MAX) upto = view->trimmed_step + TRIM_STEPS_MAX;
+    if (upto - view->trimmed_step > TRIM_STEPS_MAX) {
+        upto = view->trimmed_step + TRIM_STEPS_MAX;
+        view->trim_due_us = 0; // the rest with the next step
+    }
     char key[8];
     uint64_t deleted;
     rc = state_delete_range(flow->txn, view->changes, (base_str){NULL, 0}, step_key(key, upto + 1),
                             &deleted, err);
-    if (rc == BASE_OK) view->trimmed_step = upto;
-    return rc;
+    if (rc != BASE_OK) return rc;
+    view->trimmed_step = upto;
+    if (view->history_step < upto) view->history_step = upto;
+    return BASE_OK;
 }
 
 // For operators that give what the view shows: see flow_view_rows. self: the flow.
@@ -586,6 +619,7 @@ base_rc engine_view_snapshot_open(engine *e, const plan_object *view, engine_vie
     out->corrections = facts.corrections;
     out->changed_step = facts.changed_step;
     out->trimmed_step = found ? facts.trimmed_step : flow->first_step;
+    out->history_step = found ? facts.history_step : flow->first_step;
     return BASE_OK;
 }
 
@@ -650,6 +684,36 @@ static base_rc scan_row(scan_batch *s, base_arena *arena, base_str value, base_e
     return BASE_OK;
 }
 
+typedef struct scan_to {
+    int64_t final_us;
+    base_rc (*visit)(void *arg, const col_batch *rows, base_error *err);
+    void *arg;
+} scan_to;
+
+static base_rc scan_value(scan_batch *s, base_arena *arena, base_str value, const scan_to *to,
+                          base_error *err) {
+    base_rc rc = scan_row(s, arena, value, err);
+    if (rc != BASE_OK || s->n < s->capacity) return rc;
+    rc = scan_batch_end(s, arena, to->final_us, to->visit, to->arg, err);
+    scan_batch_begin(s, arena);
+    return rc;
+}
+
+static base_rc scan_rows(scan_batch *s, base_arena *arena, state_cursor *cursor, engine_past *past,
+                         const scan_to *to, base_error *err) {
+    base_str key, value, was;
+    bool end;
+    base_rc rc = state_cursor_seek(cursor, (base_str){NULL, 0}, &key, &value, &end, err);
+    while (rc == BASE_OK && !end) {
+        if (past != NULL && engine_past_row(past, key, &was)) value = was;
+        if (value.p != NULL) rc = scan_value(s, arena, value, to, err);
+        if (rc == BASE_OK) rc = state_cursor_next(cursor, &key, &value, &end, err);
+    }
+    while (rc == BASE_OK && past != NULL && engine_past_gone(past, &was))
+        rc = scan_value(s, arena, was, to, err);
+    return rc == BASE_OK ? scan_batch_end(s, arena, to->final_us, to->visit, to->arg, err) : rc;
+}
+
 base_rc engine_view_get(const plan_object *view, const engine_view_snapshot *snapshot, base_str key,
                         base_arena *arena, bool *there, const col_batch **row, uint32_t *revision,
                         base_error *err) {
@@ -681,6 +745,14 @@ base_rc engine_view_scan_txn(const plan_object *object, bool appended, state_tab
                              base_rc (*visit)(void *arg, const col_batch *rows, base_error *err),
                              void *arg, base_error *err) {
     if (appended) return engine_append_scan(object, rows, txn, batch_rows, visit, arg, err);
+    return engine_view_scan_past(object, rows, txn, NULL, final_us, batch_rows, visit, arg, err);
+}
+
+base_rc engine_view_scan_past(const plan_object *object, state_table rows, state_txn *txn,
+                              engine_past *past, int64_t final_us, uint32_t batch_rows,
+                              base_rc (*visit)(void *arg, const col_batch *rows, base_error *err),
+                              void *arg, base_error *err) {
+    scan_to to = {final_us, visit, arg};
     base_arena arena;
     base_arena_init(&arena, 1 << 16);
     scan_batch s = {
@@ -699,18 +771,7 @@ base_rc engine_view_scan_txn(const plan_object *object, bool appended, state_tab
     state_cursor *cursor;
     base_rc rc = state_cursor_open(txn, rows, &cursor, err);
     if (rc == BASE_OK) {
-        base_str key, value;
-        bool end;
-        rc = state_cursor_seek(cursor, (base_str){NULL, 0}, &key, &value, &end, err);
-        while (rc == BASE_OK && !end) {
-            rc = scan_row(&s, &arena, value, err);
-            if (rc == BASE_OK && s.n == s.capacity) {
-                rc = scan_batch_end(&s, &arena, final_us, visit, arg, err);
-                scan_batch_begin(&s, &arena);
-            }
-            if (rc == BASE_OK) rc = state_cursor_next(cursor, &key, &value, &end, err);
-        }
-        if (rc == BASE_OK) rc = scan_batch_end(&s, &arena, final_us, visit, arg, err);
+        rc = scan_rows(&s, &arena, cursor, past, &to, err);
         state_cursor_close(cursor);
     }
     free(s.types);
@@ -751,9 +812,11 @@ static base_rc read_delta(state_cursor *cursor, const plan_object *view, base_st
     base_rc rc = BASE_OK;
     for (bool end = false; rc == BASE_OK && !end;) {
         col_batch *part;
-        base_str bytes = {base_arena_memdup(arena, value.p, value.n), value.n};
-        if (value.n < 16) return base_fail(err, BASE_E_CORRUPT, NULL, "a stored change is damaged");
-        rc = col_batch_decode((base_str){bytes.p + 16, bytes.n - 16}, arena, n, types, &part, err);
+        base_str undo, bytes;
+        rc = engine_change_parts(value, &undo, &bytes, err);
+        if (rc != BASE_OK) return rc;
+        bytes.p = base_arena_memdup(arena, bytes.p, bytes.n);
+        rc = col_batch_decode(bytes, arena, n, types, &part, err);
         if (rc != BASE_OK) return rc;
         if (nparts == cap) {
             uint32_t more = cap == 0 ? 1 : 4 * cap;
@@ -828,7 +891,10 @@ base_rc engine_changes_count(const engine_view_snapshot *snapshot, uint64_t afte
                 memcpy(&out->first_us, value.p, 8);
             }
         }
-        out->rows += col_batch_encoded_rows((base_str){value.p + 16, value.n - 16});
+        base_str undo, delta;
+        rc = engine_change_parts(value, &undo, &delta, err);
+        if (rc != BASE_OK) break;
+        out->rows += col_batch_encoded_rows(delta);
         out->bytes += key.n + value.n;
         rc = state_cursor_next(cursor, &key, &value, &end, err);
     }

@@ -13,6 +13,7 @@
 
 #include "base/must.h"
 #include "engine/diff.h"
+#include "engine/instant.h"
 #include "engine/remedy.h"
 #include "engine/replay.h"
 #include "engine/setting_int.h"
@@ -247,14 +248,19 @@ static base_rc view_row(system_rows *r, const plan_object *view, base_error *err
     system_text(r, "close_by", plan_option_get(view, "close_by"));
     if (view->early_us > 0) system_us(r, "early", view->early_us);
     if (view->freshness_us > 0) system_us(r, "freshness", view->freshness_us);
+    if (view->history_us > 0) system_us(r, "history", view->history_us);
     system_text(r, "definition", view->definition);
     system_text(r, "comment", view->comment);
     if (rc != BASE_OK) return BASE_OK; // not to be read now
     system_i64(r, "rows", (int64_t)snapshot.nrows);
     system_i64(r, "corrections", (int64_t)snapshot.corrections);
     standing_cells(r, &standing);
+    int64_t from_us;
+    bool from;
+    rc = engine_instant_first(&snapshot, &from_us, &from, err);
+    if (rc == BASE_OK && from) system_i64(r, "history_from", from_us);
     engine_view_snapshot_close(&snapshot);
-    return BASE_OK;
+    return rc;
 }
 
 static base_rc fill_views(system_rows *r, base_error *err) {
@@ -741,6 +747,7 @@ const system_def system_weir_defs[] = {
     {15004, "weir", "views",
      "schema name, name name, flow text, refresh text, lateness interval?, close text?, close_by "
      "text?, early interval?, freshness interval?, "
+     "history interval?, history_from timestamptz?, "
      "rows bigint?, corrections bigint?, step bigint?, as_of timestamptz?, watermark "
      "timestamptz?, lag interval?, fresh boolean, definition text, comment text?",
      fill_views, "materialized views and how they stand"},

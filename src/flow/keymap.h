@@ -1,5 +1,6 @@
-// keymap.h - byte keys to dense numbers, for one step: what a source has seen of a key since the
-// step began. Everything is in the step's arena; keys are borrowed. Internal to src/flow.
+// keymap.h - byte keys to dense numbers, for one step (what a source has seen of a key since the
+// step began) or one answer (which keys of a view have changed since). Everything is in the arena
+// given; keys are borrowed.
 #ifndef WEIR_FLOW_KEYMAP_H
 #define WEIR_FLOW_KEYMAP_H
 

@@ -118,6 +118,7 @@ typedef struct plan_object {
     int64_t refresh_us;       // 0: immediate
     int64_t lateness_us;
     int64_t freshness_us;   // objective; 0: none
+    int64_t history_us;     // how far back it can be read as of; 0: as the configuration keeps
     int64_t ledger_us;      // how long its revisions are kept; 0: for ever, -1: none is
     bool emit_on_close;     // EMIT ON WINDOW CLOSE
     plan_finality finality; // when its windows are final: lateness_us and the calendar

@@ -1,5 +1,6 @@
-// http_query.c - POST /v1/query {"sql": "...", "limit": n}: one statement for a program or the
-// console; it may read, INSERT, DELETE, RECONCILE and FLUSH. Entry point: http_query.
+// http_query.c - POST /v1/query {"sql": "...", "limit": n, "as_of": "..."}: one statement for a
+// program or the console; it may read, INSERT, DELETE, RECONCILE and FLUSH. Entry point:
+// http_query.
 
 #include <string.h>
 
@@ -8,14 +9,16 @@
 
 #define ROWS_DEFAULT 10000
 
-static base_rc read_body(http_request *request, base_str *sql, uint32_t *limit, base_error *err) {
+static base_rc read_body(http_request *request, base_str *sql, uint32_t *limit, base_str *as_of,
+                         base_error *err) {
     static const wire_json_field fields[] = {{"sql", {COL_TEXT, 0, 0, 0, NULL}, true},
-                                             {"limit", {COL_INT4, 0, 0, 0, NULL}, false}};
+                                             {"limit", {COL_INT4, 0, 0, 0, NULL}, false},
+                                             {"as_of", {COL_TEXT, 0, 0, 0, NULL}, false}};
     base_buf *body = &request->body;
     if (body->n >= UINT32_MAX) return base_fail(err, BASE_E_LIMIT, NULL, "the body is too large");
     base_buf_reserve(body, WIRE_JSON_PADDING);
     memset(body->p + body->n, 0, WIRE_JSON_PADDING);
-    wire_json_decoder *decoder = wire_json_decoder_create(2, fields, WIRE_JSON_UNKNOWN_FAULT);
+    wire_json_decoder *decoder = wire_json_decoder_create(3, fields, WIRE_JSON_UNKNOWN_FAULT);
     uint32_t end = (uint32_t)body->n, nfaults;
     wire_json_fault *faults;
     col_batch *batch;
@@ -29,6 +32,7 @@ static base_rc read_body(http_request *request, base_str *sql, uint32_t *limit, 
         *sql = col_str(&batch->cols[0])[0];
         int32_t wanted =
             col_is_null(&batch->cols[1], 0) ? ROWS_DEFAULT : col_i32(&batch->cols[1])[0];
+        if (!col_is_null(&batch->cols[2], 0)) *as_of = col_str(&batch->cols[2])[0];
         *limit = wanted < 0 ? 0 : (uint32_t)wanted;
     }
     wire_json_decoder_destroy(decoder);
@@ -117,13 +121,14 @@ void http_query(http_request *request) {
     server *s = request->http->server;
     int64_t began = server_now_us(s);
     base_error err = {0};
-    base_str sql;
+    base_str sql, as_of = {0};
     uint32_t limit = ROWS_DEFAULT;
-    base_rc rc = read_body(request, &sql, &limit, &err);
+    base_rc rc = read_body(request, &sql, &limit, &as_of, &err);
     if (rc == BASE_OK) {
         http_running running;
         http_session_begin(request, &running);
-        rc = run(request, sql, &running.session, &err);
+        if (as_of.n > 0) rc = engine_session_as_of(&running.session, as_of, &err);
+        if (rc == BASE_OK) rc = run(request, sql, &running.session, &err);
         http_session_end(request, &running);
     }
     int64_t elapsed_us = server_now_us(s) - began;

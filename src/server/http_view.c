@@ -111,7 +111,7 @@ static base_rc add_filter(view_query *q, const http_pair *arg, base_error *err) 
 }
 
 static bool reserved(base_str name) {
-    static const char *const names[] = {"select", "order", "limit", "offset", "format"};
+    static const char *const names[] = {"select", "order", "limit", "offset", "format", "as_of"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (base_str_eq(name, base_str_of(names[i]))) return true;
     return false;
@@ -184,7 +184,9 @@ static base_rc parse_values(view_query *q, const col_batch **out, base_error *er
 
 static base_rc run(view_query *q, engine_session *session, base_error *err) {
     const col_batch *params;
-    base_rc rc = build(q, err);
+    const http_pair *as_of = http_arg(q->request, "as_of");
+    base_rc rc = as_of != NULL ? engine_session_as_of(session, as_of->value, err) : BASE_OK;
+    if (rc == BASE_OK) rc = build(q, err);
     if (rc == BASE_OK) rc = parse_values(q, &params, err);
     if (rc != BASE_OK) return rc;
     engine_prepared *prepared;
