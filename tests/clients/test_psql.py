@@ -94,7 +94,7 @@ def errors(checks, psql):
     code, out, err = psql("SELECT '\\xZZ'::bytea")
     checks.true("a wrong literal", code != 0 and "ERROR" in err, err)
     for sql, words in (("DROP STREAM order_placed", 'There is a stream "sales.order_placed"'),
-                       ("CREATE OR REPLACE MATERIALIZED VIEW sales.by_store AS SELECT 1 AS one", "OR REPLACE replaces nothing yet"),
+                       ("CREATE OR REPLACE MATERIALIZED VIEW sales.by_store AS SELECT 1 AS one", "Make a view of another name beside it"),
                        ("DROP SINK IF EXISTS nothing", "NOTICE:  does not exist, skipping"),
                        ("CREATE SCHEMA IF NOT EXISTS sales", "NOTICE:  already exists, skipping"),
                        ("ALTER TABLE sales.store ADD COLUMN x INT", "SIGHUP")):
