@@ -182,6 +182,13 @@ static void differences_of(diffing *d, const engine_difference *x, day_totals *t
 
 // ---- rows ---------------------------------------------------------------------------------------
 
+static void set_jsonb(system_rows *r, const char *column, const base_buf *text) {
+    base_str out;
+    base_error err;
+    if (col_jsonb_canonical((base_str){text->p, text->n}, r->arena, &out, &err) == BASE_OK)
+        system_str(r, column, out);
+}
+
 static void copy_json(system_rows *r, const char *column, const plan_object *view,
                       const col_batch *row, bool key) {
     base_buf text = {0};
@@ -190,7 +197,7 @@ static void copy_json(system_rows *r, const char *column, const plan_object *vie
         engine_key_json(view, row, 0, &text);
     else
         engine_row_json(view, row, 0, &text);
-    system_copy(r, column, base_buf_str(&text));
+    set_jsonb(r, column, &text);
     base_buf_deinit(&text);
 }
 
@@ -211,7 +218,7 @@ static void list_row(diffing *d, const engine_difference *x, int64_t day, const 
     copy_json(r, "key", d->view, x->a != NULL ? x->a : x->b, true);
     copy_json(r, "old", d->view, x->a, false);
     copy_json(r, "new", d->view, x->b, false);
-    if (numbers->n > 0) system_copy(r, "difference", (base_str){numbers->p, numbers->n});
+    if (numbers->n > 0) set_jsonb(r, "difference", numbers);
 }
 
 static base_rc note_difference(void *arg, const engine_difference *x, base_error *err) {
@@ -273,7 +280,7 @@ static void list_days(const diffing *d, system_rows *r) {
                 add_number(&numbers, d->view->columns[c].name, t->differences[c]);
         if (numbers.n > 0) {
             base_buf_add_byte(&numbers, '}');
-            system_copy(r, "difference", base_buf_str(&numbers));
+            set_jsonb(r, "difference", &numbers);
         }
         base_buf_deinit(&numbers);
     }

@@ -765,12 +765,12 @@ const system_def system_weir_defs[] = {
      "history_lost bigint, definition text",
      system_fill_versions, "views that have versions, and these"},
     {15041, "weir", "diff",
-     "schema name, view name, version integer, day date?, change text, key text, old text?, "
-     "new text?, difference text?",
+     "schema name, view name, version integer, day date?, change text, key jsonb, old jsonb?, "
+     "new jsonb?, difference jsonb?",
      system_fill_diff, "how versions differ from their views, row by row"},
     {15042, "weir", "diff_by_day",
      "schema name, view name, version integer, day date?, rows bigint, added bigint, "
-     "removed bigint, changed bigint, verdict text, difference text?",
+     "removed bigint, changed bigint, verdict text, difference jsonb?",
      system_fill_diff_by_day, "how versions differ from their views, a verdict a day"},
     {15043, "weir", "replays",
      "replay integer, view text, version integer?, selection text, status text, records bigint, "
