@@ -200,6 +200,7 @@ def stage_sql(run):
     run.program("oracle: Nexmark", [ROOT / "tests/sql/run_nexmark.py", *(["--long"] if run.options.long else [])], 1200)
     run.program("oracle: patterns", [ROOT / "tests/sql/run_match_oracle.py", *(["--long"] if run.options.long else [])],
                 1200)
+    run.program("retractions: PostgreSQL", [ROOT / "tests/sql/run_retractions.py", *(["--long"] if run.options.long else [])], 1200)
 
 
 def stage_differential(run):
