@@ -80,6 +80,14 @@ typedef struct engine_recon {
     int64_t settled_us;      // what is younger is not judged; INT64_MAX: nothing is
 } engine_recon;
 
+// recon_trend.c: in the transaction that stores the run; and the rows of weir.reconciliation_trend.
+#define ENGINE_TREND_RUNS_MAX 1000u // kept a reconciliation
+BASE_MUST_USE base_rc engine_trend_put(engine *e, state_txn *txn, const plan_object *r,
+                                       const engine_recon_run *run, base_arena *arena,
+                                       base_error *err);
+BASE_MUST_USE base_rc engine_trend_rows(engine *e, base_arena *arena, const col_batch **rows,
+                                        base_error *err);
+
 // Runs a reconciliation and stores the run, also if it fails. What was found lives in the arena.
 BASE_MUST_USE base_rc recon_run_stored(engine *e, const engine_session *session,
                                        const plan_object *reconciliation, base_arena *arena,

@@ -286,6 +286,7 @@ base_rc engine_recon_store(engine *e, const plan_object *reconciliation, engine_
         rc = put_parts(e, txn, &prefix, run->details, &arena, &buf, err);
     }
     if (rc == BASE_OK) rc = put_kept(e, txn, id, run, &arena, &buf, err);
+    if (rc == BASE_OK) rc = engine_trend_put(e, txn, reconciliation, run, &arena, err);
     if (rc == BASE_OK) rc = trim_runs(e, txn, 'R', id, run->run, ENGINE_RECON_RUNS_MAX, err);
     if (rc == BASE_OK) rc = trim_runs(e, txn, 'D', id, run->run, ENGINE_RECON_DETAIL_MAX, err);
     base_buf_deinit(&buf);
@@ -299,7 +300,7 @@ base_rc engine_recon_forget(engine *e, uint32_t id, base_error *err) {
     state_txn *txn;
     base_rc rc = state_begin_write(e->meta, &txn, err);
     if (rc != BASE_OK) return rc;
-    const char kinds_of_key[] = {'A', 'D', 'M', 'P', 'R'};
+    const char kinds_of_key[] = {'A', 'D', 'M', 'P', 'R', 'T'};
     for (size_t i = 0; rc == BASE_OK && i < sizeof kinds_of_key; i++) {
         recon_key from = key_of(kinds_of_key[i], id), to = key_of(kinds_of_key[i], id + 1);
         uint64_t deleted;

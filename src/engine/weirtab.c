@@ -412,6 +412,10 @@ static base_rc fill_reconciliation_result(system_rows *r, base_error *err) {
     return copy_recon_rows(r, engine_recon_result_rows, err);
 }
 
+static base_rc fill_reconciliation_trend(system_rows *r, base_error *err) {
+    return copy_recon_rows(r, engine_trend_rows, err);
+}
+
 static base_rc fill_reconciliation_remedy(system_rows *r, base_error *err) {
     return copy_recon_rows(r, engine_remedy_rows, err);
 }
@@ -844,5 +848,11 @@ const system_def system_weir_defs[] = {
      "schema text, name text, run bigint, state text, number bigint, action text, kind text, "
      "key text, into_object text?, record text?, outcome text?",
      fill_reconciliation_remedy, "what is or was to be done about what the runs found"},
+    {15051, "weir", "reconciliation_trend",
+     "schema text, name text, run bigint, started_at timestamptz, as_of timestamptz?, "
+     "matched bigint?, missing bigint?, unexpected bigint?, differing bigint?, duplicate bigint?, "
+     "pending bigint?, error text?, column_name text?, difference numeric?, "
+     "absolute_difference numeric?",
+     fill_reconciliation_trend, "how far weir and the book are apart, run by run"},
 };
 const size_t system_weir_def_count = sizeof system_weir_defs / sizeof *system_weir_defs;
