@@ -108,6 +108,16 @@ static base_rc note_run(engine *e, const plan_object *object, int64_t us, base_e
     return rc;
 }
 
+// Whether the time of a reconciliation has come since it ran last. One by the calendar that has
+// never run waits for its time of day: as if it had run now.
+static bool is_due(const plan_object *object, int64_t every_us, int64_t now_us, int64_t last_us) {
+    if (now_us < last_us) return true; // the clock was set back
+    if (!object->daily.by_calendar) return now_us - last_us >= every_us;
+    // What is pending is looked at again sooner.
+    if (every_us < object->every_us && now_us - last_us >= every_us) return true;
+    return last_us < plan_close_upto(&object->daily, now_us);
+}
+
 static void run_reconciliation(engine *e, const plan_object *object) {
     if (object->every_us <= 0) return;
     int64_t now_us = plat_wall_us(e->plat), last_us = 0;
@@ -116,9 +126,10 @@ static void run_reconciliation(engine *e, const plan_object *object) {
     base_rc rc = engine_reconcile_last_run(e, object, &last_us, &found, &err);
     int64_t every_us = object->every_us;
     if (rc == BASE_OK) rc = engine_recon_every_us(e, object, &every_us, &err);
-    if (rc == BASE_OK && found && now_us - last_us < every_us && now_us >= last_us) return;
+    if (rc == BASE_OK && found && !is_due(object, every_us, now_us, last_us)) return;
     // Noted first: a run that fails is not tried again every second.
     if (rc == BASE_OK) rc = note_run(e, object, now_us, &err);
+    if (rc == BASE_OK && !found && object->daily.by_calendar) return;
     engine_reconcile_result result;
     if (rc == BASE_OK) rc = engine_reconcile(e, object, &result, &err);
     if (rc != BASE_OK)

@@ -136,7 +136,8 @@ typedef struct plan_object {
     const uint32_t *recon_key; // columns of `from`
     uint32_t ncompare;
     const struct plan_compare *compare;
-    int64_t every_us;        // 0: on demand only
+    int64_t every_us;    // 0: on demand only
+    plan_finality daily; // reconciliation, by_calendar: not each interval, but at this time of day
     const plan_expr *filter; // optional WHERE over `from`'s columns; or NULL
     int64_t settle_us;       // what is younger is not judged, findings are seen twice; 0: at once
     int32_t settle_column;   // of `from`: how old a row is, on both sides; -1: not asked

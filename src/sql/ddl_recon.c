@@ -260,6 +260,24 @@ static base_rc read_explain(sql_cursor *cursor, plan_object *object) {
 }
 
 // KEY, COMPARE, WHERE, EVERY, SETTLE, EXPLAIN, ON MISMATCH in any order; but what a remedy says
+// EVERY DAY AT '06:30 Europe/Berlin'
+static base_rc read_daily(sql_cursor *cursor, plan_object *object) {
+    sql_ctx *ctx = cursor->ctx;
+    int32_t position = sql_here(cursor);
+    const char *at;
+    base_str zone;
+    SQL_TRY(sql_take_string(cursor, &at));
+    object->every_us = BASE_US_PER_DAY;
+    if (plan_close_parse(at, &object->daily, &zone)) return BASE_OK;
+    if (zone.n > 0)
+        return sql_fail(ctx, position, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
+                        "time zone \"%.*s\" not recognized", BASE_STR_ARG(zone));
+    sql_fail(ctx, position, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
+             "EVERY DAY AT wants a time of day and a time zone, not '%s'", at);
+    base_error_hint(ctx->err, "For example, EVERY DAY AT '06:30 Europe/Berlin'.");
+    return ctx->err->code;
+}
+
 // needs KEY and COMPARE before it.
 static base_rc read_clauses(sql_cursor *cursor, plan_object *object) {
     static const char *const stops[] = {"EVERY",  "KEY",        "COMPARE",        "ON MISMATCH",
@@ -283,6 +301,10 @@ static base_rc read_clauses(sql_cursor *cursor, plan_object *object) {
                                 sql_type_name(ctx, &object->filter->type));
         } else if (object->every_us == 0 && sql_take_word(cursor, "EVERY")) {
             const char *every;
+            if (sql_take_word(cursor, "DAY AT")) {
+                SQL_TRY(read_daily(cursor, object));
+                continue;
+            }
             sql_take_word(cursor, "INTERVAL");
             SQL_TRY(sql_take_string(cursor, &every));
             SQL_TRY(sql_interval_us(ctx, every, position, &object->every_us));
