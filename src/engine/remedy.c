@@ -14,10 +14,12 @@
 
 #include "base/must.h"
 
-#define LOOK_US        20000 // a wait looks about so often
-#define VISIBLE_US     (60 * BASE_US_PER_SECOND)
-#define REFUSED        "refused: "
-#define QUARANTINE_KEY 'q'
+#define LOOK_US    20000 // a wait looks about so often
+#define VISIBLE_US (60 * BASE_US_PER_SECOND)
+// The thread of the schedules has other things to do: it looks again a second later.
+#define SCHEDULE_VISIBLE_US BASE_US_PER_SECOND
+#define REFUSED             "refused: "
+#define QUARANTINE_KEY      'q'
 
 // ---- one at a time ------------------------------------------------------------------------------
 
@@ -231,7 +233,7 @@ static base_rc wait_until_visible(engine *e, const engine_session *session, cons
                                   engine_remedy_plan *plan, base_error *err) {
     volatile bool *cancel = session == NULL ? NULL : &((engine_session *)session)->cancel;
     base_error why = {0};
-    base_rc rc = engine_flush(e, VISIBLE_US, cancel, &why);
+    base_rc rc = engine_flush(e, session == NULL ? SCHEDULE_VISIBLE_US : VISIBLE_US, cancel, &why);
     if (rc == BASE_E_CANCELLED || (rc != BASE_OK && r->from->kind == PLAN_OBJECT_VIEW)) {
         if (err != NULL) *err = why;
         base_error_prefix(err, "what run %llu appended is not visible yet",
@@ -286,7 +288,8 @@ base_rc engine_remedy_before(engine *e, const engine_session *session, const pla
 void engine_remedies_resume(engine *e, const plan_object *r) {
     if (r->remedy == NULL || !engine_remedy_begin(e, NULL, r->id)) return;
     base_error err = {0};
-    if (engine_remedy_before(e, NULL, r, &err) != BASE_OK)
+    base_rc rc = engine_remedy_before(e, NULL, r, &err);
+    if (rc != BASE_OK && rc != BASE_E_CANCELLED) // not visible yet: weir.flows says why
         engine_say(e, ENGINE_WARNING, "reconciliation %s.%s: its remedy: %s", r->schema, r->name,
                    err.message);
     engine_remedy_end(e, r->id);
@@ -371,9 +374,11 @@ base_rc engine_remedy_after(engine_recon *x, base_error *err) {
         engine_say(e, ENGINE_WARNING,
                    "reconciliation %s.%s run %llu waits for APPROVE RECONCILIATION: %s",
                    x->r->schema, x->r->name, (unsigned long long)plan.run, plan.waits_for);
-    return plan.state == ENGINE_REMEDY_APPROVED
-               ? go_on(e, x->spec.session, x->r, &plan, x->arena, err)
-               : BASE_OK;
+    if (plan.state != ENGINE_REMEDY_APPROVED) return BASE_OK;
+    rc = go_on(e, x->spec.session, x->r, &plan, x->arena, err);
+    // A scheduled run does not wait long; the next one does not begin before it is visible.
+    bool later = rc == BASE_E_CANCELLED && x->spec.session == NULL;
+    return later && plan.state == ENGINE_REMEDY_APPENDED ? BASE_OK : rc;
 }
 
 // ---- APPROVE, REJECT ----------------------------------------------------------------------------
