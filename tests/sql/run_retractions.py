@@ -151,11 +151,12 @@ class Round:
             with server.pg() as weir:
                 weir.simple(f'REBUILD FLOW "{self.schema}@immediate"')
 
-    def delete_some(self, weir):
-        """DELETE by a condition, as a user does."""
+    def delete_some(self, server, weir):
+        """DELETE by a condition, as a user does, over either protocol."""
         shop = self.random.randrange(12)
         gone = [key for key, record in self.model.live.items() if record["shop"] == shop]
-        tag = weir.simple(f"DELETE FROM {self.schema}.sale WHERE shop = {shop}")[0].tag
+        sql = f"DELETE FROM {self.schema}.sale WHERE shop = {shop}"
+        tag = weir.simple(sql)[0].tag if self.number % 2 else server.http("POST", "/v1/query", json.dumps({"sql": sql})).json()["tag"]
         self.checks.equal(f"round {self.number}: DELETE", tag, f"DELETE {len(gone)}")
         for key in gone:
             del self.model.live[key]
@@ -173,13 +174,14 @@ class Round:
                         weir.simple("FLUSH")
                         self.make_views(weir, "late")
                         self.compare(weir, ["v", "late"], "half way")
-                        self.delete_some(weir)
+                        self.delete_some(server, weir)
                 self.disturb(server)
             with server.pg() as weir:
                 self.compare(weir, ["v", "late"], "at the end")
                 weir.simple(f'REBUILD FLOW "{self.schema}@immediate"')
                 self.compare(weir, ["v", "late"], "rebuilt")
                 self.compare_counts(weir)
+                weirtest.verify_served(self.checks, f"round {self.number}", weir)
 
 
 def main():
