@@ -29,7 +29,7 @@ def main():
             except weirtest.PgError as error:
                 checks.true(f"'{wrong}' is refused", says in str(error), str(error))
         now = datetime.datetime.now(datetime.timezone.utc)
-        at = now + datetime.timedelta(seconds=5)
+        at = (now + datetime.timedelta(seconds=5)).replace(microsecond=0)
         later = now + datetime.timedelta(hours=2)
         for name, zone in ZONES.items():
             info = zoneinfo.ZoneInfo(zone) if zone else datetime.timezone.utc
