@@ -278,6 +278,9 @@ base_rc engine_remedy_before(engine *e, const engine_session *session, const pla
     engine_remedy_plan *plan;
     base_rc rc = engine_remedy_newest(e, r->id, false, &arena, &plan, err);
     if (rc == BASE_OK && is_open(plan)) {
+        if (plan->state == ENGINE_REMEDY_APPROVED)
+            engine_say(e, ENGINE_INFO, "reconciliation %s.%s: goes on with the remedy of run %llu",
+                       r->schema, r->name, (unsigned long long)plan->run);
         rc = engine_remedy_newest(e, r->id, true, &arena, &plan, err);
         if (rc == BASE_OK) rc = go_on(e, session, r, plan, &arena, err);
     }
