@@ -170,12 +170,37 @@ static base_rc may_go_on(void *arg, uint64_t bytes, base_error *err) {
     return err->code;
 }
 
+// The view that an input reads: the scan of weir.as_of() has a number of its own.
+static const plan_object *view_of(const query *q, const plan_object *object) {
+    if (object->narguments == 0) return object;
+    const plan_object *view = engine_catalog_by_id(q->engine, object->id % PLAN_CALL_ID_STEP);
+    return view != NULL ? view : object; // dropped just now: opening it says so
+}
+
+// Whether an input is read as it was, and when: by weir.as_of() or by the session's setting.
+static bool is_past(const query *q, const plan_object *object, int64_t *us) {
+    *us = object->narguments > 0 ? strtoll(object->arguments[0], NULL, 10) : q->as_of_us;
+    return object->narguments > 0 || q->past;
+}
+
+static base_rc find_past(query *q, const plan_object *view, engine_view_snapshot *snapshot,
+                         int64_t us, base_error *err) {
+    if (us > plat_wall_us(q->engine->plat))
+        return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
+                         "materialized view \"%s.%s\" cannot be read as of the future",
+                         view->schema, view->name);
+    return engine_instant_find(view, snapshot, us, err);
+}
+
 static base_rc push_view(query *q, engine_view_snapshot *snapshot, base_error *err) {
-    base_rc rc = q->past ? engine_instant_scan(q->input->object, snapshot, QUERY_BATCH_ROWS,
-                                               may_go_on, push_view_rows, q, err)
-                         : engine_view_scan_txn(q->input->object, snapshot->appended,
-                                                snapshot->rows, snapshot->txn, snapshot->final_us,
-                                                QUERY_BATCH_ROWS, push_view_rows, q, err);
+    const plan_object *view = view_of(q, q->input->object);
+    int64_t us;
+    base_rc rc =
+        is_past(q, q->input->object, &us)
+            ? engine_instant_scan(view, snapshot, QUERY_BATCH_ROWS, may_go_on, push_view_rows, q,
+                                  err)
+            : engine_view_scan_txn(view, snapshot->appended, snapshot->rows, snapshot->txn,
+                                   snapshot->final_us, QUERY_BATCH_ROWS, push_view_rows, q, err);
     if (rc != BASE_OK) engine_flow_hint(snapshot->flow, err);
     return rc;
 }
@@ -269,15 +294,17 @@ static base_rc push_inputs(query *q, base_error *err) {
     for (size_t i = 0; rc == BASE_OK && i < n; i++) {
         if (inputs[i].object->kind != PLAN_OBJECT_VIEW) continue;
         if (given_rows(q, inputs[i].object) != NULL) continue;
-        rc = engine_view_snapshot_open(q->engine, inputs[i].object, &snapshots[i], err);
-        if (rc == BASE_OK && q->past)
-            rc = engine_instant_find(inputs[i].object, &snapshots[i], q->as_of_us, err);
+        const plan_object *view = view_of(q, inputs[i].object);
+        rc = engine_view_snapshot_open(q->engine, view, &snapshots[i], err);
+        int64_t us;
+        bool past = is_past(q, inputs[i].object, &us);
+        if (rc == BASE_OK && past) rc = find_past(q, view, &snapshots[i], us, err);
         if (rc != BASE_OK) break;
         engine_standing one;
-        if (q->past)
+        if (past)
             past_standing(&snapshots[i], &one);
         else
-            snapshot_standing(q->engine, inputs[i].object, &snapshots[i], &one);
+            snapshot_standing(q->engine, view, &snapshots[i], &one);
         widen_standing(&q->standing, &one);
     }
     for (size_t i = 0; rc == BASE_OK && i < n; i++) {

@@ -56,9 +56,8 @@ typedef struct plan_node plan_node;
 
 typedef struct plan_object {
     plan_object_kind kind;
-    uint32_t id; // unique for ever in a data directory; also its OID in pg_catalog
-#define PLAN_CALL_ID_STEP                                                                          \
-    65536u // a SYSTEM object that is called in FROM: its id and so many a call
+    uint32_t id;                 // unique for ever in a data directory; also its OID in pg_catalog
+#define PLAN_CALL_ID_STEP 65536u // an object that is called in FROM: its id and so many a call
     const char *schema;
     const char *name;
     const char *comment;    // or NULL
@@ -69,7 +68,7 @@ typedef struct plan_object {
     const plan_option *options; // WITH (...), as given
 
     // SYSTEM: texts that it is called with, FROM weir.name('a', 'b'); given only where it is
-    // called.
+    // called. VIEW: the instant that it is read as of by weir.as_of() (query.c).
     uint32_t narguments;
     const char *const *arguments;
 

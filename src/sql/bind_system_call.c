@@ -22,6 +22,7 @@ base_rc sql_bind_system_call(sql_binder *binder, const sql_tree *call, const cha
                              const plan_object **out) {
     sql_ctx *ctx = binder->ctx;
     int32_t position = sql_tree_position(ctx, call);
+    if (strcmp(name, "as_of") == 0) return sql_bind_as_of(binder, call, out);
     const plan_catalog *catalog = ctx->session->catalog;
     const plan_object *found = catalog->find(catalog->self, "weir", name);
     if (found == NULL || found->kind != PLAN_OBJECT_SYSTEM || found->narguments == 0)

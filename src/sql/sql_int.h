@@ -653,6 +653,9 @@ base_rc sql_ddl_replay(sql_cursor *cursor, sql_statement *statement);
 base_rc sql_ddl_cancel_replay(sql_cursor *cursor, sql_statement *statement);
 base_rc sql_ddl_verify(sql_cursor *cursor, sql_statement *statement);
 base_rc sql_ddl_rebuild_flow(sql_cursor *cursor, sql_statement *statement);
+// bind_as_of.c: weir.as_of('view', instant) in FROM: the view, to be read as it was.
+BASE_MUST_USE base_rc sql_bind_as_of(sql_binder *binder, const sql_tree *call,
+                                     const plan_object **out);
 // weir.name(text, ...) in FROM: the system object with its arguments.
 BASE_MUST_USE base_rc sql_bind_system_call(sql_binder *binder, const sql_tree *call,
                                            const char *name, const plan_object **out);

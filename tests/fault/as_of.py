@@ -151,7 +151,8 @@ class World:
             else:
                 expected = [r.rsplit("|", 1)[0] for r in expected]
             return sorted(found) == sorted(expected), f"GET {path}: {answer.status} {found[:3]} {expected[:3]}"
-        pg.simple(f"SET weir.as_of = '{instant}'")
+        by_call = rng.random() < 0.3
+        pg.simple("RESET weir.as_of" if by_call else f"SET weir.as_of = '{instant}'")
         condition = ""
         if kind < 0.6 and view in ("total", "hourly", "raw", "named"):
             column = {"total": 0, "hourly": 1, "raw": 0, "named": 0}[view]
@@ -159,7 +160,8 @@ class World:
             value = str(rng.randrange(self.next_id if name == "id" else 12))
             condition = f" WHERE {name} = {value}"
             expected = [r for r in expected if r.split("|")[column] == value]
-        query = f"SELECT {columns}, {STANDING} FROM t.{view}{condition}"
+        query = f"SELECT {columns}, {STANDING} FROM " + (
+            f"weir.as_of('t.{view}', '{instant}')" if by_call else f"t.{view}") + condition
         found = [text(r) for r in pg.query(query)]
         return digest(found) == digest(expected), f"{query} as of {instant} (version {number}): {sorted(found)[:4]} {sorted(expected)[:4]}"
 
@@ -207,6 +209,12 @@ def other_questions(world, checks):
         pg.simple("COMMIT")
         pg.simple("RESET weir.as_of")
         checks.equal("the present again", len(pg.query("SELECT * FROM t.raw")), len(world.known("raw", len(world.instants) - 1)))
+        # Two instants in one query, with the present.
+        other, then = world.pick()
+        rows = pg.query(f"SELECT (SELECT count(*) FROM weir.as_of('t.raw', '{instant}')), (SELECT count(*) FROM "
+                        f"weir.as_of('t.raw', '{then}')), (SELECT count(*) FROM t.raw)")
+        expected = [len(world.known("raw", n)) for n in (number, other, len(world.instants) - 1)]
+        checks.equal("two instants and the present", [int(v) for v in rows[0]], expected)
         answer = server.http("POST", "/v1/query", json.dumps({"sql": "SELECT count(*) FROM t.raw", "as_of": instant}))
         checks.equal("POST /v1/query", answer.json()["rows"][0][0], len(world.known("raw", number)))
         checks.equal("GET before all", server.http("GET", "/v1/views/t.total?as_of=2001-01-01").status, 400)
