@@ -57,6 +57,8 @@ void engine_close(engine *e); // stops threads at a step boundary
 typedef struct engine_settings {
     const base_zone *zone;
     char schema_name[128]; // of search_path; "": public
+    bool has_effective;    // weir.effective_as_of is set:
+    int64_t effective_us;  // what is effective after it does not count
     char values[ENGINE_SESSION_SETTINGS][64];
     uint64_t made; // bit i: values[i] counts
 } engine_settings;

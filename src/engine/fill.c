@@ -70,7 +70,7 @@ static base_rc fill_log_partition(fill *f, engine_input *input, uint32_t p) {
         engine_clock_skip(input->object, &clock, &flow->step_arena, &d);
         uint64_t *offsets = base_arena_alloc(&flow->step_arena, (d.nrows + 1) * sizeof *offsets);
         for (uint32_t i = 0; i < d.nrows; i++) offsets[i] = batch.base_offset + d.doc[i];
-        flow_origin origin = {p, offsets, d.event_us, d.deletes};
+        flow_origin origin = {p, offsets, d.event_us, d.deletes, NULL};
         if (d.nrows > 0)
             rc = flow_graph_push_to(flow->graph, input->graph_input, f->view->object->id, d.batch,
                                     &origin, f->err);

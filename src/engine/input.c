@@ -519,7 +519,7 @@ static base_rc push_decoded(engine_flow *flow, engine_input *input, uint32_t p,
     if (d->nrows == 0) return BASE_OK;
     uint64_t *offsets = base_arena_alloc(flow->ctx.arena, d->nrows * sizeof *offsets);
     for (uint32_t row = 0; row < d->nrows; row++) offsets[row] = first_offset + d->doc[row];
-    flow_origin origin = {p, offsets, d->event_us, d->deletes};
+    flow_origin origin = {p, offsets, d->event_us, d->deletes, NULL};
     return flow_graph_push(flow->graph, input->graph_input, d->batch, &origin, err);
 }
 

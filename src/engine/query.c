@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/must.h"
+#include "engine/effective.h"
 #include "engine/instant.h"
 #include "engine/query_int.h"
 #include "engine/setting_int.h"
@@ -36,6 +37,8 @@ typedef struct query {
     engine_standing standing;
     const flow_input *input; // being pushed
     size_t input_index;
+    uint32_t *projected;  // the input's columns in decoded batches, if `effective` is
+    int32_t effective;    // column of the decoded batches that says from when they count; -1
     engine_clock clock;   // of the partition being read
     engine_wanted wanted; // of system objects
     const engine_query_options *options;
@@ -65,6 +68,35 @@ static base_rc check_limits(query *q, base_error *err) {
 // ---- streams and tables
 // ------------------------------------------------------------------------------
 
+// Records that are not effective yet do not count. An event of a key is its original all the same:
+// the source is told of it. Of what is kept by key, the last record that counts is the row.
+static void take_effective(query *q, engine_decoded *d, uint64_t *offsets, flow_origin *origin) {
+    base_arena *arena = q->ctx.arena;
+    const uint8_t *hidden =
+        engine_effective_hidden(d->batch, (uint32_t)q->effective, d->deletes,
+                                q->options->effective_us, q->session->zone, arena);
+    d->batch = col_batch_project(arena, d->batch, q->input->ncolumns, q->projected);
+    if (hidden == NULL) return;
+    if (q->input->dedup) {
+        origin->hidden = hidden;
+        return;
+    }
+    uint32_t *sel = base_arena_array(arena, uint32_t, d->nrows + 1), n = 0;
+    int64_t *event_us = base_arena_array(arena, int64_t, d->nrows + 1);
+    uint8_t *deletes = base_arena_zalloc(arena, d->nrows + 1);
+    for (uint32_t i = 0; i < d->nrows; i++) {
+        if (hidden[i]) continue;
+        offsets[n] = offsets[i];
+        if (d->event_us != NULL) event_us[n] = d->event_us[i];
+        if (d->deletes != NULL) deletes[n] = d->deletes[i];
+        sel[n++] = i;
+    }
+    if (d->event_us != NULL) origin->event_us = event_us;
+    if (d->deletes != NULL) origin->deletes = deletes;
+    d->batch = col_batch_gather(arena, d->batch, sel, n);
+    d->nrows = n;
+}
+
 // Records of a batch below the offset `upto`.
 static base_rc push_log_batch(query *q, engine_contract *contract, uint32_t p,
                               const log_batch *batch, uint64_t upto, base_error *err) {
@@ -80,7 +112,8 @@ static base_rc push_log_batch(query *q, engine_contract *contract, uint32_t p,
         engine_clock_skip(contract->object, &q->clock, q->ctx.arena, &d);
         uint64_t *offsets = base_arena_alloc(q->ctx.arena, (d.nrows + 1) * sizeof *offsets);
         for (uint32_t i = 0; i < d.nrows; i++) offsets[i] = batch->base_offset + at + d.doc[i];
-        flow_origin origin = {p, offsets, d.event_us, d.deletes};
+        flow_origin origin = {p, offsets, d.event_us, d.deletes, NULL};
+        if (q->effective >= 0) take_effective(q, &d, offsets, &origin);
         base_rc rc = BASE_OK;
         if (d.nrows > 0) rc = flow_graph_push(q->graph, q->input_index, d.batch, &origin, err);
         q->ctx.arena = &q->scratch;
@@ -131,6 +164,31 @@ static base_rc push_partition(query *q, engine_stream *stream, engine_contract *
     return BASE_OK;
 }
 
+// Decodes the input's columns and, if it counts, the one of the effective time.
+static engine_contract *contract_for(query *q, const plan_object *object) {
+    const flow_input *input = q->input;
+    q->effective = -1;
+    if (!q->options->by_effective || object->effective_time < 0)
+        return engine_contract_create(object, false, input->ncolumns, input->columns);
+    uint32_t *columns = base_arena_array(&q->scratch, uint32_t, input->ncolumns + 1), n = 0;
+    q->projected = base_arena_array(&q->scratch, uint32_t, input->ncolumns + 1);
+    for (uint32_t i = 0; i < input->ncolumns; i++) {
+        uint32_t column = input->columns[i];
+        if (q->effective < 0 && column >= (uint32_t)object->effective_time) {
+            q->effective = (int32_t)n;
+            if (column > (uint32_t)object->effective_time)
+                columns[n++] = (uint32_t)object->effective_time;
+        }
+        q->projected[i] = n;
+        columns[n++] = column;
+    }
+    if (q->effective < 0) {
+        q->effective = (int32_t)n;
+        columns[n++] = (uint32_t)object->effective_time;
+    }
+    return engine_contract_create(object, false, n, columns);
+}
+
 static base_rc push_log(query *q, base_error *err) {
     const plan_object *object = q->input->object;
     engine_stream *stream = engine_stream_hold(q->engine, object);
@@ -138,8 +196,7 @@ static base_rc push_log(query *q, base_error *err) {
         return base_fail(err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_TABLE,
                          "relation \"%s.%s\" does not exist", object->schema, object->name);
     q->streams[q->nstreams++] = stream; // released with the query, after its readers
-    engine_contract *contract =
-        engine_contract_create(object, false, q->input->ncolumns, q->input->columns);
+    engine_contract *contract = contract_for(q, object);
     q->contracts[q->ncontracts++] = contract;
     for (uint32_t p = 0; p < log_stream_partitions(stream->log); p++) {
         base_rc rc = push_partition(q, stream, contract, p, err);
@@ -282,6 +339,21 @@ static base_rc push_given(query *q, const col_batch *rows, base_error *err) {
         col_batch_project(&q->scratch, rows, q->input->ncolumns, q->input->columns), NULL, err);
 }
 
+// A view's rows by effective time, as known now or then.
+static base_rc push_effective(query *q, base_error *err) {
+    const col_batch *rows;
+    engine_standing one;
+    const plan_object *view = view_of(q, q->input->object);
+    int64_t us;
+    if (!is_past(q, q->input->object, &us)) us = INT64_MAX;
+    base_rc rc = engine_effective_rows(q->session, view, us, q->options->effective_us, &q->scratch,
+                                       &rows, &one, err);
+    if (rc == BASE_OK) rc = check_limits(q, err);
+    if (rc != BASE_OK) return rc;
+    widen_standing(&q->standing, &one);
+    return push_given(q, rows, err);
+}
+
 static base_rc push_inputs(query *q, base_error *err) {
     const flow_input *inputs;
     size_t n = flow_graph_inputs(q->graph, &inputs);
@@ -293,7 +365,7 @@ static base_rc push_inputs(query *q, base_error *err) {
     // All snapshots first: views of one flow then show one instant.
     for (size_t i = 0; rc == BASE_OK && i < n; i++) {
         if (inputs[i].object->kind != PLAN_OBJECT_VIEW) continue;
-        if (given_rows(q, inputs[i].object) != NULL) continue;
+        if (given_rows(q, inputs[i].object) != NULL || q->options->by_effective) continue;
         const plan_object *view = view_of(q, inputs[i].object);
         rc = engine_view_snapshot_open(q->engine, view, &snapshots[i], err);
         int64_t us;
@@ -317,7 +389,8 @@ static base_rc push_inputs(query *q, base_error *err) {
         }
         switch (inputs[i].object->kind) {
         case PLAN_OBJECT_VIEW:
-            rc = push_view(q, &snapshots[i], err);
+            rc = q->options->by_effective ? push_effective(q, err)
+                                          : push_view(q, &snapshots[i], err);
             break;
         case PLAN_OBJECT_SYSTEM:
             rc = push_system(q, err);
@@ -362,6 +435,12 @@ static base_rc finish_rows(const col_batch *output, base_arena *arena, const col
     return BASE_OK;
 }
 
+// What the session says of effective time (SET weir.effective_as_of).
+static void by_session(const engine_session *session, engine_query_options *options) {
+    options->by_effective = session->settings.has_effective;
+    options->effective_us = session->settings.effective_us;
+}
+
 base_rc engine_query(engine_session *session, const plan_node *plan, base_arena *arena,
                      const col_batch **rows, engine_standing *standing, base_error *err) {
     return engine_query_timed(session, plan, arena, rows, standing, NULL, err);
@@ -371,6 +450,7 @@ base_rc engine_query_timed(engine_session *session, const plan_node *plan, base_
                            const col_batch **rows, engine_standing *standing,
                            engine_operators *figures, base_error *err) {
     engine_query_options options = {.figures = figures};
+    by_session(session, &options);
     return engine_query_with(session, plan, &options, arena, rows, standing, err);
 }
 
@@ -387,7 +467,7 @@ base_rc engine_query_with(engine_session *session, const plan_node *plan,
     engine *e = session->engine;
     engine_operators *figures = options->figures;
     query q = {.session = session, .engine = e, .options = options};
-    q.past = engine_setting_as_of(session, &q.as_of_us);
+    q.past = !options->exact && engine_setting_as_of(session, &q.as_of_us);
     q.memory_limit = e->config.query_memory_bytes > 0 ? e->config.query_memory_bytes : 1ull << 30;
     base_arena_init(&q.scratch, 1 << 16);
     base_arena_init(&q.push, 1 << 16);

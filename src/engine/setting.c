@@ -7,6 +7,7 @@
 // PostgreSQL: a rollback takes them back, SET LOCAL ends with the transaction. Entry points:
 // engine_setting_get, engine_setting_set, engine_settings_begin and _end.
 
+#include "engine/effective.h"
 #include "engine/setting_int.h"
 
 #include <ctype.h>
@@ -28,6 +29,7 @@ typedef enum setting_class {
     SETTING_INSTANT, // of the past, or ''
     SETTING_ZONE,
     SETTING_SCHEMA,
+    SETTING_EFFECTIVE, // an instant, or a date; "": none
 } setting_class;
 
 typedef struct setting_def {
@@ -88,6 +90,8 @@ static const setting_def settings[] = {
     {"transaction_read_only", SETTING_BOOL, "off", NULL, false, "Kept, not acted on."},
     {"weir.as_of", SETTING_INSTANT, "", NULL, false,
      "Instant that queries read as of; empty: now."},
+    {"weir.effective_as_of", SETTING_EFFECTIVE, "", NULL, false,
+     "Only facts that were effective up to this instant, or day, count."},
     {"weir.version", SETTING_FIXED, WEIR_VERSION, NULL, false, "Version of weir."},
     {"xmloption", SETTING_ONLY, "content", "content|document", false, "There is no XML."},
 };
@@ -283,6 +287,24 @@ static base_rc check_instant(const setting_def *def, const char **value, char te
     return BASE_OK;
 }
 
+// Kept as an instant with its zone, so that another zone of the session does not move it.
+static base_rc set_effective(const setting_def *def, const char **value, char text[64],
+                             engine_settings *to, base_error *err) {
+    to->has_effective = **value != 0;
+    if (!to->has_effective) return BASE_OK;
+    base_error cause;
+    if (engine_effective_parse(base_str_of(*value), to->zone, &to->effective_us, &cause) !=
+        BASE_OK) {
+        bad_value(def, *value, err);
+        base_error_detail(err, "%s", cause.message);
+        return err->code;
+    }
+    _Static_assert(BASE_TIME_TEXT_MAX <= 64, "an instant fits a setting");
+    base_timestamptz_format(to->effective_us, to->zone, text);
+    *value = text;
+    return BASE_OK;
+}
+
 static base_rc check_value(const setting_def *def, const char **value, char text[64],
                            int64_t now_us, engine_settings *to, base_error *err) {
     int64_t ms;
@@ -319,6 +341,8 @@ static base_rc check_value(const setting_def *def, const char **value, char text
         return set_zone(def, value, text, to, err);
     case SETTING_SCHEMA:
         return set_schema(def, *value, to, err);
+    case SETTING_EFFECTIVE:
+        return set_effective(def, value, text, to, err);
     case SETTING_TEXT:
         return BASE_OK;
     }
@@ -331,6 +355,10 @@ static void take(engine_settings *to, const engine_settings *from, const setting
     to->made = (to->made & ~(1ull << i)) | (from->made & (1ull << i));
     memcpy(to->values[i], from->values[i], sizeof to->values[i]);
     if (def->class == SETTING_ZONE) to->zone = from->zone;
+    if (def->class == SETTING_EFFECTIVE) {
+        to->has_effective = from->has_effective;
+        to->effective_us = from->effective_us;
+    }
     if (def->class == SETTING_SCHEMA)
         memcpy(to->schema_name, from->schema_name, sizeof to->schema_name);
 }

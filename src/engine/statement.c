@@ -447,10 +447,13 @@ static base_rc check_may_write(execution *x) {
     default:
         return BASE_OK;
     }
-    if (!engine_setting_as_of(x->session, &us)) return BASE_OK;
-    base_fail(x->err, BASE_E_INVALID, "25006", "cannot execute %s while weir.as_of is set",
-              sql_command_tag(x->statement));
-    base_error_hint(x->err, "RESET weir.as_of goes back to the present.");
+    const char *name = engine_setting_as_of(x->session, &us) ? "weir.as_of"
+                       : x->session->settings.has_effective  ? "weir.effective_as_of"
+                                                             : NULL;
+    if (name == NULL) return BASE_OK;
+    base_fail(x->err, BASE_E_INVALID, "25006", "cannot execute %s while %s is set",
+              sql_command_tag(x->statement), name);
+    base_error_hint(x->err, "RESET %s goes back to the present.", name);
     return x->err->code;
 }
 

@@ -65,6 +65,7 @@ typedef struct flow_origin {
     const int64_t *event_us; // event time a row; NULL if the object has none
     const uint8_t *deletes;  // tables: 1 deletes the key; retractable streams: 1 takes back the
                              // event of the key; NULL: none
+    const uint8_t *hidden;   // dedup inputs: 1 is remembered, and not given; NULL: none
 } flow_origin;
 
 // One step: begin, pushes, flush, outputs, save. A batch has input->ncolumns columns in input

@@ -219,7 +219,7 @@ static base_rc dedup_push(source_op *source, flow_ctx *ctx, const col_batch *bat
             }
             continue;
         }
-        sel[n++] = i;
+        if (origin->hidden == NULL || !origin->hidden[i]) sel[n++] = i;
     }
     if (n == batch->nrows) return flow_emit(&source->op.out, ctx, batch, err);
     return flow_emit(&source->op.out, ctx, col_batch_gather(ctx->arena, batch, sel, n), err);

@@ -115,7 +115,7 @@ static base_rc push(fixture *f, uint32_t partition, uint32_t n, const event *eve
         deletes[i] = events[i].deletes;
     }
     flow_origin origin = {partition, offsets, col_i64(&batch->cols[1]),
-                          f->object.kind == PLAN_OBJECT_TABLE ? deletes : NULL};
+                          f->object.kind == PLAN_OBJECT_TABLE ? deletes : NULL, NULL};
     return flow_graph_push(f->graph, 0, batch, &origin, &f->err);
 }
 
