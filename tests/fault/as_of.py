@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Views as of earlier instants against a real PostgreSQL table that kept every version of every row: events, late
 corrections, updates and deletions of a table come in, the server is killed and started again in between, and random
-questions (one row, a whole view; over both protocols) are asked of random instants.
+questions (one row, a whole view; over both protocols) are asked of random instants, also on both clocks: what was known
+at an instant of what counted by its business-effective day.
 
 After each batch PostgreSQL computes the views' figures by itself and what weir shows must be that; what is shown then,
 with status, revision and time of change, is the version that later questions are answered by.
@@ -23,8 +24,8 @@ import weirtest  # noqa: E402
 
 SQL = """
 CREATE SCHEMA t;
-CREATE STREAM t.e (id BIGINT NOT NULL, k INT NOT NULL, v INT NOT NULL, at TIMESTAMPTZ NOT NULL,
-  PRIMARY KEY (id), WATERMARK FOR at AS at - INTERVAL '10 minutes') WITH (partitions = 2);
+CREATE STREAM t.e (id BIGINT NOT NULL, k INT NOT NULL, v INT NOT NULL, at TIMESTAMPTZ NOT NULL, booked DATE,
+  PRIMARY KEY (id), EFFECTIVE TIME FOR booked, WATERMARK FOR at AS at - INTERVAL '10 minutes') WITH (partitions = 2);
 CREATE TABLE t.p (k INT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (k));
 CREATE MATERIALIZED VIEW t.total WITH (refresh = 'immediate') AS
   SELECT k, count(*) AS n, sum(v) AS v FROM t.e GROUP BY k;
@@ -38,7 +39,7 @@ CREATE MATERIALIZED VIEW t.rollup WITH (refresh = '100 milliseconds') AS SELECT 
 CREATE MATERIALIZED VIEW t.brief WITH (refresh = 'immediate', history = '1 second') AS SELECT k, max(v) AS v FROM t.e GROUP BY k;
 """
 TABLES = """
-CREATE TABLE e (id BIGINT PRIMARY KEY, k INT, v INT, at TIMESTAMPTZ);
+CREATE TABLE e (id BIGINT PRIMARY KEY, k INT, v INT, at TIMESTAMPTZ, booked DATE, seen INT);
 CREATE TABLE p (k INT PRIMARY KEY, name TEXT);
 CREATE TABLE version (view TEXT, since INT, until INT, row TEXT);
 CREATE INDEX ON version (view, since)
@@ -58,6 +59,10 @@ STANDING = "_status, _revision, _updated_at"
 
 def text(row):
     return "|".join("NULL" if v is None else v for v in row)
+
+
+def quoted(value):
+    return "NULL" if value is None else f"'{value}'"
 
 
 def digest(rows):
@@ -81,12 +86,13 @@ class World:
             second = max(0, int((self.hour - back * rng.random()) * 3600))
             day, second = divmod(second, 86400)
             at = f"2026-01-{1 + day % 28:02}T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}Z"
-            events.append({"id": self.next_id, "k": rng.randrange(12), "v": rng.randrange(60), "at": at})
+            booked = None if rng.random() < 0.1 else f"2026-01-{rng.randrange(1, 29):02}"
+            events.append({"id": self.next_id, "k": rng.randrange(12), "v": rng.randrange(60), "at": at, "booked": booked})
             self.next_id += 1
         self.hour += rng.random()
         self.server.ingest("t.e", events)
         self.oracle.simple("INSERT INTO e VALUES " + ", ".join(
-            f"({e['id']}, {e['k']}, {e['v']}, '{e['at']}')" for e in events))
+            f"({e['id']}, {e['k']}, {e['v']}, '{e['at']}', {quoted(e['booked'])}, {len(self.instants)})" for e in events))
         for _ in range(rng.randrange(3)):
             k = rng.randrange(12)
             if rng.random() < 0.3:
@@ -166,11 +172,33 @@ class World:
         return digest(found) == digest(expected), f"{query} as of {instant} (version {number}): {sorted(found)[:4]} {sorted(expected)[:4]}"
 
 
+    def ask_both(self, pg):
+        """A question on both clocks: what we knew at an instant of what counted on a day."""
+        rng = self.rng
+        view = rng.choice(["total", "hourly", "raw", "rollup"])
+        columns, query = VIEWS[view]
+        number, instant = self.pick()
+        day = f"2026-01-{rng.randrange(1, 29):02}"
+        known = f"(SELECT * FROM e WHERE seen <= {number} AND (booked IS NULL OR booked <= '{day}')) e"
+        expected = [text(r) for r in self.oracle.query(f"SELECT {columns} FROM ({query.replace('FROM e', 'FROM ' + known)}) x")]
+        if rng.random() < 0.2 and number == len(self.instants) - 1:
+            instant = "present"
+            pg.simple("RESET weir.as_of")
+        else:
+            pg.simple(f"SET weir.as_of = '{instant}'")
+        # A day, or an instant in it: dates are effective from their beginning.
+        pg.simple(f"SET weir.effective_as_of = '{day}{rng.choice(['', ' 00:00:00+00', ' 17:30:00+00'])}'")
+        found = [text(r) for r in pg.query(f"SELECT {columns} FROM t.{view}")]
+        pg.simple("RESET weir.effective_as_of")
+        return digest(found) == digest(expected), (
+            f"{view} of {day} as of {instant} (version {number}): {sorted(found)[:4]} {sorted(expected)[:4]}")
+
+
 def ask_many(world, checks, what, n):
     wrong, first = 0, ""
     with world.server.pg(timeout=60) as pg:
         for _ in range(n):
-            same, asked = world.ask(pg)
+            same, asked = world.ask(pg) if world.rng.random() < 0.7 else world.ask_both(pg)
             if not same:
                 wrong, first = wrong + 1, first or asked
     checks.equal(f"{what}: wrong answers of {n}", (wrong, first), (0, ""))
