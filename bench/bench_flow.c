@@ -198,7 +198,7 @@ static void run(const bench_run *b, uint64_t events) {
         flow_graph_begin(graph, &ctx);
         for (int i = 0; i < STEP_BATCHES; i++) {
             for (uint32_t k = 0; k < BATCH; k++) offsets[k] = total + (uint64_t)i * BATCH + k;
-            flow_origin origin = {0, offsets, col_i64(&batches[i]->cols[1]), NULL};
+            flow_origin origin = {0, offsets, col_i64(&batches[i]->cols[1]), NULL, NULL};
             const flow_input *inputs;
             flow_graph_inputs(graph, &inputs);
             const col_batch *pushed =
