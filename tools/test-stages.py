@@ -210,7 +210,7 @@ def stage_differential(run):
         run.program("20,000 random queries", [program, "--queries", 20000, "--jobs", JOBS], 7200)
         run.program("20,000 random queries of the day", [program, "--queries", 20000, "--jobs", JOBS, "--seed", "today"], 7200)
     else:
-        run.program("random queries, 75 s", [program, "--queries", 20000, "--seconds", 75, "--jobs", JOBS, "--stop-after", 2],
+        run.program("random queries, 50 s", [program, "--queries", 20000, "--seconds", 50, "--jobs", JOBS, "--stop-after", 2],
                     400)
 
 

@@ -88,7 +88,7 @@ static counted *value_sorted(base_arena *arena, const value_table *t) {
     uint32_t n = 0;
     for (uint32_t i = 0; i < t->cap; i++)
         if (t->slots[i].n > 0) all[n++] = t->slots[i];
-    qsort(all, n, sizeof *all, by_value);
+    if (n > 1) qsort(all, n, sizeof *all, by_value);
     return all;
 }
 

@@ -159,7 +159,7 @@ static void take_rows(const plan_lineage *plan, const col_batch *rows, base_aren
             .ingested_us = col_i64(&rows->cols[PLAN_LINEAGE_INGESTED_AT])[i],
             .event_us = INT64_MIN};
     }
-    qsort(out->events, out->n, sizeof *out->events, by_place);
+    if (out->n > 1) qsort(out->events, out->n, sizeof *out->events, by_place);
     uint32_t n = 0;
     for (uint32_t i = 0; i < out->n; i++)
         if (n == 0 || by_place(&out->events[n - 1], &out->events[i]) != 0)
@@ -273,14 +273,14 @@ static base_rc fetch_object(engine *e, engine_lineage_event *events, uint32_t n,
 
 static base_rc fetch_all(engine *e, bool raw, base_arena *arena, engine_lineage *out,
                          base_error *err) {
-    qsort(out->events, out->n, sizeof *out->events, by_place);
+    if (out->n > 1) qsort(out->events, out->n, sizeof *out->events, by_place);
     base_rc rc = BASE_OK;
     for (uint32_t begin = 0, end; rc == BASE_OK && begin < out->n; begin = end) {
         end = begin + 1;
         while (end < out->n && out->events[end].object->id == out->events[begin].object->id) end++;
         rc = fetch_object(e, out->events + begin, end - begin, raw, arena, err);
     }
-    if (rc == BASE_OK) qsort(out->events, out->n, sizeof *out->events, by_time);
+    if (rc == BASE_OK && out->n > 1) qsort(out->events, out->n, sizeof *out->events, by_time);
     return rc;
 }
 

@@ -38,7 +38,7 @@ static base_rc load(engine_recon *x, const col_type *types, kept **out, size_t *
     for (size_t i = 0; i < *n; i++)
         (*out)[i] = (kept){(uint64_t)col_i64(&rows->cols[KEPT_DIGEST])[i],
                            col_i64(&rows->cols[KEPT_TAKEN])[i]};
-    qsort(*out, *n, sizeof **out, by_digest);
+    if (*n > 1) qsort(*out, *n, sizeof **out, by_digest);
     return BASE_OK;
 }
 

@@ -451,7 +451,7 @@ static base_rc take_batch(rereading *t, const log_batch *batch, const uint64_t *
 }
 
 static base_rc take_places(rereading *t, base_error *err) {
-    qsort(t->places, t->n, sizeof *t->places, by_place);
+    if (t->n > 1) qsort(t->places, t->n, sizeof *t->places, by_place);
     base_rc rc = BASE_OK;
     for (size_t at = 0; rc == BASE_OK && at < t->n;) {
         uint32_t partition = place_partition(t->places[at]);

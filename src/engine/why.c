@@ -434,6 +434,10 @@ static base_rc trace_steps(story *s, const engine_lineage *now, base_error *err)
     return rc;
 }
 
+static void sort_changes(story *s, int (*compare)(const void *, const void *)) {
+    if (s->n > 1) qsort(s->changes, s->n, sizeof *s->changes, compare); // none: there is no array
+}
+
 base_rc engine_why_of(engine_session *session, const plan_object *view, const engine_view_key *key,
                       base_arena *arena, engine_why *out, base_error *err) {
     story s = {.session = session,
@@ -457,9 +461,9 @@ base_rc engine_why_of(engine_session *session, const plan_object *view, const en
     state_abort(txn);
     if (rc == BASE_OK) rc = take_changes(&s, trimmed_step, err);
     if (rc != BASE_OK) return rc;
-    qsort(s.changes, s.n, sizeof *s.changes, by_step);
+    sort_changes(&s, by_step);
     add_beginning(&s, &now);
-    qsort(s.changes, s.n, sizeof *s.changes, by_step);
+    sort_changes(&s, by_step);
     number(&s, &now);
     for (uint32_t i = 0; rc == BASE_OK && i < s.n; i++) rc = ranges_of_step(&s, &s.changes[i], err);
     engine_lineage_at at = {0};
@@ -471,7 +475,7 @@ base_rc engine_why_of(engine_session *session, const plan_object *view, const en
     else if (rc == BASE_OK)
         rc = trace_steps(&s, &out->lineage, err);
     if (rc == BASE_OK) rc = add_final(&s, &now, err);
-    qsort(s.changes, s.n, sizeof *s.changes, in_order);
+    sort_changes(&s, in_order);
     out->n = s.n;
     out->changes = s.changes;
     return rc;

@@ -146,8 +146,8 @@ static void make(rig *b, int policy) {
 // What must be the same however often the engine was stopped.
 static char *picture(rig *b) {
     static const char *const queries[] = {
-        "SELECT name, partition, watermark, newest_event, records, late, faults FROM "
-        "weir.partitions ORDER BY flow, partition",
+        ("SELECT name, partition, watermark, newest_event, records, late, faults FROM "
+         "weir.partitions ORDER BY flow, partition"),
         "SELECT *, _status FROM v0 ORDER BY 1",
         "SELECT *, _status FROM v1 ORDER BY 1",
         "SELECT *, _status FROM v2 ORDER BY 1",

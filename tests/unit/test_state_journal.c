@@ -84,7 +84,7 @@ static bool run(uint64_t seed) {
 
 TEST(crashes_lose_nothing_acknowledged) {
     // Under a sanitizer each takes four times as long; the stage asks for fewer but in --long.
-    uint64_t seeds = getenv("WEIR_TEST_FEW_SEEDS") != NULL ? 100 : 400;
+    uint64_t seeds = getenv("WEIR_TEST_FEW_SEEDS") != NULL ? 60 : 250;
     for (uint64_t seed = 1; seed <= seeds; seed++) {
         base_error_clear(&err);
         if (run(seed)) continue;
