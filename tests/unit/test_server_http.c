@@ -266,7 +266,8 @@ TEST(a_row_tells_why) {
     fixture_sql(&f, "CREATE STREAM sale (id INT NOT NULL, shop TEXT NOT NULL, n INT, PRIMARY KEY "
                     "(id)) WITH (partitions = 1); CREATE MATERIALIZED VIEW sold WITH (refresh = "
                     "'immediate') AS SELECT shop, sum(n) AS n FROM sale GROUP BY shop");
-    post(&f, "/v1/streams/sale", "[{\"id\":1,\"shop\":\"a&b\",\"n\":3}]");
+    EXPECT_REPLY(post(&f, "/v1/streams/sale", "[{\"id\":1,\"shop\":\"a&b\",\"n\":3}]"), 200,
+                 "\"accepted\":1");
     fixture_sql(&f, "FLUSH");
     EXPECT_REPLY(get(&f, "/v1/views/sold/why?shop=a%26b"), 200,
                  "\"standing\":\"current\",\"revision\":1,\"cause\":null,\"old\":null,"
