@@ -150,7 +150,7 @@ export function flows(root) {
     number("log_end", "log end"), number("lag", "records behind"), when("watermark", "watermark"), number("late"), number("duplicates"),
   ], { key: (row) => `${row.flow} ${row.schema}.${row.name} ${row.partition}`, label: "Partitions", empty: "No flow reads anything yet." });
   const sinks = new Table([
-    { label: "sink", cell: fullName }, { label: "of view", cell: (row) => row.view }, { label: "connector", cell: (row) => row.connector },
+    { label: "sink", cell: fullName }, { label: "of", cell: (row) => row.view ?? row.reconciliation }, { label: "connector", cell: (row) => row.connector },
     { label: "status", cell: (row) => row.status }, number("delivered"), number("failed"), number("behind_rows", "rows behind"),
     number("step"), number("view_step", "view's step"),
     { label: "last error", class: "wrap", cell: (row) => row.last_error ?? "–" },

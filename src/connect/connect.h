@@ -1,4 +1,5 @@
-// connect.h - sinks: what a view's changes are told to other systems. After each commit the changes
+// connect.h - sinks: what a view's changes, or a reconciliation's runs that are not clean, are told
+// to other systems. After each commit the changes
 // are read from the view's change log (the outbox), delivered, and only then acknowledged in the
 // sink's durable cursor: at least once, in order, a sink at a time, and each delivery bears an
 // idempotency key that is the same whenever it is tried again, also after a restart.

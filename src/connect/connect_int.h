@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "connect/connect.h"
+#include "engine/alert.h"
 #include "plat/thread.h"
 
 #define CONNECT_PAUSE_FIRST_US (200 * 1000ll)
@@ -29,8 +30,14 @@ typedef enum connect_op {
     CONNECT_UPSERT
 } connect_op;
 
-// What a sink is told: emit = 'changes', 'inserts' or 'final'.
-typedef enum connect_emit { CONNECT_CHANGES, CONNECT_INSERTS, CONNECT_FINAL } connect_emit;
+// What a sink is told: emit = 'changes', 'inserts' or 'final'; of a reconciliation 'alerts', 'all'.
+typedef enum connect_emit {
+    CONNECT_CHANGES,
+    CONNECT_INSERTS,
+    CONNECT_FINAL,
+    CONNECT_ALERTS,
+    CONNECT_ALL
+} connect_emit;
 
 typedef struct connect_item {
     connect_op op;
@@ -47,6 +54,7 @@ typedef struct connect_changes {
     const col_batch *batch;
     uint32_t nitems;
     const connect_item *items;
+    const engine_alert *alert; // a reconciliation's run, the step: one item, and no rows
 } connect_changes;
 
 void connect_changes_build(base_arena *arena, const plan_object *view, const engine_change *change,
@@ -58,7 +66,7 @@ void connect_write_line(base_buf *buf, const char *token, const char *sink,
 void connect_write_request(base_buf *buf, const char *token, const char *sink,
                            const connect_changes *changes, uint32_t seq, uint32_t first,
                            uint32_t n);
-// "<token>-<step>-<seq>".
+// "<token>-<step>-<seq>"; of a run "<token>-<run>".
 void connect_write_key(base_buf *buf, const char *token, const connect_changes *changes,
                        uint32_t seq);
 
@@ -123,6 +131,10 @@ struct connect_hub {
     atomic_bool stop;
     plat_thread thread;
 };
+
+static inline bool connect_is_told_runs(const connect_sink *sink) {
+    return sink->object->from->kind == PLAN_OBJECT_RECONCILIATION;
+}
 
 static inline uint64_t connect_now_ns(const connect_hub *hub) {
     return plat_monotonic_ns(hub->plat);

@@ -7,7 +7,9 @@
 //    "changes":[{"op":"update","status":"final","before":{...},"row":{...}}, ...]}
 // "status" stands in changes of views with windows: whether the row's window is final.
 // A line of a file is one change with the same names and "id", which is made of the step and the
-// change's place in it. "count" stands with a change of more than one equal row.
+// change's place in it. "count" stands with a change of more than one equal row. Of a
+// reconciliation's run, a request and a line are the members that engine/alert.c makes, after
+// "sink" and the key.
 //
 // Invariant: the same step gives the same items in the same order, whenever it is read.
 // Entry points: connect_changes_build, connect_write_line, connect_write_request.
@@ -143,6 +145,10 @@ static void write_time(base_buf *buf, const char *name, int64_t us) {
 
 void connect_write_key(base_buf *buf, const char *token, const connect_changes *changes,
                        uint32_t seq) {
+    if (changes->alert != NULL) {
+        base_buf_printf(buf, "%s-%llu", token, (unsigned long long)changes->step);
+        return;
+    }
     base_buf_printf(buf, "%s-%llu-%u", token, (unsigned long long)changes->step, seq);
 }
 
@@ -168,6 +174,12 @@ void connect_write_line(base_buf *buf, const char *token, const char *sink,
                         const connect_changes *changes, uint32_t item) {
     base_buf_add_byte(buf, '{');
     write_key_member(buf, "id", token, changes, item);
+    if (changes->alert != NULL) {
+        write_member(buf, "sink", sink);
+        base_buf_add_str(buf, changes->alert->members);
+        base_buf_add_cstr(buf, "}\n");
+        return;
+    }
     write_head(buf, sink, changes);
     write_time(buf, "at", changes->at_us);
     write_change(buf, changes, &changes->items[item]);
@@ -179,6 +191,13 @@ void connect_write_request(base_buf *buf, const char *token, const char *sink,
                            uint32_t n) {
     must(first + n <= changes->nitems);
     base_buf_add_byte(buf, '{');
+    if (changes->alert != NULL) {
+        write_member(buf, "sink", sink);
+        write_key_member(buf, "idempotency_key", token, changes, seq);
+        base_buf_add_str(buf, changes->alert->members);
+        base_buf_add_byte(buf, '}');
+        return;
+    }
     write_head(buf, sink, changes);
     base_buf_printf(buf, "\"seq\":%u,", seq);
     write_key_member(buf, "idempotency_key", token, changes, seq);

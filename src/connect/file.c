@@ -36,7 +36,9 @@ static bool own_step(const connect_sink *sink, base_str line, uint64_t *step) {
     size_t first = at;
     while (at < line.n && at - first < 20 && line.p[at] >= '0' && line.p[at] <= '9')
         *step = *step * 10 + (uint64_t)(line.p[at++] - '0');
-    return at > first && at < line.n && line.p[at] == '-';
+    // An id of a change goes on with its place in the step, one of a run ends.
+    char after = connect_is_told_runs(sink) ? '"' : '-';
+    return at > first && at < line.n && line.p[at] == after;
 }
 
 static verdict judge(const connect_sink *sink, base_str line, bool ended) {

@@ -42,7 +42,37 @@ static base_rc know_cursor(connect_sink *sink, base_error *err) {
     return BASE_OK;
 }
 
+// The same of a reconciliation's runs, which are there no more.
+static base_rc say_runs_lost(connect_sink *sink, base_error *err) {
+    sink->lost = true;
+    return base_fail(err, BASE_E_NOT_FOUND, NULL,
+                     "lost: runs of \"%s.%s\" after run %llu were not delivered before newer ones "
+                     "took their place. DROP SINK and CREATE SINK begin anew",
+                     sink->object->from->schema, sink->object->from->name,
+                     (unsigned long long)sink->at);
+}
+
+static base_rc load_run(connect_sink *sink, bool *found, base_error *err) {
+    *found = false;
+    for (bool any = true; any && !*found;) {
+        base_arena_reset(&sink->arena);
+        engine_alert *alert = base_arena_new(&sink->arena, engine_alert);
+        base_rc rc = engine_alert_next(sink->hub->engine, sink->object->from, sink->at,
+                                       &sink->arena, alert, &any, err);
+        if (rc != BASE_OK && is_trimmed(err)) return say_runs_lost(sink, err);
+        if (rc != BASE_OK) return rc;
+        if (!any) break;
+        *found = sink->emit == CONNECT_ALL || alert->status != ENGINE_ALERT_CLEAN;
+        if (*found)
+            sink->changes = (connect_changes){.step = alert->run, .nitems = 1, .alert = alert};
+        else
+            sink->at = alert->run;
+    }
+    return BASE_OK;
+}
+
 static base_rc load_next(connect_sink *sink, bool *found, base_error *err) {
+    if (connect_is_told_runs(sink)) return load_run(sink, found, err);
     engine *e = sink->hub->engine;
     const plan_object *view = sink->object->from;
     *found = false;
@@ -86,7 +116,8 @@ base_rc connect_sink_idle(connect_sink *sink, base_error *err) {
     bool stale =
         sink->passed_over && connect_now_ns(sink->hub) - sink->acked_ns >= CONNECT_IDLE_ACK_NS;
     bool many = sink->at - sink->acked >= CONNECT_IDLE_ACK_STEPS;
-    return stale || many ? connect_sink_ack(sink, err) : BASE_OK;
+    bool run = connect_is_told_runs(sink); // they are rare
+    return stale || many || run ? connect_sink_ack(sink, err) : BASE_OK;
 }
 
 void connect_sink_unload(connect_sink *sink) {
@@ -143,8 +174,7 @@ bool connect_sink_is_behind(connect_sink *sink) {
     if (sink->refused != NULL || sink->lost) return false; // never will it; weir.sinks says why
     uint64_t step;
     base_error err;
-    if (engine_view_step(sink->hub->engine, sink->object->from, &step, &err) != BASE_OK)
-        return false;
+    if (engine_sink_newest(sink->hub->engine, sink->object, &step, &err) != BASE_OK) return false;
     return !sink->cursor_known || sink->loaded || sink->under_way || sink->at < step;
 }
 
@@ -187,6 +217,8 @@ connect_sink *connect_sink_create(connect_hub *hub, const plan_object *object) {
     const char *emit = plan_option_get(object, "emit");
     if (emit != NULL && strcmp(emit, "inserts") == 0) sink->emit = CONNECT_INSERTS;
     if (emit != NULL && strcmp(emit, "final") == 0) sink->emit = CONNECT_FINAL;
+    if (connect_is_told_runs(sink)) sink->emit = CONNECT_ALERTS;
+    if (emit != NULL && strcmp(emit, "all") == 0) sink->emit = CONNECT_ALL;
     sink->pause_max_us = interval_option(object, "max_retry_interval", BASE_US_PER_MINUTE);
     sink->timeout_us = interval_option(object, "timeout", 10 * BASE_US_PER_SECOND);
     sink->batch_rows = count_option(object, "batch_rows", 500);

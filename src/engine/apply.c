@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "base/must.h"
+#include "engine/alert.h"
 #include "engine/system_int.h"
 
 void apply_say(apply *a, const char *fmt, ...) {
@@ -188,7 +189,7 @@ static base_rc note_lost(apply *a, const plan_object *object, base_error *err) {
 static base_rc check_sink(apply *a, const plan_object *object, base_error *err) {
     if (object->kind != PLAN_OBJECT_SINK) return BASE_OK;
     uint64_t step;
-    base_rc rc = engine_view_step(a->engine, object->from, &step, err);
+    base_rc rc = engine_sink_newest(a->engine, object, &step, err);
     if (rc != BASE_OK)
         base_error_prefix(err, "sink \"%s.%s\" cannot be made again now", object->schema,
                           object->name);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/must.h"
+#include "engine/alert.h"
 #include "engine/catalog_int.h"
 #include "engine/recon_int.h"
 #include "engine/system_int.h"
@@ -92,10 +93,10 @@ static base_rc start_view(engine *e, const plan_object *view, engine_result *out
     return BASE_OK;
 }
 
-// A sink begins with the changes that come after it.
+// A sink begins with the changes, or the runs, that come after it.
 static base_rc start_sink(engine *e, const plan_object *sink, base_error *err) {
     uint64_t step;
-    base_rc rc = engine_view_step(e, sink->from, &step, err);
+    base_rc rc = engine_sink_newest(e, sink, &step, err);
     return rc == BASE_OK ? engine_sink_ack(e, sink, step, err) : rc;
 }
 

@@ -62,6 +62,12 @@ void engine_off_commit(engine *e, uint32_t id) {
     plat_mutex_unlock(&e->listeners_lock);
 }
 
+void engine_notify_listeners(engine *e) {
+    plat_mutex_lock(&e->listeners_lock);
+    for (uint32_t i = 0; i < e->nlisteners; i++) e->listeners[i].notify(e->listeners[i].arg);
+    plat_mutex_unlock(&e->listeners_lock);
+}
+
 void engine_notify_commit(engine_flow *flow) {
     engine *e = flow->engine;
     plat_mutex_lock(&e->flows_lock);
@@ -73,9 +79,7 @@ void engine_notify_commit(engine_flow *flow) {
         plat_cond_signal(&other->wake);
     }
     plat_mutex_unlock(&e->flows_lock);
-    plat_mutex_lock(&e->listeners_lock);
-    for (uint32_t i = 0; i < e->nlisteners; i++) e->listeners[i].notify(e->listeners[i].arg);
-    plat_mutex_unlock(&e->listeners_lock);
+    engine_notify_listeners(e);
 }
 
 static void on_durable(void *arg, log_stream *stream, uint32_t partition) {

@@ -691,6 +691,7 @@ static inline plat_workers *engine_flow_workers(const engine_flow *flow) {
 
 void engine_say(engine *e, engine_level level, const char *fmt, ...) BASE_PRINTF(3, 4);
 void engine_notify_commit(engine_flow *flow);
+void engine_notify_listeners(engine *e); // that there is something new to read
 // The state configuration of a directory of this engine.
 state_config engine_state_config(engine *e, const char *dir);
 

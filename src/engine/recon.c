@@ -190,6 +190,7 @@ static base_rc reconcile(engine *e, const engine_session *session,
     if (rc == BASE_OK) rc = recon_run_stored(e, session, reconciliation, &arena, &x, &run, err);
     if (rc == BASE_OK && remedies) rc = engine_remedy_after(&x, err);
     if (remedies) engine_remedy_end(e, reconciliation->id);
+    engine_notify_listeners(e);
     *out = (engine_reconcile_result){.run = run.run,
                                      .matched = run.matched,
                                      .missing = run.missing,

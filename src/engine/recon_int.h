@@ -41,6 +41,21 @@ BASE_MUST_USE base_rc engine_recon_result_rows(engine *e, base_arena *arena, con
 // When the newest stored run began (schedules). *found false: it has never run.
 BASE_MUST_USE base_rc engine_recon_last_started(engine *e, const plan_object *reconciliation,
                                                 int64_t *started_us, bool *found, base_error *err);
+// In a transaction of the caller (alert.c): the newest run's number, 0: none; the first run from
+// `run` on as one row of engine_recon_runs_columns (*row NULL: none); and the first `most` rows
+// that are listed of a run and confirmed, as engine_recon_result_columns from "kind" on.
+BASE_MUST_USE base_rc engine_recon_newest(engine *e, state_txn *txn, uint32_t id, uint64_t *run,
+                                          base_error *err);
+BASE_MUST_USE base_rc engine_recon_run_at(engine *e, state_txn *txn, const plan_object *r,
+                                          uint64_t run, base_arena *arena, const col_batch **row,
+                                          base_error *err);
+BASE_MUST_USE base_rc engine_recon_findings(engine *e, state_txn *txn, uint32_t id, uint64_t run,
+                                            uint32_t most, base_arena *arena,
+                                            const col_batch **rows, base_error *err);
+// alert.c: the least cursor of the sinks that are told of its runs, UINT64_MAX: none; and how many
+// runs are kept after `run` for such a cursor: at least `keep`, at most `most`.
+uint64_t engine_alert_cursor(engine *e, uint32_t id);
+uint64_t engine_alert_keep(uint64_t run, uint64_t cursor, uint64_t keep, uint64_t most);
 // Deletes what is stored of a reconciliation that was dropped.
 BASE_MUST_USE base_rc engine_recon_forget(engine *e, uint32_t id, base_error *err);
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/must.h"
+#include "engine/alert.h"
 #include "engine/remedy.h"
 
 // Version 2 added the columns from RUN_PENDING and DETAIL_V1_COLUMNS on; they are null in values of
@@ -261,6 +262,7 @@ static base_rc trim_runs(engine *e, state_txn *txn, char kind, uint32_t id, uint
 base_rc engine_recon_store(engine *e, const plan_object *reconciliation, engine_recon_run *run,
                            base_error *err) {
     uint32_t id = reconciliation->id;
+    uint64_t cursor = engine_alert_cursor(e, id);
     state_txn *txn;
     base_rc rc = state_begin_write(e->meta, &txn, err);
     if (rc != BASE_OK) return rc;
@@ -287,8 +289,12 @@ base_rc engine_recon_store(engine *e, const plan_object *reconciliation, engine_
     }
     if (rc == BASE_OK) rc = put_kept(e, txn, id, run, &arena, &buf, err);
     if (rc == BASE_OK) rc = engine_trend_put(e, txn, reconciliation, run, &arena, err);
-    if (rc == BASE_OK) rc = trim_runs(e, txn, 'R', id, run->run, ENGINE_RECON_RUNS_MAX, err);
-    if (rc == BASE_OK) rc = trim_runs(e, txn, 'D', id, run->run, ENGINE_RECON_DETAIL_MAX, err);
+    uint64_t runs =
+        engine_alert_keep(run->run, cursor, ENGINE_RECON_RUNS_MAX, ENGINE_ALERT_RUNS_MAX);
+    uint64_t details =
+        engine_alert_keep(run->run, cursor, ENGINE_RECON_DETAIL_MAX, ENGINE_RECON_RUNS_MAX);
+    if (rc == BASE_OK) rc = trim_runs(e, txn, 'R', id, run->run, runs, err);
+    if (rc == BASE_OK) rc = trim_runs(e, txn, 'D', id, run->run, details, err);
     base_buf_deinit(&buf);
     base_arena_deinit(&arena);
     if (rc == BASE_OK) return state_commit(txn, err);
@@ -429,6 +435,35 @@ static base_rc add_run(listing *l, const plan_object *object, const col_batch *r
                                ENGINE_RECON_RUNS_STORED, l->err);
 }
 
+base_rc engine_recon_newest(engine *e, state_txn *txn, uint32_t id, uint64_t *run,
+                            base_error *err) {
+    return newest_run(e, txn, id, run, NULL, err);
+}
+
+base_rc engine_recon_run_at(engine *e, state_txn *txn, const plan_object *r, uint64_t run,
+                            base_arena *arena, const col_batch **row, base_error *err) {
+    *row = NULL;
+    state_cursor *cursor;
+    base_rc rc = state_cursor_open(txn, e->t_recon, &cursor, err);
+    if (rc != BASE_OK) return rc;
+    recon_key prefix = key_of('R', r->id), from = run_key('R', r->id, run);
+    base_str key, value;
+    bool end;
+    rc = state_cursor_seek(cursor, key_str(&from), &key, &value, &end, err);
+    if (rc == BASE_OK && !end && key_has(key, &prefix, 13)) {
+        const uint32_t n = ENGINE_RECON_RUNS_NCOLUMNS;
+        listing l = {.engine = e, .txn = txn, .arena = arena, .err = err};
+        l.builder = col_builder_create(arena, n,
+                                       engine_recon_types(arena, engine_recon_runs_columns, 0, n));
+        col_batch *stored;
+        rc = get_run(value, arena, &stored, err);
+        if (rc == BASE_OK) rc = add_run(&l, r, stored);
+        if (rc == BASE_OK) *row = col_builder_finish(l.builder);
+    }
+    state_cursor_close(cursor);
+    return rc;
+}
+
 static base_rc runs_of(listing *l, const plan_object *object) {
     return each_run(l, object, add_run);
 }
@@ -472,6 +507,36 @@ static base_rc add_details(listing *l, const plan_object *object, const col_batc
         if (rc == BASE_OK) rc = state_cursor_next(cursor, &key, &value, &end, l->err);
     }
     state_cursor_close(cursor);
+    return rc;
+}
+
+base_rc engine_recon_findings(engine *e, state_txn *txn, uint32_t id, uint64_t run, uint32_t most,
+                              base_arena *arena, const col_batch **rows, base_error *err) {
+    state_cursor *cursor;
+    base_rc rc = state_cursor_open(txn, e->t_recon, &cursor, err);
+    if (rc != BASE_OK) return rc;
+    const col_type *types =
+        engine_recon_types(arena, engine_recon_result_columns, ENGINE_RECON_RESULT_FIRST,
+                           ENGINE_RECON_RESULT_NCOLUMNS);
+    col_builder *b = col_builder_create(arena, DETAIL_COLUMNS, types);
+    recon_key prefix = run_key('D', id, run);
+    base_str key, value;
+    bool end;
+    rc = state_cursor_seek(cursor, key_str(&prefix), &key, &value, &end, err);
+    while (rc == BASE_OK && !end && key_has(key, &prefix, 17) && col_builder_rows(b) < most) {
+        col_batch *part;
+        rc = decode_value(value, arena, DETAIL_V1_COLUMNS, DETAIL_COLUMNS, types, &part, err);
+        for (uint32_t row = 0; rc == BASE_OK && row < part->nrows && col_builder_rows(b) < most;
+             row++) {
+            if (base_str_starts(col_str(&part->cols[DETAIL_KIND])[row], BASE_STR("pending")))
+                continue;
+            col_builder_new_row(b, 1);
+            for (uint32_t i = 0; i < part->ncols; i++) col_builder_set(b, i, &part->cols[i], row);
+        }
+        if (rc == BASE_OK) rc = state_cursor_next(cursor, &key, &value, &end, err);
+    }
+    state_cursor_close(cursor);
+    if (rc == BASE_OK) *rows = col_builder_finish(b);
     return rc;
 }
 

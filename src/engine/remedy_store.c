@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/must.h"
+#include "engine/alert.h"
 #include "engine/remedy.h"
 
 #define VALUE_VERSION 1
@@ -200,6 +201,7 @@ static base_rc trim(engine *e, state_txn *txn, char kind, uint32_t id, uint64_t 
 
 base_rc engine_remedy_put(engine *e, uint32_t id, const engine_remedy_plan *plan,
                           const engine_remedy_plan *superseded, base_error *err) {
+    uint64_t cursor = engine_alert_cursor(e, id);
     state_txn *txn;
     base_rc rc = state_begin_write(e->meta, &txn, err);
     if (rc != BASE_OK) return rc;
@@ -209,7 +211,9 @@ base_rc engine_remedy_put(engine *e, uint32_t id, const engine_remedy_plan *plan
     if (superseded != NULL) rc = put_plan(e, txn, id, superseded, &arena, &buf, err);
     if (rc == BASE_OK) rc = put_plan(e, txn, id, plan, &arena, &buf, err);
     if (rc == BASE_OK) rc = put_actions(e, txn, id, plan, &buf, err);
-    if (rc == BASE_OK) rc = trim(e, txn, 'M', id, plan->run, ENGINE_RECON_RUNS_MAX, err);
+    uint64_t runs =
+        engine_alert_keep(plan->run, cursor, ENGINE_RECON_RUNS_MAX, ENGINE_ALERT_RUNS_MAX);
+    if (rc == BASE_OK) rc = trim(e, txn, 'M', id, plan->run, runs, err);
     if (rc == BASE_OK) rc = trim(e, txn, 'A', id, plan->run, ENGINE_RECON_DETAIL_MAX, err);
     base_buf_deinit(&buf);
     base_arena_deinit(&arena);

@@ -136,6 +136,7 @@ static base_rc judge(engine *e, const plan_object *sink, const engine_view_snaps
 // trimmed in it was so then, too.
 static base_rc look(engine *e, const plan_object *sink, sink_count *count, engine_sink_lag *lag,
                     base_error *err) {
+    if (sink->from->kind == PLAN_OBJECT_RECONCILIATION) return engine_alert_lag(e, sink, lag, err);
     *lag = (engine_sink_lag){0};
     engine_view_snapshot snapshot;
     bool found;
@@ -186,6 +187,15 @@ static told what_to_tell(const engine_sink_lag *lag) {
 }
 
 static void say_lost(engine *e, const plan_object *sink, const engine_sink_lag *lag) {
+    if (sink->from->kind == PLAN_OBJECT_RECONCILIATION) {
+        engine_say(e, ENGINE_ERROR,
+                   "sink %s.%s is lost: it had delivered up to run %llu of %s.%s, and runs up to "
+                   "%llu are no longer kept. It delivers no more; DROP SINK and CREATE SINK begin "
+                   "anew",
+                   sink->schema, sink->name, (unsigned long long)lag->step, sink->from->schema,
+                   sink->from->name, (unsigned long long)lag->trimmed_step);
+        return;
+    }
     engine_say(e, ENGINE_ERROR,
                "sink %s.%s is lost: it had delivered up to step %llu, and the changes of %s.%s up "
                "to step %llu are no longer kept, for its max_keep_time or max_keep_size was "

@@ -101,6 +101,9 @@ const char *engine_sink_state_name(engine_sink_state state);
 // BASE_E_NOT_FOUND: the sink or its view has been dropped.
 BASE_MUST_USE base_rc engine_sink_lag_of(engine *e, const plan_object *sink, engine_sink_lag *out,
                                          base_error *err);
+// alert.c: the same of a sink FROM RECONCILIATION, whose steps and rows are runs.
+BASE_MUST_USE base_rc engine_alert_lag(engine *e, const plan_object *sink, engine_sink_lag *lag,
+                                       base_error *err);
 // What lies up to step is about to be acknowledged: counted off while it is still there.
 void engine_sink_count_off(engine *e, const plan_object *sink, uint64_t step);
 // Once a second: who has passed a limit, and what is to be said of it.

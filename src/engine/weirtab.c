@@ -370,7 +370,9 @@ static base_rc fill_sinks(system_rows *r, base_error *err) {
         system_row(r);
         system_text(r, "schema", sink->schema);
         system_text(r, "name", sink->name);
-        system_printf(r, "view", "%s.%s", sink->from->schema, sink->from->name);
+        bool alerts = sink->from->kind == PLAN_OBJECT_RECONCILIATION;
+        system_printf(r, alerts ? "reconciliation" : "view", "%s.%s", sink->from->schema,
+                      sink->from->name);
         system_text(r, "connector", sink->connector);
         system_i64(r, "step", (int64_t)step);
         if (rc == BASE_OK) sink_lag_cells(r, &lag); // else its view cannot be read now
@@ -782,10 +784,11 @@ const system_def system_weir_defs[] = {
      "finished_at timestamptz?, error text?",
      system_fill_replays, "replays, the newest first"},
     {15006, "weir", "sinks",
-     "schema name, name name, view text, connector text?, status text?, step bigint, "
+     "schema name, name name, view text?, connector text?, status text?, step bigint, "
      "view_step bigint?, behind_steps bigint?, behind_rows bigint?, behind_bytes bigint?, "
      "behind interval?, max_keep_time interval?, max_keep_size bigint?, "
-     "delivered bigint, failed bigint, last_error text?, last_report timestamptz?",
+     "delivered bigint, failed bigint, last_error text?, last_report timestamptz?, "
+     "reconciliation text?",
      fill_sinks, "sinks and how far they have delivered"},
     {15007, "weir", "reconciliations",
      "schema text, name text, view text, path text, format text, every interval?, key text, "

@@ -1,5 +1,5 @@
-// ddl_sink.c - CREATE SINK: who is told of a view's changes. Each connector has its table of
-// options. Entry point: sql_ddl_create_sink.
+// ddl_sink.c - CREATE SINK: who is told of a view's changes, or of the runs of a reconciliation
+// that are not clean. Each connector has its table of options. Entry point: sql_ddl_create_sink.
 #include "sql/sql_int.h"
 
 #include "base/must.h"
@@ -59,6 +59,29 @@ static base_rc take_view(sql_cursor *cursor, const plan_object **view) {
     return BASE_OK;
 }
 
+// FROM RECONCILIATION name. A view may have that name.
+static bool takes_reconciliation(sql_cursor *cursor) {
+    return sql_is_word(cursor, "RECONCILIATION") && !sql_is_word(cursor, "RECONCILIATION WITH") &&
+           sql_take_word(cursor, "RECONCILIATION");
+}
+
+static base_rc take_reconciliation(sql_cursor *cursor, const plan_object **out) {
+    const char *schema, *name;
+    int32_t position = sql_here(cursor);
+    SQL_TRY(sql_take_qualified(cursor, &schema, &name));
+    const sql_session *session = cursor->ctx->session;
+    const plan_object *found = session->catalog->find(session->catalog->self, schema, name);
+    if (found == NULL)
+        return sql_fail(cursor->ctx, position, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_OBJECT,
+                        "reconciliation \"%s\" does not exist", name);
+    if (found->kind != PLAN_OBJECT_RECONCILIATION)
+        return sql_fail(cursor->ctx, position, BASE_E_INVALID, "42809",
+                        "\"%s\" is a %s, not a reconciliation", name,
+                        plan_object_kind_name(found->kind));
+    *out = found;
+    return BASE_OK;
+}
+
 base_rc sql_need_option(sql_ctx *ctx, const plan_object *object, const char *name) {
     if (plan_option_get(object, name) != NULL) return BASE_OK;
     return sql_fail(ctx, 0, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
@@ -78,20 +101,39 @@ static bool is_count(const char *text) {
     return n > 0 && n <= 6 && text[n] == '\0' && strspn(text, "0") < n;
 }
 
-// What a sink keeps as text and reads when it starts: refused here if it could not.
-static base_rc check_sink(sql_ctx *ctx, const plan_object *object) {
-    static const char *const counts[] = {"batch_rows", "max_attempts"};
-    static const char *const intervals[] = {"timeout", "max_retry_interval", "max_keep_time"};
+static base_rc check_emit(sql_ctx *ctx, const plan_object *object) {
     const char *emit = plan_option_get(object, "emit");
     SQL_TRY(check_option(ctx, object, "emit",
                          emit == NULL || strcmp(emit, "changes") == 0 ||
                              strcmp(emit, "inserts") == 0 || strcmp(emit, "final") == 0,
                          "'changes', 'inserts' or 'final'"));
     bool final = emit != NULL && strcmp(emit, "final") == 0;
+    return check_option(ctx, object, "emit",
+                        !final || (object->from->emit_on_close && object->from->nview_key > 0),
+                        "'changes' or 'inserts', since the view has no key or does not EMIT ON "
+                        "WINDOW CLOSE");
+}
+
+// Of a sink that is told of runs: one message a run, and the engine says how many are kept.
+static base_rc check_alerts(sql_ctx *ctx, const plan_object *object) {
+    static const char *const of_views[] = {"batch_rows", "max_keep_time", "max_keep_size"};
+    const char *emit = plan_option_get(object, "emit");
     SQL_TRY(check_option(ctx, object, "emit",
-                         !final || (object->from->emit_on_close && object->from->nview_key > 0),
-                         "'changes' or 'inserts', since the view has no key or does not EMIT ON "
-                         "WINDOW CLOSE"));
+                         emit == NULL || strcmp(emit, "alerts") == 0 || strcmp(emit, "all") == 0,
+                         "'alerts' or 'all' of a reconciliation"));
+    for (size_t i = 0; i < sizeof of_views / sizeof of_views[0]; i++)
+        if (plan_option_get(object, of_views[i]) != NULL)
+            return sql_fail(ctx, 0, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
+                            "option \"%s\" is for sinks of views", of_views[i]);
+    return BASE_OK;
+}
+
+// What a sink keeps as text and reads when it starts: refused here if it could not.
+static base_rc check_sink(sql_ctx *ctx, const plan_object *object) {
+    static const char *const counts[] = {"batch_rows", "max_attempts"};
+    static const char *const intervals[] = {"timeout", "max_retry_interval", "max_keep_time"};
+    SQL_TRY(object->from->kind == PLAN_OBJECT_RECONCILIATION ? check_alerts(ctx, object)
+                                                             : check_emit(ctx, object));
     SQL_TRY(check_option(ctx, object, "format", strcmp(object->format, "ndjson") == 0,
                          "'ndjson' for a sink"));
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
@@ -118,7 +160,10 @@ base_rc sql_ddl_create_sink(sql_cursor *cursor, sql_statement *statement) {
     object->schema = statement->schema;
     object->name = statement->name;
     SQL_TRY(sql_expect_word(cursor, "FROM"));
-    SQL_TRY(take_view(cursor, &object->from));
+    if (takes_reconciliation(cursor))
+        SQL_TRY(take_reconciliation(cursor, &object->from));
+    else
+        SQL_TRY(take_view(cursor, &object->from));
     SQL_TRY(sql_expect_word(cursor, "WITH"));
     int32_t position = sql_here(cursor);
     SQL_TRY(sql_take_options(cursor, &object->noptions, &options, &positions));

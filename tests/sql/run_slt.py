@@ -208,7 +208,7 @@ class Runner:
         path = pathlib.Path(self.server.temp, record.words[1])
         until = time.monotonic() + (2 if write else 15)
         while True:
-            text = path.read_text() if path.exists() else ""
+            text = (path.read_text() if path.exists() else "").replace(str(self.server.temp), "__TEMP__")
             lines = [re.sub(r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "<time>", line) for line in text.splitlines()]
             lines = [re.sub(r'"step":\d+', '"step":<n>', re.sub(r'"id":"([^"]*)-\d+-(\d+)"', r'"id":"\1-<n>-\2"', line))
                      for line in lines]

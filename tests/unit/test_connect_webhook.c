@@ -355,6 +355,96 @@ TEST(failures_are_tried_again_in_order) {
     world_stop(&w);
 }
 
+// A reconciliation of s.v, which is empty, with a book that has a row; and a sink in place of
+// s.hook.
+static bool make_pager(world *w) {
+    char sql[512], path[128];
+    snprintf(path, sizeof path, "%s/books.csv", w->dir);
+    FILE *books = fopen(path, "w");
+    if (books == NULL) return false;
+    fputs("k,total\n1,5\n", books);
+    fclose(books);
+    snprintf(sql, sizeof sql,
+             "CREATE RECONCILIATION s.books ON s.v AGAINST (connector = 'file', path = '%s') KEY "
+             "(k) COMPARE (total)",
+             path);
+    EXPECT_EQ_STR(ask(&w->b, sql), "CREATE RECONCILIATION");
+    EXPECT_EQ_STR(ask(&w->b, "DROP SINK s.hook"), "DROP SINK");
+    snprintf(sql, sizeof sql,
+             "CREATE SINK s.pager FROM RECONCILIATION s.books WITH (connector = 'webhook', url = "
+             "'http://127.0.0.1:%u/hook', headers = 'Authorization: Bearer xyz', secret = 'key', "
+             "max_retry_interval = '300 milliseconds')",
+             w->r.port);
+    EXPECT_EQ_STR(ask(&w->b, sql), "CREATE SINK");
+    return true;
+}
+
+// Of a reconciliation a request a run that is not clean, and one when it is again.
+TEST(alerts_of_a_reconciliation) {
+    world w;
+    if (!world_start(&w, true, "")) return;
+    REQUIRE(make_pager(&w));
+    char key[160], other[160], want[400];
+    const answer answers[] = {ANSWER_500, ANSWER_HALF};
+    script(&w.r, 2, answers);
+    ask(&w.b, "RECONCILE s.books"); // run 1: missing
+    put(&w, 1, 5);
+    ask(&w.b, "RECONCILE s.books"); // run 2: recovered
+    ask(&w.b, "RECONCILE s.books"); // run 3: nothing to tell
+    deliver(&w);
+    REQUIRE(requests(&w) == 4);
+    header(&w.r, 0, "Idempotency-Key: ", key);
+    EXPECT(strncmp(key, "s.pager.", 8) == 0 && strcmp(key + strlen(key) - 2, "-1") == 0);
+    for (int i = 1; i <= 2; i++) {
+        EXPECT_EQ_STR(header(&w.r, i, "Idempotency-Key: ", other), key);
+        EXPECT_EQ_STR(body(&w.r, i), body(&w.r, 0));
+    }
+    snprintf(want, sizeof want,
+             "{\"sink\":\"s.pager\",\"idempotency_key\":\"%s\",\"reconciliation\":\"s.books\","
+             "\"run\":1,\"status\":\"alert\",\"at\":\"20",
+             key);
+    EXPECT(strncmp(body(&w.r, 0), want, strlen(want)) == 0);
+    EXPECT(strstr(body(&w.r, 0), "\"findings\":[{\"kind\":\"missing\",\"key\":{\"k\":1},"
+                                 "\"column_name\":\"total\",\"view_value\":null,") != NULL);
+    EXPECT(strstr(body(&w.r, 3), "\"run\":2,\"status\":\"recovered\"") != NULL);
+    EXPECT_EQ_STR(header(&w.r, 0, "Authorization: ", other), "Bearer xyz");
+    EXPECT_EQ_INT(strlen(header(&w.r, 0, "X-Weir-Signature: sha256=", other)), 64);
+    EXPECT_EQ_STR(ask(&w.b, "SELECT reconciliation, view, step, delivered, failed FROM weir.sinks"),
+                  "s.books|null|3|2|2");
+    world_stop(&w);
+}
+
+// Runs are kept for a sink whose receiver is away, more than are kept else, and told in order.
+TEST(alerts_outlive_the_runs_that_are_kept) {
+    world w;
+    if (!world_start(&w, true, "")) return;
+    REQUIRE(make_pager(&w));
+    plat_mutex_lock(&w.r.lock);
+    w.r.always = ANSWER_500;
+    plat_mutex_unlock(&w.r.lock);
+    for (int i = 0; i < 110; i++) ask(&w.b, "RECONCILE s.books");
+    EXPECT_EQ_STR(ask(&w.b, "SELECT step, behind_steps, status FROM weir.sinks"), "0|110|extended");
+    EXPECT_EQ_STR(ask(&w.b, "SELECT count(*), min(run) FROM weir.reconciliation_runs"), "110|1");
+    plat_mutex_lock(&w.r.lock);
+    w.r.always = ANSWER_OK;
+    plat_mutex_unlock(&w.r.lock);
+    deliver(&w);
+    char member[64];
+    int n = requests(&w), run = 1;
+    for (int i = 0; i < n; i++) {
+        if (w.r.given[i] != ANSWER_OK) continue;
+        snprintf(member, sizeof member, "\"run\":%d,\"status\":\"alert\"", run++);
+        EXPECT(strstr(body(&w.r, i), member) != NULL);
+        EXPECT(run <= 11 || strstr(body(&w.r, i), "\"kind\":\"missing\"") != NULL);
+    }
+    EXPECT_EQ_INT(run, 111);
+    EXPECT_EQ_STR(ask(&w.b, "SELECT step, behind_steps, status FROM weir.sinks"), "110|0|reserved");
+    ask(&w.b, "RECONCILE s.books"); // and then they go
+    EXPECT_EQ_STR(ask(&w.b, "SELECT count(*), max(run) FROM weir.reconciliation_runs"), "100|111");
+    deliver(&w);
+    world_stop(&w);
+}
+
 TEST(refusals_are_parked) {
     world w;
     if (!world_start(&w, true, ", max_attempts = 3")) return;
@@ -512,7 +602,8 @@ TEST(options_that_cannot_work) {
 }
 
 TEST_MAIN(TEST_ENTRY(what_a_request_says), TEST_ENTRY(signatures),
-          TEST_ENTRY(failures_are_tried_again_in_order), TEST_ENTRY(refusals_are_parked),
+          TEST_ENTRY(failures_are_tried_again_in_order), TEST_ENTRY(alerts_of_a_reconciliation),
+          TEST_ENTRY(alerts_outlive_the_runs_that_are_kept), TEST_ENTRY(refusals_are_parked),
           TEST_ENTRY(steps_are_cut_into_requests), TEST_ENTRY(keys_outlive_a_restart),
           TEST_ENTRY(one_that_hangs_holds_up_no_other), TEST_ENTRY(retry_after_is_kept),
           TEST_ENTRY(options_that_cannot_work))
