@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/be.h"
 #include "base/must.h"
 #include "col/codec.h"
 #include "col/kernel.h"
@@ -106,15 +107,9 @@ void engine_canon_add(base_buf *buf, const col_batch *batch, uint32_t row, uint3
     }
 }
 
-static uint64_t be64(const uint8_t *p) {
-    uint64_t v = 0;
-    for (int i = 0; i < 8; i++) v = v << 8 | p[i];
-    return v;
-}
-
 uint64_t engine_canon_digest(base_str text, uint64_t *rest) {
     uint8_t md5[16];
     col_md5(text, md5);
-    if (rest != NULL) *rest = be64(md5 + 8);
-    return be64(md5) >> 4;
+    if (rest != NULL) *rest = base_be_get((const char *)md5 + 8, 8);
+    return base_be_get((const char *)md5, 8) >> 4;
 }

@@ -11,11 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/be.h"
 #include "base/must.h"
 #include "engine/catalog_int.h"
 
 static base_str id_key(char out[4], uint32_t id) {
-    for (int i = 0; i < 4; i++) out[i] = (char)(id >> (24 - 8 * i));
+    base_be_put(out, id, 4);
     return (base_str){out, 4};
 }
 
@@ -53,6 +54,15 @@ const plan_object *engine_catalog_find(engine *e, const char *schema, const char
     plat_mutex_unlock(&e->catalog_lock);
     base_buf_deinit(&key);
     return ambiguous ? NULL : object;
+}
+
+base_rc engine_catalog_find_view(engine *e, const char *schema, const char *name,
+                                 const plan_object **view, base_error *err) {
+    *view = engine_catalog_find(e, schema, name);
+    if (*view != NULL && (*view)->kind == PLAN_OBJECT_VIEW) return BASE_OK;
+    return base_fail(err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_TABLE,
+                     "materialized view \"%s%s%s\" does not exist", schema != NULL ? schema : "",
+                     schema != NULL ? "." : "", name);
 }
 
 const plan_object *engine_catalog_by_id(engine *e, uint32_t id) {

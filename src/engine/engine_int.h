@@ -149,6 +149,9 @@ BASE_MUST_USE base_rc engine_catalog_open(engine *e, base_error *err);
 void engine_catalog_close(engine *e);
 plan_catalog engine_plan_catalog(engine *e);
 const plan_object *engine_catalog_find(engine *e, const char *schema, const char *name);
+// The same for a materialized view; else an error that says that there is none.
+BASE_MUST_USE base_rc engine_catalog_find_view(engine *e, const char *schema, const char *name,
+                                               const plan_object **view, base_error *err);
 const plan_object *engine_catalog_by_id(engine *e, uint32_t id);
 // The stream of an object, or NULL if it is not a stream or table (any more). _of: for flows, whose
 // views keep the stream from being dropped, and under ddl_lock; all others hold it while they use

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/be.h"
 #include "base/must.h"
 #include "engine/expect.h"
 #include "engine/ledger.h"
@@ -409,7 +410,7 @@ static base_rc drop_facts(engine_flow *flow, const plan_object *view, base_error
     state_txn *txn;
     rc = state_begin_write(flow->store, &txn, err);
     if (rc != BASE_OK) return rc;
-    for (int i = 0; i < 4; i++) key[i] = (char)(view->id >> (24 - 8 * i));
+    base_be_put(key, view->id, 4);
     bool found;
     rc = state_delete(txn, flow->t_view, (base_str){key, 4}, &found, err);
     if (rc == BASE_OK) rc = engine_layout_drop(flow, txn, true, plan_object_state_id(view), err);
@@ -427,10 +428,8 @@ static base_rc drop_cursors(engine_flow *flow, uint32_t object_id, base_error *e
     base_rc rc = state_begin_write(flow->store, &txn, err);
     if (rc != BASE_OK) return rc;
     char from[4], to[4];
-    for (int b = 0; b < 4; b++) {
-        from[b] = (char)(object_id >> (24 - 8 * b));
-        to[b] = (char)((object_id + 1) >> (24 - 8 * b));
-    }
+    base_be_put(from, object_id, 4);
+    base_be_put(to, object_id + 1, 4);
     uint64_t deleted;
     rc = state_delete_range(txn, flow->t_cursor, (base_str){from, 4}, (base_str){to, 4}, &deleted,
                             err);

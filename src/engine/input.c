@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/be.h"
 #include "base/must.h"
 #include "engine/ahead.h"
 #include "engine/expect.h"
@@ -31,10 +32,8 @@ typedef struct cursor_row {
 _Static_assert(sizeof(cursor_row) == 72, "cursor_row is a disk format");
 
 static base_str cursor_key(char out[8], uint32_t object_id, uint32_t partition) {
-    for (int i = 0; i < 4; i++) {
-        out[i] = (char)(object_id >> (24 - 8 * i));
-        out[4 + i] = (char)(partition >> (24 - 8 * i));
-    }
+    base_be_put(out, object_id, 4);
+    base_be_put(out + 4, partition, 4);
     return (base_str){out, 8};
 }
 

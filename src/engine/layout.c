@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/be.h"
 #include "engine/engine_int.h"
 
 #define ROWS_LAYOUT 1 // of a view's rows and changes (view.c, view_append.c)
@@ -18,7 +19,7 @@
 
 static base_str layout_key(char out[5], char kind, uint32_t id) {
     out[0] = kind;
-    for (int i = 0; i < 4; i++) out[1 + i] = (char)(id >> (24 - 8 * i));
+    base_be_put(out + 1, id, 4);
     return (base_str){out, 5};
 }
 
@@ -79,7 +80,7 @@ static base_rc check_view(engine_flow *flow, state_txn *txn, const plan_object *
     char key[5], facts_key[4];
     base_str value, id = layout_key(key, 'v', plan_object_state_id(view));
     bool found, has_facts = false;
-    for (int i = 0; i < 4; i++) facts_key[i] = (char)(view->id >> (24 - 8 * i));
+    base_be_put(facts_key, view->id, 4);
     base_rc rc = state_get(txn, flow->t_layout, id, &value, &found, err);
     if (rc == BASE_OK && !found) {
         base_str ignored;

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/be.h"
 #include "base/hash.h"
 #include "base/must.h"
 #include "engine/catalog_int.h"
@@ -44,29 +45,19 @@ _Static_assert(sizeof(entry_head) == 16, "entry_head is a disk format");
 #define ENTRY_KEY_BYTES 16
 #define INDEX_KEY_BYTES 24
 
-static void put_be(char *out, uint64_t v, int bytes) {
-    for (int i = 0; i < bytes; i++) out[i] = (char)(v >> (8 * (bytes - 1 - i)));
-}
-
-static uint64_t get_be(const char *p, int bytes) {
-    uint64_t v = 0;
-    for (int i = 0; i < bytes; i++) v = v << 8 | (uint8_t)p[i];
-    return v;
-}
-
 static base_str entry_key(char out[ENTRY_KEY_BYTES], uint32_t view_id, uint64_t step, uint32_t i) {
-    put_be(out, view_id, 4);
-    put_be(out + 4, step, 8);
-    put_be(out + 12, i, 4);
+    base_be_put(out, view_id, 4);
+    base_be_put(out + 4, step, 8);
+    base_be_put(out + 12, i, 4);
     return (base_str){out, ENTRY_KEY_BYTES};
 }
 
 static base_str index_key(char out[INDEX_KEY_BYTES], uint32_t view_id, uint64_t hash, uint64_t step,
                           uint32_t i) {
-    put_be(out, view_id, 4);
-    put_be(out + 4, hash, 8);
-    put_be(out + 12, step, 8);
-    put_be(out + 20, i, 4);
+    base_be_put(out, view_id, 4);
+    base_be_put(out + 4, hash, 8);
+    base_be_put(out + 12, step, 8);
+    base_be_put(out + 20, i, 4);
     return (base_str){out, INDEX_KEY_BYTES};
 }
 
@@ -408,7 +399,7 @@ static base_rc take_entry(scan *s, uint64_t step, base_str value, base_error *er
 }
 
 static bool is_of(base_str key, size_t bytes, uint32_t view_id) {
-    return key.n == bytes && get_be(key.p, 4) == view_id;
+    return key.n == bytes && base_be_get(key.p, 4) == view_id;
 }
 
 static base_rc scan_all(scan *s, base_error *err) {
@@ -420,9 +411,9 @@ static base_rc scan_all(scan *s, base_error *err) {
     bool end;
     rc = state_cursor_seek(cursor, entry_key(from, s->view->id, 0, 0), &key, &value, &end, err);
     while (rc == BASE_OK && !end && is_of(key, ENTRY_KEY_BYTES, s->view->id)) {
-        uint64_t step = get_be(key.p + 4, 8);
-        rc = get_be(key.p + 12, 4) == 0 ? take_head(s, step, value, err)
-                                        : take_entry(s, step, value, err);
+        uint64_t step = base_be_get(key.p + 4, 8);
+        rc = base_be_get(key.p + 12, 4) == 0 ? take_head(s, step, value, err)
+                                             : take_entry(s, step, value, err);
         if (rc == BASE_OK) rc = state_cursor_next(cursor, &key, &value, &end, err);
     }
     state_cursor_close(cursor);
@@ -457,8 +448,8 @@ static base_rc scan_key(scan *s, base_error *err) {
     rc = state_cursor_seek(cursor, index_key(from, s->view->id, hash, 0, 0), &key, &value, &end,
                            err);
     while (rc == BASE_OK && !end && is_of(key, INDEX_KEY_BYTES, s->view->id) &&
-           get_be(key.p + 4, 8) == hash) {
-        rc = get_entry(s, get_be(key.p + 12, 8), (uint32_t)get_be(key.p + 20, 4), err);
+           base_be_get(key.p + 4, 8) == hash) {
+        rc = get_entry(s, base_be_get(key.p + 12, 8), (uint32_t)base_be_get(key.p + 20, 4), err);
         if (rc == BASE_OK) rc = state_cursor_next(cursor, &key, &value, &end, err);
     }
     state_cursor_close(cursor);
@@ -494,8 +485,8 @@ base_rc engine_ledger_scan(engine_flow *flow, state_txn *txn, const plan_object 
 base_rc engine_ledger_drop(engine_flow *flow, state_txn *txn, uint32_t view_id, base_error *err) {
     char from[4], to[4];
     uint64_t deleted;
-    put_be(from, view_id, 4);
-    put_be(to, (uint64_t)view_id + 1, 4);
+    base_be_put(from, view_id, 4);
+    base_be_put(to, (uint64_t)view_id + 1, 4);
     base_rc rc = state_delete_range(txn, flow->t_ledger, (base_str){from, 4}, (base_str){to, 4},
                                     &deleted, err);
     if (rc != BASE_OK) return rc;
@@ -541,8 +532,8 @@ static void add_old(old_entries *old, uint32_t view_id, base_str key, base_str v
         must(old->index != NULL);
     }
     uint64_t hash = base_hash64(value.p + sizeof head, head.key_bytes);
-    index_key(old->index[old->n++], view_id, hash, get_be(key.p + 4, 8),
-              (uint32_t)get_be(key.p + 12, 4));
+    index_key(old->index[old->n++], view_id, hash, base_be_get(key.p + 4, 8),
+              (uint32_t)base_be_get(key.p + 12, 4));
 }
 
 static base_rc find_old(engine_flow *flow, state_txn *txn, uint32_t view_id, int64_t us,
@@ -557,7 +548,7 @@ static base_rc find_old(engine_flow *flow, state_txn *txn, uint32_t view_id, int
     rc = state_cursor_seek(cursor, entry_key(from, view_id, 0, 0), &key, &value, &end, err);
     while (rc == BASE_OK && !end && is_of(key, ENTRY_KEY_BYTES, view_id)) {
         step_head head = {0};
-        bool is_head = get_be(key.p + 12, 4) == 0;
+        bool is_head = base_be_get(key.p + 12, 4) == 0;
         if (is_head && value.n >= sizeof head) memcpy(&head, value.p, sizeof head);
         if (is_head && (head.at_us >= us || old->n >= TRIM_ENTRIES_MAX)) {
             memcpy(old->upto, key.p, ENTRY_KEY_BYTES);

@@ -12,6 +12,7 @@
 
 #include "engine/moment.h"
 
+#include "base/be.h"
 #include "base/must.h"
 
 #define WHOLE_EVERY   64u
@@ -31,14 +32,12 @@ typedef struct moment_head {
 _Static_assert(sizeof(moment_head) == 16, "moment_head is a disk format");
 
 static base_str step_key(char out[8], uint64_t step) {
-    for (int i = 0; i < 8; i++) out[i] = (char)(step >> (56 - 8 * i));
+    base_be_put(out, step, 8);
     return (base_str){out, 8};
 }
 
 static uint64_t key_step(base_str key) {
-    uint64_t v = 0;
-    for (size_t i = 0; i < 8; i++) v = v << 8 | (uint8_t)key.p[i];
-    return v;
+    return base_be_get(key.p, 8);
 }
 
 // ---- bytes

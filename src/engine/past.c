@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 
+#include "base/be.h"
 #include "base/must.h"
 #include "flow/keymap.h"
 
@@ -203,7 +204,7 @@ static base_rc read_log(engine_past *past, const engine_view_snapshot *snapshot,
     base_rc rc = state_cursor_open(snapshot->txn, snapshot->changes, &cursor, err);
     if (rc != BASE_OK) return rc;
     char from[8];
-    for (int i = 0; i < 8; i++) from[i] = (char)((step + 1) >> (56 - 8 * i));
+    base_be_put(from, step + 1, 8);
     base_str key, value;
     bool end;
     rc = state_cursor_seek(cursor, (base_str){from, 8}, &key, &value, &end, err);

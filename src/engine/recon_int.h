@@ -59,6 +59,20 @@ uint64_t engine_alert_keep(uint64_t run, uint64_t cursor, uint64_t keep, uint64_
 // Deletes what is stored of a reconciliation that was dropped.
 BASE_MUST_USE base_rc engine_recon_forget(engine *e, uint32_t id, base_error *err);
 
+// Columns of the system objects of reconciliations.
+#define TEXT_COLUMN(column_name)                                                                   \
+    {                                                                                              \
+        .name = column_name, .type = {.kind = COL_TEXT }                                           \
+    }
+#define INT8_COLUMN(column_name)                                                                   \
+    {                                                                                              \
+        .name = column_name, .type = {.kind = COL_INT8 }                                           \
+    }
+#define TIME_COLUMN(column_name)                                                                   \
+    {                                                                                              \
+        .name = column_name, .type = {.kind = COL_TIMESTAMPTZ }                                    \
+    }
+
 // ---- a run --------------------------------------------------------------------------------------
 
 typedef struct engine_recon_run {

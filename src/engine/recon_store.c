@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/be.h"
 #include "base/must.h"
 #include "engine/alert.h"
 #include "engine/remedy.h"
@@ -17,19 +18,6 @@
 // version 1.
 #define VALUE_VERSION 2
 #define PART_ROWS     1000u
-
-#define TEXT_COLUMN(column_name)                                                                   \
-    {                                                                                              \
-        .name = column_name, .type = {.kind = COL_TEXT }                                           \
-    }
-#define INT8_COLUMN(column_name)                                                                   \
-    {                                                                                              \
-        .name = column_name, .type = {.kind = COL_INT8 }                                           \
-    }
-#define TIME_COLUMN(column_name)                                                                   \
-    {                                                                                              \
-        .name = column_name, .type = {.kind = COL_TIMESTAMPTZ }                                    \
-    }
 
 const plan_column engine_recon_columns[ENGINE_RECON_NCOLUMNS] = {
     TEXT_COLUMN("schema"),
@@ -134,8 +122,9 @@ typedef struct recon_key {
     size_t n;
 } recon_key;
 
-static void add_be(recon_key *key, uint64_t v, int bytes) {
-    for (int i = bytes - 1; i >= 0; i--) key->bytes[key->n++] = (char)(v >> (8 * i));
+static void add_be(recon_key *key, uint64_t v, size_t bytes) {
+    base_be_put(key->bytes + key->n, v, bytes);
+    key->n += bytes;
 }
 
 static recon_key key_of(char kind, uint32_t id) {
@@ -155,9 +144,7 @@ static base_str key_str(const recon_key *key) {
 }
 
 static uint64_t key_run(base_str key) {
-    uint64_t v = 0;
-    for (int i = 5; i < 13; i++) v = v << 8 | (uint8_t)key.p[i];
-    return v;
+    return base_be_get(key.p + 5, 8);
 }
 
 static bool key_has(base_str key, const recon_key *prefix, size_t n) {

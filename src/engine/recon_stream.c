@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/be.h"
 #include "base/hash.h"
 #include "base/must.h"
 #include "engine/canon.h"
@@ -97,14 +98,10 @@ static void choose_columns(making *m) {
 
 // ---- from the log to the sorter -----------------------------------------------------------------
 
-static void put_be(char *to, uint64_t v, size_t bytes) {
-    for (size_t i = 0; i < bytes; i++) to[i] = (char)(v >> (8 * (bytes - 1 - i)));
-}
-
 // Sorts by position and key2.
 static void entry_key(const recon_entry *entry, char out[KEY_BYTES]) {
-    put_be(out, (uint64_t)entry->pos ^ (1ull << 63), 8);
-    put_be(out + 8, entry->key2, 8);
+    base_be_put(out, (uint64_t)entry->pos ^ (1ull << 63), 8);
+    base_be_put(out + 8, entry->key2, 8);
 }
 
 static int64_t integer_of(const col_vec *vec, uint32_t row) {
@@ -153,8 +150,8 @@ static base_rc add_event(making *m, const engine_decoded *d, uint32_t row, uint3
     } else {
         entry_key(&e.entry, key);
     }
-    put_be(key + KEY_BYTES, partition, 4);
-    put_be(key + KEY_BYTES + 4, offset, 8);
+    base_be_put(key + KEY_BYTES, partition, 4);
+    base_be_put(key + KEY_BYTES + 4, offset, 8);
     return recon_sorter_add(m->sorter, (base_str){key, sizeof key},
                             (base_str){(const char *)&e, sizeof e}, err);
 }
@@ -242,7 +239,7 @@ static base_rc put_entry(output *o, const recon_entry *entry, base_error *err) {
     if (o->sorter != NULL) {
         char key[KEY_BYTES + 8];
         entry_key(entry, key);
-        put_be(key + KEY_BYTES, entry->place, 8);
+        base_be_put(key + KEY_BYTES, entry->place, 8);
         return recon_sorter_add(o->sorter, (base_str){key, sizeof key},
                                 (base_str){(const char *)entry, sizeof *entry}, err);
     }

@@ -12,24 +12,13 @@
 
 #include <string.h>
 
+#include "base/be.h"
 #include "base/must.h"
 #include "engine/recon_int.h"
 
 #define VALUE_VERSION 1
 #define KEY_BYTES     13u
 
-#define TEXT_COLUMN(column_name)                                                                   \
-    {                                                                                              \
-        .name = column_name, .type = {.kind = COL_TEXT }                                           \
-    }
-#define INT8_COLUMN(column_name)                                                                   \
-    {                                                                                              \
-        .name = column_name, .type = {.kind = COL_INT8 }                                           \
-    }
-#define TIME_COLUMN(column_name)                                                                   \
-    {                                                                                              \
-        .name = column_name, .type = {.kind = COL_TIMESTAMPTZ }                                    \
-    }
 #define SUM_COLUMN(column_name)                                                                    \
     {                                                                                              \
         .name = column_name, .type = {.kind = COL_NUMERIC }                                        \
@@ -65,8 +54,8 @@ typedef struct trend_key {
 
 static trend_key key_of(uint32_t id, uint64_t run) {
     trend_key key = {{'T'}};
-    for (int i = 0; i < 4; i++) key.bytes[1 + i] = (char)(id >> (24 - 8 * i));
-    for (int i = 0; i < 8; i++) key.bytes[5 + i] = (char)(run >> (56 - 8 * i));
+    base_be_put(key.bytes + 1, id, 4);
+    base_be_put(key.bytes + 5, run, 8);
     return key;
 }
 
@@ -82,18 +71,7 @@ static bool is_exact(col_kind kind) {
 }
 
 static base_decimal number_of(const col_vec *vec, uint32_t row) {
-    if (col_is_null(vec, row)) return base_decimal_from_i64(0);
-    switch (vec->type.kind) {
-    case COL_INT2:
-        return base_decimal_from_i64(col_i16(vec)[row]);
-    case COL_INT4:
-        return base_decimal_from_i64(col_i32(vec)[row]);
-    case COL_INT8:
-        return base_decimal_from_i64(col_i64(vec)[row]);
-    default:
-        must(vec->type.kind == COL_NUMERIC);
-        return col_dec(vec)[row];
-    }
+    return col_is_null(vec, row) ? base_decimal_from_i64(0) : recon_decimal_of(vec, row);
 }
 
 static void add_up(trend_sums *sums, base_decimal weir, base_decimal book) {

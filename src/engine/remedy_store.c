@@ -6,6 +6,7 @@
 // values a version byte, then an encoded batch.
 #include <string.h>
 
+#include "base/be.h"
 #include "base/must.h"
 #include "engine/alert.h"
 #include "engine/remedy.h"
@@ -45,10 +46,6 @@ enum {
 static const col_kind action_kinds[ACTION_COLUMNS] = {COL_INT8, COL_INT8, COL_TEXT,
                                                       COL_TEXT, COL_TEXT, COL_TEXT};
 
-#define TEXT_COLUMN(column_name)                                                                   \
-    {                                                                                              \
-        .name = column_name, .type = {.kind = COL_TEXT }                                           \
-    }
 const plan_column engine_remedy_columns[ENGINE_REMEDY_NCOLUMNS] = {
     TEXT_COLUMN("schema"),
     TEXT_COLUMN("name"),
@@ -85,8 +82,9 @@ typedef struct remedy_key {
     size_t n;
 } remedy_key;
 
-static void add_be(remedy_key *key, uint64_t v, int bytes) {
-    for (int i = bytes - 1; i >= 0; i--) key->bytes[key->n++] = (char)(v >> (8 * i));
+static void add_be(remedy_key *key, uint64_t v, size_t bytes) {
+    base_be_put(key->bytes + key->n, v, bytes);
+    key->n += bytes;
 }
 
 static remedy_key key_of(char kind, uint32_t id, uint64_t run) {
@@ -105,9 +103,7 @@ static bool starts(base_str key, const remedy_key *prefix, size_t n) {
 }
 
 static uint64_t run_of(base_str key) {
-    uint64_t v = 0;
-    for (int i = 5; i < 13; i++) v = v << 8 | (uint8_t)key.p[i];
-    return v;
+    return base_be_get(key.p + 5, 8);
 }
 
 static const col_type *types_of(base_arena *arena, const col_kind *kinds, uint32_t n) {

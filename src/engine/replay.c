@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/be.h"
 #include "base/must.h"
 #include "engine/version.h"
 
@@ -137,7 +138,7 @@ static void read_value(replay *r, base_str name, base_str text) {
 }
 
 static base_str row_key(char out[4], uint32_t number) {
-    for (int i = 0; i < 4; i++) out[i] = (char)(number >> (24 - 8 * i));
+    base_be_put(out, number, 4);
     return (base_str){out, 4};
 }
 
@@ -491,14 +492,9 @@ base_rc engine_replay(engine_session *session, const sql_statement *s, engine_re
     replay *r = calloc(1, sizeof *r);
     must(r != NULL);
     plat_mutex_lock(&e->ddl_lock);
-    const plan_object *view = engine_catalog_find(e, s->schema, s->name);
-    base_rc rc;
-    if (view == NULL || view->kind != PLAN_OBJECT_VIEW)
-        rc = base_fail(err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_TABLE,
-                       "materialized view \"%s%s%s\" does not exist",
-                       s->schema != NULL ? s->schema : "", s->schema != NULL ? "." : "", s->name);
-    else
-        rc = prepare(session, s, view, r, err);
+    const plan_object *view;
+    base_rc rc = engine_catalog_find_view(e, s->schema, s->name, &view, err);
+    if (rc == BASE_OK) rc = prepare(session, s, view, r, err);
     plat_mutex_unlock(&e->ddl_lock);
     if (rc != BASE_OK) {
         free(r);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/be.h"
 #include "base/must.h"
 #include "engine/replay.h"
 
@@ -25,8 +26,8 @@ typedef struct putting_back {
 
 static base_str note_key(char out[13], uint32_t object_id, uint64_t offset) {
     out[0] = 'Q';
-    for (int i = 0; i < 4; i++) out[1 + i] = (char)(object_id >> (24 - 8 * i));
-    for (int i = 0; i < 8; i++) out[5 + i] = (char)(offset >> (56 - 8 * i));
+    base_be_put(out + 1, object_id, 4);
+    base_be_put(out + 5, offset, 8);
     return (base_str){out, 13};
 }
 

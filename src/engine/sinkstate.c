@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/be.h"
 #include "base/must.h"
 #include "engine/system_int.h"
 
@@ -24,7 +25,7 @@ typedef struct sink_row {
 _Static_assert(sizeof(sink_row) == 32, "sink_row is a disk format");
 
 static base_str sink_key(char out[4], uint32_t id) {
-    for (int i = 0; i < 4; i++) out[i] = (char)(id >> (24 - 8 * i));
+    base_be_put(out, id, 4);
     return (base_str){out, 4};
 }
 

@@ -9,11 +9,11 @@
 #include <string.h>
 
 #include "base/must.h"
-#include "engine/maintain.h"
 #include "engine/query_int.h"
 #include "engine/remedy.h"
 #include "engine/replay.h"
 #include "engine/setting_int.h"
+#include "engine/verify_statement.h"
 #include "engine/version.h"
 
 struct engine_prepared {
@@ -438,6 +438,7 @@ static base_rc check_may_write(execution *x) {
     case SQL_INSERT:
     case SQL_DELETE:
     case SQL_RECONCILE:
+    case SQL_DECIDE:
     case SQL_REBUILD_FLOW:
     case SQL_REPLAY:
     case SQL_CANCEL_REPLAY:

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/be.h"
 #include "base/must.h"
 #include "engine/moment.h"
 
@@ -101,14 +102,14 @@ static base_rc stage_duplicates(engine_flow *flow, base_error *err) {
     uint64_t first = n > ENGINE_DUPLICATES_STEP ? n - ENGINE_DUPLICATES_STEP : 0;
     for (uint64_t i = first; rc == BASE_OK && i < n; i++) {
         uint64_t seq = flow->duplicate_seq++;
-        for (int b = 0; b < 8; b++) bytes[b] = (char)(seq >> (56 - 8 * b));
+        base_be_put(bytes, seq, 8);
         value = (base_str){(char *)&flow->duplicates_seen[i % ENGINE_DUPLICATES_STEP],
                            sizeof(engine_duplicate)};
         rc = state_append(flow->txn, flow->t_duplicate, (base_str){bytes, 8}, value, err);
     }
     if (rc != BASE_OK || flow->duplicate_seq <= ENGINE_DUPLICATES_KEPT + 1) return rc;
     uint64_t keep = flow->duplicate_seq - ENGINE_DUPLICATES_KEPT, deleted;
-    for (int b = 0; b < 8; b++) bytes[b] = (char)(keep >> (56 - 8 * b));
+    base_be_put(bytes, keep, 8);
     return state_delete_range(flow->txn, flow->t_duplicate, (base_str){NULL, 0},
                               (base_str){bytes, 8}, &deleted, err);
 }

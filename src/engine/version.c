@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/be.h"
 #include "base/must.h"
 
 // ---- finding ------------------------------------------------------------------------------------
@@ -507,17 +508,12 @@ base_rc engine_version_alter(engine_session *session, const sql_statement *s, en
     engine *e = session->engine;
     snprintf(out->tag, sizeof out->tag, "ALTER MATERIALIZED VIEW");
     plat_mutex_lock(&e->ddl_lock);
-    const plan_object *view = engine_catalog_find(e, s->schema, s->name);
-    base_rc rc;
-    if (view == NULL || view->kind != PLAN_OBJECT_VIEW)
-        rc = base_fail(err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_TABLE,
-                       "materialized view \"%s%s%s\" does not exist",
-                       s->schema != NULL ? s->schema : "", s->schema != NULL ? "." : "", s->name);
-    else if (view->version_of != 0)
+    const plan_object *view;
+    base_rc rc = engine_catalog_find_view(e, s->schema, s->name, &view, err);
+    if (rc == BASE_OK && view->version_of != 0)
         rc = base_fail(err, BASE_E_INVALID, "42809", "\"%s.%s\" is a version of a view",
                        view->schema, view->name);
-    else
-        rc = alter(session, s, view, out, err);
+    if (rc == BASE_OK) rc = alter(session, s, view, out, err);
     plat_mutex_unlock(&e->ddl_lock);
     return rc;
 }
@@ -539,7 +535,7 @@ static base_rc state_of(engine_flow *flow, const plan_object *view, uint32_t *st
     char key[4];
     base_str value;
     bool found;
-    for (int i = 0; i < 4; i++) key[i] = (char)(view->id >> (24 - 8 * i));
+    base_be_put(key, view->id, 4);
     *state_id = plan_object_state_id(view);
     base_rc rc = state_begin_read(flow->store, &txn, err);
     if (rc != BASE_OK) return rc;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/be.h"
 #include "base/must.h"
 #include "engine/version.h"
 
@@ -71,7 +72,7 @@ static base_rc copy_table(merging *m, uint32_t i, bool appended, base_error *err
 
 static base_str id_key(char out[5], char kind, uint32_t id) {
     out[0] = kind;
-    for (int i = 0; i < 4; i++) out[1 + i] = (char)(id >> (24 - 8 * i));
+    base_be_put(out + 1, id, 4);
     return (base_str){out, 5};
 }
 
@@ -92,7 +93,7 @@ static base_rc copy_inputs(merging *m, base_error *err) {
         (void)id_key(key, 's', input->object->id);
         rc = copy_row(m, m->from->t_layout, m->to->t_layout, (base_str){key, 5}, err);
         for (uint32_t p = 0; rc == BASE_OK && p < input->npartitions; p++) {
-            for (int b = 0; b < 4; b++) key[5 + b] = (char)(p >> (24 - 8 * b));
+            base_be_put(key + 5, p, 4);
             rc = copy_row(m, m->from->t_cursor, m->to->t_cursor, (base_str){key + 1, 8}, err);
         }
     }

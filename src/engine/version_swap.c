@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/be.h"
 #include "base/must.h"
 #include "col/kernel.h"
 #include "engine/compare.h"
@@ -172,7 +173,7 @@ static base_rc push_downstream(swapping *s, base_error *err) {
 
 static base_rc note_state(engine_flow *flow, uint32_t view_id, uint32_t state_id, base_error *err) {
     char key[4];
-    for (int i = 0; i < 4; i++) key[i] = (char)(view_id >> (24 - 8 * i));
+    base_be_put(key, view_id, 4);
     return state_put(flow->txn, flow->t_version, (base_str){key, 4},
                      (base_str){(const char *)&state_id, sizeof state_id}, err);
 }

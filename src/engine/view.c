@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/be.h"
 #include "base/must.h"
 #include "col/codec.h"
 #include "col/kernel.h"
@@ -47,19 +48,13 @@ _Static_assert(sizeof(view_row) == 64, "view_row is a disk format");
 #define VIEW_ROW_1_BYTES offsetof(view_row, history_step)
 
 static base_str id_key(char out[4], uint32_t id) {
-    for (int i = 0; i < 4; i++) out[i] = (char)(id >> (24 - 8 * i));
+    base_be_put(out, id, 4);
     return (base_str){out, 4};
 }
 
 static base_str step_key(char out[8], uint64_t step) {
-    for (int i = 0; i < 8; i++) out[i] = (char)(step >> (56 - 8 * i));
+    base_be_put(out, step, 8);
     return (base_str){out, 8};
-}
-
-static uint64_t read_u64be(const char *p) {
-    uint64_t v = 0;
-    for (int i = 0; i < 8; i++) v = v << 8 | (uint8_t)p[i];
-    return v;
 }
 
 base_rc engine_view_open(engine_flow *flow, engine_view *view, base_error *err) {
@@ -860,7 +855,7 @@ base_rc engine_change_next(engine *e, const plan_object *view, uint64_t after, b
             rc = base_fail(err, BASE_E_CORRUPT, NULL, "the change log of \"%s.%s\" is damaged",
                            view->schema, view->name);
         } else if (rc == BASE_OK && !end) {
-            out->step = read_u64be(key.p);
+            out->step = base_be_get(key.p, 8);
             memcpy(&out->at_us, value.p, 8);
             memcpy(&out->watermark_us, value.p + 8, 8);
             rc = read_delta(cursor, view, value, arena, out, err);
@@ -884,8 +879,8 @@ base_rc engine_changes_count(const engine_view_snapshot *snapshot, uint64_t afte
     rc = state_cursor_seek(cursor, step_key(from, after + 1), &key, &value, &end, err);
     while (rc == BASE_OK && !end && value.n >= 16) {
         if (out->steps == 0 || !engine_append_is_part(key, out->last_step)) {
-            if (key.n != 8 || out->steps == most || read_u64be(key.p) > upto) break;
-            out->last_step = read_u64be(key.p);
+            if (key.n != 8 || out->steps == most || base_be_get(key.p, 8) > upto) break;
+            out->last_step = base_be_get(key.p, 8);
             if (out->steps++ == 0) {
                 out->first_step = out->last_step;
                 memcpy(&out->first_us, value.p, 8);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/be.h"
 #include "base/must.h"
 #include "engine/diff.h"
 #include "engine/instant.h"
@@ -30,16 +31,6 @@ static uint32_t flow_count(engine *e) {
     uint32_t n = e->nflows; // flows are added, never removed
     plat_mutex_unlock(&e->flows_lock);
     return n;
-}
-
-static uint32_t read_u32be(const char *p) {
-    uint32_t v = 0;
-    for (int i = 0; i < 4; i++) v = v << 8 | (uint8_t)p[i];
-    return v;
-}
-
-static uint64_t read_u64be(const char *p) {
-    return (uint64_t)read_u32be(p) << 32 | read_u32be(p + 4);
 }
 
 static base_rc check_memory(system_rows *r, base_error *err) {
@@ -503,8 +494,9 @@ static void flow_fault_row(system_rows *r, const engine_flow *flow, base_str key
     system_row(r);
     system_text(r, "flow", flow->name);
     if (key.n == 16) {
-        uint32_t id = read_u32be(key.p), partition = read_u32be(key.p + 4);
-        uint64_t offset = read_u64be(key.p + 8);
+        uint32_t id = (uint32_t)base_be_get(key.p, 4),
+                 partition = (uint32_t)base_be_get(key.p + 4, 4);
+        uint64_t offset = base_be_get(key.p + 8, 8);
         const plan_object *object = engine_catalog_by_id(r->engine, id);
         system_printf(r, "id", "%u/%s/%u/%llu", id, flow->name, partition,
                       (unsigned long long)offset);
@@ -514,7 +506,8 @@ static void flow_fault_row(system_rows *r, const engine_flow *flow, base_str key
         system_text(r, "stage", "step");
     } else if (key.n == 20) {
         system_printf(r, "id", "view/%s/%llu/%u", flow->name,
-                      (unsigned long long)read_u64be(key.p + 8), read_u32be(key.p + 16));
+                      (unsigned long long)base_be_get(key.p + 8, 8),
+                      (uint32_t)base_be_get(key.p + 16, 4));
         system_text(r, "stage", "view");
     }
     fault_cells(r, value);

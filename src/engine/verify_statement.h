@@ -1,6 +1,6 @@
-// maintain.h - statements that look after materialized views: VERIFY, ALTER MATERIALIZED VIEW.
-#ifndef WEIR_ENGINE_MAINTAIN_H
-#define WEIR_ENGINE_MAINTAIN_H
+// verify_statement.h - the answer of VERIFY: a row a view, and what differs.
+#ifndef WEIR_ENGINE_VERIFY_STATEMENT_H
+#define WEIR_ENGINE_VERIFY_STATEMENT_H
 
 #include "engine/engine_int.h"
 

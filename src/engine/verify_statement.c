@@ -1,5 +1,5 @@
-// maintain.c - the answers of VERIFY; see maintain.h. A row a view; what differs, as notices.
-#include "engine/maintain.h"
+// verify_statement.c - the answer of VERIFY; see verify_statement.h.
+#include "engine/verify_statement.h"
 
 #include <stdio.h>
 
@@ -72,14 +72,8 @@ static base_rc find_views(engine_session *session, const sql_statement *statemen
         engine_objects(e, add_view, all);
         return BASE_OK;
     }
-    const plan_object *view = engine_catalog_find(e, statement->schema, statement->name);
-    if (view == NULL || view->kind != PLAN_OBJECT_VIEW)
-        return base_fail(err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_TABLE,
-                         "materialized view \"%s%s%s\" does not exist",
-                         statement->schema != NULL ? statement->schema : "",
-                         statement->schema != NULL ? "." : "", statement->name);
-    all->items[all->n++] = view;
-    return BASE_OK;
+    return engine_catalog_find_view(e, statement->schema, statement->name, &all->items[all->n++],
+                                    err);
 }
 
 base_rc engine_verify_statement(engine_session *session, const sql_statement *statement,
