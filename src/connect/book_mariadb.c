@@ -250,13 +250,10 @@ static base_rc see_column(maria_book *b, uint32_t i, MYSQL_RES *result, base_err
         found = &columns[c];
         times++;
     }
-    b->book.has[i] = times == 1;
-    if (times != 1 && field->needed)
-        return base_fail(err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_COLUMN,
-                         "book %s: the query gives %s column \"%s\"", b->book.name,
-                         times == 0 ? "no" : "more than one", field->name);
-    if (times != 1) return BASE_OK;
-    b->sql.classes[i] = class_of(found);
+    base_rc rc =
+        connect_sql_note_column(&b->sql, &b->book, i, times,
+                                found == NULL ? CONNECT_SQL_OTHER : class_of(found), &b->nhas, err);
+    if (rc != BASE_OK || times != 1) return rc;
     if (!fits(field->type.kind, b->sql.classes[i])) {
         base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_DATATYPE_MISMATCH,
                   "book %s: column \"%s\" cannot be read as %s", b->book.name, field->name,
@@ -264,7 +261,6 @@ static base_rc see_column(maria_book *b, uint32_t i, MYSQL_RES *result, base_err
         base_error_hint(err, "CAST it in the query.");
         return err->code;
     }
-    b->nhas++;
     return BASE_OK;
 }
 

@@ -200,15 +200,10 @@ static base_rc see_columns(void *arg, const PGresult *result, base_error *err) {
             times++;
             at = c;
         }
-        b->book.has[i] = times == 1;
-        if (times == 1) {
-            b->sql.classes[i] = class_of(PQftype(result, at));
-            b->nhas++;
-        } else if (spec->fields[i].needed) {
-            return base_fail(err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_COLUMN,
-                             "book %s: the query gives %s column \"%s\"", b->book.name,
-                             times == 0 ? "no" : "more than one", spec->fields[i].name);
-        }
+        base_rc rc = connect_sql_note_column(
+            &b->sql, &b->book, i, (unsigned)times,
+            times == 0 ? CONNECT_SQL_OTHER : class_of(PQftype(result, at)), &b->nhas, err);
+        if (rc != BASE_OK) return rc;
     }
     return BASE_OK;
 }

@@ -291,6 +291,21 @@ static void add_from(const connect_book_sql *sql, base_buf *out) {
     base_buf_printf(out, " FROM (%s\n) AS q", sql->query);
 }
 
+base_rc connect_sql_note_column(connect_book_sql *sql, engine_book *book, uint32_t i,
+                                unsigned times, connect_sql_class found, uint32_t *nhas,
+                                base_error *err) {
+    const engine_book_field *field = &book->spec->fields[i];
+    book->has[i] = times == 1;
+    if (times != 1 && field->needed)
+        return base_fail(err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_COLUMN,
+                         "book %s: the query gives %s column \"%s\"", book->name,
+                         times == 0 ? "no" : "more than one", field->name);
+    if (times != 1) return BASE_OK;
+    sql->classes[i] = found;
+    ++*nhas;
+    return BASE_OK;
+}
+
 void connect_sql_describe(const connect_book_sql *sql, base_buf *out) {
     base_buf_add_cstr(out, "SELECT *");
     add_from(sql, out);

@@ -27,6 +27,12 @@ typedef struct connect_book_sql {
     connect_sql_class *classes; // a field each
     bool by_value;
 } connect_book_sql;
+// What a query's description says of field i: how many of its columns have that name, and the class
+// of the last of them. None, or several, where the field is needed is an error; *nhas counts those
+// that are there once.
+BASE_MUST_USE base_rc connect_sql_note_column(connect_book_sql *sql, engine_book *book, uint32_t i,
+                                              unsigned times, connect_sql_class found,
+                                              uint32_t *nhas, base_error *err);
 
 // Fills is by_value; false: some column has no canonical text.
 bool connect_sql_can_digest(connect_book_sql *sql);
