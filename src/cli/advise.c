@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "engine/advise.h"
+#include "engine/finality/advise.h"
 #include "plat/plat.h"
 
 #define PROGRESS_US 500000

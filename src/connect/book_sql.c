@@ -10,7 +10,7 @@
 #include "base/calendar.h"
 #include "base/must.h"
 #include "col/codec.h"
-#include "engine/canon.h"
+#include "engine/recon/canon.h"
 
 #define BATCH_ROWS 8192u
 #define OR_RANGES  64u // of positions by value; more are joined
@@ -70,7 +70,8 @@ static void add_boolean(const connect_book_sql *sql, uint32_t field, base_buf *o
     base_buf_add_cstr(out, pg ? "::boolean THEN 'f' END" : " THEN 'f' END");
 }
 
-// ---- canonical text (engine/canon.h) ------------------------------------------------------------
+// ---- canonical text (engine/recon/canon.h)
+// ------------------------------------------------------------
 
 static void canon_instant(const connect_book_sql *sql, uint32_t field, const char *type,
                           base_buf *out) {

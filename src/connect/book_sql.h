@@ -1,12 +1,12 @@
 // book_sql.h - the statements that a book in SQL is asked with: rows, and digests of ranges of
-// positions (engine/book.h, engine/canon.h). PostgreSQL and MariaDB have the same statements with
-// other spellings.
+// positions (engine/recon/book.h, engine/recon/canon.h). PostgreSQL and MariaDB have the same
+// statements with other spellings.
 //
 // The user's query stands in FROM as it is; its columns are found by the names of the fields.
 #ifndef WEIR_CONNECT_BOOK_SQL_H
 #define WEIR_CONNECT_BOOK_SQL_H
 
-#include "engine/book.h"
+#include "engine/recon/book.h"
 
 typedef enum connect_dialect { CONNECT_POSTGRES, CONNECT_MARIADB } connect_dialect;
 

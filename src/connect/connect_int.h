@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 
 #include "connect/connect.h"
-#include "engine/alert.h"
+#include "engine/recon/alert.h"
 #include "plat/thread.h"
 
 #define CONNECT_PAUSE_FIRST_US (200 * 1000ll)

@@ -8,7 +8,7 @@
 // "status" stands in changes of views with windows: whether the row's window is final.
 // A line of a file is one change with the same names and "id", which is made of the step and the
 // change's place in it. "count" stands with a change of more than one equal row. Of a
-// reconciliation's run, a request and a line are the members that engine/alert.c makes, after
+// reconciliation's run, a request and a line are the members that engine/recon/alert.c makes, after
 // "sink" and the key.
 //
 // Invariant: the same step gives the same items in the same order, whenever it is read.

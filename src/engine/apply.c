@@ -23,7 +23,7 @@
 #include <string.h>
 
 #include "base/must.h"
-#include "engine/alert.h"
+#include "engine/recon/alert.h"
 #include "engine/system_int.h"
 
 void apply_say(apply *a, const char *fmt, ...) {

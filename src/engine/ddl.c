@@ -10,11 +10,11 @@
 #include <string.h>
 
 #include "base/must.h"
-#include "engine/alert.h"
 #include "engine/catalog_int.h"
-#include "engine/recon_int.h"
+#include "engine/recon/alert.h"
+#include "engine/recon/recon_int.h"
 #include "engine/system_int.h"
-#include "engine/version.h"
+#include "engine/version/version.h"
 
 static base_rc exists_error(const plan_object *object, base_error *err) {
     return base_fail(err, BASE_E_EXISTS, BASE_SQLSTATE_DUPLICATE_TABLE,

@@ -12,8 +12,8 @@
 #include "base/must.h"
 #include "engine/catalog_int.h"
 #include "engine/engine_int.h"
-#include "engine/recon_sort.h"
-#include "engine/replay.h"
+#include "engine/recon/recon_sort.h"
+#include "engine/version/replay.h"
 
 void engine_say(engine *e, engine_level level, const char *fmt, ...) {
     char text[1024];

@@ -18,8 +18,8 @@
 
 #include "base/map.h"
 #include "col/codec.h"
-#include "engine/disorder.h"
 #include "engine/engine.h"
+#include "engine/finality/disorder.h"
 #include "flow/graph.h"
 #include "log/log.h"
 #include "plat/thread.h"

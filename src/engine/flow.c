@@ -14,8 +14,8 @@
 
 #include "base/be.h"
 #include "base/must.h"
-#include "engine/expect.h"
-#include "engine/ledger.h"
+#include "engine/finality/expect.h"
+#include "engine/history/ledger.h"
 
 static void class_name(int64_t refresh_us, char *out, size_t n) {
     if (refresh_us == 0)

@@ -17,7 +17,7 @@
 #include "base/be.h"
 #include "base/must.h"
 #include "engine/ahead.h"
-#include "engine/expect.h"
+#include "engine/finality/expect.h"
 
 // The stored form of a cursor; key: object id and partition, big endian. A disk format.
 typedef struct cursor_row {

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/must.h"
-#include "engine/recon_int.h"
+#include "engine/recon/recon_int.h"
 #include "engine/system_int.h"
 
 static void family(base_buf *buf, const char *name, const char *type, const char *help) {

@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "base/must.h"
-#include "engine/effective.h"
-#include "engine/instant.h"
+#include "engine/history/effective.h"
+#include "engine/history/instant.h"
 #include "engine/query_int.h"
 #include "engine/setting_int.h"
 

@@ -19,7 +19,7 @@
 
 #include "base/calendar.h"
 #include "base/must.h"
-#include "engine/version.h"
+#include "engine/version/version.h"
 
 base_rc engine_flow_unavailable(engine_flow *flow, base_error *err) {
     plat_mutex_lock(&flow->engine->flows_lock);

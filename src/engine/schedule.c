@@ -13,8 +13,8 @@
 
 #include "base/must.h"
 #include "engine/catalog_int.h"
-#include "engine/ledger.h"
-#include "engine/remedy.h"
+#include "engine/history/ledger.h"
+#include "engine/recon/remedy.h"
 #include "engine/system_int.h"
 
 #define RETENTION_EVERY_US (10 * BASE_US_PER_SECOND)

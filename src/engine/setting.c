@@ -7,7 +7,7 @@
 // PostgreSQL: a rollback takes them back, SET LOCAL ends with the transaction. Entry points:
 // engine_setting_get, engine_setting_set, engine_settings_begin and _end.
 
-#include "engine/effective.h"
+#include "engine/history/effective.h"
 #include "engine/setting_int.h"
 
 #include <ctype.h>

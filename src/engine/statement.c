@@ -10,11 +10,11 @@
 
 #include "base/must.h"
 #include "engine/query_int.h"
-#include "engine/remedy.h"
-#include "engine/replay.h"
+#include "engine/recon/remedy.h"
 #include "engine/setting_int.h"
-#include "engine/verify_statement.h"
-#include "engine/version.h"
+#include "engine/version/replay.h"
+#include "engine/version/verify_statement.h"
+#include "engine/version/version.h"
 
 struct engine_prepared {
     engine_session *session;

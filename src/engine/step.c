@@ -14,7 +14,7 @@
 
 #include "base/be.h"
 #include "base/must.h"
-#include "engine/moment.h"
+#include "engine/history/moment.h"
 
 #define LARGE_STEP_RECORDS 20000u // from here on a commit of pages costs less than a record of rows
 

@@ -21,9 +21,9 @@
 #include "base/must.h"
 #include "col/codec.h"
 #include "col/kernel.h"
-#include "engine/ledger.h"
-#include "engine/moment.h"
-#include "engine/past.h"
+#include "engine/history/ledger.h"
+#include "engine/history/moment.h"
+#include "engine/history/past.h"
 #include "engine/system_int.h"
 
 #define ROW_CORRECTED     1u

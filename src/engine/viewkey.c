@@ -4,7 +4,7 @@
 
 #include "col/codec.h"
 #include "col/json_tree.h"
-#include "engine/ledger.h"
+#include "engine/history/ledger.h"
 
 static base_rc refuse(const plan_object *view, const engine_view_key *key, const char *what,
                       base_error *err) {

@@ -13,12 +13,12 @@
 
 #include "base/be.h"
 #include "base/must.h"
-#include "engine/diff.h"
-#include "engine/instant.h"
-#include "engine/remedy.h"
-#include "engine/replay.h"
+#include "engine/history/instant.h"
+#include "engine/recon/remedy.h"
 #include "engine/setting_int.h"
 #include "engine/system_int.h"
+#include "engine/version/diff.h"
+#include "engine/version/replay.h"
 
 #define RAW_BYTES_SHOWN 4096u // of a quarantined record
 

@@ -126,8 +126,8 @@ typedef struct plan_object {
     // Sinks and reconciliations: `from` is the view they stand on; a reconciliation's may be a
     // stream.
     const struct plan_object *from;
-    const char *connector;   // sink: 'webhook', 'file'; reconciliation: a book (engine/book.h)
-    int64_t max_keep_us;     // sink: how long undelivered changes are kept for it; 0: for ever
+    const char *connector; // sink: 'webhook', 'file'; reconciliation: a book (engine/recon/book.h)
+    int64_t max_keep_us;   // sink: how long undelivered changes are kept for it; 0: for ever
     uint64_t max_keep_bytes; // and how many of them; 0: no limit
     const char *path;        // reconciliation: file of record
     const char *format;      // 'csv' or 'ndjson'

@@ -281,7 +281,7 @@ static base_rc bind_times(contract *c) {
                             column->name, sql_type_name(c->ctx, &column->type));
         column->time_role = PLAN_TIME_EVENT;
         const plan_expr *expr;
-        if (c->learnt) { // less what is learnt, see engine/late.c
+        if (c->learnt) { // less what is learnt, see engine/finality/late.c
             object->watermark =
                 plan_expr_column(c->ctx->arena, (uint32_t)object->event_time, column->type);
             return bind_effective_time(c);

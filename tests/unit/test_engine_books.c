@@ -3,8 +3,8 @@
 // external sort.
 
 #include "base/random.h"
-#include "engine/canon.h"
-#include "engine/recon_int.h"
+#include "engine/recon/canon.h"
+#include "engine/recon/recon_int.h"
 #include "engine_rig.h"
 
 // ---- a book in memory ---------------------------------------------------------------------------

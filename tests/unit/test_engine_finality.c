@@ -4,8 +4,8 @@
 
 #include <math.h>
 
-#include "engine/disorder.h"
-#include "engine/expect.h"
+#include "engine/finality/disorder.h"
+#include "engine/finality/expect.h"
 #include "engine_rig.h"
 
 // ---- the histogram against all values -----------------------------------------------------------

@@ -1,7 +1,7 @@
 // Moments: each step says when it was, what it had read and where the watermarks stood; found again
 // by step and by instant, whatever happens to the flow in between.
 
-#include "engine/moment.h"
+#include "engine/history/moment.h"
 #include "engine_rig.h"
 
 #define ORDERS                                                                                     \

@@ -3,7 +3,7 @@
 
 #include <zlib.h>
 
-#include "engine/recon_int.h"
+#include "engine/recon/recon_int.h"
 #include "engine_rig.h"
 
 static void make_view(rig *b) {

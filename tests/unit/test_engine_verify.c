@@ -1,7 +1,7 @@
 // Shadow flows and verification: what is recomputed from the log is what is served; a row that was
 // changed behind the engine's back is found; two replays give the same bytes.
 
-#include "engine/shadow.h"
+#include "engine/version/shadow.h"
 #include "engine_rig.h"
 
 static const char schema[] =

@@ -1,0 +1,482 @@
+// why.c - tells the story of one row: see why.h.
+//
+// Changes come from the ledger, which is kept longest, and from the view's change log for what was
+// not final yet. What a step had read is in the ledger's entry, or in the step's moment; the events
+// of the row that lie within are those behind the change. That is exact where an event that makes
+// up the row does so for good (plan_lineage.only_grows); elsewhere the row is traced as of before
+// and after the step, and what differs is what came and what left. What is older than all that is
+// kept is told as one change, from the log. Entry point: engine_why_of.
+
+#include "engine/history/why.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/must.h"
+#include "col/json_tree.h"
+#include "engine/history/ledger.h"
+#include "engine/history/moment.h"
+
+#define TRIMS_MAX 3u // of the change log, while it is read
+
+typedef struct story {
+    engine_session *session;
+    const plan_object *view;
+    const engine_view_key *key;
+    base_arena *arena;
+    uint32_t n, cap;
+    engine_why_change *changes;
+    uint32_t ncolumns;
+    col_type *types;
+    int64_t final_us; // when the row is final, by the view's clock; INT64_MAX: never
+} story;
+
+static engine_why_change *add_change(story *s) {
+    if (s->n == s->cap) {
+        uint32_t cap = s->cap == 0 ? 16 : s->cap * 2;
+        engine_why_change *more = base_arena_array(s->arena, engine_why_change, cap);
+        if (s->n > 0) memcpy(more, s->changes, s->n * sizeof *more);
+        s->changes = more, s->cap = cap;
+    }
+    s->changes[s->n] = (engine_why_change){.at_us = INT64_MIN};
+    return &s->changes[s->n++];
+}
+
+static base_rc within_limits(const story *s, base_error *err) {
+    if (s->session->cancel)
+        return base_fail(err, BASE_E_CANCELLED, NULL, "canceling statement due to user request");
+    if (s->n < ENGINE_WHY_CHANGES_MAX) return BASE_OK;
+    return base_fail(err, BASE_E_LIMIT, BASE_SQLSTATE_OUT_OF_MEMORY,
+                     "the row has more than %u changes: ask weir.revision for a part of them",
+                     ENGINE_WHY_CHANGES_MAX);
+}
+
+static base_str copy_str(base_arena *arena, base_str s) {
+    return (base_str){base_arena_memdup(arena, s.p, s.n), s.n};
+}
+
+static void note_final(story *s, const col_batch *rows, uint32_t row) {
+    if (s->view->window_column < 0) return;
+    const plan_column *column = &s->view->columns[s->view->window_column];
+    int64_t end = plan_column_window_end(column, &rows->cols[s->view->window_column], row);
+    s->final_us = plan_final_at(&s->view->finality, end);
+}
+
+static bool is_final(const story *s, int64_t watermark_us, int64_t at_us) {
+    int64_t clock_us = engine_final_clock(s->view, watermark_us, at_us);
+    return clock_us != ENGINE_NO_WATERMARK && clock_us >= s->final_us;
+}
+
+// ---- what is in the ledger ----------------------------------------------------------------------
+
+static uint64_t number_of(const col_json *object, const char *name) {
+    const col_json *value = col_json_member(object, base_str_of(name));
+    uint64_t n = 0;
+    for (size_t i = 0; value != NULL && value->kind == COL_JSON_NUMBER && i < value->text.n; i++)
+        if (value->text.p[i] >= '0' && value->text.p[i] <= '9')
+            n = n * 10 + (uint64_t)(value->text.p[i] - '0');
+    return n;
+}
+
+static base_rc take_positions(story *s, base_str json, engine_why_change *c, base_error *err) {
+    col_json *list;
+    base_rc rc = col_json_parse(json, s->arena, &list, err);
+    if (rc != BASE_OK) return rc;
+    engine_why_range *ranges = base_arena_array(s->arena, engine_why_range, list->n + 1);
+    for (uint32_t i = 0; i < list->n && list->kind == COL_JSON_ARRAY; i++) {
+        const col_json *name = col_json_member(list->items[i], BASE_STR("object"));
+        if (name == NULL || col_json_member(list->items[i], BASE_STR("to")) == NULL) continue;
+        const plan_object *object = engine_find(s->session->engine, name->text);
+        if (object == NULL) continue; // dropped since
+        ranges[c->nranges++] = (engine_why_range){
+            object->id, (uint32_t)number_of(list->items[i], "partition"),
+            number_of(list->items[i], "from"), number_of(list->items[i], "to") + 1};
+    }
+    c->ranges = ranges;
+    return BASE_OK;
+}
+
+static base_rc take_entry(void *arg, const engine_ledger_entry *entry, base_error *err) {
+    story *s = arg;
+    base_rc rc = within_limits(s, err);
+    if (rc != BASE_OK) return rc;
+    engine_why_change *c = add_change(s);
+    c->step = entry->step;
+    c->at_us = entry->at_us;
+    c->revision = entry->revision;
+    c->cause = copy_str(s->arena, entry->cause);
+    c->has_old = entry->has_old, c->has_new = entry->has_new;
+    c->row = col_batch_copy(s->arena, entry->row);
+    c->noted = true;
+    c->standing = entry->has_new ? "corrected" : "removed";
+    note_final(s, c->row, entry->has_new ? 1 : 0);
+    return take_positions(s, copy_str(s->arena, entry->positions), c, err);
+}
+
+// ---- what is in the change log ------------------------------------------------------------------
+
+static void take_delta(story *s, const engine_change *change) {
+    const col_batch *delta = change->delta;
+    uint32_t old = UINT32_MAX, new = UINT32_MAX;
+    base_arena scratch;
+    base_arena_init(&scratch, 1 << 14);
+    for (uint32_t i = 0; i < delta->nrows; i++) {
+        if (!base_str_eq(engine_ledger_key(s->view, delta, i, &scratch), s->key->bytes)) continue;
+        if (col_weight(delta, i) > 0) new = i;
+        if (col_weight(delta, i) < 0) old = i;
+    }
+    base_arena_deinit(&scratch);
+    if (old == UINT32_MAX && new == UINT32_MAX) return;
+    uint32_t sel[2] = {old != UINT32_MAX ? old : new, new != UINT32_MAX ? new : old};
+    const col_batch *rows = col_batch_gather(s->arena, delta, sel, 2);
+    note_final(s, rows, 1);
+    for (uint32_t i = 0; i < s->n; i++)
+        if (s->changes[i].step == change->step) return; // noted in the ledger
+    engine_why_change *c = add_change(s);
+    c->step = change->step;
+    c->at_us = change->at_us;
+    c->has_old = old != UINT32_MAX, c->has_new = new != UINT32_MAX;
+    c->row = col_batch_copy(s->arena, rows);
+    c->standing = !c->has_new                                        ? "removed"
+                  : s->view->window_column < 0                       ? "current"
+                  : is_final(s, change->watermark_us, change->at_us) ? "final"
+                                                                     : "provisional";
+}
+
+static base_rc take_changes(story *s, uint64_t after, base_error *err) {
+    base_arena scratch;
+    base_arena_init(&scratch, 1 << 16);
+    base_rc rc = BASE_OK;
+    uint32_t trims = 0;
+    for (bool found = true; rc == BASE_OK && found;) {
+        engine_change change;
+        base_arena_reset(&scratch);
+        rc = engine_change_next(s->session->engine, s->view, after, &scratch, &change, &found, err);
+        if (rc == BASE_E_NOT_FOUND && trims++ < TRIMS_MAX) { // trimmed meanwhile: from there on
+            engine_view_snapshot snapshot;
+            rc = engine_view_snapshot_open(s->session->engine, s->view, &snapshot, err);
+            if (rc == BASE_OK) after = snapshot.trimmed_step;
+            if (rc == BASE_OK) engine_view_snapshot_close(&snapshot);
+            found = true;
+            continue;
+        }
+        if (rc != BASE_OK || !found) break;
+        after = change.step;
+        take_delta(s, &change);
+        rc = within_limits(s, err);
+    }
+    base_arena_deinit(&scratch);
+    return rc;
+}
+
+// ---- the row as it is ---------------------------------------------------------------------------
+
+typedef struct present {
+    bool there;
+    uint32_t revision;
+    const col_batch *row; // one row
+    uint64_t step;        // of the view
+    int64_t final_us;     // what it is measured against
+} present;
+
+static base_rc read_present(story *s, present *out, uint64_t *trimmed_step, base_error *err) {
+    engine_view_snapshot snapshot;
+    base_rc rc = engine_view_snapshot_open(s->session->engine, s->view, &snapshot, err);
+    if (rc != BASE_OK) return rc;
+    *trimmed_step = snapshot.trimmed_step;
+    out->step = snapshot.step;
+    out->final_us = snapshot.final_us;
+    if (!snapshot.appended)
+        rc = engine_view_get(s->view, &snapshot, s->key->bytes, s->arena, &out->there, &out->row,
+                             &out->revision, err);
+    engine_view_snapshot_close(&snapshot);
+    if (rc == BASE_OK && out->there) note_final(s, out->row, 0);
+    return rc;
+}
+
+static int by_step(const void *x, const void *y) {
+    const engine_why_change *a = x, *b = y;
+    return (a->step > b->step) - (a->step < b->step);
+}
+
+static bool is_unchanged(const engine_why_change *c) {
+    return strcmp(c->standing, "unchanged") == 0;
+}
+
+// By step; of one step what changed before what only became final; events without effect last.
+static int in_order(const void *x, const void *y) {
+    const engine_why_change *a = x, *b = y;
+    if (is_unchanged(a) != is_unchanged(b)) return is_unchanged(a) - is_unchanged(b);
+    if (a->step != b->step) return by_step(x, y);
+    return (int)(strcmp(a->standing, "final") == 0) - (int)(strcmp(b->standing, "final") == 0);
+}
+
+// Before all that is kept there was a value: one change stands for what made it.
+static void add_beginning(story *s, const present *now) {
+    const engine_why_change *first = s->n > 0 ? &s->changes[0] : NULL;
+    if (first == NULL ? !now->there : !first->has_old) return;
+    engine_why_change *c = add_change(s);
+    first = s->n > 1 ? &s->changes[0] : NULL;
+    uint32_t sel[2] = {0, 0};
+    c->row = col_batch_gather(s->arena, first == NULL ? now->row : first->row, sel, 2);
+    c->has_new = true;
+    c->standing = s->view->window_column < 0 ? "current" : "provisional";
+    c->note = "the changes up to this value are no longer kept, or were made before the view was: "
+              "its events are read from the log";
+}
+
+// The first step after which the row was final; 0: not known.
+static base_rc find_final(story *s, uint64_t from, uint64_t to, engine_moment *out,
+                          base_error *err) {
+    engine_flow *flow = engine_flow_of_view(s->session->engine, s->view->id);
+    state_txn *txn;
+    base_rc rc = engine_flow_begin_read(flow, &txn, err);
+    if (rc != BASE_OK) return rc;
+    out->step = 0;
+    while (rc == BASE_OK && from < to) {
+        uint64_t middle = from + (to - from) / 2;
+        engine_moment moment;
+        bool found;
+        rc = engine_moment_at_step(txn, flow->t_moment, middle, s->arena, &moment, &found, err);
+        const engine_moment_view *view =
+            rc == BASE_OK && found ? engine_moment_find_view(&moment, s->view->id) : NULL;
+        if (view != NULL && is_final(s, view->watermark_us, moment.at_us))
+            to = middle;
+        else
+            from = middle + 1;
+    }
+    bool found = false;
+    if (rc == BASE_OK)
+        rc = engine_moment_at_step(txn, flow->t_moment, to, s->arena, out, &found, err);
+    if (!found || out->step != to) out->step = 0;
+    state_abort(txn);
+    return rc;
+}
+
+// That a row has become final is told too, though nothing changes then.
+static base_rc add_final(story *s, const present *now, base_error *err) {
+    uint32_t last = UINT32_MAX;
+    if (now->final_us == ENGINE_NO_WATERMARK || now->final_us < s->final_us) return BASE_OK;
+    for (uint32_t i = 0; i < s->n && !s->changes[i].noted; i++) {
+        if (strcmp(s->changes[i].standing, "final") == 0) return BASE_OK;
+        last = i;
+    }
+    if (last == UINT32_MAX || !s->changes[last].has_new) return BASE_OK;
+    uint64_t to = last + 1 < s->n ? s->changes[last + 1].step - 1 : now->step;
+    engine_moment moment = {0};
+    if (s->changes[last].step == 0) { // what it was before all that is kept was final
+        if (last + 1 < s->n) s->changes[last].standing = "final";
+        return BASE_OK;
+    }
+    base_rc rc = find_final(s, s->changes[last].step, to, &moment, err);
+    if (rc != BASE_OK || moment.step == 0) return rc;
+    engine_why_change *c = add_change(s);
+    engine_why_change *before = &s->changes[last];
+    c->step = moment.step;
+    c->at_us = moment.at_us;
+    c->revision = before->revision;
+    uint32_t sel[2] = {1, 1};
+    c->row = col_batch_gather(s->arena, before->row, sel, 2);
+    c->has_old = c->has_new = true;
+    c->standing = "final";
+    return BASE_OK;
+}
+
+// Revisions count from 1 whenever a row comes, and end where the row is now.
+static void number(story *s, const present *now) {
+    uint32_t next = now->there ? now->revision : 0;
+    for (uint32_t i = s->n; i-- > 0;) {
+        engine_why_change *c = &s->changes[i];
+        if (c->revision == 0 && c->has_new) c->revision = next;
+        next = c->revision > 1 && c->has_old ? c->revision - 1 : 0;
+    }
+    for (uint32_t i = 0; i < s->n; i++)
+        if (s->changes[i].revision == 0 && s->changes[i].has_old && i > 0 &&
+            s->changes[i - 1].revision > 0)
+            s->changes[i].revision = s->changes[i - 1].revision + 1;
+}
+
+// ---- where a step had read ----------------------------------------------------------------------
+
+static base_rc ranges_of_step(story *s, engine_why_change *c, base_error *err) {
+    if (c->nranges > 0 || c->step == 0) return BASE_OK;
+    uint32_t nto, nfrom = 0;
+    engine_upto *to, *from = NULL;
+    bool exact_to, exact_from = true;
+    engine *e = s->session->engine;
+    base_rc rc = engine_lineage_places(e, s->view, c->step, s->arena, &nto, &to, &exact_to, err);
+    if (rc == BASE_OK && c->step > 1)
+        rc = engine_lineage_places(e, s->view, c->step - 1, s->arena, &nfrom, &from, &exact_from,
+                                   err);
+    // Without a moment before it the step is the first that the flow knows of; if the row was there
+    // before, that is not where its events begin.
+    bool begins = s->changes[0].step != 0;
+    if (rc != BASE_OK || !exact_to || (!exact_from && !begins)) return rc;
+    engine_why_range *ranges = base_arena_array(s->arena, engine_why_range, nto + 1);
+    for (uint32_t i = 0; i < nto; i++) {
+        uint64_t begin = 0;
+        for (uint32_t k = 0; exact_from && k < nfrom; k++)
+            if (from[k].object_id == to[i].object_id && from[k].partition == to[i].partition)
+                begin = from[k].next;
+        if (to[i].next > begin)
+            ranges[c->nranges++] =
+                (engine_why_range){to[i].object_id, to[i].partition, begin, to[i].next};
+    }
+    c->ranges = ranges;
+    return BASE_OK;
+}
+
+static bool is_within(const engine_why_change *c, const engine_lineage_event *event) {
+    for (uint32_t i = 0; i < c->nranges; i++)
+        if (c->ranges[i].object_id == event->object->id &&
+            c->ranges[i].partition == event->partition && event->offset >= c->ranges[i].from &&
+            event->offset < c->ranges[i].next)
+            return true;
+    return false;
+}
+
+// ---- events -------------------------------------------------------------------------------------
+
+static void hand_out(story *s, const engine_lineage *lineage) {
+    bool *given = base_arena_array(s->arena, bool, lineage->n + 1);
+    for (uint32_t i = 0; i < s->n; i++) {
+        engine_why_change *c = &s->changes[i];
+        c->events = base_arena_array(s->arena, const engine_lineage_event *, lineage->n + 1);
+        for (uint32_t k = 0; k < lineage->n; k++) {
+            if (given[k] || lineage->events[k].duplicate || !is_within(c, &lineage->events[k]))
+                continue;
+            given[k] = true;
+            c->events[c->nevents++] = &lineage->events[k];
+        }
+    }
+    engine_why_change *first = s->n > 0 && s->changes[0].step == 0 ? &s->changes[0] : NULL;
+    uint32_t rest = 0;
+    for (uint32_t k = 0; k < lineage->n; k++) rest += !given[k] && !lineage->events[k].duplicate;
+    if (rest == 0) return;
+    if (first == NULL) { // events that have changed nothing
+        first = add_change(s);
+        first->standing = "unchanged";
+        first->note = "these events are of the row and have not changed its value";
+        first->events = base_arena_array(s->arena, const engine_lineage_event *, rest);
+    }
+    for (uint32_t k = 0; k < lineage->n; k++)
+        if (!given[k] && !lineage->events[k].duplicate)
+            first->events[first->nevents++] = &lineage->events[k];
+}
+
+static bool has_event(const engine_lineage *lineage, const engine_lineage_event *event) {
+    for (uint32_t i = 0; i < lineage->n; i++) {
+        const engine_lineage_event *other = &lineage->events[i];
+        if (other->object->id == event->object->id && other->partition == event->partition &&
+            other->offset == event->offset && !other->duplicate)
+            return true;
+    }
+    return false;
+}
+
+static void keep_other(story *s, const engine_lineage *of, const engine_lineage *not_of,
+                       uint32_t *n, const engine_lineage_event ***out) {
+    *out = base_arena_array(s->arena, const engine_lineage_event *, of->n + 1);
+    for (uint32_t i = 0; i < of->n; i++)
+        if (!of->events[i].duplicate && !has_event(not_of, &of->events[i]))
+            (*out)[(*n)++] = &of->events[i];
+}
+
+// Places before or after a step, from its ranges: other partitions as they are read now.
+static engine_upto *places_at(story *s, const engine_why_change *c, bool after, uint32_t nnow,
+                              const engine_upto *now) {
+    engine_upto *out = base_arena_array(s->arena, engine_upto, nnow + 1);
+    if (nnow > 0) memcpy(out, now, nnow * sizeof *out);
+    for (uint32_t i = 0; i < nnow; i++)
+        for (uint32_t k = 0; k < c->nranges; k++)
+            if (c->ranges[k].object_id == out[i].object_id &&
+                c->ranges[k].partition == out[i].partition)
+                out[i].next = after ? c->ranges[k].next : c->ranges[k].from;
+    return out;
+}
+
+// The row as of before and after a step: what differs has come, or has left.
+static base_rc trace_step(story *s, engine_why_change *c, base_error *err) {
+    uint32_t n;
+    engine_upto *now;
+    bool exact;
+    base_rc rc = engine_lineage_places(s->session->engine, s->view, c->step, s->arena, &n, &now,
+                                       &exact, err);
+    engine_lineage *sides = base_arena_array(s->arena, engine_lineage, 2);
+    for (uint32_t i = 0; rc == BASE_OK && i < 2; i++) {
+        engine_lineage_at at = {.nupto = n, .now_us = c->at_us};
+        at.upto = places_at(s, c, i == 1, n, now);
+        rc = engine_lineage_of(s->session, s->view, s->key, &at, ENGINE_WHY_EVENTS_MAX, true,
+                               s->arena, &sides[i], err);
+    }
+    if (rc != BASE_OK) return rc;
+    keep_other(s, &sides[1], &sides[0], &c->nevents, &c->events);
+    keep_other(s, &sides[0], &sides[1], &c->nleft, &c->left);
+    return BASE_OK;
+}
+
+static base_rc trace_steps(story *s, const engine_lineage *now, base_error *err) {
+    base_rc rc = BASE_OK;
+    uint32_t traced = 0;
+    for (uint32_t i = s->n; i-- > 0 && rc == BASE_OK;) { // the newest first
+        engine_why_change *c = &s->changes[i];
+        if (c->step == 0 && i == 0) {
+            engine_lineage none = {0};
+            if (s->n == 1) keep_other(s, now, &none, &c->nevents, &c->events);
+        } else if (c->nranges == 0) {
+            c->note = "where the step had read is no longer kept";
+        } else if (traced++ == ENGINE_WHY_TRACED_MAX) {
+            c->note = "not traced: there are many later changes";
+        } else if (traced < ENGINE_WHY_TRACED_MAX) {
+            rc = trace_step(s, c, err);
+        }
+    }
+    return rc;
+}
+
+static void sort_changes(story *s, int (*compare)(const void *, const void *)) {
+    if (s->n > 1) qsort(s->changes, s->n, sizeof *s->changes, compare); // none: there is no array
+}
+
+base_rc engine_why_of(engine_session *session, const plan_object *view, const engine_view_key *key,
+                      base_arena *arena, engine_why *out, base_error *err) {
+    story s = {.session = session,
+               .view = view,
+               .key = key,
+               .arena = arena,
+               .ncolumns = engine_declared_columns(view),
+               .final_us = INT64_MAX};
+    *out = (engine_why){.view = view, .key = *key};
+    engine_flow *flow = engine_flow_of_view(session->engine, view->id);
+    if (flow == NULL)
+        return base_fail(err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_TABLE,
+                         "materialized view \"%s.%s\" does not exist", view->schema, view->name);
+    present now = {0};
+    uint64_t trimmed_step = 0;
+    base_rc rc = read_present(&s, &now, &trimmed_step, err);
+    state_txn *txn = NULL;
+    if (rc == BASE_OK) rc = engine_flow_begin_read(flow, &txn, err);
+    if (rc != BASE_OK) return rc;
+    rc = engine_ledger_scan(flow, txn, view, key->bytes, take_entry, &s, err);
+    state_abort(txn);
+    if (rc == BASE_OK) rc = take_changes(&s, trimmed_step, err);
+    if (rc != BASE_OK) return rc;
+    sort_changes(&s, by_step);
+    add_beginning(&s, &now);
+    sort_changes(&s, by_step);
+    number(&s, &now);
+    for (uint32_t i = 0; rc == BASE_OK && i < s.n; i++) rc = ranges_of_step(&s, &s.changes[i], err);
+    engine_lineage_at at = {0};
+    if (rc == BASE_OK)
+        rc = engine_lineage_of(session, view, key, &at, ENGINE_WHY_EVENTS_MAX, true, arena,
+                               &out->lineage, err);
+    if (rc == BASE_OK && out->lineage.only_grows)
+        hand_out(&s, &out->lineage);
+    else if (rc == BASE_OK)
+        rc = trace_steps(&s, &out->lineage, err);
+    if (rc == BASE_OK) rc = add_final(&s, &now, err);
+    sort_changes(&s, in_order);
+    out->n = s.n;
+    out->changes = s.changes;
+    return rc;
+}

@@ -1,0 +1,68 @@
+// version.h - versions of a materialized view: another definition is kept beside the view, under
+// its name and "@n", until it takes the view's place or is dropped.
+//
+// The view keeps its id, so that all that stands on it stays; what changes when a version is
+// promoted is which plan, and whose operators' state, make its rows. See version.c. All but
+// engine_version_create need ddl_lock.
+#ifndef WEIR_ENGINE_VERSION_H
+#define WEIR_ENGINE_VERSION_H
+
+#include "engine/catalog_int.h"
+#include "engine/version/shadow.h"
+
+#define ENGINE_VERSIONS_MAX 8u // beside a view, at once
+
+// How a version gets its history.
+typedef struct engine_version_build {
+    engine_shadow_config shadow;
+    uint64_t left_out; // records that the selection leaves out
+    volatile bool *cancel;
+    // The shadow has been opened, and, with NULL, will be closed: for who shows its progress.
+    void (*opened)(void *arg, engine_shadow *shadow);
+    void *arg;
+} engine_version_build;
+
+// Whether `version`, bound and not in the catalogue, can be a version of the view.
+BASE_MUST_USE base_rc engine_version_check(engine *e, const plan_object *view,
+                                           const plan_object *version, base_error *err);
+// Gives it its number, its name and its id.
+BASE_MUST_USE base_rc engine_version_name(engine *e, const plan_object *view, plan_object *version,
+                                          base_error *err);
+// Reads its history and puts it into the catalogue and its flow. ddl_lock is given away while the
+// history is read. A durable shadow that was cancelled goes on when this is called again.
+BASE_MUST_USE base_rc engine_version_make(engine *e, const plan_object *view, plan_object *version,
+                                          const engine_version_build *how, base_error *err);
+// The three, for CREATE OR REPLACE. out gets notices.
+BASE_MUST_USE base_rc engine_version_create(engine_session *session, const plan_object *there,
+                                            plan_object *object, engine_result *out,
+                                            base_error *err);
+// The version takes the view's place, and the view the version's. is_replay: the view's number
+// stays.
+BASE_MUST_USE base_rc engine_version_exchange(engine *e, const plan_object *view,
+                                              const plan_object *version, bool is_replay,
+                                              const char *cause, uint64_t *differing,
+                                              base_error *err);
+// The version n of a view, or the only or newest one (n 0); NULL: there is none.
+const plan_object *engine_version_find(engine *e, const plan_object *view, uint32_t n);
+// PROMOTE, ROLL BACK, DROP VERSION. Takes ddl_lock.
+BASE_MUST_USE base_rc engine_version_alter(engine_session *session, const sql_statement *statement,
+                                           engine_result *out, base_error *err);
+// Whether a view, plain or materialized, or a sink would be made of a version.
+bool engine_stands_on_version(engine *e, const plan_object *object);
+// With a view that is dropped go its versions.
+BASE_MUST_USE base_rc engine_versions_drop(engine *e, const plan_object *view, base_error *err);
+// After a crash the flow's store may say that another version makes a view's rows than the
+// catalogue does: the catalogue follows. Before the flow's views are opened.
+BASE_MUST_USE base_rc engine_versions_settle(engine_flow *flow, base_error *err);
+
+// version_merge.c: what a shadow has made of `version` becomes part of its flow's store.
+// flow->lock held; the shadow is aimed and run there.
+BASE_MUST_USE base_rc engine_shadow_merge(engine_shadow *shadow, engine_flow *flow,
+                                          const plan_object *version, base_error *err);
+// version_swap.c: in one step of the flow the rows of the view and of the version change places.
+// flow->lock held.
+BASE_MUST_USE base_rc engine_version_swap(engine_flow *flow, const plan_object *view,
+                                          const plan_object *version, const char *cause,
+                                          uint64_t *differing, base_error *err);
+
+#endif
