@@ -208,7 +208,7 @@ def stage_differential(run):
     program = ROOT / "tests/sql/run_differential.py"
     if run.options.long:
         run.program("20,000 random queries", [program, "--queries", 20000, "--jobs", JOBS], 7200)
-        run.program("20,000 random queries of the day", [program, "--queries", 20000, "--jobs", JOBS, "--seed", "today"], 7200)
+        run.program("5,000 random queries of the day", [program, "--queries", 5000, "--jobs", JOBS, "--seed", "today"], 7200)
     else:
         run.program("random queries, 50 s", [program, "--queries", 20000, "--seconds", 50, "--jobs", JOBS, "--stop-after", 2],
                     400)
@@ -262,7 +262,7 @@ def stage_kill9(run):
 def stage_fuzz(run):
     if not run.build("fuzz", targets=fuzz_names()):
         return
-    seconds = 600 if run.options.long else 3
+    seconds = int(os.environ.get("WEIR_FUZZ_SECONDS", 240 if run.options.long else 3))  # a target
     tests = []
     for name in fuzz_names():
         corpus = LOGS / "corpus" / name
