@@ -4,7 +4,8 @@
 // texts again in the order of their ids, which is an order of dependency. Objects are never changed
 // in place and never freed before close: a plan may borrow one for as long as the engine lives.
 // Table "objects": id (4 bytes, big endian) -> named values (log_headers): schema, name,
-// definition, comment, and column:NAME for the comment of a column. Table "schemas": name ->
+// definition, comment, column:NAME for the comment of a column, and rule for each watermark that
+// records of a stream go by (finality/rules.c). Table "schemas": name ->
 // comment. Entry points: engine_catalog_open, engine_catalog_find; changes come through ddl.c.
 
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include "base/be.h"
 #include "base/must.h"
 #include "engine/catalog_int.h"
+#include "engine/finality/rules.h"
 
 static base_str id_key(char out[4], uint32_t id) {
     base_be_put(out, id, 4);
@@ -131,6 +133,7 @@ void engine_catalog_put(engine *e, plan_object *object) {
     must(object->id < ENGINE_OBJECTS_MAX);
     base_buf key = {0};
     full_name(&key, object->schema, object->name);
+    engine_rules_attach(e, object, e->by_id[object->id]);
     plat_mutex_lock(&e->catalog_lock);
     base_map_put(e->names, base_buf_str(&key), object);
     e->by_id[object->id] = object;
@@ -201,6 +204,7 @@ static void stored_form(const plan_object *object, base_buf *value) {
     add_number(value, "former_version", object->former_version);
     add_number(value, "history_lost", object->history_lost);
     add_number(value, "is_replay", object->is_replay);
+    engine_rules_put(object, value);
     base_buf_deinit(&name);
 }
 
@@ -367,6 +371,8 @@ static base_rc bind_stored(engine *e, uint32_t id, base_str value, plan_object *
     object->id = id;
     object->definition = kept;
     if (object->kind == PLAN_OBJECT_VIEW) read_version(e, value, object);
+    if (object->kind == PLAN_OBJECT_STREAM) rc = engine_rules_load(e, object, value, err);
+    if (rc != BASE_OK) return rc;
     for (size_t at = 0; log_headers_next(value, &at, &name, &text);) {
         char *comment = base_arena_memdup(&e->catalog_arena, text.p, text.n);
         if (base_str_eq(name, BASE_STR("comment")))

@@ -12,6 +12,7 @@
 
 #include "base/must.h"
 #include "engine/engine_int.h"
+#include "engine/finality/rules.h"
 
 uint32_t engine_declared_columns(const plan_object *object) {
     uint32_t n = 0;
@@ -243,7 +244,14 @@ static void fill_times(engine_contract *contract, base_arena *arena, engine_deco
     uint8_t *failed = base_arena_zalloc(arena, out->nrows + 1);
     col_func_ctx ctx = {.arena = arena, .err = &err, .now_us = ingested_us, .failed = failed};
     const col_vec *value;
-    if (plan_eval(contract->watermark, out->batch, &ctx, &value) != BASE_OK) return;
+    const plan_expr *expr = contract->watermark;
+    col_batch *batch = out->batch,
+              alone = {1, out->nrows, &batch->cols[contract->event_time], NULL};
+    if (out->rule != NULL) {
+        expr = out->rule->expr;
+        batch = &alone;
+    }
+    if (plan_eval(expr, batch, &ctx, &value) != BASE_OK) return;
     int64_t *watermark_us = times_of(arena, value, out->nrows, ENGINE_NO_WATERMARK);
     for (uint32_t row = 0; row < out->nrows; row++)
         if (failed[row]) watermark_us[row] = ENGINE_NO_WATERMARK;
@@ -313,6 +321,8 @@ void engine_contract_decode(engine_contract *contract, const char *text, size_t 
     out->deletes = deletes;
     out->nfaults = v.nfaults;
     out->faults = v.faults;
+    // One for all of them: a rule begins where a batch does.
+    out->rule = engine_rule_at(contract->object, partition, first_offset);
     fill_times(contract, arena, out, ingested_us);
     // What takes an event back says nothing of how far event time is.
     if (out->event_us == NULL || deletes == NULL || contract->object->kind != PLAN_OBJECT_STREAM)

@@ -78,12 +78,14 @@ struct engine_contract {
 
 // The outcome for n records: a batch of the rows that keep the contract and their places, and the
 // faults of the others. All in the arena.
+typedef struct engine_rule engine_rule; // finality/rules.h
 typedef struct engine_decoded {
     col_batch *batch;
     uint32_t nrows;
     const uint32_t *doc;         // record index of each row
     const int64_t *event_us;     // a row each; NULL without event time; INT64_MIN: null
     const int64_t *watermark_us; // a row each; NULL without a watermark
+    const engine_rule *rule;     // that it is by; NULL: by the object
     const uint8_t *deletes;      // tables and retractable streams; NULL: none
     uint32_t nfaults;
     const wire_json_fault *faults;
@@ -474,8 +476,6 @@ void engine_clock_skip(const plan_object *object, engine_clock *clock, base_aren
 // Leaves the rows `kept` of d, in their order.
 void engine_decoded_keep(engine_decoded *d, base_arena *arena, uint32_t n, const uint32_t *kept);
 void engine_clock_advance(engine_clock *clock, const log_batch *batch, uint32_t record); // control
-// Of a learnt watermark, the delay that what was measured so far asks for.
-int64_t engine_learnt_delay(const plan_object *object, const engine_disorder *d);
 // A step has come to a control record, the only one of its batch.
 BASE_MUST_USE base_rc engine_control_take(engine_flow *flow, engine_input *input, uint32_t p,
                                           const log_batch *batch, uint32_t record, base_error *err);

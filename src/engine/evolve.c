@@ -3,7 +3,8 @@
 //
 // Allowed: options that do not touch what was read (owner, version, compatibility, retention, idle
 // timeout, compression), comments, CHECKs (they hold at the edge, from now on), NOT NULL taken
-// away, new nullable columns after the present ones. Views are bound again to the new definition;
+// away, new nullable columns after the present ones; another watermark over the same event time,
+// for the records from then on (finality/rules.h). Views are bound again to the new definition;
 // one whose plan stays the same keeps its state, any other is dropped and made again from the log,
 // as are all that read a keyed table with new columns (the table's rows are stored with all their
 // columns). Everything else is refused. Entry point: apply_evolve.
@@ -14,6 +15,7 @@
 
 #include "base/must.h"
 #include "engine/apply_int.h"
+#include "engine/finality/rules.h"
 
 static base_rc refuse(const plan_object *there, base_error *err, const char *what) {
     base_fail(err, BASE_E_UNSUPPORTED, BASE_SQLSTATE_UNSUPPORTED,
@@ -67,6 +69,16 @@ static base_rc compare_columns(const plan_object *there, const plan_object *want
     return BASE_OK;
 }
 
+static bool goes_by_event_time(const plan_object *object) {
+    bool *used = calloc(object->ncolumns + 1, sizeof *used), others = false;
+    must(used != NULL);
+    plan_expr_columns(object->watermark, used);
+    for (uint32_t i = 0; i < object->ncolumns; i++)
+        others |= used[i] && (int32_t)i != object->event_time;
+    free(used);
+    return !others;
+}
+
 base_rc apply_compare(const plan_object *there, const plan_object *wanted, base_error *err) {
     base_rc rc = compare_columns(there, wanted, err);
     if (rc != BASE_OK) return rc;
@@ -76,12 +88,13 @@ base_rc apply_compare(const plan_object *there, const plan_object *wanted, base_
     if (!same_key) return refuse(there, err, "its business key is another");
     if (there->partitions != wanted->partitions)
         return refuse(there, err, "the number of its partitions is fixed");
-    if (there->event_time != wanted->event_time || !same_expr(there->watermark, wanted->watermark))
-        return refuse(there, err, "its watermark is another, and stored standing follows from it");
-    if (there->watermark_share != wanted->watermark_share ||
-        there->watermark_least_us != wanted->watermark_least_us ||
-        there->watermark_most_us != wanted->watermark_most_us)
-        return refuse(there, err, "its watermark is another, and stored standing follows from it");
+    if (there->event_time != wanted->event_time)
+        return refuse(there, err,
+                      "the event time that its watermark is of is another, and stored standing "
+                      "follows from it");
+    if (engine_rules_differ(there, wanted) &&
+        !(goes_by_event_time(there) && goes_by_event_time(wanted)))
+        return refuse(there, err, "its watermark goes, or would go, by more than the event time");
     if (there->has_sequence != wanted->has_sequence ||
         there->sequence_source != wanted->sequence_source ||
         there->sequence_number != wanted->sequence_number)
@@ -116,6 +129,9 @@ static void say_change(apply *a, const plan_object *there, const plan_object *wa
             base_buf_printf(&text, "%sCHECK %s", text.n > 0 ? ", " : "", wanted->checks[i].name);
         }
     }
+    if (engine_rules_differ(there, wanted))
+        base_buf_printf(&text, "%s%.*s, for records from here on", text.n > 0 ? ", " : "",
+                        BASE_STR_ARG(engine_rules_clause(wanted)));
     for (uint32_t i = 0; i < wanted->noptions; i++) {
         const char *old = plan_option_get(there, wanted->options[i].name);
         if (old != NULL && strcmp(old, wanted->options[i].value) == 0) continue;
@@ -292,7 +308,9 @@ static base_rc take_over(apply *a, const plan_object *there, plan_object *wanted
         rc = apply_drop(a, changed, true, err);
         if (rc != BASE_OK) break;
     }
-    if (rc == BASE_OK) rc = engine_catalog_store(e, wanted, err);
+    if (rc == BASE_OK)
+        rc = engine_rules_differ(there, wanted) ? engine_rules_change(e, there, wanted, err)
+                                                : engine_catalog_store(e, wanted, err);
     if (rc != BASE_OK) {
         engine_catalog_put(e, (plan_object *)there);
         const plan_object *ignored;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/must.h"
+#include "engine/finality/rules.h"
 #include "engine/query_int.h"
 #include "engine/recon/remedy.h"
 #include "engine/setting_int.h"
@@ -443,6 +444,7 @@ static base_rc check_may_write(execution *x) {
     case SQL_REPLAY:
     case SQL_CANCEL_REPLAY:
     case SQL_ALTER_VIEW:
+    case SQL_ALTER_STREAM:
     case SQL_ADVANCE:
         break;
     default:
@@ -503,6 +505,8 @@ static base_rc execute(execution *x) {
         return engine_replay_cancel(x->session, x->statement, x->out, x->err);
     case SQL_ALTER_VIEW:
         return engine_version_alter(x->session, x->statement, x->out, x->err);
+    case SQL_ALTER_STREAM:
+        return engine_alter_stream(x->session, x->statement, x->arena, x->out, x->err);
     case SQL_ADVANCE:
         return do_advance(x);
     case SQL_FLUSH: {

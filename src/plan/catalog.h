@@ -84,20 +84,23 @@ typedef struct plan_object {
     double watermark_share; // PERCENTILE: of the records that are to be on time; 0: none is learnt
     int64_t watermark_least_us; // limits of a learnt delay
     int64_t watermark_most_us;
-    bool has_sequence;        // SEQUENCE (source, number): a producer's numbers have no gaps
-    int32_t sequence_source;  // column, or -1: there is one producer
-    int32_t sequence_number;  // column
-    int32_t effective_time;   // column, or -1
-    const char *owner;        // or NULL
-    uint32_t version;         // of the contract, or of a materialised view; from 1
-    uint32_t partitions;      // from 1
-    int64_t retention_us;     // 0: for ever
-    uint64_t retention_bytes; // 0: no limit
-    int64_t dedup_horizon_us; // by event time; 0: for ever
-    bool limits_lateness;     // records later than max_lateness_us are refused (max_lateness)
-    int64_t max_lateness_us;  // below the watermark of their partition
-    int64_t idle_timeout_us;  // a partition silent so long holds no watermark back
-    bool retractable;         // stream: records may take earlier events back (retractions)
+    uint32_t watermark_at, watermark_to; // WATERMARK FOR ... in the definition, bytes
+    struct engine_rules *rules; // of its records, by their place in the log; NULL: not in the
+                                // catalogue (engine/finality/rules.h)
+    bool has_sequence;          // SEQUENCE (source, number): a producer's numbers have no gaps
+    int32_t sequence_source;    // column, or -1: there is one producer
+    int32_t sequence_number;    // column
+    int32_t effective_time;     // column, or -1
+    const char *owner;          // or NULL
+    uint32_t version;           // of the contract, or of a materialised view; from 1
+    uint32_t partitions;        // from 1
+    int64_t retention_us;       // 0: for ever
+    uint64_t retention_bytes;   // 0: no limit
+    int64_t dedup_horizon_us;   // by event time; 0: for ever
+    bool limits_lateness;       // records later than max_lateness_us are refused (max_lateness)
+    int64_t max_lateness_us;    // below the watermark of their partition
+    int64_t idle_timeout_us;    // a partition silent so long holds no watermark back
+    bool retractable;           // stream: records may take earlier events back (retractions)
 
     // Views of both kinds.
     const plan_node *plan; // output columns = columns; of a plain view: as bound, not optimised

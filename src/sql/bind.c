@@ -423,6 +423,7 @@ const char *sql_command_tag(const sql_statement *statement) {
         [SQL_REPLAY] = "REPLAY",
         [SQL_CANCEL_REPLAY] = "CANCEL REPLAY",
         [SQL_ALTER_VIEW] = "ALTER MATERIALIZED VIEW",
+        [SQL_ALTER_STREAM] = "ALTER STREAM",
         [SQL_ADVANCE] = "ADVANCE WATERMARK",
         [SQL_COPY_OUT] = "COPY",
         [SQL_DEALLOCATE] = "DEALLOCATE",

@@ -167,15 +167,24 @@ static base_rc read_key(contract *c) {
     return sql_expect_symbol(c->cursor, ")");
 }
 
-static base_rc read_watermark(contract *c) {
-    c->event_position = sql_here(c->cursor);
-    if (c->event_time != NULL)
-        return SQL_SYNTAX(c->ctx, c->event_position, "WATERMARK specified more than once");
+static base_rc read_watermark_source(contract *c) {
     SQL_TRY(sql_take_name(c->cursor, &c->event_time));
     SQL_TRY(sql_expect_word(c->cursor, "AS"));
     c->learnt = sql_take_word(c->cursor, "PERCENTILE");
     if (c->learnt) return sql_take_percentile(c->cursor, c->object);
     return sql_take_fragment(c->cursor, NULL, &c->watermark.text, &c->watermark.offset);
+}
+
+// first: the word WATERMARK.
+static base_rc read_watermark(contract *c, const sql_token *first) {
+    c->event_position = sql_here(c->cursor);
+    if (c->event_time != NULL)
+        return SQL_SYNTAX(c->ctx, c->event_position, "WATERMARK specified more than once");
+    SQL_TRY(read_watermark_source(c));
+    const sql_token *last = sql_peek(c->cursor) - 1;
+    c->object->watermark_at = (uint32_t)first->offset;
+    c->object->watermark_to = (uint32_t)(last->offset + last->text.n);
+    return BASE_OK;
 }
 
 static base_rc read_sequence(contract *c) {
@@ -202,7 +211,8 @@ static base_rc read_element(contract *c) {
     }
     if (named || sql_is_word(cursor, "FOREIGN KEY") || sql_is_word(cursor, "EXCLUDE"))
         return refuse_constraint(c);
-    if (sql_take_word(cursor, "WATERMARK FOR")) return read_watermark(c);
+    const sql_token *first = sql_peek(cursor);
+    if (sql_take_word(cursor, "WATERMARK FOR")) return read_watermark(c, first);
     if (sql_is_word(cursor, "SEQUENCE") && sql_peek(cursor)[1].kind == SQL_TOKEN_SYMBOL &&
         sql_peek(cursor)[1].text.p[0] == '(') { // and not a column of that name
         cursor->at++;

@@ -42,18 +42,20 @@ static base_rc take_version(sql_cursor *cursor, uint32_t *version) {
     return *version > 0 ? BASE_OK : SQL_SYNTAX(cursor->ctx, position, "versions count from 1");
 }
 
+base_rc sql_refuse_alter(sql_cursor *cursor, const char *what) {
+    sql_unsupported(cursor->ctx, sql_text_position(cursor->ctx, 0), "%s", what);
+    base_error_hint(cursor->ctx->err,
+                    "Change it in the file that weir serve applies, and send SIGHUP or start "
+                    "again: no event is lost by that.");
+    return cursor->ctx->err->code;
+}
+
 // ALTER MATERIALIZED VIEW v PROMOTE [VERSION n] [FORCE] | SWAP WITH "v@n" | ROLL BACK | DROP
 // VERSION n
 base_rc sql_ddl_alter(sql_cursor *cursor, sql_statement *statement) {
-    if (!sql_take_word(cursor, "MATERIALIZED VIEW")) {
-        sql_unsupported(cursor->ctx, sql_text_position(cursor->ctx, 0),
-                        "ALTER is not supported for this kind of object");
-        base_error_hint(
-            cursor->ctx->err,
-            "Change it in the file that weir serve applies, and send SIGHUP or start again: "
-            "no event is lost by that.");
-        return cursor->ctx->err->code;
-    }
+    if (sql_take_word(cursor, "STREAM")) return sql_ddl_alter_stream(cursor, statement);
+    if (!sql_take_word(cursor, "MATERIALIZED VIEW"))
+        return sql_refuse_alter(cursor, "ALTER is not supported for this kind of object");
     statement->kind = SQL_ALTER_VIEW;
     SQL_TRY(sql_take_qualified(cursor, &statement->schema, &statement->name));
     if (sql_take_word(cursor, "PROMOTE")) {

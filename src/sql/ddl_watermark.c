@@ -1,6 +1,6 @@
 // ddl_watermark.c - what watermarks are from, beside an expression: PERCENTILE (learnt from the
-// stream) and the statement ADVANCE WATERMARK (a heartbeat). Entry points: sql_take_percentile,
-// sql_ddl_advance.
+// stream) and the statements ADVANCE WATERMARK (a heartbeat) and ALTER STREAM, which gives a stream
+// another. Entry points: sql_take_percentile, sql_ddl_advance, sql_ddl_alter_stream.
 #include "sql/sql_int.h"
 
 #include <stdlib.h>
@@ -82,5 +82,31 @@ base_rc sql_ddl_advance(sql_cursor *cursor, sql_statement *statement) {
         statement->advance.has_events = true;
     }
     if (sql_take_word(cursor, "FROM")) SQL_TRY(sql_take_string(cursor, &statement->advance.source));
+    return sql_expect_end(cursor);
+}
+
+// ALTER STREAM name ALTER WATERMARK FOR column AS expr | PERCENTILE ...: the clause as text, which
+// is bound with the stream that it becomes part of.
+base_rc sql_ddl_alter_stream(sql_cursor *cursor, sql_statement *statement) {
+    statement->kind = SQL_ALTER_STREAM;
+    SQL_TRY(sql_take_qualified(cursor, &statement->schema, &statement->name));
+    bool altered = sql_take_word(cursor, "ALTER");
+    const sql_token *first = sql_peek(cursor);
+    if (!altered || !sql_take_word(cursor, "WATERMARK FOR"))
+        return sql_refuse_alter(
+            cursor, "ALTER is not supported for this part of a stream, only for its WATERMARK");
+    const char *column;
+    SQL_TRY(sql_take_name(cursor, &column));
+    SQL_TRY(sql_expect_word(cursor, "AS"));
+    plan_object learnt = {0};
+    base_str expr;
+    size_t offset;
+    if (sql_take_word(cursor, "PERCENTILE"))
+        SQL_TRY(sql_take_percentile(cursor, &learnt));
+    else
+        SQL_TRY(sql_take_fragment(cursor, NULL, &expr, &offset));
+    const sql_token *last = sql_peek(cursor) - 1;
+    statement->value = base_arena_memdup(cursor->ctx->arena, first->text.p,
+                                         last->offset + last->text.n - first->offset);
     return sql_expect_end(cursor);
 }

@@ -41,6 +41,7 @@ typedef enum sql_kind {
     SQL_REBUILD_FLOW,    // name, as weir.flows has it
     SQL_VERIFY,          // VERIFY schema.name, or all: name NULL
     SQL_ALTER_VIEW,      // schema.name, action, version (0: none given)
+    SQL_ALTER_STREAM,    // schema.name, value: its new WATERMARK FOR ...
     SQL_ADVANCE,         // ADVANCE WATERMARK: target, advance
     SQL_REPLAY,          // schema.name, replay
     SQL_CANCEL_REPLAY,   // version: the number of the replay

@@ -659,6 +659,8 @@ BASE_MUST_USE base_rc sql_bind_as_of(sql_binder *binder, const sql_tree *call,
 // weir.name(text, ...) in FROM: the system object with its arguments.
 BASE_MUST_USE base_rc sql_bind_system_call(sql_binder *binder, const sql_tree *call,
                                            const char *name, const plan_object **out);
+base_rc sql_refuse_alter(sql_cursor *cursor, const char *what);             // ddl_version.c
+base_rc sql_ddl_alter_stream(sql_cursor *cursor, sql_statement *statement); // ddl_watermark.c
 base_rc sql_ddl_advance(sql_cursor *cursor, sql_statement *statement);
 // After WATERMARK FOR column AS PERCENTILE: a share, and perhaps BETWEEN two intervals.
 BASE_MUST_USE base_rc sql_take_percentile(sql_cursor *cursor, plan_object *object);

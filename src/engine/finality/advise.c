@@ -218,7 +218,7 @@ static void take_rows(advising *a, advised_partition *part, const engine_decoded
         value_add(&part->values, a->exact ? behind : rounded(behind), 1);
         int64_t seen_us = least_seen(a, false), watermark_us = least_seen(a, true);
         part->records++;
-        engine_decoded one = {.nrows = 1, .event_us = d->event_us + row};
+        engine_decoded one = {.nrows = 1, .event_us = d->event_us + row, .rule = d->rule};
         one.watermark_us = d->watermark_us != NULL ? d->watermark_us + row : NULL;
         if (engine_clock_refuses(a->object, &part->clock, &one))
             part->refused++;

@@ -8,6 +8,7 @@
 #include "base/must.h"
 #include "engine/finality/advise.h"
 #include "engine/finality/expect.h"
+#include "engine/finality/rules.h"
 #include "engine/system_int.h"
 
 // ---- weir.advise_watermark('stream')
@@ -375,6 +376,34 @@ void engine_completeness_metrics(engine *e, base_buf *buf) {
     base_arena_deinit(&arena);
 }
 
+// ---- weir.watermark_rules: what the watermarks of streams were from, and for which records
+
+static base_rc fill_rules(system_rows *r, base_error *err) {
+    (void)err;
+    uint32_t n;
+    const plan_object **objects = system_objects(r, &n);
+    for (uint32_t i = 0; i < n; i++) {
+        const plan_object *stream = objects[i];
+        const engine_rule_list *list = engine_rules_of(stream);
+        if (stream->kind != PLAN_OBJECT_STREAM || stream->watermark == NULL) continue;
+        for (uint32_t k = 0; k < (list == NULL ? 1 : list->n); k++) {
+            const engine_rule *rule = list == NULL ? NULL : list->all[k];
+            for (uint32_t p = 0; p < partitions_of(stream); p++) {
+                system_row(r);
+                system_text(r, "schema", stream->schema);
+                system_text(r, "name", stream->name);
+                system_i64(r, "rule", rule == NULL ? 1 : rule->number + 1);
+                system_i64(r, "partition", p);
+                if (rule != NULL) system_i64(r, "from_offset", (int64_t)rule->from[p]);
+                if (rule != NULL) system_time(r, "since", rule->since_us, 0);
+                system_str(r, "watermark",
+                           rule == NULL ? engine_rules_clause(stream) : rule->clause);
+            }
+        }
+    }
+    return BASE_OK;
+}
+
 // ---- all of them
 
 const system_def system_completeness_defs[] = {
@@ -412,6 +441,11 @@ const system_def system_completeness_defs[] = {
      system_fill_windows,
      "windows of views: rows, how many changed after they were final, and events that may be "
      "missing"},
+    {15036, "weir", "watermark_rules",
+     "schema name, name name, rule bigint, partition integer, from_offset bigint, since "
+     "timestamptz?, watermark text",
+     fill_rules,
+     "what the watermark of a stream is from, and the offset of each partition from which on"},
 };
 const size_t system_completeness_def_count =
     sizeof system_completeness_defs / sizeof system_completeness_defs[0];

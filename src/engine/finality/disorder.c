@@ -42,7 +42,7 @@ typedef struct disorder_head {
     uint32_t nbuckets;
     uint64_t records, behind;
     int64_t most_us, delay_us;
-    uint32_t until_told, zero;
+    uint32_t until_told, rule;
 } disorder_head;
 _Static_assert(sizeof(disorder_head) == 48, "disorder_head is a disk format");
 
@@ -52,7 +52,8 @@ typedef struct disorder_bucket {
 _Static_assert(sizeof(disorder_bucket) == 8, "disorder_bucket is a disk format");
 
 void engine_disorder_encode(const engine_disorder *d, base_buf *buf) {
-    disorder_head head = {1, 0, d->records, d->behind, d->most_us, d->delay_us, d->until_told, 0};
+    disorder_head head = {1,          0,           d->records,    d->behind,
+                          d->most_us, d->delay_us, d->until_told, d->rule};
     for (uint32_t i = 0; i < ENGINE_DISORDER_BUCKETS; i++) head.nbuckets += d->counts[i] > 0;
     base_buf_add(buf, &head, sizeof head);
     for (uint32_t i = 0; i < ENGINE_DISORDER_BUCKETS; i++) {
@@ -74,6 +75,7 @@ bool engine_disorder_decode(engine_disorder *d, base_str bytes) {
     d->most_us = head.most_us;
     d->delay_us = head.delay_us;
     d->until_told = head.until_told;
+    d->rule = head.rule;
     for (uint32_t i = 0; i < head.nbuckets; i++) {
         disorder_bucket bucket;
         memcpy(&bucket, bytes.p + sizeof head + i * sizeof bucket, sizeof bucket);

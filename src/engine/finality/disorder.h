@@ -28,7 +28,8 @@ typedef struct engine_disorder {
     // Of a learnt watermark: the delay that holds now, and how many records until it is told anew.
     int64_t delay_us;
     uint32_t until_told;
-    bool changed; // since it was saved
+    uint32_t rule; // the number of the rule that it was told by (rules.h)
+    bool changed;  // since it was saved
 } engine_disorder;
 
 static inline uint32_t engine_disorder_bucket(int64_t us) {

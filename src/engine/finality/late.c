@@ -6,19 +6,21 @@
 // The watermark is the greatest value so far of the contract's expression or, of a learnt one
 // (WATERMARK FOR ts AS PERCENTILE), of the greatest event time less the delay that the asked share
 // of the records has kept (disorder.h), within the contract's limits; until enough records have
-// been measured, less the upper limit. Heartbeats move it too (control.c). It never goes back.
+// been measured, less the upper limit. Which of these, may change at a place in the log (rules.h).
+// Heartbeats move it too (control.c). It never goes back.
 // Entry point: engine_clock_run.
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/must.h"
 #include "engine/engine_int.h"
+#include "engine/finality/rules.h"
 
 #define TOLD_RECORDS 128u // a learnt delay holds for so many records
 
 void engine_clock_init(engine_clock *clock, const plan_object *object) {
     *clock = (engine_clock){.watermark_us = ENGINE_NO_WATERMARK, .max_event_us = INT64_MIN};
-    if (object->watermark_share == 0) return;
+    if (!engine_rules_learn(object)) return;
     clock->disorder = calloc(1, sizeof *clock->disorder);
     must(clock->disorder != NULL);
 }
@@ -28,25 +30,36 @@ void engine_clock_deinit(engine_clock *clock) {
     clock->disorder = NULL;
 }
 
-int64_t engine_learnt_delay(const plan_object *object, const engine_disorder *d) {
-    if (d->records < ENGINE_DISORDER_STARTUP) return object->watermark_most_us;
-    int64_t us = engine_disorder_delay(d, object->watermark_share);
-    if (us < object->watermark_least_us) us = object->watermark_least_us;
-    return us < object->watermark_most_us ? us : object->watermark_most_us;
+// The rule that records go by.
+static engine_rule rule_of(const plan_object *object, const engine_decoded *d) {
+    if (d->rule != NULL) return *d->rule;
+    return (engine_rule){.share = object->watermark_share,
+                         .least_us = object->watermark_least_us,
+                         .most_us = object->watermark_most_us};
 }
 
-static void measure(const plan_object *object, engine_clock *clock, int64_t us) {
+// The delay that what was measured so far asks for.
+static int64_t learnt_delay(const engine_rule *rule, const engine_disorder *d) {
+    if (d->records < ENGINE_DISORDER_STARTUP) return rule->most_us;
+    int64_t us = engine_disorder_delay(d, rule->share);
+    if (us < rule->least_us) us = rule->least_us;
+    return us < rule->most_us ? us : rule->most_us;
+}
+
+static void measure(const engine_rule *rule, engine_clock *clock, int64_t us) {
     engine_disorder *d = clock->disorder;
     int64_t behind = 0;
     if (clock->max_event_us != INT64_MIN && us < clock->max_event_us &&
         __builtin_sub_overflow(clock->max_event_us, us, &behind))
         behind = INT64_MAX;
     engine_disorder_add(d, behind);
-    if (object->watermark_share == 0) return;
-    if (d->until_told > 0) d->until_told--;
-    if (d->until_told > 0) return;
+    if (rule->share == 0) return;
+    bool holds = d->rule == rule->number && d->until_told > 0;
+    if (holds) d->until_told--;
+    if (holds && d->until_told > 0) return;
+    d->rule = rule->number;
     d->until_told = TOLD_RECORDS;
-    d->delay_us = engine_learnt_delay(object, d);
+    d->delay_us = learnt_delay(rule, d);
 }
 
 static bool is_too_late(const plan_object *object, int64_t watermark_us, int64_t us) {
@@ -56,15 +69,17 @@ static bool is_too_late(const plan_object *object, int64_t watermark_us, int64_t
 }
 
 // A record that is taken: counts it if it is late, and moves on.
-static void follow(const plan_object *object, engine_clock *clock, const engine_decoded *d,
+static void follow(const engine_rule *rule, engine_clock *clock, const engine_decoded *d,
                    uint32_t row) {
     int64_t us = d->event_us[row];
     if (us > clock->max_event_us) clock->max_event_us = us;
     if (d->watermark_us == NULL) return;
     if (us < clock->watermark_us) clock->late++;
     int64_t watermark_us = d->watermark_us[row];
-    if (object->watermark_share > 0 &&
-        __builtin_sub_overflow(clock->max_event_us, clock->disorder->delay_us, &watermark_us))
+    // Without measurements: the reader began before the stream had a rule that learns.
+    if (rule->share > 0 &&
+        (clock->disorder == NULL ||
+         __builtin_sub_overflow(clock->max_event_us, clock->disorder->delay_us, &watermark_us)))
         watermark_us = ENGINE_NO_WATERMARK;
     if (watermark_us > clock->watermark_us) clock->watermark_us = watermark_us;
 }
@@ -99,11 +114,12 @@ void engine_decoded_keep(engine_decoded *d, base_arena *arena, uint32_t n, const
 
 bool engine_clock_refuses(const plan_object *object, engine_clock *clock, const engine_decoded *d) {
     int64_t us = d->event_us[0];
-    if (clock->disorder != NULL && d->watermark_us != NULL) measure(object, clock, us);
+    engine_rule rule = rule_of(object, d);
+    if (clock->disorder != NULL && d->watermark_us != NULL) measure(&rule, clock, us);
     if (object->limits_lateness && d->watermark_us != NULL &&
         is_too_late(object, clock->watermark_us, us))
         return true;
-    follow(object, clock, d, 0);
+    follow(&rule, clock, d, 0);
     return false;
 }
 
@@ -114,6 +130,7 @@ uint32_t engine_clock_run(const plan_object *object, engine_clock *clock, base_a
     bool measured = clock->disorder != NULL && d->watermark_us != NULL;
     bool limited = object->limits_lateness && d->watermark_us != NULL;
     uint32_t *kept = NULL, *refused = NULL, n = 0, nrefused = 0;
+    engine_rule rule = rule_of(object, d);
     if (limited) {
         kept = base_arena_alloc(arena, sizeof *kept * (d->nrows + 1u));
         refused = base_arena_alloc(arena, sizeof *refused * (d->nrows + 1u));
@@ -121,13 +138,13 @@ uint32_t engine_clock_run(const plan_object *object, engine_clock *clock, base_a
     for (uint32_t row = 0; row < d->nrows; row++) {
         int64_t us = d->event_us[row];
         bool known = us != INT64_MIN;
-        if (known && measured) measure(object, clock, us);
+        if (known && measured) measure(&rule, clock, us);
         if (known && limited && is_too_late(object, clock->watermark_us, us)) {
             refused[nrefused++] = d->doc[row];
             continue;
         }
         if (limited) kept[n++] = row;
-        if (known) follow(object, clock, d, row);
+        if (known) follow(&rule, clock, d, row);
     }
     if (nrefused == 0) return 0;
     *docs = refused;
