@@ -2,8 +2,11 @@
 // of the address) -> {every: ms, refresh(): Promise, close()}; it is refreshed while it is seen.
 import { onReachable, StatementError } from "./api.js";
 import { h } from "./dom.js";
-import { overview, streams, flows, views, quarantine, reconciliation, revisions } from "./pages.js";
+import { overview, streams, flows, views, quarantine, revisions } from "./pages.js";
+import { reconciliation } from "./recon.js";
+import { versions } from "./versions.js";
 import { viewPage } from "./view.js";
+import { completeness } from "./windows.js";
 import { sqlPage } from "./sql.js";
 
 const pages = [
@@ -13,6 +16,8 @@ const pages = [
   ["views", "Views", (root, rest) => (rest ? viewPage(root, rest) : views(root))],
   ["quarantine", "Quarantine", quarantine],
   ["reconciliation", "Reconciliation", reconciliation],
+  ["completeness", "Completeness", completeness],
+  ["versions", "Versions", versions],
   ["revisions", "Revisions", revisions],
   ["sql", "SQL", sqlPage],
 ];

@@ -60,6 +60,12 @@ export function categoryChart(rows, digits, width) {
   })), width);
 }
 
+// What a reconciliation found, run by run: [{run, at, value, error}], oldest first.
+export function runsChart(points, width) {
+  return bars(points.map((point) => ({ label: `run ${point.run}`, value: point.value, kind: point.error ? "soft" : point.value > 0 ? "bad" : "",
+    title: `run ${point.run}, ${instant(point.at)}\n${point.error ?? show(point.value, "numeric")}` })), width);
+}
+
 export const legend = () => h("span", { class: "row" },
   h("span", { class: "key" }, h("i"), "final"),
   h("span", { class: "key" }, h("i", { class: "soft" }), "provisional"),

@@ -92,8 +92,42 @@ export function fractionDigits(rows, name) {
   return digits === 0 ? 0 : Math.min(6, Math.max(2, digits));
 }
 
+// A value of a row that came as JSON.
+export function jsonValue(value) {
+  if (typeof value === "string" && /^\d{4}-\d\d-\d\dT/.test(value)) return value.replace("T", " ").replace(/(\.\d+)?Z$/, "");
+  if (typeof value === "number" && !Number.isInteger(value)) return value.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 6 });
+  return value !== null && typeof value === "object" ? JSON.stringify(value) : String(value ?? "null");
+}
+
+// A key or row as weir writes it, {"store_id":5,"day":"2026-11-19"} or that object, for people.
+export function keyText(json) {
+  if (json === null || json === undefined) return "–";
+  try {
+    return Object.entries(typeof json === "string" ? JSON.parse(json) : json).map(([name, value]) => `${name} ${jsonValue(value)}`).join(", ");
+  } catch {
+    return String(json);
+  }
+}
+
+// A statement for psql, with a button that copies it. (The console changes nothing that a person has to decide.)
+export function statement(sql) {
+  const button = h("button", { type: "button", class: "small", async onclick() {
+    try {
+      await navigator.clipboard.writeText(sql);
+      button.textContent = "Copied";
+    } catch { // no clipboard without a secure origin: the text is selected for the keyboard
+      getSelection().selectAllChildren(text);
+      button.textContent = "Selected";
+    }
+    setTimeout(() => (button.textContent = "Copy"), 2000);
+  } }, "Copy");
+  const text = h("code", null, sql);
+  return h("span", { class: "row statement" }, text, button);
+}
+
 const chips = { final: "good", provisional: "wait", corrected: "turn", matched: "good", missing: "bad",
-  unexpected: "bad", differing: "bad", fresh: "good", stale: "bad" };
+  unexpected: "bad", differing: "bad", duplicate: "bad", fresh: "good", stale: "bad", waiting: "wait", applied: "good", done: "good",
+  running: "wait", failed: "bad", serving: "good", beside: "wait", equal: "good", equals: "good", differs: "bad", removed: "bad", unresolved: "bad" };
 export const chip = (text, kind) => h("span", { class: `chip ${kind ?? chips[text] ?? ""}` }, text ?? "–");
 
 // ---- a table ----

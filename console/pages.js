@@ -1,6 +1,7 @@
-// pages.js - all pages but a view's own and the SQL box: lists that are asked for again and again.
+// pages.js - the lists that are asked for again and again: overview, streams, flows, views, quarantine,
+// revisions. Their tables of views and streams are also used elsewhere.
 import { query } from "./api.js";
-import { h, Table, chip, count, rate, bytes, instant, interval } from "./dom.js";
+import { h, Table, chip, count, rate, bytes, instant, interval, jsonValue, keyText } from "./dom.js";
 import { spark } from "./chart.js";
 
 // Rates are measured here, from one look to the next, and kept while the page is open.
@@ -41,8 +42,13 @@ const STREAMS = `SELECT * FROM (
 const VIEWS = "SELECT * FROM weir.views ORDER BY schema, name";
 const FLOWS = "SELECT * FROM weir.flows ORDER BY name";
 
+const BOOKS = `SELECT count(*) AS n, count(*) FILTER (WHERE error IS NOT NULL) AS failed,
+  count(*) FILTER (WHERE error IS NULL AND run IS NOT NULL AND missing + unexpected + differing + duplicate = 0) AS agree FROM weir.reconciliations`;
+const WAITS = "SELECT count(*) AS n FROM weir.reconciliation_runs WHERE remedy = 'waiting'";
+
 const fullName = (row) => h("span", null, h("span", { class: "quiet" }, row.schema + "."), row.name);
 const viewLink = (row) => h("a", { href: `#/views/${encodeURIComponent(`${row.schema}.${row.name}`)}` }, `${row.schema}.${row.name}`);
+const atMost = (value) => (value === null ? "–" : "≤ " + interval(value));
 const freshness = (row) => chip(row.fresh ? "fresh" : "stale");
 const number = (name, label) => ({ name, label, class: "number", cell: (row) => count(row[name]) });
 const when = (name, label) => ({ name, label, cell: (row) => instant(row[name]), title: (row) => row[name] });
@@ -79,8 +85,8 @@ function flowTable() {
     { label: "flow", cell: (row) => h("b", null, row.name) },
     number("views"), number("rows_in", "rows in"), number("steps"),
     { label: "lag", class: "number", cell: (row) => interval(row.lag) },
-    { label: "step p50", class: "number", cell: (row) => "≤ " + interval(row.step_p50) },
-    { label: "step p99", class: "number", cell: (row) => "≤ " + interval(row.step_p99) },
+    { label: "step p50", class: "number", cell: (row) => atMost(row.step_p50) },
+    { label: "step p99", class: "number", cell: (row) => atMost(row.step_p99) },
     { label: "commit", class: "number", cell: (row) => interval(row.commit_mean) },
     when("last_commit", "last commit"),
     { label: "state", class: "wrap", cell: (row) => (row.error ? chip(row.error, "bad") : row.failures > 0 ? chip(`${row.failures} failures`, "wait") : chip("runs", "good")) },
@@ -94,7 +100,7 @@ function card(name) {
 }
 
 export function overview(root) {
-  const cards = ["Events a second", "Accepted", "In quarantine", "Duplicates", "Late", "Views fresh"].map(card);
+  const cards = ["Events a second", "Accepted", "In quarantine", "Duplicates", "Late", "Views fresh", "Books agree", "To approve"].map(card);
   const streamsTable = streamTable(false), viewsTable = viewTable(), flowsTable = flowTable();
   root.append(h("h1", null, "Overview"), h("p", { class: "lead" }, "What comes in, what is made of it, and how far it is to be trusted. Times are UTC."),
     h("div", { class: "cards" }, cards.map((item) => item.element)),
@@ -102,17 +108,20 @@ export function overview(root) {
   let looks = 0;
   return { get every() { return looks < 4 ? 1000 : 2000; }, async refresh() {
     looks++;
-    const [logs, made, running] = await Promise.all([query(STREAMS), query(VIEWS), query(FLOWS)]);
+    const [logs, made, running, books, waits] = await Promise.all([query(STREAMS), query(VIEWS), query(FLOWS), query(BOOKS), query(WAITS)]);
     measure(logs.rows);
     const rates = logs.rows.map(rateOf).filter((value) => value !== null);
     const accepted = sum(logs.rows, "accepted"), bad = sum(logs.rows, "quarantined");
     const fresh = made.rows.filter((row) => row.fresh).length;
-    cards[0].set(rates.length ? rate(rates.reduce((a, b) => a + b, 0)) : "–", `${logs.rows.length} streams and tables`);
-    cards[1].set(count(accepted), bytes(sum(logs.rows, "bytes")) + " in the log");
+    cards[0].set(rates.length ? rate(rates.reduce((a, b) => a + b, 0)) : "–", `of ${logs.rows.length} streams`);
+    cards[1].set(count(accepted), bytes(sum(logs.rows, "bytes")) + " of log");
     cards[2].set(count(bad), accepted ? ((100 * bad) / (accepted + bad)).toFixed(2) + "% of all" : "");
     cards[3].set(count(sum(logs.rows, "duplicates")), "counted once");
-    cards[4].set(count(sum(logs.rows, "late")), "applied all the same");
+    cards[4].set(count(sum(logs.rows, "late")), "yet applied");
     cards[5].set(`${fresh} of ${made.rows.length}`, `${count(sum(made.rows, "corrections"))} corrections`);
+    const b = books.rows[0];
+    cards[6].set(b.n ? `${b.agree} of ${b.n}` : "–", b.n ? (b.failed ? `${b.failed} failed` : "by their last runs") : "not compared");
+    cards[7].set(count(waits.rows[0].n), waits.rows[0].n === 1 ? "remedy waits" : "remedies wait");
     streamsTable.update(logs.rows.filter((row) => row.kind === "stream"));
     viewsTable.update(made.rows);
     flowsTable.update(running.rows);
@@ -199,70 +208,18 @@ export function quarantine(root) {
   } };
 }
 
-// A value of a row that came as JSON.
-function cell(value) {
-  if (typeof value === "string" && /^\d{4}-\d\d-\d\dT/.test(value)) return value.replace("T", " ").replace(/(\.\d+)?Z$/, "");
-  if (typeof value === "number" && !Number.isInteger(value)) return value.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 6 });
-  return value !== null && typeof value === "object" ? JSON.stringify(value) : String(value ?? "null");
-}
-
-// A key or row as weir writes it, {"store_id":5,"day":"2026-11-19"}, for people.
-function plain(json) {
-  try {
-    return Object.entries(JSON.parse(json)).map(([name, value]) => `${name} ${cell(value)}`).join(", ");
-  } catch {
-    return json ?? "–";
-  }
-}
-
-export function reconciliation(root) {
-  const kinds = ["matched", "missing", "unexpected", "differing"];
-  const differs = (row) => kinds.slice(1).some((kind) => row[kind] > 0);
-  const figure = (name) => ({ label: name, class: "number", cell: (row) => (name !== "matched" && row[name] > 0 ? chip(count(row[name]), "bad") : count(row[name])) });
-  const list = new Table([
-    { label: "reconciliation", cell: fullName },
-    { label: "", cell: (row) => (row.error ? h("span", { class: "chip bad", title: row.error }, "failed") : row.run === null ? chip("not run yet") : differs(row) ? chip("differs", "wait") : chip("agrees", "good")) },
-    { label: "view", cell: (row) => row.view }, { label: "book", cell: (row) => row.path ? row.path.split("/").pop() : row.connector, title: (row) => row.path },
-    { label: "every", cell: (row) => interval(row.every) }, ...kinds.map(figure), when("as_of", "as of"),
-  ], { key: nameKey, label: "Reconciliations", empty: "No reconciliations: CREATE RECONCILIATION compares a view with the books." });
-  const rows = new Table([
-    { label: "", cell: (row) => chip(row.kind) }, { label: "of", cell: (row) => `${row.schema}.${row.name}` },
-    { label: "key", cell: (row) => plain(row.key) }, { label: "column", cell: (row) => row.column_name ?? "–" },
-    { label: "weir", class: "number", cell: (row) => row.view_value ?? "–" }, { label: "record", class: "number", cell: (row) => row.record_value ?? "–" },
-    { label: "difference", class: "number", cell: (row) => row.difference ?? "–" }, { label: "standing", cell: (row) => (row.status ? chip(row.status) : "–") },
-  ], { key: (row) => `${row.schema}.${row.name} ${row.kind} ${row.key} ${row.column_name}`, label: "What does not match", tall: true,
-    empty: "Every row that was compared agrees." });
-  const runs = new Table([
-    number("run"), { label: "of", cell: (row) => `${row.schema}.${row.name}` }, when("as_of", "as of"), ...kinds.map(figure), number("skipped"),
-    number("record_rows", "in the record"), number("view_rows", "in the view"), { label: "error", class: "wrap", cell: (row) => row.error ?? "–" },
-  ], { key: (row) => `${row.schema}.${row.name} ${row.run}`, label: "Runs", tall: true, empty: "None has run yet." });
-  root.append(h("h1", null, "Reconciliation"),
-    h("p", { class: "lead" }, "Views against the books, row by row, as of a stated instant. Missing: in the record only. Unexpected: in the view only."),
-    list.element, h("h2", null, "What does not match"), rows.element, h("h2", null, "Runs"), runs.element);
-  return { every: 4000, async refresh() {
-    const [a, b, c] = await Promise.all([
-      query("SELECT * FROM weir.reconciliations ORDER BY schema, name"),
-      query("SELECT d.* FROM weir.reconciliation_result d JOIN weir.reconciliations r ON r.schema = d.schema AND r.name = d.name AND r.run = d.run WHERE d.key IS NOT NULL ORDER BY d.kind, d.schema, d.name, d.key LIMIT 500"),
-      query("SELECT * FROM weir.reconciliation_runs ORDER BY as_of DESC LIMIT 50"),
-    ]);
-    list.update(a.rows);
-    rows.update(b.rows);
-    runs.update(c.rows);
-  } };
-}
-
 // The columns that differ between two rows, old struck out.
 function change(row) {
   const before = row.old ? JSON.parse(row.old) : null, after = row.new ? JSON.parse(row.new) : null;
-  if (!before || !after) return h("span", null, before ? "row left: " : "row came: ", plain(row.old ?? row.new));
+  if (!before || !after) return h("span", null, before ? "row left: " : "row came: ", keyText(row.old ?? row.new));
   const names = Object.keys(after).filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]));
-  return h("span", { class: "diff" }, names.flatMap((name) => [h("span", { class: "quiet" }, name), h("s", null, cell(before[name])), h("span", null, "→"), h("b", null, cell(after[name]))]));
+  return h("span", { class: "diff" }, names.flatMap((name) => [h("span", { class: "quiet" }, name), h("s", null, jsonValue(before[name])), h("span", null, "→"), h("b", null, jsonValue(after[name]))]));
 }
 
 function unchanged(row) {
   if (!row.old || !row.new) return "–";
   const before = JSON.parse(row.old), after = JSON.parse(row.new);
-  return Object.keys(after).filter((name) => JSON.stringify(before[name]) === JSON.stringify(after[name])).map((name) => `${name} ${cell(after[name])}`).join(", ");
+  return Object.keys(after).filter((name) => JSON.stringify(before[name]) === JSON.stringify(after[name])).map((name) => `${name} ${jsonValue(after[name])}`).join(", ");
 }
 
 export function revisions(root) {

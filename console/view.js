@@ -2,11 +2,13 @@
 // chart of one measure. The query is asked again now and then, since standing (final, corrected)
 // changes without an event, and when the stream of changes cannot be had.
 import { showWhy } from "./why.js";
+import { versionPanel } from "./versions.js";
+import { windowPanel } from "./windows.js";
 import { follow, query, quote, quoteName, literal } from "./api.js";
 import { h, Table, chip, count, fractionDigits, instant, interval, isName, isNumber, isTime, show } from "./dom.js";
 import { timeChart, categoryChart, legend } from "./chart.js";
 
-const ROWS = 300, BARS = 120, AGAIN_MS = 3000;
+const ROWS = 300, BARS = 120, AGAIN_MS = 3000, TRUST_MS = 9000;
 const STANDING = ["_status", "_revision", "_updated_at"];
 
 // The column to order by: the window's, else the newest time, else none.
@@ -35,17 +37,43 @@ export function viewPage(root, name) {
   const facts = h("div", { class: "facts" }), state = h("span", { class: "chip" }, "loading");
   const chartBox = h("section", { class: "chart", "aria-label": "Chart" }), holder = h("div"), why = h("div"), body = h("div");
   const pick = h("select", { "aria-label": "Measure", onchange: () => drawChart().catch(() => {}) }), chartTitle = h("span", { class: "small quiet" });
-  const definition = h("pre"), more = h("p", { class: "small quiet" });
+  const definition = h("pre"), more = h("p", { class: "small quiet" }), verdict = h("span", { class: "small", role: "status" });
+  const windows = windowPanel(name), versions = versionPanel(name), books = h("div", { class: "facts" });
+  const verify = h("button", { type: "button", class: "small", title: "Computes it again from the log and compares", onclick: verifyNow }, "Verify");
   chartBox.hidden = true;
   chartBox.append(h("div", { class: "row spread" }, h("span", { class: "row" }, pick, chartTitle), legend()), holder);
-  root.append(h("div", { class: "row spread" }, h("h1", null, name), h("span", { class: "row small" }, state,
+  root.append(h("div", { class: "row spread" }, h("h1", null, name), h("span", { class: "row small" }, verdict, verify, state,
     h("a", { href: `/v1/views/${encodeURIComponent(name)}?format=csv`, download: `${name}.csv` }, "CSV"),
-    h("a", { href: `/v1/views/${encodeURIComponent(name)}` }, "JSON"))), facts, chartBox, why, body, more,
+    h("a", { href: `/v1/views/${encodeURIComponent(name)}` }, "JSON"))), facts, books, chartBox, why, body, more, windows.element, versions.element,
   h("details", null, h("summary", null, "Definition"), h("div", { class: "card" }, definition)));
 
-  let columns = null, keys = [], time, rows = [], table, keyed, stopFollowing = null, lastQuery = 0, dirty = false, closed = false, painting = 0, lastWidth = 0;
+  let columns = null, keys = [], time, rows = [], table, keyed, stopFollowing = null, lastQuery = 0, lastTrust = -Infinity, dirty = false, closed = false, painting = 0, lastWidth = 0;
 
   const key = (row) => JSON.stringify(columns.map((column) => row[column.name]));
+
+  async function verifyNow() {
+    verify.disabled = true;
+    verdict.textContent = "Computing it from the log …";
+    try {
+      const row = (await query(`VERIFY MATERIALIZED VIEW ${from}`)).rows[0];
+      verdict.replaceChildren(chip(row.verdict), ` ${count(row.records)} records read, ${count(row.rows)} rows compared${row.reason ? `: ${row.reason}` : ""}`);
+    } catch (error) {
+      verdict.textContent = error.message;
+    }
+    verify.disabled = false;
+  }
+
+  // What else is known of its trust: reconciliations of it, its windows and versions.
+  async function loadTrust() {
+    const found = await query(`SELECT schema, name, run, error, as_of, missing + unexpected + differing + duplicate AS found FROM weir.reconciliations WHERE view = ${literal(name)} ORDER BY schema, name`);
+    if (closed) return;
+    books.hidden = found.rows.length === 0;
+    books.replaceChildren(...found.rows.map((row) => h("span", null, "against the books: ",
+      h("a", { href: `#/reconciliation/${encodeURIComponent(`${row.schema}.${row.name}`)}` }, `${row.schema}.${row.name}`), " ",
+      row.error ? chip("failed") : row.run === null ? chip("not run yet") : row.found > 0 ? chip(`${count(row.found)} findings`, "bad") : chip("agrees", "good"),
+      row.as_of ? ` as of ${instant(row.as_of)}` : "")));
+    await Promise.all([windows.refresh(rows.some((row) => row._status && row._status !== "current")), versions.refresh()]);
+  }
 
   function makeTable(all) {
     columns = all.filter((column) => !STANDING.includes(column.name));
@@ -120,8 +148,8 @@ export function viewPage(root, name) {
   function setFacts(view, standing) {
     const fact = (label, value) => h("span", null, label + " ", h("b", null, value));
     const parts = [fact("rows", count(view?.rows ?? rows.length)), fact("corrections", count(view?.corrections)),
-      fact("as of", instant(standing?.as_of)), fact("watermark", instant(standing?.watermark)), fact("lag", interval(view?.lag)),
-      fact("refresh", view?.refresh === "immediate" ? "immediate" : interval(view?.refresh)), view?.lateness && view.lateness !== "00:00:00" ? fact("lateness", interval(view.lateness)) : null,
+      fact("as of", instant(standing?.as_of)), fact("watermark", instant(standing?.watermark)), view?.final_until ? fact("final until", instant(view.final_until)) : null, fact("lag", interval(view?.lag)),
+      fact("refresh", view?.refresh === "immediate" ? "immediate" : interval(view?.refresh)), view?.lateness && view.lateness !== "00:00:00" ? fact("lateness", interval(view.lateness)) : null, view?.close ? fact("closes", view.close) : null,
       standing ? chip(standing.fresh ? "fresh" : "stale") : null];
     facts.replaceChildren(...parts.filter(Boolean));
   }
@@ -155,7 +183,7 @@ export function viewPage(root, name) {
     }
     const [result, view] = await Promise.all([
       query(`SELECT *, _status, _revision, _updated_at FROM ${from}${time ? ` ORDER BY ${quote(time.name)} DESC NULLS LAST` : ""} LIMIT ${ROWS}`),
-      query(`SELECT * FROM weir.views WHERE schema || '.' || name = ${literal(name)}`)]);
+      query(`SELECT v.*, s.final_until FROM weir.views v LEFT JOIN weir.standing s ON s.schema = v.schema AND s.view = v.name WHERE v.schema || '.' || v.name = ${literal(name)}`)]);
     if (closed) return;
     rows = result.rows;
     paint();
@@ -164,6 +192,10 @@ export function viewPage(root, name) {
     more.textContent = (view.rows[0]?.rows ?? 0) > ROWS ? `The newest ${ROWS} of ${count(view.rows[0].rows)} rows are shown.` : "";
     if (!stopFollowing) connect(result.standing?.step ?? 0);
     await drawChart();
+    if (performance.now() - lastTrust > TRUST_MS) {
+      lastTrust = performance.now();
+      await loadTrust();
+    }
   }
 
   const resize = new ResizeObserver(() => {

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The console in a headless Chromium, driven over its debugging socket: the page loads without an
-error, shows the streams and a view's live rows, and a new event appears without a reload. Screenshots
-are kept in build/test-logs."""
+error, shows the streams and a view's live rows, a new event appears without a reload, a row tells its
+story; reconciliations with what waits, versions, replays and completeness are there. Screenshots are kept
+in build/test-logs."""
 import base64
 import json
 import os
@@ -126,6 +127,65 @@ def text_has(word):
     return f"document.body && document.body.innerText.includes({json.dumps(word)})"
 
 
+def shows(checks, browser, base, path, what, *words):
+    """The page at path shows all the words."""
+    browser.command("Page.navigate", url=base + "/#/" + path)
+    script = " && ".join(f"document.body.innerText.toLowerCase().includes({json.dumps(word.lower())})" for word in words)
+    checks.true(what, browser.wait(script, 10), str(browser.evaluate("document.body.innerText"))[:2500])
+
+
+def trust(checks, browser, server, base):
+    """Reconciliations with what waits, versions and replays, completeness, and a story that sums up."""
+    book = pathlib.Path(browser.profile, "book.csv")
+    book.write_text("order_id,net_amount\n1,19.90\n2,0.10\n3,99.00\n77,4321.07\n")
+    with server.pg() as pg:
+        for sql in (
+                "CREATE STREAM sales.booking (booking_id BIGINT, order_id BIGINT, net_amount NUMERIC(12,2), PRIMARY KEY (booking_id, order_id))",
+                "CREATE MATERIALIZED VIEW sales.by_order WITH (refresh = 'immediate') AS SELECT order_id, sum(net_amount) AS net_amount "
+                "FROM sales.order_placed GROUP BY order_id",
+                f"CREATE RECONCILIATION sales.ledger ON sales.by_order AGAINST (connector = 'file', path = '{book}', format = 'csv') "
+                "KEY (order_id) COMPARE (net_amount) ON MISMATCH CORRECT INTO sales.booking (booking_id = run, order_id = order_id, "
+                "net_amount = adjustment) LIMIT 0 ROWS",
+                "RECONCILE sales.ledger",
+                "CREATE OR REPLACE MATERIALIZED VIEW sales.by_order WITH (refresh = 'immediate', lateness = '0') AS SELECT order_id, "
+                "sum(2 * net_amount) AS net_amount FROM sales.order_placed GROUP BY order_id",
+                "REPLAY INTO sales.revenue_1m (ALL)",
+                "ADVANCE WATERMARK OF STREAM sales.order_placed TO '2026-01-05 12:00+00' EVENTS 5"):
+            pg.simple(sql)
+        # Of a window that is final now.
+        server.ingest("sales.order_placed", [{"order_id": 78, "store_id": 8, "qty": 1, "net_amount": "11.50",
+                                              "placed_at": "2026-01-05T09:31:40Z"}])
+        pg.simple("FLUSH")
+    shows(checks, browser, base, "reconciliation", "a list of reconciliations says what waits", "sales.ledger", "waits for a person",
+          "order_id 3", "100.00", "99.00", "APPROVE RECONCILIATION sales.ledger RUN 1", "1 record appended to sales.booking")
+    browser.screenshot("console-reconciliation.png")
+    shows(checks, browser, base, "reconciliation/sales.ledger", "a reconciliation has its trend, findings and remedy", "run 1", "differing",
+          "remedy of run 1: waiting", '"order_id":3')
+    checks.true("its trend can be of a difference", browser.wait("!!document.querySelector('.chart .bar.bad') && "
+                "[...document.querySelectorAll('.chart option')].some((o) => o.value === 'net_amount')"), "")
+    browser.screenshot("console-trend.png")
+    shows(checks, browser, base, "versions", "versions and replays are listed", "sales.by_order@2", "beside",
+          "ALTER MATERIALIZED VIEW sales.by_order PROMOTE VERSION 2", "differs", "net_amount +", "sales.revenue_1m", "done")
+    browser.screenshot("console-versions.png")
+    shows(checks, browser, base, "completeness", "what is missing is told", "sales.order_placed", "sources sent", "how late events come")
+    shows(checks, browser, base, "views/sales.by_order", "a view names its reconciliation and versions", "against the books: sales.ledger",
+          "1 findings", "differences by day")
+    browser.evaluate("[...document.querySelectorAll('button')].find((e) => e.textContent === 'Verify').click()")
+    checks.true("a view is verified", browser.wait(text_has("records read")) and browser.evaluate(text_has("equal")),
+                str(browser.evaluate("document.body.innerText"))[:400])
+    shows(checks, browser, base, "views/sales.revenue_1m", "a corrected row is marked", "corrected", "windows: how final")
+    browser.evaluate("""document.querySelector('details').open = true;
+        [...document.querySelectorAll('td button')].find((e) => e.textContent === 'why' && /09:31/.test(e.dataset.row) && e.dataset.row.includes(',8,')).click()""")
+    # 100.00 when it was final, +11.50 by a late event, 111.50 now.
+    checks.true("the story sums up by cause", browser.wait("/when it was final\\s+1\\s+100\\.00?[\\s\\S]*late event\\s+1\\s+\\+1\\s+\\+11\\.50?"
+                "[\\s\\S]*now\\s+2\\s+111\\.50?/.test(document.querySelector('.why')?.innerText ?? '')"),
+                str(browser.evaluate("document.querySelector('.why')?.innerText"))[:1500])
+    checks.true("windows are listed", browser.wait(text_has("rows corrected since")), str(browser.evaluate("document.body.innerText"))[:1500])
+    browser.evaluate("document.querySelector('.why').dispatchEvent(new KeyboardEvent('keydown', {key: 'Escape', bubbles: true}))")
+    checks.true("Escape closes the story", browser.wait("!document.querySelector('.why')"), "")
+    browser.screenshot("console-trust.png")
+
+
 def main():
     program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
     if program is None:
@@ -166,6 +226,7 @@ def main():
             told = browser.wait("!!document.querySelector('.why .change') && document.querySelector('.why').innerText.includes('\"order_id\":77')")
             checks.true("a row tells why it is as it is", told, (asked, str(browser.evaluate("document.body.innerText"))[:2500]))
             browser.screenshot("console-why.png")
+            trust(checks, browser, server, base)
             checks.equal("no errors in the browser", browser.errors, [])
         finally:
             browser.close()
