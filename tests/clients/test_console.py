@@ -150,7 +150,8 @@ def trust(checks, browser, server, base):
                 "CREATE OR REPLACE MATERIALIZED VIEW sales.by_order WITH (refresh = 'immediate', lateness = '0') AS SELECT order_id, "
                 "sum(2 * net_amount) AS net_amount FROM sales.order_placed GROUP BY order_id",
                 "REPLAY INTO sales.revenue_1m (ALL)",
-                "ADVANCE WATERMARK OF STREAM sales.order_placed TO '2026-01-05 12:00+00' EVENTS 5"):
+                "ADVANCE WATERMARK OF STREAM sales.order_placed TO '2026-01-05 12:00+00' EVENTS 5",
+                "FLUSH"):
             pg.simple(sql)
         # Of a window that is final now.
         server.ingest("sales.order_placed", [{"order_id": 78, "store_id": 8, "qty": 1, "net_amount": "11.50",
