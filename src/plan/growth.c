@@ -168,6 +168,9 @@ plan_growth plan_growth_of_keys(const plan_object *stream) {
 }
 
 const char *plan_growth_keys_hint(const plan_object *stream) {
+    if (stream->retractable)
+        return "What may be taken back (retractions = 'on') is kept: without that, WITH "
+               "(dedup_horizon = '7 days') would let older keys be forgotten.";
     return stream->event_time < 0
                ? "With a WATERMARK and WITH (dedup_horizon = '7 days') older keys are forgotten."
                : "With WITH (dedup_horizon = '7 days') older keys are forgotten.";

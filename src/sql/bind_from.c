@@ -109,6 +109,11 @@ static base_rc bind_range_var(sql_binder *binder, const sql_tree *body, piece *o
     const plan_object *object;
     SQL_TRY(sql_bind_relation(ctx, schema, name, position, &object));
     SQL_TRY(readable(ctx, object, position));
+    if (object->kind == PLAN_OBJECT_SYSTEM && object->narguments > 0)
+        return sql_fail(ctx, position, BASE_E_INVALID, "42809",
+                        "%s.%s is called like a function, with %u argument%s: %s.%s('...')",
+                        object->schema, name, object->narguments,
+                        object->narguments == 1 ? "" : "s", object->schema, name);
     if (object->kind == PLAN_OBJECT_PLAIN_VIEW) {
         SQL_TRY(sql_bind_plain_view(ctx, object, position, &out->node));
     } else {

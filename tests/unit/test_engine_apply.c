@@ -356,6 +356,13 @@ TEST(checking) {
                   "of the left side: grows with each row of public.a\n"
                   "    hint: A condition such as at > now() - INTERVAL '7 days' lets rows"
                   " go as time passes.\n");
+    // A stream whose events may be taken back cannot have a dedup_horizon: it is not advised.
+    base_buf_clear(&report);
+    REQUIRE_OK(engine_check(
+        BASE_STR("CREATE STREAM r (id INT NOT NULL, at TIMESTAMPTZ, PRIMARY KEY (id),\n"
+                 " WATERMARK FOR at AS at) WITH (retractions = 'on');\n"),
+        "f.sql", true, &report, &n, &err));
+    EXPECT(strstr(base_buf_cstr(&report), "hint: What may be taken back") != NULL);
     base_buf_deinit(&report);
 }
 
