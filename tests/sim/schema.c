@@ -182,7 +182,17 @@ static void create_sink(world *w, sim_view *view) {
     world_trace(w, "%s", sql);
     engine_result result;
     base_error err = {0};
-    if (world_sql(w, sql, &result, &err) != BASE_OK) world_fail(w, "%s: %s", sql, err.message);
+    base_rc rc = world_sql(w, sql, &result, &err);
+    if (rc != BASE_OK) {
+        // A flow that could not be opened before the calm is tried again after a pause; the client
+        // waits.
+        bool progressed;
+        base_error tick_err = {0};
+        if (engine_tick(w->engine, true, &progressed, &tick_err) != BASE_OK)
+            world_fail(w, "in the calm: %s", tick_err.message);
+        rc = world_sql(w, sql, &result, &err);
+    }
+    if (rc != BASE_OK) world_fail(w, "%s: %s", sql, err.message);
     check_sink_begin(w, view);
 }
 
