@@ -113,15 +113,19 @@ TEST(every_system_relation_gives_rows) {
         list += length + (list[length] == '\n');
     }
     EXPECT(n > 90);
+    size_t ncalled = 0;
     for (size_t i = 0; i < n; i++) {
         char query[256];
         snprintf(query, sizeof query, "SELECT * FROM %.200s", names[i]);
         const char *answer = ask(&b, query);
-        if (strncmp(answer, "ERROR", 5) == 0) {
+        bool called = strstr(answer, "is called like a function") != NULL;
+        if (strncmp(answer, "ERROR", 5) == 0 && !called) {
             fprintf(stderr, "%s: %s\n", names[i], answer);
             test_failures++;
         }
+        ncalled += called;
     }
+    EXPECT(ncalled < 10);
     rig_stop(&b);
 }
 
