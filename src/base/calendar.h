@@ -59,6 +59,9 @@ BASE_MUST_USE base_rc base_time_parse(base_str text, int64_t *us, base_error *er
 BASE_MUST_USE base_rc base_timestamp_parse(base_str text, int64_t *us, base_error *err);
 BASE_MUST_USE base_rc base_timestamptz_parse(base_str text, const base_zone *zone, int64_t *us,
                                              base_error *err);
+// The same, but a day alone, without a time and a zone, means its last microsecond in the zone.
+BASE_MUST_USE base_rc base_until_parse(base_str text, const base_zone *zone, int64_t *us,
+                                       base_error *err);
 // PostgreSQL's verbose style and ISO 8601 durations: '1 day 02:03:04', '5 seconds', 'P1DT2H', '-1
 // mon'.
 BASE_MUST_USE base_rc base_interval_parse(base_str text, base_interval *out, base_error *err);

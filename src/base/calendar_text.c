@@ -530,6 +530,20 @@ base_rc base_timestamptz_parse(base_str text, const base_zone *zone, int64_t *us
     return BASE_OK;
 }
 
+base_rc base_until_parse(base_str text, const base_zone *zone, int64_t *us, base_error *err) {
+    time_fields f = {0};
+    if (scan_fields(text, true, &f) != SCAN_OK || f.special != SPECIAL_NONE || f.has_time ||
+        f.has_zone)
+        return base_timestamptz_parse(text, zone, us, err);
+    int64_t next;
+    base_rc rc = parse_local(text, "timestamp with time zone", &f, &next, err);
+    if (rc != BASE_OK) return rc;
+    if (__builtin_add_overflow(next, BASE_US_PER_DAY, &next))
+        return fail_range("timestamp", text, err);
+    *us = next - base_zone_offset_local(zone, next) * BASE_US_PER_SECOND - 1;
+    return base_timestamp_valid(*us) ? BASE_OK : fail_range("timestamp", text, err);
+}
+
 // ---------------------------------------------------------------------------------------------------
 // Output
 

@@ -86,6 +86,12 @@ void engine_settings_start(engine_session *session);
 // A transaction begins and ends: its SET LOCAL ends with it, a rollback undoes its SET too.
 void engine_settings_begin(engine_session *session);
 void engine_settings_end(engine_session *session, bool commit);
+// What a savepoint keeps, and ROLLBACK TO goes back to.
+typedef struct engine_settings_kept {
+    engine_settings settings, after_commit;
+} engine_settings_kept;
+void engine_settings_keep(const engine_session *session, engine_settings_kept *out);
+void engine_settings_back(engine_session *session, const engine_settings_kept *kept);
 // Visits each setting that clients are told of whose value is not what was told last.
 void engine_settings_tell(engine_session *session,
                           void (*visit)(void *arg, const char *name, const char *value), void *arg);
@@ -93,6 +99,9 @@ void engine_settings_tell(engine_session *session,
 // BASE_E_INVALID.
 BASE_MUST_USE base_rc engine_session_as_of(engine_session *session, base_str instant,
                                            base_error *err);
+// As SET weir.effective_as_of. BASE_E_INVALID.
+BASE_MUST_USE base_rc engine_session_effective_as_of(engine_session *session, base_str instant,
+                                                     base_error *err);
 // Microseconds; 0: no limit. The server makes a deadline of it for each statement.
 int64_t engine_setting_statement_timeout_us(const engine_session *session);
 
@@ -103,9 +112,11 @@ typedef struct engine_standing {
     int64_t as_of_us;     // processing time of the oldest step read, microseconds since 2000 UTC
     int64_t watermark_us; // least watermark; INT64_MIN: none yet
     int64_t final_us;     // of one view: windows that end at or before are final; INT64_MIN: none
-    int64_t lag_us;       // how long the oldest unread record has waited; 0: caught up
+    int64_t lag_us;       // how long the oldest unread record has waited; 0: caught up;
+                          // ENGINE_LAG_UNKNOWN: of an earlier instant, and what was unread is gone
     bool fresh;           // within every freshness objective
 } engine_standing;
+#define ENGINE_LAG_UNKNOWN (-1)
 
 typedef struct engine_prepared
     engine_prepared; // a bound statement; rebinds itself when the catalogue changed

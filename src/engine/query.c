@@ -12,6 +12,7 @@
 
 #include "base/must.h"
 #include "engine/history/effective.h"
+#include "engine/history/fresh.h"
 #include "engine/history/instant.h"
 #include "engine/query_int.h"
 #include "engine/setting_int.h"
@@ -234,30 +235,61 @@ static const plan_object *view_of(const query *q, const plan_object *object) {
     return view != NULL ? view : object; // dropped just now: opening it says so
 }
 
-// Whether an input is read as it was, and when: by weir.as_of() or by the session's setting.
-static bool is_past(const query *q, const plan_object *object, int64_t *us) {
-    *us = object->narguments > 0 ? strtoll(object->arguments[0], NULL, 10) : q->as_of_us;
-    return object->narguments > 0 || q->past;
+// When an input is read: by the session's settings, or by the arguments of weir.as_of().
+typedef struct reading {
+    bool past; // as of as_of_us
+    int64_t as_of_us;
+    bool by_effective; // only what is effective up to effective_us counts
+    int64_t effective_us;
+} reading;
+
+static reading reading_of(const query *q, const plan_object *object) {
+    reading r = {q->past, q->as_of_us, q->options->by_effective, q->options->effective_us};
+    if (object->narguments > 0) {
+        const char *text = object->arguments[0];
+        r.past = *text != 0;
+        r.as_of_us = strtoll(text, NULL, 10);
+    }
+    if (object->narguments > 1) {
+        const char *text = object->arguments[1];
+        r.by_effective = *text != 0;
+        r.effective_us = strtoll(text, NULL, 10);
+    }
+    return r;
 }
 
 static base_rc find_past(query *q, const plan_object *view, engine_view_snapshot *snapshot,
-                         int64_t us, base_error *err) {
-    if (us > plat_wall_us(q->engine->plat))
+                         const reading *r, base_error *err) {
+    if (r->as_of_us > plat_wall_us(q->engine->plat))
         return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
                          "materialized view \"%s.%s\" cannot be read as of the future",
                          view->schema, view->name);
-    return engine_instant_find(view, snapshot, us, err);
+    return r->by_effective ? engine_instant_find_moment(view, snapshot, r->as_of_us, err)
+                           : engine_instant_find(view, snapshot, r->as_of_us, err);
+}
+
+static base_rc push_given(query *q, const col_batch *rows, base_error *err);
+
+// A view's rows by effective time, as known at the snapshot's step.
+static base_rc push_effective(query *q, const plan_object *view,
+                              const engine_view_snapshot *snapshot, const reading *r,
+                              base_error *err) {
+    const col_batch *rows;
+    base_rc rc = engine_effective_rows(q->session, view, snapshot->step, r->effective_us,
+                                       &q->scratch, &rows, err);
+    if (rc == BASE_OK) rc = check_limits(q, err);
+    return rc == BASE_OK ? push_given(q, rows, err) : rc;
 }
 
 static base_rc push_view(query *q, engine_view_snapshot *snapshot, base_error *err) {
     const plan_object *view = view_of(q, q->input->object);
-    int64_t us;
+    reading r = reading_of(q, q->input->object);
+    if (r.by_effective) return push_effective(q, view, snapshot, &r, err);
     base_rc rc =
-        is_past(q, q->input->object, &us)
-            ? engine_instant_scan(view, snapshot, QUERY_BATCH_ROWS, may_go_on, push_view_rows, q,
-                                  err)
-            : engine_view_scan_txn(view, snapshot->appended, snapshot->rows, snapshot->txn,
-                                   snapshot->final_us, QUERY_BATCH_ROWS, push_view_rows, q, err);
+        r.past ? engine_instant_scan(view, snapshot, QUERY_BATCH_ROWS, may_go_on, push_view_rows, q,
+                                     err)
+               : engine_view_scan_txn(view, snapshot->appended, snapshot->rows, snapshot->txn,
+                                      snapshot->final_us, QUERY_BATCH_ROWS, push_view_rows, q, err);
     if (rc != BASE_OK) engine_flow_hint(snapshot->flow, err);
     return rc;
 }
@@ -269,8 +301,16 @@ static void widen_standing(engine_standing *all, const engine_standing *one) {
     }
     if (one->as_of_us < all->as_of_us) all->as_of_us = one->as_of_us;
     if (one->watermark_us < all->watermark_us) all->watermark_us = one->watermark_us;
-    if (one->lag_us > all->lag_us) all->lag_us = one->lag_us;
+    if (all->lag_us != ENGINE_LAG_UNKNOWN &&
+        (one->lag_us > all->lag_us || one->lag_us == ENGINE_LAG_UNKNOWN))
+        all->lag_us = one->lag_us;
     all->fresh = all->fresh && one->fresh;
+}
+
+static void snapshot_final(const plan_object *view, const engine_view_snapshot *snapshot,
+                           engine_standing *out) {
+    if (view->window_column >= 0 && snapshot->final_us != ENGINE_NO_WATERMARK)
+        out->final_us = plan_final_end(&view->finality, snapshot->final_us);
 }
 
 static void snapshot_standing(engine *e, const plan_object *view,
@@ -280,8 +320,7 @@ static void snapshot_standing(engine *e, const plan_object *view,
                              .as_of_us = snapshot->now_us,
                              .watermark_us = snapshot->watermark_us,
                              .final_us = INT64_MIN};
-    if (view->window_column >= 0 && snapshot->final_us != ENGINE_NO_WATERMARK)
-        out->final_us = plan_final_end(&view->finality, snapshot->final_us);
+    snapshot_final(view, snapshot, out);
     plat_mutex_lock(&e->flows_lock);
     int64_t since = snapshot->flow->pending_since_us;
     plat_mutex_unlock(&e->flows_lock);
@@ -290,13 +329,18 @@ static void snapshot_standing(engine *e, const plan_object *view,
     out->fresh = view->freshness_us == 0 || out->lag_us <= view->freshness_us;
 }
 
-// How far behind the answer was then is not kept.
-static void past_standing(const engine_view_snapshot *snapshot, engine_standing *out) {
+// Of an instant: how far behind the answer was then.
+static void past_standing(engine *e, const plan_object *view, const engine_view_snapshot *snapshot,
+                          int64_t us, engine_standing *out) {
     *out = (engine_standing){.known = true,
                              .step = snapshot->step,
                              .as_of_us = snapshot->now_us,
                              .watermark_us = snapshot->watermark_us,
-                             .fresh = true};
+                             .final_us = INT64_MIN};
+    snapshot_final(view, snapshot, out);
+    out->lag_us = engine_lag_then(e, view, snapshot->step, us);
+    out->fresh = view->freshness_us == 0 ||
+                 (out->lag_us != ENGINE_LAG_UNKNOWN && out->lag_us <= view->freshness_us);
 }
 
 base_rc engine_view_standing(engine *e, const plan_object *view, engine_standing *out,
@@ -339,19 +383,22 @@ static base_rc push_given(query *q, const col_batch *rows, base_error *err) {
         col_batch_project(&q->scratch, rows, q->input->ncolumns, q->input->columns), NULL, err);
 }
 
-// A view's rows by effective time, as known now or then.
-static base_rc push_effective(query *q, base_error *err) {
-    const col_batch *rows;
-    engine_standing one;
-    const plan_object *view = view_of(q, q->input->object);
-    int64_t us;
-    if (!is_past(q, q->input->object, &us)) us = INT64_MAX;
-    base_rc rc = engine_effective_rows(q->session, view, us, q->options->effective_us, &q->scratch,
-                                       &rows, &one, err);
-    if (rc == BASE_OK) rc = check_limits(q, err);
+static base_rc open_view(query *q, const flow_input *input, engine_view_snapshot *snapshot,
+                         base_error *err) {
+    const plan_object *view = view_of(q, input->object);
+    base_rc rc = engine_view_snapshot_open(q->engine, view, snapshot, err);
     if (rc != BASE_OK) return rc;
+    reading r = reading_of(q, input->object);
+    engine_standing one;
+    if (!r.past) {
+        snapshot_standing(q->engine, view, snapshot, &one);
+    } else {
+        rc = find_past(q, view, snapshot, &r, err);
+        if (rc != BASE_OK) return rc;
+        past_standing(q->engine, view, snapshot, r.as_of_us, &one);
+    }
     widen_standing(&q->standing, &one);
-    return push_given(q, rows, err);
+    return BASE_OK;
 }
 
 static base_rc push_inputs(query *q, base_error *err) {
@@ -365,19 +412,8 @@ static base_rc push_inputs(query *q, base_error *err) {
     // All snapshots first: views of one flow then show one instant.
     for (size_t i = 0; rc == BASE_OK && i < n; i++) {
         if (inputs[i].object->kind != PLAN_OBJECT_VIEW) continue;
-        if (given_rows(q, inputs[i].object) != NULL || q->options->by_effective) continue;
-        const plan_object *view = view_of(q, inputs[i].object);
-        rc = engine_view_snapshot_open(q->engine, view, &snapshots[i], err);
-        int64_t us;
-        bool past = is_past(q, inputs[i].object, &us);
-        if (rc == BASE_OK && past) rc = find_past(q, view, &snapshots[i], us, err);
-        if (rc != BASE_OK) break;
-        engine_standing one;
-        if (past)
-            past_standing(&snapshots[i], &one);
-        else
-            snapshot_standing(q->engine, view, &snapshots[i], &one);
-        widen_standing(&q->standing, &one);
+        if (given_rows(q, inputs[i].object) == NULL)
+            rc = open_view(q, &inputs[i], &snapshots[i], err);
     }
     for (size_t i = 0; rc == BASE_OK && i < n; i++) {
         q->input = &inputs[i];
@@ -389,8 +425,7 @@ static base_rc push_inputs(query *q, base_error *err) {
         }
         switch (inputs[i].object->kind) {
         case PLAN_OBJECT_VIEW:
-            rc = q->options->by_effective ? push_effective(q, err)
-                                          : push_view(q, &snapshots[i], err);
+            rc = push_view(q, &snapshots[i], err);
             break;
         case PLAN_OBJECT_SYSTEM:
             rc = push_system(q, err);
@@ -457,7 +492,7 @@ base_rc engine_query_timed(engine_session *session, const plan_node *plan, base_
 base_rc engine_query_over(engine_session *session, const plan_node *plan, uint32_t n,
                           const engine_query_given *given, base_arena *arena,
                           const col_batch **rows, engine_standing *standing, base_error *err) {
-    engine_query_options options = {.ngiven = n, .given = given};
+    engine_query_options options = {.ngiven = n, .given = given, .exact = true};
     return engine_query_with(session, plan, &options, arena, rows, standing, err);
 }
 

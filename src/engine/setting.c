@@ -4,10 +4,10 @@
 // back, so that a driver which sets it goes on. A setting that would change results if it were
 // honoured, and is not, takes its one supported value only. Values live in the session, by the
 // setting's position in the table. Statements are not undone here, but settings are as in
-// PostgreSQL: a rollback takes them back, SET LOCAL ends with the transaction. Entry points:
-// engine_setting_get, engine_setting_set, engine_settings_begin and _end.
+// PostgreSQL: a rollback, also to a savepoint, takes them back, SET LOCAL ends with the
+// transaction. Entry points: engine_setting_get, engine_setting_set, engine_settings_begin and
+// _end.
 
-#include "engine/history/effective.h"
 #include "engine/setting_int.h"
 
 #include <ctype.h>
@@ -293,8 +293,8 @@ static base_rc set_effective(const setting_def *def, const char **value, char te
     to->has_effective = **value != 0;
     if (!to->has_effective) return BASE_OK;
     base_error cause;
-    if (engine_effective_parse(base_str_of(*value), to->zone, &to->effective_us, &cause) !=
-        BASE_OK) {
+    base_str given = base_str_trim(base_str_of(*value));
+    if (base_until_parse(given, to->zone, &to->effective_us, &cause) != BASE_OK) {
         bad_value(def, *value, err);
         base_error_detail(err, "%s", cause.message);
         return err->code;
@@ -418,6 +418,16 @@ void engine_settings_end(engine_session *session, bool commit) {
     show(session);
 }
 
+void engine_settings_keep(const engine_session *session, engine_settings_kept *out) {
+    *out = (engine_settings_kept){session->settings, session->after_commit};
+}
+
+void engine_settings_back(engine_session *session, const engine_settings_kept *kept) {
+    session->settings = kept->settings;
+    session->after_commit = kept->after_commit;
+    show(session);
+}
+
 void engine_settings_tell(engine_session *session,
                           void (*visit)(void *arg, const char *name, const char *value),
                           void *arg) {
@@ -445,9 +455,22 @@ bool engine_setting_as_of(const engine_session *session, int64_t *us) {
     return *value != 0 && base_timestamptz_parse(base_str_of(value), NULL, us, &ignored) == BASE_OK;
 }
 
-base_rc engine_session_as_of(engine_session *session, base_str instant, base_error *err) {
+// A value from outside SQL: no shorter text may be taken for it.
+static base_rc set_text(engine_session *session, const char *name, base_str value,
+                        base_error *err) {
     char text[64];
-    snprintf(text, sizeof text, "%.*s",
-             (int)(instant.n < sizeof text ? instant.n : sizeof text - 1), instant.p);
-    return engine_setting_set(session, "weir.as_of", text, false, err);
+    if (value.n >= sizeof text || (value.n > 0 && memchr(value.p, 0, value.n) != NULL))
+        return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
+                         "invalid value for parameter \"%s\": an instant is meant", name);
+    memcpy(text, value.n > 0 ? value.p : "", value.n);
+    text[value.n] = 0;
+    return engine_setting_set(session, name, text, false, err);
+}
+
+base_rc engine_session_as_of(engine_session *session, base_str instant, base_error *err) {
+    return set_text(session, "weir.as_of", instant, err);
+}
+
+base_rc engine_session_effective_as_of(engine_session *session, base_str instant, base_error *err) {
+    return set_text(session, "weir.effective_as_of", instant, err);
 }

@@ -218,7 +218,8 @@ typedef struct apply {
     const uint32_t *order;         // rows in order of their keys
     engine_ledger_change *changes; // to rows that were final
     uint32_t nchanges, changes_cap;
-    base_buf undo; // what rows were (past.h)
+    bool keeps_history;
+    base_buf undo; // what rows were (past.h), if it does
 } apply;
 
 // What becomes of one key: its rows in the delta are order[begin..end).
@@ -308,7 +309,7 @@ static void decide_value(apply *a, outcome *o) {
     row_head old = {0};
     if (o->old.p != NULL) memcpy(&old, o->old.p, sizeof old);
     uint32_t seen = o->put_row != UINT32_MAX ? o->put_row : o->gone_row;
-    if (o->old.p != NULL && !view->filling)
+    if (o->old.p != NULL && a->keeps_history)
         engine_undo_add(&a->undo, o->gone_row != UINT32_MAX ? o->gone_row : o->put_row, &old,
                         a->flow->now_us);
     int64_t final_us = final_at(view->object, a->delta, seen);
@@ -367,15 +368,27 @@ static base_rc apply_keys(apply *a, base_error *err) {
     return state_put_batch(a->flow->txn, a->view->rows, nkeys, keys, values, err);
 }
 
+// A view without a history can be read as of its last change, and later instants.
 static base_rc add_change(apply *a, base_error *err) {
     base_buf value = {0};
-    engine_change_encode(&value, a->flow->now_us, a->view->watermark_us, base_buf_str(&a->undo),
-                         a->delta);
+    if (a->keeps_history) {
+        engine_change_encode(&value, a->flow->now_us, a->view->watermark_us, base_buf_str(&a->undo),
+                             a->delta);
+    } else {
+        engine_change_encode_plain(&value, a->flow->now_us, a->view->watermark_us, a->delta);
+        a->view->history_step = a->flow->step + 1;
+    }
     char key[8];
     base_rc rc = state_append(a->flow->txn, a->view->changes, step_key(key, a->flow->step + 1),
                               base_buf_str(&value), err);
     base_buf_deinit(&value);
     return rc;
+}
+
+// The option may be another since the flow's graph was made.
+static int64_t history_of(const engine_flow *flow, const engine_view *view) {
+    const plan_object *now = engine_catalog_by_id(flow->engine, view->object->id);
+    return now != NULL ? now->history_us : view->object->history_us;
 }
 
 static base_rc apply_delta(engine_flow *flow, engine_view *view, const col_batch *delta,
@@ -392,6 +405,7 @@ static base_rc apply_delta(engine_flow *flow, engine_view *view, const col_batch
                .delta = delta,
                .columns = columns,
                .time_alone = flow->step_cause == NULL && time_alone(flow, object),
+               .keeps_history = !view->filling && history_of(flow, view) != PLAN_HISTORY_OFF,
                .encoded = encoded,
                .order = col_keys_sort(workers, arena, delta->nrows, encoded)};
     base_rc rc = apply_keys(&a, err);
@@ -477,12 +491,17 @@ uint64_t engine_changes_keep_steps(const engine *e) {
     return e->config.changes_keep_steps > 0 ? e->config.changes_keep_steps : 100000;
 }
 
+// Up to where changes have gone. Of a view that only grows none do: its history ends there.
+static uint64_t trimmed_upto(const engine_view *view) {
+    return view->appended ? view->history_step : view->trimmed_step;
+}
+
 // Trimming is looked at when many steps' changes may go at once or, of a view that says how long
 // its history is, a few times within that.
 static bool trim_is_due(const engine_flow *flow, engine_view *view, int64_t history_us) {
-    if (history_us == 0) {
+    if (history_us <= 0) {
         uint64_t keep = engine_changes_keep_steps(flow->engine), lot = keep < 256 ? keep : 256;
-        return flow->step + 1 > keep + view->history_step + lot;
+        return flow->step + 1 > keep + trimmed_upto(view) + lot;
     }
     if (flow->now_us < view->trim_due_us) return false;
     int64_t pause_us = history_us / 16;
@@ -495,7 +514,7 @@ static bool trim_is_due(const engine_flow *flow, engine_view *view, int64_t hist
 // configuration.
 static base_rc trim_upto(engine_flow *flow, int64_t history_us, uint64_t *upto, base_error *err) {
     int64_t from_us;
-    if (history_us == 0) {
+    if (history_us <= 0) {
         *upto = flow->step + 1 - engine_changes_keep_steps(flow->engine);
         return BASE_OK;
     }
@@ -514,13 +533,15 @@ static base_rc trim_upto(engine_flow *flow, int64_t history_us, uint64_t *upto, 
 // delete. A view that only grows has its changes for rows: of it the history alone ends.
 base_rc engine_view_trim(engine_flow *flow, engine_view *view, base_error *err) {
     engine *e = flow->engine;
-    // The option may be another since the flow's graph was made.
-    const plan_object *now = engine_catalog_by_id(e, view->object->id);
-    int64_t history_us = now != NULL ? now->history_us : view->object->history_us;
+    int64_t history_us = history_of(flow, view);
+    if (view->appended && history_us == PLAN_HISTORY_OFF) {
+        if (view->history_step < view->changed_step) view->history_step = view->changed_step;
+        return BASE_OK;
+    }
     if (!trim_is_due(flow, view, history_us)) return BASE_OK;
     uint64_t upto;
     base_rc rc = trim_upto(flow, history_us, &upto, err);
-    if (rc != BASE_OK || upto <= view->history_step) return rc;
+    if (rc != BASE_OK || upto <= trimmed_upto(view)) return rc;
     if (view->appended) {
         view->history_step = upto;
         return BASE_OK;

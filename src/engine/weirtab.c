@@ -239,7 +239,8 @@ static base_rc view_row(system_rows *r, const plan_object *view, base_error *err
     system_text(r, "close_by", plan_option_get(view, "close_by"));
     if (view->early_us > 0) system_us(r, "early", view->early_us);
     if (view->freshness_us > 0) system_us(r, "freshness", view->freshness_us);
-    if (view->history_us > 0) system_us(r, "history", view->history_us);
+    if (view->history_us != 0)
+        system_us(r, "history", view->history_us == PLAN_HISTORY_OFF ? 0 : view->history_us);
     system_text(r, "definition", view->definition);
     system_text(r, "comment", view->comment);
     if (rc != BASE_OK) return BASE_OK; // not to be read now

@@ -68,7 +68,7 @@ typedef struct plan_object {
     const plan_option *options; // WITH (...), as given
 
     // SYSTEM: texts that it is called with, FROM weir.name('a', 'b'); given only where it is
-    // called. VIEW: the instant that it is read as of by weir.as_of() (query.c).
+    // called. VIEW: the instants that it is read as of by weir.as_of() (query.c).
     uint32_t narguments;
     const char *const *arguments;
 
@@ -119,12 +119,13 @@ typedef struct plan_object {
     int32_t window_column;    // column whose value says when the row's window ends, or -1
     int64_t refresh_us;       // 0: immediate
     int64_t lateness_us;
-    int64_t freshness_us;   // objective; 0: none
-    int64_t history_us;     // how far back it can be read as of; 0: as the configuration keeps
-    int64_t ledger_us;      // how long its revisions are kept; 0: for ever, -1: none is
-    bool emit_on_close;     // EMIT ON WINDOW CLOSE
-    plan_finality finality; // when its windows are final: lateness_us and the calendar
-    int64_t early_us;       // emit_on_close: rows also come before, at this cadence; 0: they wait
+    int64_t freshness_us;     // objective; 0: none
+    int64_t history_us;       // how far back it can be read as of; 0: as the configuration keeps
+#define PLAN_HISTORY_OFF (-1) // not before its last change
+    int64_t ledger_us;        // how long its revisions are kept; 0: for ever, -1: none is
+    bool emit_on_close;       // EMIT ON WINDOW CLOSE
+    plan_finality finality;   // when its windows are final: lateness_us and the calendar
+    int64_t early_us;         // emit_on_close: rows also come before, at this cadence; 0: they wait
 
     // Sinks and reconciliations: `from` is the view they stand on; a reconciliation's may be a
     // stream.

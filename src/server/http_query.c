@@ -1,6 +1,6 @@
-// http_query.c - POST /v1/query {"sql": "...", "limit": n, "as_of": "..."}: one statement for a
-// program or the console; it may read, INSERT, DELETE, RECONCILE and FLUSH. Entry point:
-// http_query.
+// http_query.c - POST /v1/query {"sql": "...", "limit": n, "as_of": "...", "effective_as_of":
+// "..."}: one statement for a program or the console; it may read, INSERT, DELETE, RECONCILE and
+// FLUSH. Entry point: http_query.
 
 #include <string.h>
 
@@ -9,16 +9,21 @@
 
 #define ROWS_DEFAULT 10000
 
-static base_rc read_body(http_request *request, base_str *sql, uint32_t *limit, base_str *as_of,
-                         base_error *err) {
+typedef struct asked {
+    base_str sql, as_of, effective_as_of; // instants may be empty
+    uint32_t limit;
+} asked;
+
+static base_rc read_body(http_request *request, asked *a, base_error *err) {
     static const wire_json_field fields[] = {{"sql", {COL_TEXT, 0, 0, 0, NULL}, true},
                                              {"limit", {COL_INT4, 0, 0, 0, NULL}, false},
-                                             {"as_of", {COL_TEXT, 0, 0, 0, NULL}, false}};
+                                             {"as_of", {COL_TEXT, 0, 0, 0, NULL}, false},
+                                             {"effective_as_of", {COL_TEXT, 0, 0, 0, NULL}, false}};
     base_buf *body = &request->body;
     if (body->n >= UINT32_MAX) return base_fail(err, BASE_E_LIMIT, NULL, "the body is too large");
     base_buf_reserve(body, WIRE_JSON_PADDING);
     memset(body->p + body->n, 0, WIRE_JSON_PADDING);
-    wire_json_decoder *decoder = wire_json_decoder_create(3, fields, WIRE_JSON_UNKNOWN_FAULT);
+    wire_json_decoder *decoder = wire_json_decoder_create(4, fields, WIRE_JSON_UNKNOWN_FAULT);
     uint32_t end = (uint32_t)body->n, nfaults;
     wire_json_fault *faults;
     col_batch *batch;
@@ -29,11 +34,12 @@ static base_rc read_body(http_request *request, base_str *sql, uint32_t *limit, 
         rc = base_fail(err, BASE_E_INVALID, faults[0].sqlstate, "%s", faults[0].message);
         base_error_hint(err, "The body is {\"sql\": \"SELECT ...\", \"limit\": 1000}.");
     } else {
-        *sql = col_str(&batch->cols[0])[0];
+        a->sql = col_str(&batch->cols[0])[0];
         int32_t wanted =
             col_is_null(&batch->cols[1], 0) ? ROWS_DEFAULT : col_i32(&batch->cols[1])[0];
-        if (!col_is_null(&batch->cols[2], 0)) *as_of = col_str(&batch->cols[2])[0];
-        *limit = wanted < 0 ? 0 : (uint32_t)wanted;
+        if (!col_is_null(&batch->cols[2], 0)) a->as_of = col_str(&batch->cols[2])[0];
+        if (!col_is_null(&batch->cols[3], 0)) a->effective_as_of = col_str(&batch->cols[3])[0];
+        a->limit = wanted < 0 ? 0 : (uint32_t)wanted;
     }
     wire_json_decoder_destroy(decoder);
     return rc;
@@ -121,14 +127,15 @@ void http_query(http_request *request) {
     server *s = request->http->server;
     int64_t began = server_now_us(s);
     base_error err = {0};
-    base_str sql, as_of = {0};
-    uint32_t limit = ROWS_DEFAULT;
-    base_rc rc = read_body(request, &sql, &limit, &as_of, &err);
+    asked a = {.limit = ROWS_DEFAULT};
+    base_rc rc = read_body(request, &a, &err);
     if (rc == BASE_OK) {
         http_running running;
         http_session_begin(request, &running);
-        if (as_of.n > 0) rc = engine_session_as_of(&running.session, as_of, &err);
-        if (rc == BASE_OK) rc = run(request, sql, &running.session, &err);
+        if (a.as_of.n > 0) rc = engine_session_as_of(&running.session, a.as_of, &err);
+        if (rc == BASE_OK && a.effective_as_of.n > 0)
+            rc = engine_session_effective_as_of(&running.session, a.effective_as_of, &err);
+        if (rc == BASE_OK) rc = run(request, a.sql, &running.session, &err);
         http_session_end(request, &running);
     }
     int64_t elapsed_us = server_now_us(s) - began;
@@ -144,7 +151,7 @@ void http_query(http_request *request) {
     http_answer_header(request, "Cache-Control", "no-store");
     write_head(request);
     http_rows_begin(request, HTTP_ROWS_ARRAYS);
-    bool truncated = request->nrows > limit;
-    if (truncated) request->nrows = limit;
+    bool truncated = request->nrows > a.limit;
+    if (truncated) request->nrows = a.limit;
     write_tail(request, truncated, elapsed_us);
 }

@@ -111,7 +111,8 @@ static base_rc add_filter(view_query *q, const http_pair *arg, base_error *err) 
 }
 
 static bool reserved(base_str name) {
-    static const char *const names[] = {"select", "order", "limit", "offset", "format", "as_of"};
+    static const char *const names[] = {"select", "order", "limit",          "offset",
+                                        "format", "as_of", "effective_as_of"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (base_str_eq(name, base_str_of(names[i]))) return true;
     return false;
@@ -185,7 +186,10 @@ static base_rc parse_values(view_query *q, const col_batch **out, base_error *er
 static base_rc run(view_query *q, engine_session *session, base_error *err) {
     const col_batch *params;
     const http_pair *as_of = http_arg(q->request, "as_of");
+    const http_pair *effective = http_arg(q->request, "effective_as_of");
     base_rc rc = as_of != NULL ? engine_session_as_of(session, as_of->value, err) : BASE_OK;
+    if (rc == BASE_OK && effective != NULL)
+        rc = engine_session_effective_as_of(session, effective->value, err);
     if (rc == BASE_OK) rc = build(q, err);
     if (rc == BASE_OK) rc = parse_values(q, &params, err);
     if (rc != BASE_OK) return rc;
@@ -227,8 +231,11 @@ static void add_standing_headers(http_request *request) {
                        base_arena_printf(arena, "%llu", (unsigned long long)standing->step));
     http_answer_header(request, "Weir-As-Of", instant(arena, standing->as_of_us));
     http_answer_header(request, "Weir-Watermark", instant(arena, standing->watermark_us));
-    http_answer_header(request, "Weir-Lag-Ms",
-                       base_arena_printf(arena, "%lld", (long long)(standing->lag_us / 1000)));
+    http_answer_header(
+        request, "Weir-Lag-Ms",
+        standing->lag_us == ENGINE_LAG_UNKNOWN
+            ? "unknown"
+            : base_arena_printf(arena, "%lld", (long long)(standing->lag_us / 1000)));
     http_answer_header(request, "Weir-Fresh", standing->fresh ? "true" : "false");
 }
 

@@ -61,6 +61,11 @@ typedef struct server_pg_simple {
 
 #define SERVER_PG_SAVEPOINTS_MAX 1000
 
+typedef struct server_pg_savepoint {
+    char name[64];
+    engine_settings_kept settings;
+} server_pg_savepoint;
+
 typedef struct server_pg_session {
     server *server;
     server_pg *listener;
@@ -77,7 +82,7 @@ typedef struct server_pg_session {
     char transaction; // 'I', 'T', 'E'
     bool changed;     // something was stored or made since the transaction began
     uint32_t nsavepoints;
-    char (*savepoints)[64]; // their names, the newest last
+    server_pg_savepoint *savepoints; // the newest last
     bool skip_till_sync;
     int64_t statement_timeout_us;
     base_map *statements, *portals; // "" is the unnamed one

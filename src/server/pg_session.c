@@ -133,8 +133,8 @@ static void end_transaction(server_pg_session *session, engine_result *out) {
     engine_settings_end(&session->engine, commit);
 }
 
-// Savepoints are names only, so that drivers with nested transactions work: going back to one mends
-// a broken transaction.
+// Savepoints are names and settings, so that drivers with nested transactions work: going back to
+// one mends a broken transaction, and takes back what was SET since.
 static base_rc savepoint(server_pg_session *session, const engine_result *out, base_error *err) {
     if (session->transaction == 'I')
         return base_fail(err, BASE_E_INVALID, "25P01", "%s can only be used in transaction blocks",
@@ -147,11 +147,12 @@ static base_rc savepoint(server_pg_session *session, const engine_result *out, b
                              SERVER_PG_SAVEPOINTS_MAX);
         session->savepoints = realloc(session->savepoints, (i + 1) * sizeof *session->savepoints);
         must(session->savepoints != NULL);
-        memcpy(session->savepoints[i], out->savepoint, sizeof out->savepoint);
+        memcpy(session->savepoints[i].name, out->savepoint, sizeof out->savepoint);
+        engine_settings_keep(&session->engine, &session->savepoints[i].settings);
         session->nsavepoints++;
         return BASE_OK;
     }
-    while (i > 0 && strcmp(session->savepoints[i - 1], out->savepoint) != 0) i--;
+    while (i > 0 && strcmp(session->savepoints[i - 1].name, out->savepoint) != 0) i--;
     if (i == 0)
         return base_fail(err, BASE_E_NOT_FOUND, "3B001", "savepoint \"%s\" does not exist",
                          out->savepoint);
@@ -161,6 +162,7 @@ static base_rc savepoint(server_pg_session *session, const engine_result *out, b
     }
     session->nsavepoints = i;
     session->transaction = 'T';
+    engine_settings_back(&session->engine, &session->savepoints[i - 1].settings);
     warn_of_changes(session);
     return BASE_OK;
 }

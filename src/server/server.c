@@ -99,8 +99,11 @@ void server_standing_text(const engine_standing *standing, base_buf *buf) {
     add_instant(buf, standing->as_of_us, "");
     base_buf_add_cstr(buf, " watermark=");
     add_instant(buf, standing->watermark_us, "");
-    base_buf_printf(buf, " lag_ms=%lld fresh=%s", (long long)(standing->lag_us / 1000),
-                    standing->fresh ? "true" : "false");
+    if (standing->lag_us == ENGINE_LAG_UNKNOWN)
+        base_buf_add_cstr(buf, " lag_ms=unknown");
+    else
+        base_buf_printf(buf, " lag_ms=%lld", (long long)(standing->lag_us / 1000));
+    base_buf_printf(buf, " fresh=%s", standing->fresh ? "true" : "false");
 }
 
 void server_standing_json(const engine_standing *standing, base_buf *buf) {
@@ -112,8 +115,11 @@ void server_standing_json(const engine_standing *standing, base_buf *buf) {
     add_instant(buf, standing->as_of_us, "\"");
     base_buf_add_cstr(buf, ",\"watermark\":");
     add_instant(buf, standing->watermark_us, "\"");
-    base_buf_printf(buf, ",\"lag_ms\":%lld,\"fresh\":%s}", (long long)(standing->lag_us / 1000),
-                    standing->fresh ? "true" : "false");
+    if (standing->lag_us == ENGINE_LAG_UNKNOWN)
+        base_buf_add_cstr(buf, ",\"lag_ms\":null");
+    else
+        base_buf_printf(buf, ",\"lag_ms\":%lld", (long long)(standing->lag_us / 1000));
+    base_buf_printf(buf, ",\"fresh\":%s}", standing->fresh ? "true" : "false");
 }
 
 // ---- metrics ----

@@ -15,7 +15,7 @@ static const sql_option_def view_options[] = {
     {"close_by", SQL_OPTION_KEPT, 0},
     {"early", SQL_OPTION_US, MEMBER(early_us)},
     {"freshness", SQL_OPTION_US, MEMBER(freshness_us)},
-    {"history", SQL_OPTION_US, MEMBER(history_us)},
+    {"history", SQL_OPTION_HISTORY, MEMBER(history_us)},
     {"owner", SQL_OPTION_TEXT, MEMBER(owner)},
     {"ledger", SQL_OPTION_LEDGER, MEMBER(ledger_us)},
 };

@@ -112,6 +112,14 @@ static base_rc apply_one(sql_ctx *ctx, const sql_option_def *def, plan_object *o
                             "'off'",
                             def->name);
         return BASE_OK;
+    case SQL_OPTION_HISTORY: {
+        int64_t *us = member;
+        *us = 0;
+        if (!base_str_eq_nocase(base_str_of(value), BASE_STR("off")))
+            SQL_TRY(sql_interval_us(ctx, value, position, us));
+        if (*us == 0) *us = PLAN_HISTORY_OFF;
+        return BASE_OK;
+    }
     case SQL_OPTION_US:
         return sql_interval_us(ctx, value, position, (int64_t *)member);
     }

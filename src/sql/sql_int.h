@@ -150,6 +150,7 @@ typedef enum sql_option_kind {
     SQL_OPTION_REFRESH,   // int64_t; 'immediate' is 0
     SQL_OPTION_RETENTION, // interval -> retention_us, or bytes ('10 GB') -> retention_bytes
     SQL_OPTION_LEDGER,    // int64_t: an interval; 'forever' is 0, 'off' -1
+    SQL_OPTION_HISTORY,   // int64_t: an interval; 0 and 'off' are PLAN_HISTORY_OFF
     SQL_OPTION_KEPT       // only kept in object->options
 } sql_option_kind;
 
@@ -653,7 +654,7 @@ base_rc sql_ddl_replay(sql_cursor *cursor, sql_statement *statement);
 base_rc sql_ddl_cancel_replay(sql_cursor *cursor, sql_statement *statement);
 base_rc sql_ddl_verify(sql_cursor *cursor, sql_statement *statement);
 base_rc sql_ddl_rebuild_flow(sql_cursor *cursor, sql_statement *statement);
-// bind_as_of.c: weir.as_of('view', instant) in FROM: the view, to be read as it was.
+// bind_as_of.c: weir.as_of('view', instant, effective) in FROM: the view, to be read as it was.
 BASE_MUST_USE base_rc sql_bind_as_of(sql_binder *binder, const sql_tree *call,
                                      const plan_object **out);
 // weir.name(text, ...) in FROM: the system object with its arguments.

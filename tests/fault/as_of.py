@@ -181,15 +181,19 @@ class World:
         day = f"2026-01-{rng.randrange(1, 29):02}"
         known = f"(SELECT * FROM e WHERE seen <= {number} AND (booked IS NULL OR booked <= '{day}')) e"
         expected = [text(r) for r in self.oracle.query(f"SELECT {columns} FROM ({query.replace('FROM e', 'FROM ' + known)}) x")]
-        if rng.random() < 0.2 and number == len(self.instants) - 1:
+        present = rng.random() < 0.2 and number == len(self.instants) - 1
+        if present:
             instant = "present"
-            pg.simple("RESET weir.as_of")
-        else:
-            pg.simple(f"SET weir.as_of = '{instant}'")
         # A day, or an instant in it: dates are effective from their beginning.
-        pg.simple(f"SET weir.effective_as_of = '{day}{rng.choice(['', ' 00:00:00+00', ' 17:30:00+00'])}'")
-        found = [text(r) for r in pg.query(f"SELECT {columns} FROM t.{view}")]
-        pg.simple("RESET weir.effective_as_of")
+        effective = f"'{day}{rng.choice(['', ' 00:00:00+00', ' 17:30:00+00'])}'"
+        if rng.random() < 0.5:  # both in one statement
+            source = f"weir.as_of('t.{view}', {'NULL' if present else quoted(instant)}, {effective})"
+            found = [text(r) for r in pg.query(f"SELECT {columns} FROM {source}")]
+        else:
+            pg.simple("RESET weir.as_of" if present else f"SET weir.as_of = '{instant}'")
+            pg.simple(f"SET weir.effective_as_of = {effective}")
+            found = [text(r) for r in pg.query(f"SELECT {columns} FROM t.{view}")]
+            pg.simple("RESET weir.effective_as_of")
         return digest(found) == digest(expected), (
             f"{view} of {day} as of {instant} (version {number}): {sorted(found)[:4]} {sorted(expected)[:4]}")
 

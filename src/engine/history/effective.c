@@ -13,7 +13,6 @@ typedef struct computing {
     engine_session *session;
     int64_t effective_us;
     base_arena *arena;
-    engine_standing *standing;
     uint32_t depth;
 } computing;
 
@@ -78,22 +77,18 @@ static base_rc check_log(computing *c, const plan_object *object, base_error *er
 
 // ---- one view -----------------------------------------------------------------------------------
 
-static base_rc view_rows(computing *c, const plan_object *view, uint64_t step, int64_t as_of_us,
+static base_rc view_rows(computing *c, const plan_object *view, uint64_t step,
                          const col_batch **rows, base_error *err);
 
-// The moment of the view's flow: the last not after a step (UINT64_MAX: see as_of_us), or an
-// instant.
-static base_rc find_moment(computing *c, const plan_object *view, uint64_t step, int64_t as_of_us,
-                           engine_moment *out, base_error *err) {
+// The moment of the view's flow: the last not after a step.
+static base_rc find_moment(computing *c, const plan_object *view, uint64_t step, engine_moment *out,
+                           base_error *err) {
     engine_view_snapshot snapshot;
     base_rc rc = engine_view_snapshot_open(c->session->engine, view, &snapshot, err);
     if (rc != BASE_OK) return rc;
     bool found;
-    state_table t_moment = snapshot.flow->t_moment;
-    if (step != UINT64_MAX)
-        rc = engine_moment_at_step(snapshot.txn, t_moment, step, c->arena, out, &found, err);
-    else
-        rc = engine_moment_at_time(snapshot.txn, t_moment, as_of_us, c->arena, out, &found, err);
+    rc = engine_moment_at_step(snapshot.txn, snapshot.flow->t_moment, step, c->arena, out, &found,
+                               err);
     if (rc == BASE_OK && (!found || engine_moment_find_view(out, view->id) == NULL))
         rc = base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
                        "the history of \"%s.%s\" does not reach back so far", view->schema,
@@ -123,22 +118,12 @@ static base_rc take_inputs(computing *c, const plan_object *view, const engine_m
         const engine_moment_input *input = engine_moment_find(m, object->id, 0);
         engine_query_given *one = &given[options->ngiven];
         one->object = object;
-        base_rc rc =
-            view_rows(c, object, input != NULL ? input->next : m->step, 0, &one->rows, err);
+        base_rc rc = view_rows(c, object, input != NULL ? input->next : m->step, &one->rows, err);
         if (rc != BASE_OK) return rc;
         options->ngiven++;
     }
     options->given = given;
     return BASE_OK;
-}
-
-static void add_standing(computing *c, const engine_moment *m, const plan_object *view) {
-    engine_standing one = {.known = true,
-                           .step = m->step,
-                           .as_of_us = m->at_us,
-                           .watermark_us = engine_moment_find_view(m, view->id)->watermark_us,
-                           .fresh = true};
-    if (!c->standing->known) *c->standing = one;
 }
 
 static const col_batch *with_system_columns(computing *c, const plan_object *view,
@@ -161,14 +146,13 @@ static const col_batch *with_system_columns(computing *c, const plan_object *vie
     return out;
 }
 
-static base_rc view_rows(computing *c, const plan_object *view, uint64_t step, int64_t as_of_us,
+static base_rc view_rows(computing *c, const plan_object *view, uint64_t step,
                          const col_batch **rows, base_error *err) {
     if (c->depth == DEPTH_MAX)
         return base_fail(err, BASE_E_LIMIT, NULL, "views over views are nested too deeply");
     engine_moment m;
-    base_rc rc = find_moment(c, view, step, as_of_us, &m, err);
+    base_rc rc = find_moment(c, view, step, &m, err);
     if (rc != BASE_OK) return rc;
-    if (c->depth == 0) add_standing(c, &m, view);
     c->depth++;
     flow_hooks hooks = {
         .row_failed = ignore_failed, .duplicate = ignore_duplicate, .unmatched = ignore_unmatched};
@@ -186,12 +170,11 @@ static base_rc view_rows(computing *c, const plan_object *view, uint64_t step, i
     return rc;
 }
 
-base_rc engine_effective_rows(engine_session *session, const plan_object *view, int64_t as_of_us,
+base_rc engine_effective_rows(engine_session *session, const plan_object *view, uint64_t step,
                               int64_t effective_us, base_arena *arena, const col_batch **rows,
-                              engine_standing *standing, base_error *err) {
-    *standing = (engine_standing){0};
-    computing c = {session, effective_us, arena, standing, 0};
-    base_rc rc = view_rows(&c, view, UINT64_MAX, as_of_us, rows, err);
+                              base_error *err) {
+    computing c = {session, effective_us, arena, 0};
+    base_rc rc = view_rows(&c, view, step, rows, err);
     if (rc != BASE_OK)
         base_error_prefix(err, "\"%s.%s\" by effective time", view->schema, view->name);
     return rc;
@@ -237,19 +220,4 @@ const uint8_t *engine_effective_hidden(const col_batch *rows, uint32_t column,
         hidden[i] = 1;
     }
     return hidden;
-}
-
-base_rc engine_effective_parse(base_str text, const base_zone *zone, int64_t *us, base_error *err) {
-    base_str trimmed = base_str_trim(text);
-    int32_t date;
-    base_error ignored;
-    // A date and no time behind it.
-    bool alone = trimmed.n > 0 && memchr(trimmed.p, ':', trimmed.n) == NULL &&
-                 memchr(trimmed.p, ' ', trimmed.n) == NULL &&
-                 memchr(trimmed.p, '-', trimmed.n) != NULL && trimmed.p[0] != '-';
-    if (alone && base_date_parse(trimmed, &date, &ignored) == BASE_OK && date < INT32_MAX) {
-        *us = day_begin(date + 1, zone) - 1;
-        return BASE_OK;
-    }
-    return base_timestamptz_parse(trimmed, zone, us, err);
 }

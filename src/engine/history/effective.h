@@ -8,15 +8,14 @@
 #include "engine/query_int.h"
 
 // The rows of a view: its plan run for one step over the logs, up to where its flow had read them
-// at the last moment not after as_of_us, over those records whose effective time is not after
+// at the last moment not after a step, over those records whose effective time is not after
 // effective_us. Views that it reads are computed likewise. All columns of the view, the hidden ones
 // too: the rows were never shown, so _status is 'recomputed', _revision 0 and _updated_at the
 // moment's time. In arena. Errors: there is no moment so early, or records are not in a log any
 // more.
 BASE_MUST_USE base_rc engine_effective_rows(engine_session *session, const plan_object *view,
-                                            int64_t as_of_us, int64_t effective_us,
-                                            base_arena *arena, const col_batch **rows,
-                                            engine_standing *standing, base_error *err);
+                                            uint64_t step, int64_t effective_us, base_arena *arena,
+                                            const col_batch **rows, base_error *err);
 
 // The records of a decoded batch that do not count: effective after the instant. A null effective
 // time says nothing against a record, and one that deletes a key always counts. `column`: of the
@@ -25,8 +24,5 @@ BASE_MUST_USE base_rc engine_effective_rows(engine_session *session, const plan_
 const uint8_t *engine_effective_hidden(const col_batch *rows, uint32_t column,
                                        const uint8_t *deletes, int64_t effective_us,
                                        const base_zone *zone, base_arena *arena);
-// An instant as SET takes it: a date alone means all of that day.
-BASE_MUST_USE base_rc engine_effective_parse(base_str text, const base_zone *zone, int64_t *us,
-                                             base_error *err);
 
 #endif

@@ -35,16 +35,15 @@ static base_rc not_so_far(const plan_object *view, const engine_view_snapshot *s
     return err->code;
 }
 
-base_rc engine_instant_find(const plan_object *view, engine_view_snapshot *snapshot, int64_t us,
-                            base_error *err) {
+static base_rc find(const plan_object *view, engine_view_snapshot *snapshot, int64_t us,
+                    uint64_t from_step, base_error *err) {
     base_arena arena;
     base_arena_init(&arena, 1 << 12);
     engine_moment moment;
     bool found;
     base_rc rc = engine_moment_at_time(snapshot->txn, snapshot->flow->t_moment, us, &arena, &moment,
                                        &found, err);
-    if (rc == BASE_OK && (!found || moment.step < snapshot->history_step))
-        rc = not_so_far(view, snapshot, err);
+    if (rc == BASE_OK && (!found || moment.step < from_step)) rc = not_so_far(view, snapshot, err);
     if (rc == BASE_OK) {
         const engine_moment_view *then = engine_moment_find_view(&moment, view->id);
         snapshot->step = moment.step;
@@ -54,6 +53,16 @@ base_rc engine_instant_find(const plan_object *view, engine_view_snapshot *snaps
     }
     base_arena_deinit(&arena);
     return rc;
+}
+
+base_rc engine_instant_find(const plan_object *view, engine_view_snapshot *snapshot, int64_t us,
+                            base_error *err) {
+    return find(view, snapshot, us, snapshot->history_step, err);
+}
+
+base_rc engine_instant_find_moment(const plan_object *view, engine_view_snapshot *snapshot,
+                                   int64_t us, base_error *err) {
+    return find(view, snapshot, us, 0, err);
 }
 
 base_rc engine_instant_scan(const plan_object *view, const engine_view_snapshot *snapshot,

@@ -12,6 +12,10 @@
 // says from when on it does.
 BASE_MUST_USE base_rc engine_instant_find(const plan_object *view, engine_view_snapshot *snapshot,
                                           int64_t us, base_error *err);
+// The same of a view whose rows are computed anew (effective.h): there must be a moment only.
+BASE_MUST_USE base_rc engine_instant_find_moment(const plan_object *view,
+                                                 engine_view_snapshot *snapshot, int64_t us,
+                                                 base_error *err);
 
 // Called between records of the change log with the bytes held, so that a reader may stop.
 typedef base_rc engine_instant_check(void *arg, uint64_t bytes, base_error *err);

@@ -321,7 +321,7 @@ base_rc engine_lineage_of(engine_session *session, const plan_object *view,
                         .row_failed = ignore_failed,
                         .duplicate = note_duplicate,
                         .unmatched = ignore_unmatched};
-    engine_query_options options = {.now_us = at->now_us, .hooks = &hooks};
+    engine_query_options options = {.now_us = at->now_us, .hooks = &hooks, .exact = true};
     options.nupto = at->nupto, options.upto = at->upto;
     bool exact;
     engine_upto *upto = NULL;

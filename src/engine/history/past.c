@@ -4,8 +4,9 @@
 // undo has for each key of the delta that had a row before the step, as varints: the row of the
 // delta that it was, flags, revision, how long before the step it had been written (folded), and
 // its weight. About 9 bytes. Invariant: a key of the delta that is not in the undo had no row.
-// A record of a program without undo has no magic; nothing before it can be asked for
-// (history_step). Entry points: engine_change_encode, engine_past_open.
+// A record without undo, of a view that keeps no history or of a program that had none yet, has no
+// magic: nothing before it can be asked for (history_step). Entry points: engine_change_encode,
+// engine_past_open.
 
 #include "engine/history/past.h"
 
@@ -46,6 +47,13 @@ void engine_change_encode(base_buf *out, int64_t at_us, int64_t watermark_us, ba
     change_head head = {at_us, watermark_us, CHANGE_MAGIC, (uint32_t)undo.n};
     base_buf_add(out, &head, sizeof head);
     base_buf_add_str(out, undo);
+    col_batch_encode(out, delta);
+}
+
+void engine_change_encode_plain(base_buf *out, int64_t at_us, int64_t watermark_us,
+                                const col_batch *delta) {
+    base_buf_add_u64le(out, (uint64_t)at_us);
+    base_buf_add_u64le(out, (uint64_t)watermark_us);
     col_batch_encode(out, delta);
 }
 

@@ -25,8 +25,11 @@ void engine_undo_add(base_buf *undo, uint32_t row, const engine_row_head *was, i
 // A step's record in the change log.
 void engine_change_encode(base_buf *out, int64_t at_us, int64_t watermark_us, base_str undo,
                           const col_batch *delta);
-// Its parts. Of a view that only grows, and of a program that had none yet, there is no undo: p is
-// NULL. BASE_E_CORRUPT.
+// The same of a view that keeps no history: without an undo.
+void engine_change_encode_plain(base_buf *out, int64_t at_us, int64_t watermark_us,
+                                const col_batch *delta);
+// Its parts. Of a view that only grows or keeps no history, and of a program that had none yet,
+// there is no undo: p is NULL. BASE_E_CORRUPT.
 BASE_MUST_USE base_rc engine_change_parts(base_str value, base_str *undo, base_str *delta,
                                           base_error *err);
 // Keys of a view's rows, as they are in vN. workers may be NULL.
