@@ -6,6 +6,11 @@
 // what makes no sense ('abc' to 0), so types that do not fit are refused here, when the book is
 // opened.
 //
+// All waiting is done here by poll (libmariadb's _start and _cont calls), for at most POLL_MS at a
+// time, and then the run is asked whether it is to end; exceptions are the look-up of a host's name
+// and a TLS handshake, which the library bounds by CONNECT_S. A connection that is given up is shut
+// down first, so that the library finds its end instead of waiting for what was under way.
+//
 // The password comes from option password, or from password_file (its first line), and is never
 // shown. Entry point: connect_book_mariadb.
 
@@ -30,7 +35,8 @@ typedef struct maria_book {
     base_arena *arena;
     int64_t timeout_ms;
     uint32_t nhas;
-    bool stopped;
+    uint64_t deadline_ns; // of the connection's beginning; 0: none
+    bool stopped, late;   // the socket was shut down: the run is to end; or it took too long
 } maria_book;
 
 static base_rc fail_now(const maria_book *b, base_error *err) {
@@ -39,6 +45,9 @@ static base_rc fail_now(const maria_book *b, base_error *err) {
     base_rc code = BASE_E_IO;
     if (b->stopped)
         return base_fail(err, BASE_E_CANCELLED, NULL, "book %s: canceled", b->book.name);
+    if (b->late)
+        return base_fail(err, BASE_E_CANCELLED, "57014", "book %s: no answer within the timeout",
+                         b->book.name);
     // The general state says nothing: 2002.. are the client's own, 1969 is max_statement_time.
     if (number == 1969 || number == 1317) {
         sqlstate = "57014";
@@ -59,19 +68,6 @@ static base_rc fail_now(const maria_book *b, base_error *err) {
 typedef base_rc row_visit(void *arg, MYSQL_RES *result, MYSQL_ROW row, const unsigned long *sizes,
                           base_error *err);
 
-static base_rc visit_rows(maria_book *b, MYSQL_RES *result, row_visit *visit, void *arg,
-                          base_error *err) {
-    unsigned n = mysql_num_fields(result);
-    for (MYSQL_ROW row; (row = mysql_fetch_row(result)) != NULL;) {
-        const unsigned long *sizes = mysql_fetch_lengths(result);
-        b->book.bytes += 4; // a packet's head
-        for (unsigned i = 0; i < n; i++) b->book.bytes += 1 + sizes[i];
-        base_rc rc = visit(arg, result, row, sizes, err);
-        if (rc != BASE_OK) return rc; // freeing the result reads the rest
-    }
-    return mysql_errno(b->conn) == 0 ? BASE_OK : fail_now(b, err);
-}
-
 // What poll saw, in the library's words.
 static int ready_for(const struct pollfd *fd) {
     return (fd->revents & POLLIN ? MYSQL_WAIT_READ : 0) |
@@ -79,31 +75,60 @@ static int ready_for(const struct pollfd *fd) {
            (fd->revents & (POLLPRI | POLLERR | POLLHUP) ? MYSQL_WAIT_EXCEPT : 0);
 }
 
-// Waits by poll, so that a run can be ended. The server then sees that the client has gone.
-static bool query(maria_book *b, const char *text, size_t n) {
+// From now on every call fails at once. The server sees that the client has gone.
+static void give_up(maria_book *b, bool *why) {
+    if (b->stopped || b->late) return;
+    *why = true;
+    (void)shutdown(mysql_get_socket(b->conn), SHUT_RDWR);
+}
+
+// Waits for what a call of the library waits for, and says what came.
+static int wait_for(maria_book *b, int waiting) {
     plat *p = engine_plat(b->book.spec->engine);
-    int failed = 0;
-    int waiting = mysql_real_query_start(&failed, b->conn, text, n);
     uint64_t since_ns = plat_monotonic_ns(p);
-    while (waiting != 0) {
+    for (;;) {
         struct pollfd fd = {.fd = mysql_get_socket(b->conn)};
         fd.events = (short)((waiting & MYSQL_WAIT_READ ? POLLIN : 0) |
                             (waiting & MYSQL_WAIT_WRITE ? POLLOUT : 0) |
                             (waiting & MYSQL_WAIT_EXCEPT ? POLLPRI : 0));
-        if (engine_book_stopped(b->book.spec) && !b->stopped) {
-            b->stopped = true;
-            (void)shutdown(fd.fd, SHUT_RDWR);
-        }
+        if (engine_book_stopped(b->book.spec)) give_up(b, &b->stopped);
+        if (b->deadline_ns != 0 && plat_monotonic_ns(p) > b->deadline_ns) give_up(b, &b->late);
         int status = poll(&fd, 1, POLL_MS) > 0 ? ready_for(&fd) : 0;
+        // A socket that is not connected yet does not notice its end.
+        if (status == 0 && (b->stopped || b->late)) return MYSQL_WAIT_TIMEOUT;
         uint64_t waited_ms = (plat_monotonic_ns(p) - since_ns) / 1000000;
         if (status == 0 && waiting & MYSQL_WAIT_TIMEOUT &&
             waited_ms >= mysql_get_timeout_value_ms(b->conn))
             status = MYSQL_WAIT_TIMEOUT;
-        if (status == 0) continue;
-        waiting = mysql_real_query_cont(&failed, b->conn, status);
-        since_ns = plat_monotonic_ns(p);
+        if (status != 0) return status;
     }
+}
+
+static bool query(maria_book *b, const char *text, size_t n) {
+    int failed = 0;
+    int waiting = mysql_real_query_start(&failed, b->conn, text, n);
+    while (waiting != 0) waiting = mysql_real_query_cont(&failed, b->conn, wait_for(b, waiting));
     return failed == 0;
+}
+
+static MYSQL_ROW next_row(maria_book *b, MYSQL_RES *result) {
+    MYSQL_ROW row = NULL;
+    int waiting = mysql_fetch_row_start(&row, result);
+    while (waiting != 0) waiting = mysql_fetch_row_cont(&row, result, wait_for(b, waiting));
+    return row;
+}
+
+static base_rc visit_rows(maria_book *b, MYSQL_RES *result, row_visit *visit, void *arg,
+                          base_error *err) {
+    unsigned n = mysql_num_fields(result);
+    for (MYSQL_ROW row; (row = next_row(b, result)) != NULL;) {
+        const unsigned long *sizes = mysql_fetch_lengths(result);
+        b->book.bytes += 4; // a packet's head
+        for (unsigned i = 0; i < n; i++) b->book.bytes += 1 + sizes[i];
+        base_rc rc = visit(arg, result, row, sizes, err);
+        if (rc != BASE_OK) return rc;
+    }
+    return mysql_errno(b->conn) == 0 ? BASE_OK : fail_now(b, err);
 }
 
 static base_rc run_statement(maria_book *b, const char *text, row_visit *visit, void *arg,
@@ -114,6 +139,8 @@ static base_rc run_statement(maria_book *b, const char *text, row_visit *visit, 
     MYSQL_RES *result = mysql_use_result(b->conn);
     if (result == NULL) return mysql_errno(b->conn) == 0 ? BASE_OK : fail_now(b, err);
     base_rc rc = visit == NULL ? BASE_OK : visit_rows(b, result, visit, arg, err);
+    // Freeing the result reads the rest of it: there shall be none.
+    if (rc != BASE_OK) give_up(b, &b->stopped);
     mysql_free_result(result);
     return rc;
 }
@@ -176,10 +203,16 @@ static base_rc connect_to(maria_book *b, base_error *err) {
     base_rc rc = set_tls(b, err);
     if (rc == BASE_OK) rc = password_of(b, &password, err);
     if (rc != BASE_OK) return rc;
-    if (mysql_real_connect(b->conn, host, user, password, database, (unsigned)number, socket, 0) ==
-        NULL)
-        return fail_now(b, err);
-    return BASE_OK;
+    uint64_t most_ms =
+        (uint64_t)b->timeout_ms < CONNECT_S * 1000 ? (uint64_t)b->timeout_ms : CONNECT_S * 1000;
+    b->deadline_ns = plat_monotonic_ns(engine_plat(b->book.spec->engine)) + most_ms * 1000000;
+    MYSQL *connected = NULL;
+    int waiting = mysql_real_connect_start(&connected, b->conn, host, user, password, database,
+                                           (unsigned)number, socket, 0);
+    while (waiting != 0)
+        waiting = mysql_real_connect_cont(&connected, b->conn, wait_for(b, waiting));
+    b->deadline_ns = 0;
+    return connected == NULL ? fail_now(b, err) : BASE_OK;
 }
 
 static base_rc begin(maria_book *b, base_error *err) {
@@ -272,7 +305,9 @@ static base_rc describe(maria_book *b, base_error *err) {
     bool done = query(b, text.p, text.n);
     base_buf_deinit(&text);
     if (!done) return fail_now(b, err);
-    MYSQL_RES *result = mysql_store_result(b->conn);
+    MYSQL_RES *result = NULL;
+    int waiting = mysql_store_result_start(&result, b->conn);
+    while (waiting != 0) waiting = mysql_store_result_cont(&result, b->conn, wait_for(b, waiting));
     if (result == NULL) return fail_now(b, err);
     base_rc rc = BASE_OK;
     for (uint32_t i = 0; rc == BASE_OK && i < b->book.spec->nfields; i++)

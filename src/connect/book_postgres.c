@@ -5,8 +5,12 @@
 // (PQsetSingleRowMode), so that memory is bounded. The session runs in UTC with ISO dates and no
 // search for the server's locale.
 //
-// Waiting for the server is bounded by the option timeout, a statement at a time, on both ends: the
-// server's statement_timeout, and our own clock in case that the server is gone without a word.
+// Nothing here waits but in poll, for at most POLL_MS at a time, and then asks whether the run is
+// to end; the only exception is the look-up of a host's name. Waiting for the server is bounded by
+// the option timeout, a statement at a time, on both ends: the server's statement_timeout, and our
+// own clock in case that the server is gone without a word. A statement that is given up is ended
+// by closing the connection, of which the server takes notice (client_connection_check_interval,
+// from version 14 on): to ask for its end (PQcancel) is to wait for a server that does not answer.
 // TLS, passwords by file and the like are conninfo's (libpq's documentation); nothing of conninfo
 // but user, host, port and database is ever shown. Entry point: connect_book_postgres.
 
@@ -20,6 +24,7 @@
 
 #define TIMEOUT_MS (10 * 60 * 1000) // of a statement, unless the option says otherwise
 #define POLL_MS    200              // how long a run that is to end may go on waiting
+#define CONNECT_S  10               // a host, unless conninfo says otherwise (connect_timeout)
 
 typedef struct pg_book {
     engine_book book;
@@ -54,31 +59,28 @@ static base_rc fail_result(const pg_book *b, const PGresult *result, base_error 
 
 // ---- statements ---------------------------------------------------------------------------------
 
-static void cancel(pg_book *b) {
-    PGcancel *handle = PQgetCancel(b->conn);
-    char ignored[256];
-    if (handle != NULL) (void)PQcancel(handle, ignored, sizeof ignored);
-    PQfreeCancel(handle);
+// Waits for the socket, but not longer than POLL_MS, before the run is asked whether it goes on.
+static base_rc wait_for_socket(pg_book *b, short events, uint64_t deadline_ns, base_error *err) {
+    if (engine_book_stopped(b->book.spec)) return fail_with(b, "57014", "canceled", err);
+    uint64_t now = plat_monotonic_ns(engine_plat(b->book.spec->engine));
+    if (now >= deadline_ns) return fail_with(b, "57014", "no answer within the timeout", err);
+    uint64_t ms = (deadline_ns - now) / 1000000 + 1;
+    struct pollfd fd = {.fd = PQsocket(b->conn), .events = events};
+    (void)poll(&fd, 1, ms < POLL_MS ? (int)ms : POLL_MS);
+    return BASE_OK;
 }
 
-// Waits until the next result can be had without waiting.
+// Waits until the statement is sent, and the next result can be had without waiting.
 static base_rc wait_for(pg_book *b, uint64_t deadline_ns, base_error *err) {
-    plat *p = engine_plat(b->book.spec->engine);
-    while (PQisBusy(b->conn)) {
-        uint64_t now = plat_monotonic_ns(p);
-        bool stopped = engine_book_stopped(b->book.spec);
-        if (now >= deadline_ns || stopped) {
-            cancel(b);
-            return fail_with(b, "57014", stopped ? "canceled" : "no answer within the timeout",
-                             err);
-        }
-        uint64_t ms = (deadline_ns - now) / 1000000 + 1;
-        struct pollfd fd = {.fd = PQsocket(b->conn), .events = POLLIN};
-        (void)poll(&fd, 1, ms < POLL_MS ? (int)ms : POLL_MS);
-        if (fd.revents != 0 && !PQconsumeInput(b->conn))
+    for (;;) {
+        int unsent = PQflush(b->conn);
+        if (unsent == 0 && !PQisBusy(b->conn)) return BASE_OK;
+        base_rc rc = wait_for_socket(b, unsent > 0 ? POLLIN | POLLOUT : POLLIN, deadline_ns, err);
+        if (rc != BASE_OK) return rc;
+        // Only what is asked for is taken in: rows that come faster than they are read wait.
+        if (unsent < 0 || !PQconsumeInput(b->conn))
             return fail_with(b, NULL, PQerrorMessage(b->conn), err);
     }
-    return BASE_OK;
 }
 
 static uint64_t result_bytes(const PGresult *result) {
@@ -94,7 +96,8 @@ static uint64_t result_bytes(const PGresult *result) {
 typedef base_rc result_visit(void *arg, const PGresult *result, base_error *err);
 
 // One statement; visit (may be NULL) is called for each result with rows, one row at a time if
-// `single`. The deadline is for the time between two results.
+// `single`. The deadline is for the time between two results. After an error of the book or of
+// visit the connection is of no more use: what still comes of the statement is not read.
 static base_rc run_statement(pg_book *b, const char *text, bool single, result_visit *visit,
                              void *arg, base_error *err) {
     plat *p = engine_plat(b->book.spec->engine);
@@ -103,26 +106,21 @@ static base_rc run_statement(pg_book *b, const char *text, bool single, result_v
     if (!PQsendQueryParams(b->conn, text, 0, NULL, NULL, NULL, NULL, 0) ||
         (single && !PQsetSingleRowMode(b->conn)))
         return fail_with(b, NULL, PQerrorMessage(b->conn), err);
-    base_rc rc = BASE_OK;
     for (;;) {
         // A little more than the server's own, whose message says more.
         uint64_t most_ns = (uint64_t)(b->timeout_ms + 2000) * 1000000;
-        base_error second; // after the one that counts
-        base_rc waited = wait_for(b, plat_monotonic_ns(p) + most_ns, rc == BASE_OK ? err : &second);
-        if (waited != BASE_OK) return rc == BASE_OK ? waited : rc;
+        base_rc rc = wait_for(b, plat_monotonic_ns(p) + most_ns, err);
+        if (rc != BASE_OK) return rc;
         PGresult *result = PQgetResult(b->conn);
-        if (result == NULL) return rc;
+        if (result == NULL) return BASE_OK;
         ExecStatusType status = PQresultStatus(result);
         b->book.bytes += result_bytes(result);
-        if (rc != BASE_OK) {
-            // What still comes of a statement that failed is read and dropped.
-        } else if (status == PGRES_TUPLES_OK || status == PGRES_SINGLE_TUPLE) {
-            if (visit != NULL) rc = visit(arg, result, err);
-            if (rc != BASE_OK) cancel(b);
-        } else if (status != PGRES_COMMAND_OK) {
+        if (status == PGRES_TUPLES_OK || status == PGRES_SINGLE_TUPLE)
+            rc = visit == NULL ? BASE_OK : visit(arg, result, err);
+        else if (status != PGRES_COMMAND_OK)
             rc = fail_result(b, result, err);
-        }
         PQclear(result);
+        if (rc != BASE_OK) return rc;
     }
 }
 
@@ -148,19 +146,61 @@ static const char *or_none(const char *text) {
     return text == NULL ? "" : text;
 }
 
-static base_rc connect_to(pg_book *b, const char *conninfo, base_error *err) {
-    base_rc rc = check_conninfo(conninfo, err);
-    if (rc != BASE_OK) return rc;
-    // What comes before the string can be said otherwise in it, what comes after cannot.
-    const char *const names[] = {"connect_timeout", "keepalives_idle",           "dbname",
-                                 "client_encoding", "fallback_application_name", NULL};
-    const char *const values[] = {"10", "30", conninfo, "UTF8", "weir", NULL};
-    b->conn = PQconnectdbParams(names, values, 1);
-    must(b->conn != NULL);
+// How long a connection may take: connect_timeout for each host that is named.
+static uint64_t connect_ms(const pg_book *b) {
+    PQconninfoOption *parts = PQconninfo(b->conn);
+    must(parts != NULL);
+    uint64_t hosts = 1;
+    long seconds = CONNECT_S;
+    for (const PQconninfoOption *o = parts; o->keyword != NULL; o++) {
+        if (o->val == NULL) continue;
+        if (strcmp(o->keyword, "connect_timeout") == 0) seconds = strtol(o->val, NULL, 10);
+        if (strcmp(o->keyword, "host") != 0 && strcmp(o->keyword, "hostaddr") != 0) continue;
+        uint64_t n = 1;
+        for (const char *c = o->val; *c != '\0'; c++) n += *c == ',';
+        if (n > hosts) hosts = n;
+    }
+    PQconninfoFree(parts);
+    // libpq's word for "without an end".
+    if (seconds <= 0 || seconds > b->timeout_ms / 1000) return (uint64_t)b->timeout_ms + 1000;
+    return (uint64_t)seconds * 1000 * hosts;
+}
+
+static void set_name(pg_book *b) {
     b->book.name = base_arena_printf(b->arena, "postgresql://%s@%s:%s/%s", or_none(PQuser(b->conn)),
                                      or_none(PQhost(b->conn)), or_none(PQport(b->conn)),
                                      or_none(PQdb(b->conn)));
-    if (PQstatus(b->conn) == CONNECTION_OK) return BASE_OK;
+}
+
+static base_rc connect_to(pg_book *b, const char *conninfo, base_error *err) {
+    base_rc rc = check_conninfo(conninfo, err);
+    if (rc != BASE_OK) return rc;
+    // What comes before the string can be said otherwise in it, what comes after cannot. The first
+    // two make libpq go on to the next host, if one of several does not answer at all.
+    const char *const names[] = {"connect_timeout",
+                                 "tcp_user_timeout",
+                                 "keepalives_idle",
+                                 "dbname",
+                                 "client_encoding",
+                                 "fallback_application_name",
+                                 NULL};
+    const char *const values[] = {"10", "10000", "30", conninfo, "UTF8", "weir", NULL};
+    b->conn = PQconnectStartParams(names, values, 1);
+    must(b->conn != NULL);
+    set_name(b);
+    bool failed = PQstatus(b->conn) == CONNECTION_BAD;
+    uint64_t deadline_ns =
+        failed ? 0 : plat_monotonic_ns(engine_plat(b->book.spec->engine)) + connect_ms(b) * 1000000;
+    for (PostgresPollingStatusType wants = PGRES_POLLING_WRITING; !failed;) {
+        if (wants == PGRES_POLLING_OK) break;
+        rc =
+            wait_for_socket(b, wants == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline_ns, err);
+        if (rc != BASE_OK) return rc;
+        wants = PQconnectPoll(b->conn);
+        failed = wants == PGRES_POLLING_FAILED;
+    }
+    set_name(b); // of several hosts, the one that answered
+    if (!failed && PQsetnonblocking(b->conn, 1) == 0) return BASE_OK;
     return fail_with(b, PQconnectionNeedsPassword(b->conn) ? "28P01" : NULL,
                      PQerrorMessage(b->conn), err);
 }
@@ -170,11 +210,15 @@ static base_rc begin(pg_book *b, base_error *err) {
     base_buf_printf(&text, "SET statement_timeout = %lld", (long long)b->timeout_ms);
     base_rc rc = run_statement(b, base_buf_cstr(&text), false, NULL, NULL, err);
     base_buf_deinit(&text);
-    static const char *const statements[] = {
-        "SET TimeZone = 'UTC'",           "SET DateStyle = 'ISO, YMD'",
-        "SET IntervalStyle = 'postgres'", "SET bytea_output = 'hex'",
-        "SET extra_float_digits = 1",     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"};
-    for (size_t i = 0; rc == BASE_OK && i < sizeof statements / sizeof statements[0]; i++)
+    static const char *const statements[] = {"SET client_connection_check_interval = '1s'",
+                                             "SET TimeZone = 'UTC'",
+                                             "SET DateStyle = 'ISO, YMD'",
+                                             "SET IntervalStyle = 'postgres'",
+                                             "SET bytea_output = 'hex'",
+                                             "SET extra_float_digits = 1",
+                                             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"};
+    size_t first = PQserverVersion(b->conn) < 140000; // it is new in 14
+    for (size_t i = first; rc == BASE_OK && i < sizeof statements / sizeof statements[0]; i++)
         rc = run_statement(b, statements[i], false, NULL, NULL, err);
     return rc;
 }

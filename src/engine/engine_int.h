@@ -619,6 +619,8 @@ void engine_runner_stop_flow(engine_flow *flow);
 void engine_runner_start(engine *e); // schedules: retention, reconciliations
 void engine_runner_stop(engine *e);
 void engine_schedules_run(engine *e); // once a second (schedule.c)
+// recon_due.c: waits for the reconciliations that it began; the engine is closing, no more begin.
+void engine_recon_jobs_stop(engine *e);
 BASE_MUST_USE base_rc engine_reconcile_last_run(engine *e, const plan_object *object, int64_t *us,
                                                 bool *found, base_error *err);
 
@@ -675,11 +677,12 @@ struct engine {
     plat_mutex remedies_lock;          // remedy.c: reconciliations of which a run or a decision
     plat_cond remedy_ended;            // is under way, by id; 0: none
     uint32_t remedies_busy[ENGINE_REMEDIES_BUSY];
-    atomic_bool remedies_due;       // perhaps one is to be gone on with
-    base_map *sink_reports;         // by id, as text
-    plat_mutex sink_counts_lock;    // before catalog_lock; held while changes are counted
-    base_map *sink_counts;          // by id, as text (sinklag.c)
-    struct engine_replays *replays; // replay.c
+    atomic_bool remedies_due;             // perhaps one is to be gone on with
+    base_map *sink_reports;               // by id, as text
+    plat_mutex sink_counts_lock;          // before catalog_lock; held while changes are counted
+    base_map *sink_counts;                // by id, as text (sinklag.c)
+    struct engine_replays *replays;       // replay.c
+    struct engine_recon_jobs *recon_jobs; // recon_due.c
     plat_thread schedule_thread;
     plat_cond schedule_wake; // with flows_lock
     bool schedule_running;

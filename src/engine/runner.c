@@ -166,6 +166,7 @@ void engine_runner_stop(engine *e) {
     plat_mutex_unlock(&e->flows_lock);
     if (e->schedule_running) plat_thread_join(e->schedule_thread);
     e->schedule_running = false;
+    engine_recon_jobs_stop(e);
     for (uint32_t i = 0; i < e->nflows; i++) engine_runner_stop_flow(e->flows[i]);
 }
 

@@ -118,23 +118,32 @@ static bool is_due(const plan_object *object, int64_t every_us, int64_t now_us, 
     return last_us < plan_close_upto(&object->daily, now_us);
 }
 
-static void run_reconciliation(engine *e, const plan_object *object) {
-    if (object->every_us <= 0) return;
+static void say_failure(engine *e, const plan_object *object, const base_error *err) {
+    engine_say(e, ENGINE_WARNING, "reconciliation %s.%s: %s", object->schema, object->name,
+               err->message);
+}
+
+bool engine_reconcile_due(engine *e, const plan_object *object) {
+    if (object->every_us <= 0) return false;
     int64_t now_us = plat_wall_us(e->plat), last_us = 0;
     bool found;
     base_error err;
     base_rc rc = engine_reconcile_last_run(e, object, &last_us, &found, &err);
     int64_t every_us = object->every_us;
     if (rc == BASE_OK) rc = engine_recon_every_us(e, object, &every_us, &err);
-    if (rc == BASE_OK && found && !is_due(object, every_us, now_us, last_us)) return;
+    if (rc == BASE_OK && found && !is_due(object, every_us, now_us, last_us)) return false;
     // Noted first: a run that fails is not tried again every second.
     if (rc == BASE_OK) rc = note_run(e, object, now_us, &err);
-    if (rc == BASE_OK && !found && object->daily.by_calendar) return;
+    if (rc != BASE_OK) say_failure(e, object, &err);
+    return rc == BASE_OK && (found || !object->daily.by_calendar);
+}
+
+void engine_reconcile_now(engine *e, const plan_object *object) {
     engine_reconcile_result result;
-    if (rc == BASE_OK) rc = engine_reconcile(e, object, &result, &err);
+    base_error err;
+    base_rc rc = engine_reconcile(e, object, &result, &err);
     if (rc != BASE_OK)
-        engine_say(e, ENGINE_WARNING, "reconciliation %s.%s: %s", object->schema, object->name,
-                   err.message);
+        say_failure(e, object, &err);
     else if (result.missing + result.unexpected + result.differing > 0)
         engine_say(e, ENGINE_WARNING,
                    "reconciliation %s.%s: %llu rows match, %llu missing, %llu unexpected, %llu "
@@ -166,8 +175,6 @@ void engine_schedules_run(engine *e) {
             if (engine_catalog_by_id(e, id) == object) retain_stream(e, object);
             plat_mutex_unlock(&e->ddl_lock);
         }
-        if (object->kind != PLAN_OBJECT_RECONCILIATION) continue;
-        if (resume) engine_remedies_resume(e, object);
-        run_reconciliation(e, object);
+        if (object->kind == PLAN_OBJECT_RECONCILIATION) engine_recon_attend(e, object, resume);
     }
 }

@@ -22,7 +22,7 @@ def quoted(text):
 
 class PostgresBook(Postgres):
     """User test needs no password, user clerk does: 'pa55word'."""
-    connector, setup_statements = "postgres", 9
+    connector, setup_statements = "postgres", 10
 
     def __enter__(self):
         super().__enter__()

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 
+from _hang import check_given_up, check_half
 from _servers import MariadbBook, PostgresBook, Weir, quoted, weirtest
 
 # (weir's type, type in PostgreSQL, type in MariaDB, pairs (JSON for weir, SQL literal); the last pair is another value
@@ -356,6 +357,9 @@ def main():
             else:
                 check_tls(checks, book, weir)
             check_writers(checks, book, weir, 60 if long else 4)
+            check_half(checks, book)
+            if name == "postgres":
+                check_given_up(checks, book)
             # The server stops while a run waits for the book: it does not wait with it (the limit of Server.stop).
             weir.make("stop", "STREAM fa", book.against(f"SELECT id, v FROM fa WHERE {book.sleep}(200) IS NOT NULL"),
                       "KEY (id) COMPARE (v) EVERY '1 second'")

@@ -123,6 +123,12 @@ BASE_MUST_USE base_rc recon_run_stored(engine *e, const engine_session *session,
                                        engine_recon *x, engine_recon_run *run, base_error *err);
 // BASE_E_CANCELLED: the run is to end now.
 BASE_MUST_USE base_rc recon_go_on(const engine_recon *x, base_error *err);
+// recon_due.c: what is due of a reconciliation, and with `resume` what is open of its remedy, on a
+// thread of its own if there are threads. The thread of the schedules calls it once a second.
+void engine_recon_attend(engine *e, const plan_object *reconciliation, bool resume);
+// schedule.c: whether it is to run by its schedule now (which is noted), and running it.
+bool engine_reconcile_due(engine *e, const plan_object *reconciliation);
+void engine_reconcile_now(engine *e, const plan_object *reconciliation);
 // How often a reconciliation is due now: what is pending is looked at again when it has settled.
 BASE_MUST_USE base_rc engine_recon_every_us(engine *e, const plan_object *reconciliation,
                                             int64_t *every_us, base_error *err);
