@@ -157,19 +157,22 @@ bool connect_sql_can_digest(connect_book_sql *sql) {
 
 // ---- conditions ---------------------------------------------------------------------------------
 
-static void add_position(const connect_book_sql *sql, base_buf *out) {
-    if (sql->by_value)
-        add_column(sql, 0, out);
-    else
-        add_digest(sql, sql->spec->nkey, out);
-}
-
 // An integer literal; the least one cannot be written as the negative of one.
 static void add_i64(base_buf *out, int64_t v) {
     if (v == INT64_MIN)
         base_buf_add_cstr(out, "(-9223372036854775807 - 1)");
     else
         base_buf_printf(out, "%" PRId64, v);
+}
+
+static void add_position(const connect_book_sql *sql, base_buf *out) {
+    if (!sql->by_value) {
+        add_digest(sql, sql->spec->nkey, out);
+        return;
+    }
+    around(sql, 0, out, "coalesce(", ", ");
+    add_i64(out, INT64_MIN);
+    base_buf_add_byte(out, ')');
 }
 
 // The number of bounds that are not above the position; `at` names the position.
@@ -206,6 +209,7 @@ static void between(const connect_book_sql *sql, uint32_t n, const engine_book_r
     base_buf_add_byte(out, '(');
     for (uint32_t i = 0; i < n; i++) {
         if (i > 0) base_buf_add_cstr(out, " OR ");
+        if (ranges[i].from == INT64_MIN) around(sql, 0, out, "", " IS NULL OR ");
         add_column(sql, 0, out);
         base_buf_add_cstr(out, " BETWEEN ");
         add_i64(out, ranges[i].from);
@@ -254,9 +258,8 @@ static void add_ranges(const connect_book_sql *sql, uint32_t nranges,
     uint32_t n = join_ranges(nranges, ranges, joined);
     bool all = n == 1 && (sql->by_value ? joined[0].from == INT64_MIN && joined[0].to == INT64_MAX
                                         : joined[0].from == 0 && joined[0].to == (1ll << 60) - 1);
-    if (all && sql->by_value) {
-        around(sql, 0, out, word, " IS NOT NULL");
-    } else if (!all && sql->by_value && sql->dialect == CONNECT_POSTGRES && n > OR_RANGES) {
+    bool nulls = joined[0].from == INT64_MIN; // the join would not find them
+    if (!all && sql->by_value && sql->dialect == CONNECT_POSTGRES && n > OR_RANGES && !nulls) {
         join_many(sql, n, joined, out);
     } else if (!all) {
         base_buf_add_cstr(out, word);
@@ -281,9 +284,9 @@ static void add_settled(const connect_book_sql *sql, int64_t settled_us, base_bu
         base_buf_printf(out, " <= '%s')", text);
     else if (kind == COL_TIMESTAMPTZ)
         base_buf_printf(out, "::timestamptz <= timestamptz '%s+00')", text);
-    else
-        base_buf_printf(out, "::%s <= timestamp '%s')",
-                        kind == COL_DATE ? "date::timestamp" : "timestamp", text);
+    else // of a date: midnight is not later, just if the day is not; not all dates are instants
+        base_buf_printf(out, "::%s <= timestamp '%s'%s)", kind == COL_DATE ? "date" : "timestamp",
+                        text, kind == COL_DATE ? "::date" : "");
 }
 
 // ---- statements ---------------------------------------------------------------------------------
@@ -324,6 +327,12 @@ static void add_cell(const connect_book_sql *sql, uint32_t field, base_buf *out)
     case COL_INT8:
     case COL_NUMERIC:
         add_number(sql, field, out);
+        return;
+    case COL_BYTEA:
+        if (pg)
+            add_text(sql, field, out);
+        else // in the form of a bytea, whatever the bytes are; CHAR(92) is a backslash
+            around(sql, field, out, "CONCAT(CHAR(92), 'x', HEX(", "))");
         return;
     case COL_FLOAT4:
     case COL_FLOAT8:

@@ -44,8 +44,10 @@ TYPES = [
                                  ("00000000-0000-0000-0000-000000000001", "'00000000-0000-0000-0000-000000000001'")]),
     # No canonical text: read and compared.
     ("DOUBLE PRECISION", "double precision", "double", [(0.1, "0.1"), (1e100, "1e100")]),
+    ("BYTEA", "bytea", None, [("\\x00ff41", "'\\x00ff41'"), ("\\x", "''"), ("\\x5c", "'\\x5c'")]),
+    ("BYTEA", None, "varbinary(20)", [("\\x00ff41", "X'00ff41'"), ("\\x", "''"), ("\\x5c", "X'5c'")]),
 ]
-NOT_DIGESTED = {"DOUBLE PRECISION"}
+NOT_DIGESTED = {"DOUBLE PRECISION", "BYTEA"}
 
 
 def check_types(checks, book, weir):
@@ -70,7 +72,7 @@ def check_types(checks, book, weir):
         book.sql(f"UPDATE ty{number} SET v = NULL WHERE id = {len(pairs) - 2}")
         checks.equal(f"{what}: no value", weir.run("ty")[0], (len(pairs), 0, 0, 1, 0, 0))
         # As a key.
-        if ours in ("DOUBLE PRECISION",):
+        if ours in NOT_DIGESTED:
             continue
         weir.sql(f"CREATE STREAM tk{number} (id BIGINT NOT NULL, v {ours}, PRIMARY KEY (id))")
         weir.server.ingest(f"tk{number}", [dict(id=i, v=v) for i, (v, _) in enumerate(pairs)])
@@ -79,6 +81,58 @@ def check_types(checks, book, weir):
         weir.make("tk", f"STREAM tk{number}", book.against(f"SELECT * FROM tk{number}"), "KEY (v) COMPARE (id)")
         counts, run = weir.run("tk")
         checks.equal(f"{what} as a key", (counts, run["statements"]), ((len(pairs), 0, 0, 0, 0, 0), book.setup_statements))
+
+
+def check_null_keys(checks, book, weir):
+    """A key that is NULL is a key like others, by digests of values (an integer), of hashes (a text), and reading all."""
+    for number, (ours, compare) in enumerate((("BIGINT", "v"), ("BIGINT", "v TOLERANCE 0.001"), ("TEXT", "v"))):
+        what = f"{book.connector}: NULL as a key of {ours}, COMPARE ({compare})"
+        weir.sql(f"CREATE STREAM nu{number} (id INT NOT NULL, k {ours}, v INT, PRIMARY KEY (id))")
+        book.sql(f"CREATE TABLE nu{number} (id int primary key, k {'bigint' if ours == 'BIGINT' else 'varchar(30)'}, v int)")
+        least = -9223372036854775808  # the position of NULL
+        rows = [(i, i * 3, i) for i in range(1, 20001)] + [(20001, least, 1)]
+        as_key = lambda k: k if ours == "BIGINT" else str(k)
+        weir.server.ingest(f"nu{number}", [dict(id=i, k=as_key(k), v=v) for i, k, v in rows])
+        book.sql(f"INSERT INTO nu{number} VALUES " + ", ".join(f"({i}, {quoted(str(k))}, {v})" for i, k, v in rows))
+        weir.make("nu", f"STREAM nu{number}", book.against(f"SELECT k, v FROM nu{number}"), f"KEY (k) COMPARE ({compare})")
+        run = lambda: weir.run("nu")[0]
+        n = len(rows)
+        checks.equal(f"{what}: none", run(), (n, 0, 0, 0, 0, 0))
+        book.sql(f"INSERT INTO nu{number} VALUES (0, NULL, 7)")
+        checks.equal(f"{what}: the book's alone", run(), (n, 1, 0, 0, 0, 0))
+        checks.equal(f"{what}: it is told of", [row[:2] for row in weir.found("nu")], [["missing", '{"k":null}']])
+        weir.server.ingest(f"nu{number}", [dict(id=0, v=7)])
+        checks.equal(f"{what}: on both sides", run(), (n + 1, 0, 0, 0, 0, 0))
+        book.sql(f"UPDATE nu{number} SET v = 8 WHERE k IS NULL")
+        checks.equal(f"{what}: another value", run(), (n, 0, 0, 1, 0, 0))
+        # Differences all over, so that many ranges are asked for with it.
+        book.sql(f"UPDATE nu{number} SET v = v + 1 WHERE id % 100 = 0 AND k IS NOT NULL")
+        checks.equal(f"{what}: among others", run(), (n - 200, 0, 0, 201, 0, 0))
+        book.sql(f"DELETE FROM nu{number} WHERE k IS NULL")
+        checks.equal(f"{what}: weir's alone", run(), (n - 200, 0, 1, 200, 0, 0))
+        book.sql(f"INSERT INTO nu{number} VALUES (-1, NULL, 7), (-2, NULL, 7)")
+        checks.equal(f"{what}: twice in the book", run(), (n - 200, 0, 0, 200, 1, 0))
+
+
+def check_not_finite(checks, book, weir):
+    """PostgreSQL: what has no tolerance; -0 is 0, as a value and as a key; days without an end."""
+    weir.sql("CREATE STREAM fl (id INT NOT NULL, v DOUBLE PRECISION, day DATE, PRIMARY KEY (id))")
+    book.sql("CREATE TABLE fl (id int primary key, v double precision, day date)")
+    pairs = [("1", "'Infinity'", False), ("'Infinity'", "'Infinity'", True), ("'NaN'", "'NaN'", True), ("'-Infinity'", "'Infinity'", False),
+             ("'Infinity'", "5", False), ("'NaN'", "1", False), ("0", "'-0'", True), ("100", "101", True), ("'1e308'", "'NaN'", False)]
+    for i, (ours, theirs, _) in enumerate(pairs):
+        weir.sql(f"INSERT INTO fl VALUES ({i}, {ours}, 'infinity')")
+        book.sql(f"INSERT INTO fl VALUES ({i}, {theirs}, 'infinity')")
+    agree = sum(same for *_, same in pairs)
+    weir.make("fin", "STREAM fl", book.against("SELECT * FROM fl"), "KEY (id) COMPARE (v TOLERANCE 1 PERCENT)")
+    checks.equal("what is not finite agrees with itself", weir.run("fin")[0], (agree, 0, 0, len(pairs) - agree, 0, 0))
+    weir.make("fin", "STREAM fl", book.against("SELECT * FROM fl WHERE id IN (1, 2, 6)"), "KEY (v) WHERE id IN (1, 2, 6)")
+    checks.equal("such keys meet", weir.run("fin")[0], (3, 0, 0, 0, 0, 0))
+    weir.make("fin", "STREAM fl", book.against("SELECT * FROM fl"), "KEY (id) SETTLE '1 day' BY day")
+    checks.equal("no end is not settled", (weir.run("fin")[0], weir.run("fin")[1]["young"]), ((0, 0, 0, 0, 0, 0), len(pairs)))
+    book.sql("UPDATE fl SET day = '-infinity'")
+    checks.equal("on one side neither", (weir.run("fin")[0], weir.run("fin")[1]["young"]), ((0, 0, 0, 0, 0, 0), len(pairs)))
+    weir.sql("DROP RECONCILIATION fin")
 
 
 def check_collation(checks, book, weir):
@@ -346,6 +400,9 @@ def main():
         with {"postgres": PostgresBook, "mariadb": MariadbBook}[name]() as book, weirtest.Server() as server:
             weir = Weir(server)
             check_types(checks, book, weir)
+            check_null_keys(checks, book, weir)
+            if name == "postgres":
+                check_not_finite(checks, book, weir)
             check_collation(checks, book, weir)
             check_composite(checks, book, weir)
             check_tolerance(checks, book, weir)

@@ -8,10 +8,10 @@
 //
 // Digests, for books that can compute: rows are counted, and the first 60 bits of the MD5 of their
 // canonical text (canon.h) added up, by range of *positions*. The position of a row is its key, if
-// that is a single integer on both sides (`by_value`), else the first 60 bits of the MD5 of the
-// key's canonical text. So both sides cut the keys into the same ranges, and a range whose count
-// and sum agree need not be read. Sums of 60-bit pieces: two sets of rows that differ have the same
-// sum with a chance of 2^-60.
+// that is a single integer on both sides (`by_value`; of NULL the least integer), else the first 60
+// bits of the MD5 of the key's canonical text. So both sides cut the keys into the same ranges, and
+// a range whose count and sum agree need not be read. Sums of 60-bit pieces: two sets of rows that
+// differ have the same sum with a chance of 2^-60.
 //
 // Owner: whoever opened it, with one thread. Errors name the book (never a password) and carry the
 // book's own words; sqlstate is 08006 if it cannot be reached, 57014 after a timeout.

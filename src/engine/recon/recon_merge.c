@@ -147,6 +147,7 @@ static bool floats_agree(const col_vec *weir, const col_vec *book, uint32_t row,
     // The book's text may have more digits than a real keeps.
     if (weir->type.kind == COL_FLOAT4) b = (double)(float)b;
     if (a == b || (isnan(a) && isnan(b))) return true;
+    if (!isfinite(a) || !isfinite(b)) return false; // a share of infinity would be near to all
     double tolerance = base_decimal_to_double(compare->tolerance);
     if (compare->percent) tolerance = fabs(b) / 100 * tolerance;
     return fabs(a - b) <= tolerance;

@@ -90,8 +90,11 @@ base_rc recon_filter(engine_recon *x, const plan_expr *filter, const col_batch *
 
 bool recon_is_young(const engine_recon *x, const col_vec *times, uint32_t row) {
     if (x->settled_us == INT64_MAX || times == NULL || col_is_null(times, row)) return false;
-    int64_t us =
-        times->type.kind == COL_DATE ? col_i32(times)[row] * BASE_US_PER_DAY : col_i64(times)[row];
+    if (times->type.kind != COL_DATE) return col_i64(times)[row] > x->settled_us;
+    // Not all dates, infinity among them, are instants.
+    int64_t us;
+    if (__builtin_mul_overflow((int64_t)col_i32(times)[row], BASE_US_PER_DAY, &us))
+        return col_i32(times)[row] > 0;
     return us > x->settled_us;
 }
 

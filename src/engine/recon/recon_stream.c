@@ -41,6 +41,7 @@ typedef struct making {
     engine_recon *x;
     const plan_object *stream;
     bool by_value, same_key; // KEY and PRIMARY KEY are the same columns
+    bool canon_key, canon;   // KEY has a canonical text; all that is compared has
     uint32_t ncolumns;
     uint32_t *columns;             // of the stream, decoded
     uint32_t *key, *all, *primary; // positions in the batch: KEY, KEY and COMPARE, PRIMARY KEY
@@ -50,7 +51,6 @@ typedef struct making {
     recon_sorter *sorter;
     base_arena arena;
     base_buf text;
-    uint64_t null_keys;
 } making;
 
 // ---- columns ------------------------------------------------------------------------------------
@@ -81,6 +81,12 @@ static void choose_columns(making *m) {
     for (uint32_t i = 0; i < n; i++)
         m->all[i] = position_of(m, (uint32_t)(engine_recon_column(r, i) - s->columns));
     m->key = m->all;
+    m->canon_key = m->canon = true;
+    for (uint32_t i = 0; i < n; i++) {
+        bool has = engine_canon_has(engine_recon_column(r, i)->type.kind);
+        m->canon &= has;
+        m->canon_key &= has || i >= r->nrecon_key;
+    }
     for (uint32_t i = 0; i < s->nkey; i++) m->primary[i] = position_of(m, s->key[i]);
     m->settle = r->settle_column < 0 ? -1 : (int32_t)position_of(m, (uint32_t)r->settle_column);
     m->same_key = s->nkey == r->nrecon_key;
@@ -110,30 +116,34 @@ static int64_t integer_of(const col_vec *vec, uint32_t row) {
                                         : col_i64(vec)[row];
 }
 
-// The position of a row's key; false: a key that is an integer is NULL, and names nothing.
-static bool set_position(making *m, const col_batch *batch, uint32_t row, recon_entry *entry) {
+static void set_position(making *m, const col_batch *batch, uint32_t row, recon_entry *entry) {
     if (m->by_value) {
-        if (col_is_null(&batch->cols[m->key[0]], row)) return false;
-        entry->pos = integer_of(&batch->cols[m->key[0]], row);
-        return true;
+        bool null = col_is_null(&batch->cols[m->key[0]], row);
+        entry->pos = null ? INT64_MIN : integer_of(&batch->cols[m->key[0]], row);
+        entry->key2 = null; // it stands beside the least integer
+        return;
     }
     base_buf_clear(&m->text);
-    engine_canon_add(&m->text, batch, row, m->x->r->nrecon_key, m->key);
-    entry->pos = (int64_t)engine_canon_digest(base_buf_str(&m->text), &entry->key2);
-    return true;
+    uint32_t nkey = m->x->r->nrecon_key;
+    if (m->canon_key) {
+        engine_canon_add(&m->text, batch, row, nkey, m->key);
+        entry->pos = (int64_t)engine_canon_digest(base_buf_str(&m->text), &entry->key2);
+        return;
+    }
+    // No book is asked for ranges of such keys: any position does that is the key's alone.
+    uint8_t hash[16];
+    col_key_encode_row(&m->text, batch, row, nkey, m->key);
+    base_hash128(m->text.p, m->text.n, hash);
+    entry->pos = (int64_t)(base_be_get((const char *)hash, 8) >> 4);
+    entry->key2 = base_be_get((const char *)hash + 8, 8);
 }
 
 static base_rc add_event(making *m, const engine_decoded *d, uint32_t row, uint32_t partition,
-                         uint64_t offset, bool in_scope, bool digest, base_error *err) {
+                         uint64_t offset, bool in_scope, base_error *err) {
     event e = {.event_us = d->event_us == NULL ? INT64_MIN : d->event_us[row]};
     e.deleted = d->deletes != NULL && d->deletes[row];
-    // A delete names the PRIMARY KEY; of another KEY it says nothing, and need not.
-    bool named = set_position(m, d->batch, row, &e.entry);
-    if (!named && (!e.deleted || m->same_key)) {
-        m->null_keys++;
-        return BASE_OK;
-    }
-    if (digest && !e.deleted) {
+    set_position(m, d->batch, row, &e.entry);
+    if (m->canon && !e.deleted) {
         base_buf_clear(&m->text);
         engine_canon_add(&m->text, d->batch, row, m->x->r->nrecon_key + m->x->r->ncompare, m->all);
         e.entry.sum = engine_canon_digest(base_buf_str(&m->text), NULL);
@@ -172,12 +182,9 @@ static base_rc add_records(making *m, const log_batch *batch, uint32_t first, ui
     engine_clock_skip(m->contract->object, clock, &m->arena, &d);
     uint8_t *keep = base_arena_alloc(&m->arena, d.nrows + 1u);
     rc = recon_filter(m->x, m->filter, d.batch, &m->arena, keep, err);
-    bool digest = true;
-    for (uint32_t i = 0; i < m->x->r->nrecon_key + m->x->r->ncompare; i++)
-        digest &= engine_canon_has(engine_recon_column(m->x->r, i)->type.kind);
     for (uint32_t row = 0; rc == BASE_OK && row < d.nrows; row++)
         rc = add_event(m, &d, row, partition, batch->base_offset + first + d.doc[row], keep[row],
-                       digest, err);
+                       err);
     return rc;
 }
 
@@ -355,7 +362,6 @@ base_rc recon_entries_make(engine_recon *x, bool by_value, recon_entries *out, b
     base_arena_init(&m.arena, 1 << 16);
     base_rc rc = scan(&m, stream, err);
     engine_stream_release(stream);
-    x->run->skipped += m.null_keys;
     output o = {.x = x, .entries = out, .memory_bytes = x->memory_bytes / 8};
     if (rc == BASE_OK) rc = recon_sorter_finish(m.sorter, err);
     bool twice = m.stream->nkey > 0 && !m.same_key;
