@@ -234,6 +234,7 @@ typedef struct engine_input {
     uint64_t step_rows;                 // taken in this step
     uint64_t step_from;                 // upstream_step when it began
     struct engine_sequences *sequences; // NULL: the object has no SEQUENCE
+    struct engine_rates *rates;         // NULL: it has no event time
 } engine_input;
 
 typedef struct engine_view {

@@ -18,6 +18,7 @@
 #include "base/must.h"
 #include "engine/ahead.h"
 #include "engine/finality/expect.h"
+#include "engine/finality/rate.h"
 
 // The stored form of a cursor; key: object id and partition, big endian. A disk format.
 typedef struct cursor_row {
@@ -57,6 +58,7 @@ static base_rc build_log_input(engine_flow *flow, engine_input *input, base_erro
     input->npartitions = log_stream_partitions(input->stream->log);
     input->contract = engine_contract_create(input->object, false, input->ncolumns, input->columns);
     input->sequences = engine_sequences_create(input);
+    input->rates = engine_rates_create(input);
     if (input->object->watermark != NULL && input->contract->watermark == NULL)
         return base_fail(err, BASE_E_UNSUPPORTED, NULL,
                          "the watermark of \"%s.%s\" uses more than its event-time column",
@@ -118,6 +120,7 @@ void engine_inputs_close(engine_flow *flow) {
             if (input->partitions[p].reader != NULL) log_reader_close(input->partitions[p].reader);
         engine_ahead_destroy(input->ahead);
         engine_sequences_destroy(input->sequences);
+        engine_rates_destroy(input->rates);
         engine_contract_destroy(input->contract);
     }
     flow->ninputs = 0;
@@ -181,6 +184,8 @@ base_rc engine_inputs_load(engine_flow *flow, state_txn *txn, base_error *err) {
         // What a step that failed had reached is to be reached again.
         input->watermark_us = ENGINE_NO_WATERMARK;
         engine_sequences_reset(input->sequences);
+        base_rc rates = engine_rates_load(input->rates, flow, txn, err);
+        if (rates != BASE_OK) return rates;
         for (uint32_t p = 0; p < input->npartitions; p++) {
             engine_partition *part = &input->partitions[p];
             char key[8];
@@ -247,6 +252,7 @@ base_rc engine_inputs_save(engine_flow *flow, base_error *err) {
             if (rc != BASE_OK) return rc;
         }
         base_rc rc = engine_sequences_save(input->sequences, flow, err);
+        if (rc == BASE_OK) rc = engine_rates_save(input->rates, flow, err);
         if (rc != BASE_OK) return rc;
     }
     return BASE_OK;
@@ -556,6 +562,7 @@ static base_rc take_decoded(engine_flow *flow, engine_input *input, uint32_t p,
     const uint32_t *late;
     base_rc rc = engine_sequences_see(input->sequences, flow, arena, &d, err);
     uint32_t nlate = follow_event_time(input->object, &input->partitions[p], arena, &d, &late);
+    engine_rates_count(input->rates, p, &d, batch->info.append_us);
     if (flow->bounds != NULL && flow->bounds->select != NULL)
         flow->bounds->select(flow->bounds->arg, input, arena, &d);
     if (rc == BASE_OK) rc = quarantine_logged(flow, input, p, batch, at, &d, err);

@@ -8,6 +8,7 @@
 #include "base/must.h"
 #include "engine/finality/advise.h"
 #include "engine/finality/expect.h"
+#include "engine/finality/rate.h"
 #include "engine/finality/rules.h"
 #include "engine/system_int.h"
 
@@ -376,6 +377,77 @@ void engine_completeness_metrics(engine *e, base_buf *buf) {
     base_arena_deinit(&arena);
 }
 
+// ---- weir.expected_by_hour: what earlier days let expect, where no source says it
+
+#define SHOWN_HOURS 168 // up to the greatest
+
+static base_rc has_counts(const flow_stream *s, bool *has, base_error *err) {
+    *has = s->stream->has_sequence;
+    base_rc rc = BASE_OK;
+    for (uint32_t p = 0; rc == BASE_OK && !*has && p < partitions_of(s->stream); p++) {
+        engine_expected ignored;
+        rc = engine_expect_read(s->flow, s->txn, s->stream->id, p, &ignored, has, err);
+    }
+    return rc;
+}
+
+// The least watermark of the partitions that have had an event.
+static base_rc least_watermark(const flow_stream *s, int64_t *us, base_error *err) {
+    *us = ENGINE_NO_WATERMARK;
+    bool any = false;
+    for (uint32_t p = 0; p < partitions_of(s->stream); p++) {
+        engine_cursor cursor;
+        bool found;
+        base_rc rc =
+            engine_cursor_read(s->txn, s->flow->t_cursor, s->stream->id, p, &cursor, &found, err);
+        if (rc != BASE_OK) return rc;
+        if (!found || cursor.records == 0) continue;
+        if (!any || cursor.watermark_us < *us) *us = cursor.watermark_us;
+        any = true;
+    }
+    return BASE_OK;
+}
+
+static void hour_row(system_rows *r, const flow_stream *s, const engine_rate_table *table,
+                     int64_t hour, int64_t watermark_us) {
+    int64_t hour_us = 3600 * BASE_US_PER_SECOND, end_us = (hour + 1) * hour_us;
+    engine_rate_expected e = engine_rate_expect(table, hour);
+    uint64_t seen = engine_rate_of(table, hour);
+    bool final = watermark_us != ENGINE_NO_WATERMARK && end_us <= watermark_us;
+    head(r, s);
+    system_i64(r, "hour_start", hour * hour_us);
+    system_i64(r, "hour_end", end_us);
+    system_text(r, "status", final ? "final" : "provisional");
+    system_text(r, "basis", "history");
+    system_i64(r, "seen", (int64_t)seen);
+    system_i64(r, "rests_on", e.hours);
+    if (!e.known) return;
+    system_text(r, "method", e.method);
+    system_i64(r, "expected", (int64_t)e.events);
+    if (!final) return; // it may come yet
+    system_i64(r, "missing", e.events > seen ? (int64_t)(e.events - seen) : 0);
+    system_i64(r, "unexpected", seen > e.events ? (int64_t)(seen - e.events) : 0);
+}
+
+static base_rc hour_rows(system_rows *r, const flow_stream *s, base_error *err) {
+    bool has;
+    int64_t watermark_us;
+    base_rc rc = has_counts(s, &has, err);
+    if (rc != BASE_OK || has || s->stream->event_time < 0) return rc;
+    engine_rate_table *table = base_arena_new(r->arena, engine_rate_table);
+    rc = engine_rates_read(s->flow, s->txn, s->stream->id, partitions_of(s->stream), table, err);
+    if (rc == BASE_OK) rc = least_watermark(s, &watermark_us, err);
+    if (rc != BASE_OK || !table->any) return rc;
+    int64_t hour = table->last - SHOWN_HOURS + 1;
+    if (hour < table->first) hour = table->first;
+    for (; hour <= table->last; hour++) hour_row(r, s, table, hour, watermark_us);
+    return BASE_OK;
+}
+
+static base_rc fill_by_hour(system_rows *r, base_error *err) {
+    return each_flow_stream(r, hour_rows, err);
+}
+
 // ---- weir.watermark_rules: what the watermarks of streams were from, and for which records
 
 static base_rc fill_rules(system_rows *r, base_error *err) {
@@ -441,6 +513,13 @@ const system_def system_completeness_defs[] = {
      system_fill_windows,
      "windows of views: rows, how many changed after they were final, and events that may be "
      "missing"},
+    {15037, "weir", "expected_by_hour",
+     "flow text, schema name, name name, hour_start timestamptz, hour_end timestamptz, status "
+     "text, basis text, seen bigint, expected bigint?, missing bigint?, unexpected bigint?, "
+     "rests_on integer, method text?",
+     fill_by_hour,
+     "events of each hour against the same hour of earlier days, of streams without a SEQUENCE and "
+     "heartbeats with a count"},
     {15036, "weir", "watermark_rules",
      "schema name, name name, rule bigint, partition integer, from_offset bigint, since "
      "timestamptz?, watermark text",

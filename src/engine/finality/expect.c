@@ -1,5 +1,6 @@
 // expect.c - the bookkeeping of expect.h. Rows of "engine.expect": 'H', object, partition -> the
-// newest heartbeat with a count; 'S', object, producer's key -> a producer's numbers as ranges.
+// newest heartbeat with a count; 'S', object, producer's key -> a producer's numbers as ranges;
+// 'R': see rate.c.
 //
 // Producers are read from the store when they are first met, kept in memory while the flow runs,
 // and written in the step that has changed them. A set of numbers does not depend on their order,
@@ -60,7 +61,7 @@ base_rc engine_expect_read(const engine_flow *flow, state_txn *txn, uint32_t obj
 
 base_rc engine_expect_drop(engine_flow *flow, state_txn *txn, uint32_t object_id, base_error *err) {
     base_rc rc = BASE_OK;
-    for (const char *kind = "HS"; rc == BASE_OK && *kind != '\0'; kind++) {
+    for (const char *kind = "HSR"; rc == BASE_OK && *kind != '\0'; kind++) {
         base_buf from = {0}, to = {0};
         uint64_t deleted;
         add_key(&from, *kind, object_id);
