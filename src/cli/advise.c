@@ -1,11 +1,11 @@
 // advise.c - `weir advise watermark`: what delay a stream's watermark should have, by its log.
-// Opens the data directory without taking a step. Entry point: cli_advise.
+// Opens the data directory without taking a step, or asks a server (advise_served.c). Entry point:
+// cli_advise.
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cli.h"
-#include "engine/finality/advise.h"
+#include "cli/advise.h"
 #include "plat/plat.h"
 
 #define PROGRESS_US 500000
@@ -37,8 +37,8 @@ static void delay_text(int64_t us, char *out, size_t n) {
     snprintf(out, n, "%s", us == INT64_MAX ? "-" : text);
 }
 
-static void print_advice(const plan_object *stream, const engine_advice *a) {
-    printf("%s.%s\n\n", stream->schema, stream->name);
+void cli_print_advice(const char *stream, const engine_advice *a) {
+    printf("%s\n\n", stream);
     printf("  %-9s %-9s %-18s %14s %12s %11s %10s\n", "partition", "target", "delay = wait",
            "on time", "late", "share", "corrected");
     for (uint32_t i = 0; i < a->nrows; i++) {
@@ -78,7 +78,7 @@ static int advise(engine *e, const char *name, bool quiet) {
     else if (advice.nrows == 0)
         code = cli_fail("the log of %s has no records with an event time", name);
     else
-        print_advice(stream, &advice);
+        cli_print_advice(base_arena_printf(&arena, "%s.%s", stream->schema, stream->name), &advice);
     base_arena_deinit(&arena);
     return cli_flush_stdout(code);
 }
@@ -100,13 +100,15 @@ static int watermark(int argc, char **argv) {
     };
     cli_usage usage = {
         .command = "weir advise watermark",
-        .synopsis = "DIR STREAM [options]",
+        .synopsis = "DIR|URL STREAM [options]",
         .about =
             "Reads the log of a stream and says what delay of its watermark would have kept 50,\n"
             "90, 99, 99.9, 99.99 % and all of the records on time, what the present one keeps,\n"
             "and how many windows of views would have been corrected. No server may have the\n"
-            "directory open; with one, ask it: SELECT * FROM weir.advise_watermark('STREAM').",
-        .examples = "  weir advise watermark /var/lib/weir sales.order_placed\n",
+            "directory open; a server is asked by its URL, postgres://HOST:PORT, and reads its\n"
+            "own log, as SELECT * FROM weir.advise_watermark('STREAM') does.",
+        .examples = "  weir advise watermark /var/lib/weir sales.order_placed\n"
+                    "  weir advise watermark postgres://localhost:8432 sales.order_placed\n",
         .noptions = sizeof options / sizeof *options,
         .options = options,
         .operands_min = 2,
@@ -115,6 +117,8 @@ static int watermark(int argc, char **argv) {
     cli_list operands;
     int code = cli_parse(&usage, argc, argv, &operands);
     if (code != CLI_GO) return code;
+    if (cli_is_server(operands.items[0]))
+        return cli_advise_served(operands.items[0], operands.items[1], quiet);
     base_error err = {0};
     engine *e;
     if (open_directory(operands.items[0], &e, &err) != BASE_OK) return cli_error(&err);
@@ -128,7 +132,8 @@ int cli_advise(int argc, char **argv) {
     if (argc >= 2 && strcmp(argv[1], "watermark") == 0) return watermark(argc - 1, argv + 1);
     bool help = argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
     if (!help) return cli_usage_error("weir advise", "what to advise on is missing: watermark");
-    printf("usage: weir advise watermark DIR STREAM [options]\n\n"
-           "Advice by what is in a data directory. weir advise watermark --help describes it.\n");
+    printf("usage: weir advise watermark DIR|URL STREAM [options]\n\n"
+           "Advice by what is in a data directory, or a server's. weir advise watermark --help "
+           "describes it.\n");
     return cli_flush_stdout(CLI_OK);
 }

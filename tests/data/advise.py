@@ -116,6 +116,10 @@ def told(server):
     return out
 
 
+def advise(where, stream):
+    return subprocess.run([weirtest.WEIR, "advise", "watermark", where, stream], capture_output=True, text=True, timeout=120)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int, default=1)
@@ -154,15 +158,23 @@ def main():
                     pass
             empty = pg.query("SELECT * FROM weir.advise_watermark('again')")
             checks.equal("an empty stream", empty, [])
-    weir = weirtest.WEIR
-    run = subprocess.run([weir, "advise", "watermark", data, "line"], capture_output=True, text=True, timeout=120)
+        url = f"postgres://test@127.0.0.1:{server.pg_port}/weir"
+        served = advise(url, "public.line")
+        checks.equal("exit code with a server", served.returncode, 0)
+        for stream, said in (("none", "42P01"), ("again", "no records"), ("x' OR 'y", "42P01")):
+            run = advise(url, stream)
+            checks.true(f"{stream} of a server: {said}", run.returncode == 1 and said in run.stderr, run.stderr)
+    run = advise(url, "line")
+    checks.true("no server", run.returncode == 1 and run.stderr != "" and run.stdout == "", run.stderr)
+    run = advise(data, "line")
+    checks.equal("a server says the same as the directory", served.stdout, run.stdout)
     checks.equal("exit code", run.returncode, 0)
     for _, clause in re.findall(r"^  (50 %|99 %|all) +(WATERMARK .*)$", run.stdout, re.M):
         checks.true("clause", clause.startswith("WATERMARK FOR at AS at - INTERVAL "), clause)
     lines_out = re.findall(r"^  (all|\d+) +([\d.]+ %|all|present) +(.*?) +(\d+) +(\d+) +[\d.]+%(?: +(\d+)/(\d+))? *$", run.stdout, re.M)
     printed = {(None if p == "all" else int(p), target): (int(on), int(late)) for p, target, _, on, late, _, _ in lines_out}
     checks.equal("what is printed", printed, {k: (v[2], v[1] - v[2]) for k, v in wanted.items()})
-    run = subprocess.run([weir, "advise", "watermark", data, "none"], capture_output=True, text=True, timeout=120)
+    run = advise(data, "none")
     checks.equal("exit code of no stream", run.returncode, 1)
     checks.end()
 
