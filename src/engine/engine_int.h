@@ -275,6 +275,7 @@ typedef struct engine_bounds {
     uint32_t n;
     engine_bound *all;
     int64_t now_us;      // the clock reading of every step
+    int64_t closed_us;   // what the flow's closing clock does not pass; ENGINE_NO_WATERMARK: none
     uint64_t step_bytes; // of the log, a step; 0: as other flows
     // Takes rows out of what was decoded; NULL: none. The watermark has seen them.
     void (*select)(void *arg, const engine_input *input, base_arena *arena, engine_decoded *d);

@@ -7,7 +7,9 @@
 // what came before the books closed counts as that also when it is read later, after an outage or
 // from the start of the log. It never goes back; it is a row of the flow's store, "closed" in
 // "engine.flow", which is there only if a view needs it. Views of other flows that the flow reads
-// count as read. Entry point: engine_closing_move.
+// count as read. Which step closed a window is not in the log, but up to when windows are closed is
+// in the store: a shadow that recomputes a view (VERIFY, a replay, a version) ends with the clock
+// of the step that it is aimed at, and so shows the same windows. Entry point: engine_closing_move.
 #include <string.h>
 
 #include "base/must.h"
@@ -44,12 +46,17 @@ bool engine_any_by_clock(const engine_flow *flow) {
 void engine_closing_move(engine_flow *flow) {
     if (!engine_any_by_clock(flow)) return;
     int64_t us = flow->now_us;
+    const engine_bounds *bounds = flow->bounds;
+    if (bounds != NULL && bounds->closed_us != ENGINE_NO_WATERMARK && bounds->closed_us < us)
+        us = bounds->closed_us;
     for (uint32_t i = 0; i < flow->ninputs; i++) {
         const engine_input *input = &flow->inputs[i];
         for (uint32_t p = 0; input->stream != NULL && p < input->npartitions; p++) {
             const engine_partition *part = &input->partitions[p];
-            if (part->next < log_end(input->stream->log, p) && part->append_us < us)
-                us = part->append_us;
+            const engine_bound *bound = engine_bound_of(bounds, input->object->id, p);
+            uint64_t end = log_end(input->stream->log, p);
+            if (bound != NULL && bound->upto < end) end = bound->upto;
+            if (part->next < end && part->append_us < us) us = part->append_us;
         }
     }
     if (us > flow->closed_us) flow->closed_us = us;

@@ -135,6 +135,7 @@ static void make_flow(engine_shadow *shadow, const char *name) {
     shadow->bounds.watermark = move_watermark;
     shadow->bounds.arg = shadow;
     shadow->bounds.now_us = plat_wall_us(e->plat);
+    shadow->bounds.closed_us = ENGINE_NO_WATERMARK;
     if (shadow->rate > 0) shadow->bounds.step_bytes = RATE_STEP_BYTES;
     flow->bounds = &shadow->bounds;
     flow->scratch = !shadow->durable;
@@ -361,6 +362,7 @@ base_rc engine_shadow_aim(engine_shadow *shadow, state_txn *txn, base_error *err
         memcpy(&row, value.p, sizeof row);
         shadow->bounds.now_us = row.now_us;
     }
+    shadow->bounds.closed_us = engine_closed_us(shadow->of, txn);
     for (uint32_t i = 0; rc == BASE_OK && i < flow->ninputs; i++) {
         engine_input *input = &flow->inputs[i];
         rc = input->stream != NULL ? aim_log(shadow, input, txn, err)

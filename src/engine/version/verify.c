@@ -3,11 +3,11 @@
 //
 // What is a function of the log. A view's rows are one of the records that its flow has read, the
 // views of other flows as of the steps that it has taken over, the moment of its last step (now()
-// in conditions) and its watermark (which windows have closed). All of these are taken from the
-// snapshot. Not one of them is what a row was joined to when it came (FOR SYSTEM_TIME AS OF
-// PROCTIME()): such views cannot be recomputed, and are said to be so. Revisions, times of change
-// and the mark `corrected` say when a flow saw what, and are not compared. Entry point:
-// engine_verify.
+// in conditions), its watermark and its closing clock (which windows have closed). All of these are
+// taken from the snapshot. Not one of them is what a row was joined to when it came (FOR
+// SYSTEM_TIME AS OF PROCTIME()): such views cannot be recomputed, and are said to be so. Revisions,
+// times of change and the mark `corrected` say when a flow saw what, and are not compared. Entry
+// point: engine_verify.
 #include <stdio.h>
 #include <string.h>
 
@@ -42,21 +42,21 @@ static void visit_scan(void *arg, const plan_node *scan) {
         plan_node_scans(object->plan, visit_scan, s);
 }
 
-static bool emits_by_clock(const plan_object *view) {
-    return view->emit_on_close && (view->early_us > 0 || view->finality.by_clock);
+static bool emits_early(const plan_object *view) {
+    return view->emit_on_close && view->early_us > 0;
 }
 
 static void visit_shown(void *arg, const plan_node *scan) {
     if (scan->object->kind != PLAN_OBJECT_VIEW) return;
-    if (emits_by_clock(scan->object))
+    if (emits_early(scan->object))
         *(bool *)arg = true;
     else
         plan_node_scans(scan->object->plan, visit_shown, arg);
 }
 
-// Rows that wait for the wall clock; also in what the view reads.
-static bool shows_by_clock(const plan_object *view) {
-    bool found = emits_by_clock(view);
+// Rows shown before their window closes, at a cadence of the flow; also in what the view reads.
+static bool shows_early(const plan_object *view) {
+    bool found = emits_early(view);
     plan_node_scans(view->plan, visit_shown, &found);
     return found;
 }
@@ -182,10 +182,10 @@ base_rc engine_verify(engine *e, const plan_object *view, base_arena *arena, vol
             lookup->schema, lookup->name);
         return BASE_OK;
     }
-    if (shows_by_clock(view)) {
+    if (shows_early(view)) {
         out->verdict = ENGINE_VERIFY_NOT_POSSIBLE;
-        out->reason = "which of its rows are shown depends on when its flow stepped (early, or "
-                      "close_by = 'processing time'), which the log does not say";
+        out->reason = "which of its rows are shown early depends on when its flow stepped, which "
+                      "the log does not say";
         return BASE_OK;
     }
     engine_view_snapshot served; // an error of the view's is met before any work is done
