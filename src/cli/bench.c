@@ -156,8 +156,9 @@ static base_rc memory(const bench_options *given, base_error *err) {
 
 // ---- the command --------------------------------------------------------------------------------
 
-static const char *const subjects[] = {"aggregate", "dedup",   "commit", "memory", "latency",
-                                       "replay",    "nexmark", "scale",  "ledger", "all"};
+static const char *const subjects[] = {"aggregate", "dedup",   "commit",  "memory",
+                                       "latency",   "replay",  "nexmark", "scale",
+                                       "ledger",    "history", "all"};
 
 static int run_subject(const bench_options *o, const char *subject) {
     base_error err = {0};
@@ -171,6 +172,7 @@ static int run_subject(const bench_options *o, const char *subject) {
     if (rc == BASE_OK && strcmp(subject, "nexmark") == 0) rc = bench_nexmark(o, &err);
     if (rc == BASE_OK && strcmp(subject, "scale") == 0) rc = bench_scale(o, &err);
     if (rc == BASE_OK && strcmp(subject, "ledger") == 0) rc = bench_ledger(o, &err);
+    if (rc == BASE_OK && strcmp(subject, "history") == 0) rc = bench_history(o, &err);
     int code = rc == BASE_OK ? CLI_OK : cli_error(&err);
     if (code == CLI_OK && strcmp(subject, "replay") == 0) code = bench_replay(o);
     if (code == CLI_OK && (all || strcmp(subject, "latency") == 0)) code = bench_latency(o);
@@ -233,8 +235,8 @@ int cli_bench(int argc, char **argv) {
     };
     cli_usage usage = {
         .command = "weir bench",
-        .synopsis =
-            "[aggregate|dedup|commit|memory|latency|replay|nexmark|scale|ledger|all] [options]",
+        .synopsis = "[aggregate|dedup|commit|memory|latency|replay|nexmark|scale|ledger|history|"
+                    "all] [options]",
         .about =
             "Measures this machine with data it makes itself, in a temporary directory.\n\n"
             "  aggregate  one core: JSON events from the durable log to a one-minute tumbling\n"
@@ -255,7 +257,10 @@ int cli_bench(int argc, char **argv) {
             "stream\n"
             "  ledger     late events that correct what was final, with the revision ledger and\n"
             "             without it\n"
-            "  all        all of these but replay, nexmark, scale and ledger",
+            "  history    updates of a view that can be read as of earlier instants, and of one "
+            "that\n"
+            "             cannot, and the reading\n"
+            "  all        all of these but replay, nexmark, scale, ledger and history",
         .examples = "  weir bench --events 5000000\n  weir bench latency --rate 20000\n",
         .noptions = sizeof options / sizeof options[0],
         .options = options,
@@ -270,12 +275,13 @@ int cli_bench(int argc, char **argv) {
     for (size_t i = 0; i < n; i++) known |= strcmp(subject, subjects[i]) == 0;
     if (!known) {
         const char *nearest = cli_nearest(subject, n, subjects);
-        return cli_usage_error("weir bench", "nothing to measure is called \"%s\"; %s%s", subject,
-                               nearest != NULL
-                                   ? "did you mean "
-                                   : "there is aggregate, dedup, "
-                                     "commit, memory, latency, replay, nexmark, scale, ledger, all",
-                               nearest != NULL ? nearest : "");
+        return cli_usage_error(
+            "weir bench", "nothing to measure is called \"%s\"; %s%s", subject,
+            nearest != NULL
+                ? "did you mean "
+                : "there is aggregate, dedup, "
+                  "commit, memory, latency, replay, nexmark, scale, ledger, history, all",
+            nearest != NULL ? nearest : "");
     }
     cli_catch_interrupt();
     printf("weir %s bench\n", WEIR_VERSION);

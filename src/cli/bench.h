@@ -62,6 +62,9 @@ BASE_MUST_USE base_rc bench_reopen(bench_engine *b, uint64_t step_bytes, bool no
                                    uint64_t cache_bytes, base_error *err);
 void bench_close(bench_engine *b); // and removes the directory
 BASE_MUST_USE base_rc bench_sql(bench_engine *b, const char *text, base_error *err);
+// The first cell of a query's answer, an integer.
+BASE_MUST_USE base_rc bench_number(bench_engine *b, const char *sql, uint64_t *out,
+                                   base_error *err);
 // Whether a list of names with commas between (NULL: all) has the name.
 bool bench_wants(const char *list, const char *name);
 // Fills a stream with `events` events from number `first` on. copy: a file that gets the same
@@ -100,7 +103,9 @@ void bench_histogram_merge(bench_histogram *h, const bench_histogram *more);
 uint64_t bench_histogram_at(const bench_histogram *h, double share); // upper end of the bucket
 
 BASE_MUST_USE base_rc bench_ledger(const bench_options *options, base_error *err); // bench_ledger.c
-BASE_MUST_USE base_rc bench_scale(const bench_options *options, base_error *err);  // bench_scale.c
+BASE_MUST_USE base_rc bench_history(const bench_options *options,
+                                    base_error *err);                             // bench_history.c
+BASE_MUST_USE base_rc bench_scale(const bench_options *options, base_error *err); // bench_scale.c
 // ---- replays beside live load (bench_replay.c) --------------------------------------------------
 
 #define BENCH_REPLAY_DAY    "one day of 30"

@@ -208,6 +208,18 @@ base_rc bench_steps(bench_engine *b, bench_time *time, uint64_t *steps, base_err
     return BASE_OK;
 }
 
+base_rc bench_number(bench_engine *b, const char *sql, uint64_t *out, base_error *err) {
+    base_arena arena;
+    base_arena_init(&arena, 1 << 16);
+    engine_session session;
+    engine_session_init(&session, b->engine);
+    engine_result result;
+    base_rc rc = engine_run_sql(&session, base_str_of(sql), &arena, &result, err);
+    if (rc == BASE_OK) *out = (uint64_t)col_i64(&result.rows->cols[0])[0];
+    base_arena_deinit(&arena);
+    return rc;
+}
+
 static base_rc count_orders(bench_engine *b, const char *view, uint64_t *orders, base_error *err) {
     base_arena arena;
     base_arena_init(&arena, 1 << 16);

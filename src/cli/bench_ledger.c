@@ -17,18 +17,6 @@ typedef struct ledger_figures {
     uint64_t corrections, bytes;
 } ledger_figures;
 
-static base_rc read_number(bench_engine *b, const char *sql, uint64_t *out, base_error *err) {
-    base_arena arena;
-    base_arena_init(&arena, 1 << 16);
-    engine_session session;
-    engine_session_init(&session, b->engine);
-    engine_result result;
-    base_rc rc = engine_run_sql(&session, base_str_of(sql), &arena, &result, err);
-    if (rc == BASE_OK) *out = (uint64_t)col_i64(&result.rows->cols[0])[0];
-    base_arena_deinit(&arena);
-    return rc;
-}
-
 static base_rc late_half(bench_engine *b, uint64_t events, bench_time *sum, base_error *err) {
     base_rc rc = BASE_OK;
     *sum = (bench_time){0, 0};
@@ -65,7 +53,7 @@ static base_rc run_round(const bench_options *o, bool with_ledger, ledger_figure
     if (rc == BASE_OK) rc = bench_steps(&b, &time, &steps, err);
     if (rc == BASE_OK) rc = late_half(&b, half, &out->time, err);
     if (rc == BASE_OK)
-        rc = read_number(&b, "SELECT corrections FROM weir.views", &out->corrections, err);
+        rc = bench_number(&b, "SELECT corrections FROM weir.views", &out->corrections, err);
     base_buf path = {0};
     base_buf_printf(&path, "%s/flow", b.dir == NULL ? "" : b.dir);
     engine_close(b.engine); // what lies in memory goes to the disk

@@ -218,15 +218,13 @@ static base_rc push_view_rows(void *arg, const col_batch *rows, base_error *err)
     return rc == BASE_OK ? check_limits(q, err) : rc;
 }
 
-static base_rc may_go_on(void *arg, uint64_t bytes, base_error *err) {
-    const query *q = arg;
-    if (bytes <= q->memory_limit) return check_limits(arg, err);
-    base_fail(err, BASE_E_LIMIT, BASE_SQLSTATE_OUT_OF_MEMORY,
-              "what has changed since then needs more than the %llu MB of memory of a query",
-              (unsigned long long)(q->memory_limit >> 20));
-    base_error_hint(err, "A later instant has fewer changes after it.");
-    return err->code;
+static base_rc may_go_on(void *arg, base_error *err) {
+    return check_limits(arg, err);
 }
+
+// Of the query's memory, what a view's changes since an instant may take twice: in a map and, if
+// that is full, in a sort.
+#define PAST_SHARE 8u
 
 // The view that an input reads: the scan of weir.as_of() has a number of its own.
 static const plan_object *view_of(const query *q, const plan_object *object) {
@@ -286,8 +284,8 @@ static base_rc push_view(query *q, engine_view_snapshot *snapshot, base_error *e
     reading r = reading_of(q, q->input->object);
     if (r.by_effective) return push_effective(q, view, snapshot, &r, err);
     base_rc rc =
-        r.past ? engine_instant_scan(view, snapshot, QUERY_BATCH_ROWS, may_go_on, push_view_rows, q,
-                                     err)
+        r.past ? engine_instant_scan(q->engine, view, snapshot, q->memory_limit / PAST_SHARE,
+                                     QUERY_BATCH_ROWS, may_go_on, push_view_rows, q, err)
                : engine_view_scan_txn(view, snapshot->appended, snapshot->rows, snapshot->txn,
                                       snapshot->final_us, QUERY_BATCH_ROWS, push_view_rows, q, err);
     if (rc != BASE_OK) engine_flow_hint(snapshot->flow, err);

@@ -715,18 +715,32 @@ static base_rc scan_value(scan_batch *s, base_arena *arena, base_str value, cons
     return rc;
 }
 
+static base_rc scan_gone(scan_batch *s, base_arena *arena, engine_past *past, const base_str *key,
+                         const scan_to *to, base_error *err) {
+    base_str was;
+    bool found;
+    base_rc rc = engine_past_gone(past, key, &was, &found, err);
+    while (rc == BASE_OK && found) {
+        rc = scan_value(s, arena, was, to, err);
+        if (rc == BASE_OK) rc = engine_past_gone(past, key, &was, &found, err);
+    }
+    return rc;
+}
+
 static base_rc scan_rows(scan_batch *s, base_arena *arena, state_cursor *cursor, engine_past *past,
                          const scan_to *to, base_error *err) {
     base_str key, value, was;
     bool end;
     base_rc rc = state_cursor_seek(cursor, (base_str){NULL, 0}, &key, &value, &end, err);
     while (rc == BASE_OK && !end) {
-        if (past != NULL && engine_past_row(past, key, &was)) value = was;
-        if (value.p != NULL) rc = scan_value(s, arena, value, to, err);
+        bool other = false;
+        if (past != NULL) rc = scan_gone(s, arena, past, &key, to, err);
+        if (rc == BASE_OK && past != NULL) rc = engine_past_row(past, key, &was, &other, err);
+        if (rc == BASE_OK && other) value = was;
+        if (rc == BASE_OK && value.p != NULL) rc = scan_value(s, arena, value, to, err);
         if (rc == BASE_OK) rc = state_cursor_next(cursor, &key, &value, &end, err);
     }
-    while (rc == BASE_OK && past != NULL && engine_past_gone(past, &was))
-        rc = scan_value(s, arena, was, to, err);
+    if (rc == BASE_OK && past != NULL) rc = scan_gone(s, arena, past, NULL, to, err);
     return rc == BASE_OK ? scan_batch_end(s, arena, to->final_us, to->visit, to->arg, err) : rc;
 }
 

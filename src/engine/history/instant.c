@@ -65,7 +65,8 @@ base_rc engine_instant_find_moment(const plan_object *view, engine_view_snapshot
     return find(view, snapshot, us, 0, err);
 }
 
-base_rc engine_instant_scan(const plan_object *view, const engine_view_snapshot *snapshot,
+base_rc engine_instant_scan(engine *e, const plan_object *view,
+                            const engine_view_snapshot *snapshot, uint64_t memory_bytes,
                             uint32_t batch_rows, engine_instant_check *may_go_on,
                             base_rc (*visit)(void *arg, const col_batch *rows, base_error *err),
                             void *arg, base_error *err) {
@@ -73,7 +74,8 @@ base_rc engine_instant_scan(const plan_object *view, const engine_view_snapshot 
         return engine_append_scan_upto(view, snapshot->rows, snapshot->txn, snapshot->step,
                                        batch_rows, visit, arg, err);
     engine_past *past;
-    base_rc rc = engine_past_open(view, snapshot, snapshot->step, may_go_on, arg, &past, err);
+    base_rc rc = engine_past_open(e, view, snapshot, snapshot->step, memory_bytes, may_go_on, arg,
+                                  &past, err);
     if (rc != BASE_OK) return rc;
     rc = engine_view_scan_past(view, snapshot->rows, snapshot->txn, past, snapshot->final_us,
                                batch_rows, visit, arg, err);

@@ -17,16 +17,16 @@ BASE_MUST_USE base_rc engine_instant_find_moment(const plan_object *view,
                                                  engine_view_snapshot *snapshot, int64_t us,
                                                  base_error *err);
 
-// Called between records of the change log with the bytes held, so that a reader may stop.
-typedef base_rc engine_instant_check(void *arg, uint64_t bytes, base_error *err);
+// Called between records of the change log, so that a reader may stop.
+typedef base_rc engine_instant_check(void *arg, base_error *err);
 
-// engine_view_scan_txn of a snapshot that engine_instant_find has turned.
-BASE_MUST_USE base_rc engine_instant_scan(const plan_object *view,
-                                          const engine_view_snapshot *snapshot, uint32_t batch_rows,
-                                          engine_instant_check *may_go_on,
-                                          base_rc (*visit)(void *arg, const col_batch *rows,
-                                                           base_error *err),
-                                          void *arg, base_error *err);
+// engine_view_scan_txn of a snapshot that engine_instant_find has turned. memory_bytes: see
+// engine_past_open.
+BASE_MUST_USE base_rc
+engine_instant_scan(engine *e, const plan_object *view, const engine_view_snapshot *snapshot,
+                    uint64_t memory_bytes, uint32_t batch_rows, engine_instant_check *may_go_on,
+                    base_rc (*visit)(void *arg, const col_batch *rows, base_error *err), void *arg,
+                    base_error *err);
 
 // From when on the view can be read as of; *found false: from its next step on.
 BASE_MUST_USE base_rc engine_instant_first(const engine_view_snapshot *snapshot, int64_t *us,

@@ -5,7 +5,11 @@
 // delta that it was, flags, revision, how long before the step it had been written (folded), and
 // its weight. About 9 bytes. Invariant: a key of the delta that is not in the undo had no row.
 // A record without undo, of a view that keeps no history or of a program that had none yet, has no
-// magic: nothing before it can be asked for (history_step). Entry points: engine_change_encode,
+// magic: nothing before it can be asked for (history_step).
+//
+// Read is the log from the step on, forwards: of each key the first change says how it was. Keys
+// are in a hash map while they fit the memory given; else in an external sort, and merged with the
+// view's rows, which are in the order of their keys. Entry points: engine_change_encode,
 // engine_past_open.
 
 #include "engine/history/past.h"
@@ -14,6 +18,7 @@
 
 #include "base/be.h"
 #include "base/must.h"
+#include "engine/recon/recon_sort.h"
 #include "flow/keymap.h"
 
 #define CHANGE_MAGIC 0x31554357u // "WCU1"
@@ -97,13 +102,19 @@ void engine_view_keys(const plan_object *view, plat_workers *workers, base_arena
 // -------------------------------------------------------------------------------------
 
 struct engine_past {
+    engine *e;
     const plan_object *view;
+    uint64_t memory_bytes;
     base_arena kept, scratch; // the map and the rows; one record
     flow_keymap map;          // keys that have changed since
     uint32_t cap;
     base_str *values; // by their numbers: as they were
     bool *met;        // the snapshot has the key
     uint32_t gone_at;
+    recon_sorter *sorter; // of what did not fit: key -> row, empty: none; NULL: all did
+    bool sorted_end;
+    base_str sorted_key, sorted_value; // its next entry
+    base_buf key, value;               // the one given last
     uint32_t ncols;
     uint32_t *columns; // 0, 1, 2, ...
     col_type *types;
@@ -138,24 +149,22 @@ static void reserve(engine_past *past) {
     past->cap = past->map.cap;
 }
 
-// Numbers the keys of a delta that no record before had; the numbers of the others, and of further
-// rows of one key, stay UINT32_MAX. Returns how many.
+// Numbers the keys of a delta that no record before had; the numbers of the others are UINT32_MAX.
+// Returns how many are new.
 static uint32_t new_keys(engine_past *past, const col_batch *delta, uint32_t *numbers) {
     base_arena *scratch = &past->scratch;
+    flow_keymap *map = &past->map;
     base_str *keys = base_arena_array(scratch, base_str, delta->nrows + 1);
     engine_view_keys(past->view, NULL, scratch, delta, keys);
-    uint32_t *rows = base_arena_array(scratch, uint32_t, delta->nrows + 1);
-    uint32_t n = 0, nfresh;
-    for (uint32_t i = 0; i < delta->nrows; i++) {
-        numbers[i] = UINT32_MAX;
-        if (flow_keymap_find(&past->map, keys[i]) != UINT32_MAX) continue;
-        rows[n] = i;
-        keys[n++] = (base_str){base_arena_memdup(&past->kept, keys[i].p, keys[i].n), keys[i].n};
+    uint32_t *fresh = base_arena_array(scratch, uint32_t, delta->nrows + 1);
+    uint32_t nfresh, before = map->n;
+    flow_keymap_put(map, scratch, delta->nrows, keys, numbers, fresh, &nfresh);
+    for (uint32_t i = 0; i < nfresh; i++) {
+        base_str *key = &map->keys[fresh[i]];
+        key->p = base_arena_memdup(&past->kept, key->p, key->n);
     }
-    uint32_t *found = base_arena_array(scratch, uint32_t, n + 1);
-    uint32_t *fresh = base_arena_array(scratch, uint32_t, n + 1);
-    flow_keymap_put(&past->map, scratch, n, keys, found, fresh, &nfresh);
-    for (uint32_t i = 0; i < n; i++) numbers[rows[i]] = found[i];
+    for (uint32_t i = 0; i < delta->nrows; i++)
+        if (numbers[i] < before) numbers[i] = UINT32_MAX;
     reserve(past);
     return nfresh;
 }
@@ -206,6 +215,28 @@ static base_rc take_record(engine_past *past, base_str key, base_str value, base
     return take_undo(past, delta, numbers, undo, at_us, err);
 }
 
+static void begin_map(engine_past *past) {
+    base_arena_reset(&past->kept);
+    past->cap = 0;
+    flow_keymap_init(&past->map, &past->kept, 64);
+    reserve(past);
+}
+
+// What the map has goes to the sorter. Of a key that comes again later the first row counts, and
+// the sorter keeps that order.
+static base_rc spill(engine_past *past, base_error *err) {
+    if (past->sorter == NULL)
+        past->sorter = recon_sorter_create(past->e, "past", past->memory_bytes);
+    for (uint32_t i = 0; i < past->map.n; i++) {
+        base_str value = past->values[i];
+        if (value.p == NULL) value = (base_str){"", 0};
+        base_rc rc = recon_sorter_add(past->sorter, past->map.keys[i], value, err);
+        if (rc != BASE_OK) return rc;
+    }
+    begin_map(past);
+    return BASE_OK;
+}
+
 static base_rc read_log(engine_past *past, const engine_view_snapshot *snapshot, uint64_t step,
                         engine_past_check *may_go_on, void *arg, base_error *err) {
     state_cursor *cursor;
@@ -218,31 +249,41 @@ static base_rc read_log(engine_past *past, const engine_view_snapshot *snapshot,
     rc = state_cursor_seek(cursor, (base_str){from, 8}, &key, &value, &end, err);
     while (rc == BASE_OK && !end) {
         rc = take_record(past, key, value, err);
-        if (rc == BASE_OK && may_go_on != NULL) rc = may_go_on(arg, past->kept.total_bytes, err);
+        if (rc == BASE_OK && base_arena_used(&past->kept) > past->memory_bytes)
+            rc = spill(past, err);
+        if (rc == BASE_OK && may_go_on != NULL) rc = may_go_on(arg, err);
         if (rc == BASE_OK) rc = state_cursor_next(cursor, &key, &value, &end, err);
     }
     state_cursor_close(cursor);
+    if (rc != BASE_OK || past->sorter == NULL) return rc;
+    rc = spill(past, err);
+    if (rc == BASE_OK) rc = recon_sorter_finish(past->sorter, err);
+    if (rc == BASE_OK)
+        rc = recon_sorter_next(past->sorter, &past->sorted_key, &past->sorted_value,
+                               &past->sorted_end, err);
     return rc;
 }
 
-base_rc engine_past_open(const plan_object *view, const engine_view_snapshot *snapshot,
-                         uint64_t step, engine_past_check *may_go_on, void *arg, engine_past **out,
-                         base_error *err) {
+base_rc engine_past_open(engine *e, const plan_object *view, const engine_view_snapshot *snapshot,
+                         uint64_t step, uint64_t memory_bytes, engine_past_check *may_go_on,
+                         void *arg, engine_past **out, base_error *err) {
     must(!snapshot->appended);
     engine_past *past = calloc(1, sizeof *past);
     must(past != NULL);
+    past->e = e;
     past->view = view;
+    past->memory_bytes = memory_bytes;
     base_arena_init(&past->kept, 1 << 14);
     base_arena_init(&past->scratch, 1 << 16);
     past->ncols = engine_declared_columns(view);
-    past->columns = base_arena_array(&past->kept, uint32_t, past->ncols + 1);
-    past->types = base_arena_array(&past->kept, col_type, past->ncols + 1);
+    past->columns = malloc((past->ncols + 1) * sizeof *past->columns);
+    past->types = malloc((past->ncols + 1) * sizeof *past->types);
+    must(past->columns != NULL && past->types != NULL);
     for (uint32_t i = 0; i < past->ncols; i++) {
         past->columns[i] = i;
         past->types[i] = view->columns[i].type;
     }
-    flow_keymap_init(&past->map, &past->kept, 64);
-    reserve(past);
+    begin_map(past);
     base_rc rc = read_log(past, snapshot, step, may_go_on, arg, err);
     if (rc == BASE_OK)
         *out = past;
@@ -253,24 +294,63 @@ base_rc engine_past_open(const plan_object *view, const engine_view_snapshot *sn
 
 void engine_past_close(engine_past *past) {
     if (past == NULL) return;
+    recon_sorter_destroy(past->sorter);
     base_arena_deinit(&past->kept);
     base_arena_deinit(&past->scratch);
+    base_buf_deinit(&past->key);
+    base_buf_deinit(&past->value);
+    free(past->columns);
+    free(past->types);
     free(past);
 }
 
-bool engine_past_row(engine_past *past, base_str key, base_str *value) {
-    uint32_t number = flow_keymap_find(&past->map, key);
-    if (number == UINT32_MAX) return false;
-    past->met[number] = true;
-    *value = past->values[number];
-    return true;
+// The sorter's next entry, for all of its key; p NULL: there was no row.
+static base_rc take_sorted(engine_past *past, base_str *value, base_error *err) {
+    base_buf_clear(&past->key);
+    base_buf_clear(&past->value);
+    base_buf_add_str(&past->key, past->sorted_key);
+    base_buf_add_str(&past->value, past->sorted_value);
+    bool none = past->sorted_value.n == 0;
+    base_rc rc = BASE_OK;
+    while (rc == BASE_OK && !past->sorted_end &&
+           base_str_eq(past->sorted_key, base_buf_str(&past->key)))
+        rc = recon_sorter_next(past->sorter, &past->sorted_key, &past->sorted_value,
+                               &past->sorted_end, err);
+    *value = none ? (base_str){NULL, 0} : base_buf_str(&past->value);
+    return rc;
 }
 
-bool engine_past_gone(engine_past *past, base_str *value) {
-    for (; past->gone_at < past->map.n; past->gone_at++) {
-        if (past->met[past->gone_at] || past->values[past->gone_at].p == NULL) continue;
-        *value = past->values[past->gone_at++];
-        return true;
+base_rc engine_past_row(engine_past *past, base_str key, base_str *value, bool *other,
+                        base_error *err) {
+    if (past->sorter != NULL) {
+        *other = !past->sorted_end && base_str_eq(past->sorted_key, key);
+        return *other ? take_sorted(past, value, err) : BASE_OK;
     }
-    return false;
+    uint32_t number = flow_keymap_find(&past->map, key);
+    *other = number != UINT32_MAX;
+    if (!*other) return BASE_OK;
+    past->met[number] = true;
+    *value = past->values[number];
+    return BASE_OK;
+}
+
+base_rc engine_past_gone(engine_past *past, const base_str *key, base_str *value, bool *found,
+                         base_error *err) {
+    *found = false;
+    if (past->sorter != NULL) {
+        base_rc rc = BASE_OK;
+        while (rc == BASE_OK && !*found && !past->sorted_end &&
+               (key == NULL || base_str_cmp(past->sorted_key, *key) < 0)) {
+            rc = take_sorted(past, value, err);
+            *found = rc == BASE_OK && value->p != NULL;
+        }
+        return rc;
+    }
+    if (key != NULL) return BASE_OK; // in no order: after all that are there
+    for (; !*found && past->gone_at < past->map.n; past->gone_at++) {
+        if (past->met[past->gone_at] || past->values[past->gone_at].p == NULL) continue;
+        *value = past->values[past->gone_at];
+        *found = true;
+    }
+    return BASE_OK;
 }

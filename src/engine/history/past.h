@@ -40,20 +40,25 @@ void engine_view_keys(const plan_object *view, plat_workers *workers, base_arena
 
 typedef struct engine_past engine_past;
 
-// Called between two records of the log with the bytes held, so that a reader may stop.
-typedef base_rc engine_past_check(void *arg, uint64_t bytes, base_error *err);
+// Called between two records of the log, so that a reader may stop.
+typedef base_rc engine_past_check(void *arg, base_error *err);
 
-// How a view that is kept by key was at `step`, against the snapshot. One thread at a time.
-BASE_MUST_USE base_rc engine_past_open(const plan_object *view,
+// How a view that is kept by key was at `step`, against the snapshot. memory_bytes: that what has
+// changed since may take, about; beyond, it goes to files of the engine's scratch directory. One
+// thread at a time.
+BASE_MUST_USE base_rc engine_past_open(engine *e, const plan_object *view,
                                        const engine_view_snapshot *snapshot, uint64_t step,
-                                       engine_past_check *may_go_on, void *arg, engine_past **out,
-                                       base_error *err);
+                                       uint64_t memory_bytes, engine_past_check *may_go_on,
+                                       void *arg, engine_past **out, base_error *err);
 void engine_past_close(engine_past *past); // NULL is allowed
-// Whether the row of a key of the snapshot was another; *value: as in vN, borrowed from past; p
-// NULL: there was none.
-bool engine_past_row(engine_past *past, base_str key, base_str *value);
-// After all keys of the snapshot have been asked for: the next row whose key has none there.
-bool engine_past_gone(engine_past *past, base_str *value);
+// The keys of the snapshot are asked for in their order. Whether the row of a key was another;
+// *value: as in vN, borrowed until the next call; p NULL: there was none.
+BASE_MUST_USE base_rc engine_past_row(engine_past *past, base_str key, base_str *value, bool *other,
+                                      base_error *err);
+// Before a key of the snapshot is asked for, and after the last of them (key NULL): the next row
+// whose key has none there, until *found is false.
+BASE_MUST_USE base_rc engine_past_gone(engine_past *past, const base_str *key, base_str *value,
+                                       bool *found, base_error *err);
 // engine_view_scan_txn of a view that is kept by key, as it was (view.c).
 BASE_MUST_USE base_rc engine_view_scan_past(const plan_object *object, state_table rows,
                                             state_txn *txn, engine_past *past, int64_t final_us,

@@ -170,9 +170,9 @@ static base_rc write_run(recon_sorter *sorter, run *r, base_error *err) {
 static base_rc spill(recon_sorter *sorter, base_error *err) {
     if (sorter->nitems == 0) return BASE_OK;
     if (sorter->nruns == RUNS_MAX)
-        return base_fail(
-            err, BASE_E_LIMIT, NULL,
-            "a reconciliation sorts more than %u times the memory that a query may have", RUNS_MAX);
+        return base_fail(err, BASE_E_LIMIT, NULL,
+                         "what is to be sorted is more than %u times the memory that it may have",
+                         RUNS_MAX);
     sort_items(sorter);
     sorter->runs = realloc(sorter->runs, (sorter->nruns + 1) * sizeof *sorter->runs);
     must(sorter->runs != NULL);
