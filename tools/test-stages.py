@@ -256,7 +256,7 @@ def stage_kill9(run):
     for path in python_tests("fault"):
         if path.name != "kill9.py":
             more = ["--batches", 300, "--questions", 10000] if path.stem == "as_of" and run.options.long else []
-            run.program(path.stem, [path, *map(str, more)], 400)
+            run.program(path.stem, [path, *map(str, more)], 1500 if more else 400)
 
 
 def stage_fuzz(run):

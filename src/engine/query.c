@@ -222,9 +222,8 @@ static base_rc may_go_on(void *arg, base_error *err) {
     return check_limits(arg, err);
 }
 
-// Of the query's memory, what a view's changes since an instant may take twice: in a map and, if
-// that is full, in a sort.
-#define PAST_SHARE 8u
+// A view's changes since an instant may take this part of the query's memory.
+#define PAST_SHARE 2u
 
 // The view that an input reads: the scan of weir.as_of() has a number of its own.
 static const plan_object *view_of(const query *q, const plan_object *object) {

@@ -170,8 +170,8 @@ TEST(a_view_at_each_instant_is_the_copy_kept_then) {
 
 // So little memory that what has changed is sorted in files.
 TEST(nor_does_it_depend_on_memory) {
-    run(5, "", 400, 250000);
-    run(6, "", 400, 200000);
+    run(5, "", 400, 100000);
+    run(6, "", 400, 80000);
 }
 
 // The step at an instant, by search, is the one that a walk over all moments finds.

@@ -75,6 +75,13 @@ static base_rc check_log(computing *c, const plan_object *object, base_error *er
     return rc;
 }
 
+// What a look-up gave depends on when the event came, which the log does not say.
+static bool looks_up(const plan_node *node) {
+    bool found = node->kind == PLAN_NODE_LOOKUP;
+    for (uint32_t i = 0; i < node->ninputs && !found; i++) found = looks_up(node->inputs[i]);
+    return found;
+}
+
 // ---- one view -----------------------------------------------------------------------------------
 
 static base_rc view_rows(computing *c, const plan_object *view, uint64_t step,
@@ -150,6 +157,11 @@ static base_rc view_rows(computing *c, const plan_object *view, uint64_t step,
                          const col_batch **rows, base_error *err) {
     if (c->depth == DEPTH_MAX)
         return base_fail(err, BASE_E_LIMIT, NULL, "views over views are nested too deeply");
+    if (looks_up(view->plan))
+        return base_fail(err, BASE_E_UNSUPPORTED, BASE_SQLSTATE_NOT_IN_STATE,
+                         "\"%s.%s\" looks rows up as they are when an event comes (FOR SYSTEM_TIME "
+                         "AS OF PROCTIME()): they cannot be told by effective time",
+                         view->schema, view->name);
     engine_moment m;
     base_rc rc = find_moment(c, view, step, &m, err);
     if (rc != BASE_OK) return rc;

@@ -30,6 +30,7 @@ typedef struct change_head {
     uint32_t undo_bytes;
 } change_head;
 _Static_assert(sizeof(change_head) == 24, "change_head is a disk format");
+#define SORT_SHARE       4u  // the sort's part of the memory of the map that it relieves
 #define PLAIN_HEAD_BYTES 16u // of a record without undo: at_us, watermark_us
 
 static void add_number(base_buf *buf, uint64_t v) {
@@ -226,7 +227,7 @@ static void begin_map(engine_past *past) {
 // the sorter keeps that order.
 static base_rc spill(engine_past *past, base_error *err) {
     if (past->sorter == NULL)
-        past->sorter = recon_sorter_create(past->e, "past", past->memory_bytes);
+        past->sorter = recon_sorter_create(past->e, "past", past->memory_bytes / SORT_SHARE);
     for (uint32_t i = 0; i < past->map.n; i++) {
         base_str value = past->values[i];
         if (value.p == NULL) value = (base_str){"", 0};

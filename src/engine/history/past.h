@@ -44,8 +44,8 @@ typedef struct engine_past engine_past;
 typedef base_rc engine_past_check(void *arg, base_error *err);
 
 // How a view that is kept by key was at `step`, against the snapshot. memory_bytes: that what has
-// changed since may take, about; beyond, it goes to files of the engine's scratch directory. One
-// thread at a time.
+// changed since may take, about (a quarter more while it is sorted); beyond, it goes to files of
+// the engine's scratch directory. One thread at a time.
 BASE_MUST_USE base_rc engine_past_open(engine *e, const plan_object *view,
                                        const engine_view_snapshot *snapshot, uint64_t step,
                                        uint64_t memory_bytes, engine_past_check *may_go_on,
