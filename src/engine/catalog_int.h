@@ -42,6 +42,7 @@ void engine_object_keep_version(plan_object *object, const plan_object *from);
 // returned in *changed, and then nothing was done.
 BASE_MUST_USE base_rc engine_bind_again(engine *e, const plan_object *old, plan_object **out,
                                         base_error *err);
+bool engine_same_plan(const plan_object *a, const plan_object *b); // of views: may keep its state
 BASE_MUST_USE base_rc engine_rebind_dependents(engine *e, uint32_t id, const plan_object **changed,
                                                base_error *err);
 // Both in one commit of the catalogue's store; b may be NULL.

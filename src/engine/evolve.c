@@ -158,7 +158,7 @@ static bool same_columns(const plan_object *a, const plan_object *b) {
     return true;
 }
 
-static bool same_plan(const plan_object *a, const plan_object *b) {
+bool engine_same_plan(const plan_object *a, const plan_object *b) {
     if (a->kind != PLAN_OBJECT_VIEW) return true;
     if (!same_columns(a, b) || a->nview_key != b->nview_key) return false;
     base_buf x = {0}, y = {0};
@@ -229,7 +229,7 @@ base_rc engine_rebind_dependents(engine *e, uint32_t id, const plan_object **cha
         plan_object *bound;
         rc = engine_bind_again(e, object, &bound, err);
         if (rc != BASE_OK) break;
-        if (!same_plan(object, bound)) {
+        if (!engine_same_plan(object, bound)) {
             *changed = object;
             break;
         }
@@ -375,7 +375,7 @@ static bool differ_beside_only(const plan_object *there, const plan_object *want
            options_within(there, wanted) && options_within(wanted, there) &&
            there->refresh_us == wanted->refresh_us && there->lateness_us == wanted->lateness_us &&
            there->emit_on_close == wanted->emit_on_close &&
-           there->window_column == wanted->window_column && same_plan(there, wanted);
+           there->window_column == wanted->window_column && engine_same_plan(there, wanted);
 }
 
 base_rc apply_view_options(apply *a, const plan_object *there, plan_object *wanted, bool *done,

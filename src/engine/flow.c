@@ -443,19 +443,27 @@ static base_rc drop_cursors(engine_flow *flow, uint32_t object_id, base_error *e
     return rc;
 }
 
-// Cursors and source tables of inputs that no view reads any more are dropped with their last
-// reader, so that a later view starts from the beginning of the log.
-static base_rc drop_unread_inputs(engine_flow *flow, const uint32_t *before, uint32_t nbefore,
-                                  base_error *err) {
+// Leaves of the inputs `before` those that no view reads any more.
+static uint32_t unread_inputs(const engine_flow *flow, uint32_t *before, uint32_t nbefore) {
+    uint32_t n = 0;
     for (uint32_t i = 0; i < nbefore; i++) {
         bool still = false;
         for (uint32_t k = 0; k < flow->ninputs; k++)
             if (flow->inputs[k].object->id == before[i]) still = true;
-        if (still) continue;
+        if (!still) before[n++] = before[i];
+    }
+    return n;
+}
+
+// Cursors and source tables of inputs that no view reads any more are dropped with their last
+// reader, so that a later view starts from the beginning of the log.
+static base_rc drop_unread_inputs(engine_flow *flow, const uint32_t *unread, uint32_t n,
+                                  base_error *err) {
+    for (uint32_t i = 0; i < n; i++) {
         // The cursor first: without it the rows are read again and meet a source that knows them,
         // but with it alone a table would seem to have been read and be empty.
-        base_rc rc = drop_cursors(flow, before[i], err);
-        if (rc == BASE_OK) rc = flow_source_drop(flow->store, before[i], err);
+        base_rc rc = drop_cursors(flow, unread[i], err);
+        if (rc == BASE_OK) rc = flow_source_drop(flow->store, unread[i], err);
         if (rc != BASE_OK) return rc;
     }
     return BASE_OK;
@@ -470,13 +478,16 @@ base_rc engine_flow_drop_view(engine_flow *flow, const plan_object *view, base_e
     for (uint32_t i = 0; i < nbefore; i++) before[i] = flow->inputs[i].object->id;
     uint32_t n = views_without(flow, view->id, objects);
     base_rc rc = rebuild(flow, n, objects, err);
-    if (flow->store != NULL) {
+    uint32_t nunread = unread_inputs(flow, before, nbefore);
+    plat_mutex_unlock(&flow->lock);
+    // No step knows of it any more, and none is waited for by others that come.
+    if (rc == BASE_OK && flow->store != NULL) {
+        rc = state_store_settle(flow->store, err);
         if (rc == BASE_OK) rc = drop_facts(flow, view, err);
-        if (rc == BASE_OK) rc = drop_unread_inputs(flow, before, nbefore, err);
+        if (rc == BASE_OK) rc = drop_unread_inputs(flow, before, nunread, err);
     }
     free(objects);
     free(before);
-    plat_mutex_unlock(&flow->lock);
     return rc;
 }
 

@@ -24,6 +24,12 @@ void plat_mutex_lock(plat_mutex *mutex) {
     must(pthread_mutex_lock(mutex) == 0);
 }
 
+bool plat_mutex_try_lock(plat_mutex *mutex) {
+    int rc = pthread_mutex_trylock(mutex);
+    must(rc == 0 || rc == EBUSY);
+    return rc == 0;
+}
+
 void plat_mutex_unlock(plat_mutex *mutex) {
     must(pthread_mutex_unlock(mutex) == 0);
 }

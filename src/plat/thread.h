@@ -14,6 +14,7 @@ typedef pthread_t plat_thread;
 void plat_mutex_init(plat_mutex *mutex);
 void plat_mutex_deinit(plat_mutex *mutex);
 void plat_mutex_lock(plat_mutex *mutex);
+bool plat_mutex_try_lock(plat_mutex *mutex); // false: another thread has it
 void plat_mutex_unlock(plat_mutex *mutex);
 void plat_cond_init(plat_cond *cond);
 void plat_cond_deinit(plat_cond *cond);

@@ -142,14 +142,20 @@ static base_rc take_selection(sql_cursor *cursor, sql_replay *replay) {
     return take_key(cursor, replay);
 }
 
-// REPLAY INTO v [VERSION [n]] (selection) [WITH (rate = n)]
+// REPLAY INTO v [VERSION] (selection) [WITH (rate = n)]
 base_rc sql_ddl_replay(sql_cursor *cursor, sql_statement *statement) {
     statement->kind = SQL_REPLAY;
     sql_replay *replay = &statement->replay;
     SQL_TRY(sql_take_qualified(cursor, &statement->schema, &statement->name));
     replay->into_version = sql_take_word(cursor, "VERSION");
-    if (replay->into_version && sql_peek(cursor)->kind == SQL_TOKEN_NUMBER)
-        SQL_TRY(take_version(cursor, &statement->version));
+    if (replay->into_version && sql_peek(cursor)->kind == SQL_TOKEN_NUMBER) {
+        (void)SQL_SYNTAX(
+            cursor->ctx, sql_here(cursor),
+            "REPLAY INTO ... VERSION takes no number: it makes the view's next version");
+        base_error_hint(cursor->ctx->err, "To read into a version that is there again, drop it "
+                                          "first: ALTER MATERIALIZED VIEW ... DROP VERSION n.");
+        return cursor->ctx->err->code;
+    }
     SQL_TRY(sql_expect_symbol(cursor, "("));
     SQL_TRY(take_selection(cursor, replay));
     SQL_TRY(sql_expect_symbol(cursor, ")"));

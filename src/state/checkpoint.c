@@ -149,6 +149,21 @@ void state_checkpoint_drive(state_txn *txn) {
     if (!c->running && is_due(c, txn)) begin(c);
 }
 
+bool state_checkpoint_ask(state_txn *txn, bool *begun, bool *changed) {
+    state_checkpoint *c = txn->store->checkpoint;
+    uint64_t bytes;
+    *changed = c->running && atomic_load(&c->ended);
+    if (*changed) {
+        settle(c, txn);
+        return true;
+    }
+    if (c->running) return true;
+    if (*begun || state_mem_rows(txn, &bytes) == 0) return false;
+    begin(c);
+    *begun = true;
+    return c->running;
+}
+
 void state_checkpoint_wait(state_txn *txn) {
     state_checkpoint *c = txn->store->checkpoint;
     if (c->running) settle(c, txn);

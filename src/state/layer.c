@@ -275,6 +275,25 @@ base_rc state_layer_begin(state_txn *txn, base_error *err) {
     }
 }
 
+base_rc state_layer_settle(state_store *store, base_error *err) {
+    bool begun = false;
+    for (;;) {
+        state_txn txn = {.store = store, .writable = true};
+        base_rc rc = state_mem_begin(&txn, err);
+        if (rc != BASE_OK) return rc;
+        uint64_t tag = state_mem_tag(&txn);
+        bool changed, more = state_checkpoint_ask(&txn, &begun, &changed);
+        if (changed) {
+            state_mem_tag_set(&txn, tag);
+            rc = state_mem_commit(&txn, err);
+        } else {
+            state_mem_abort(&txn);
+        }
+        if (rc != BASE_OK || !more) return rc;
+        if (!changed) plat_sleep_us(1000);
+    }
+}
+
 base_rc state_layer_begin_direct(state_txn *txn, base_error *err) {
     for (;;) {
         base_rc rc = state_mem_begin(txn, err);

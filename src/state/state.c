@@ -381,6 +381,20 @@ base_rc state_begin_read(state_store *store, state_txn **out, base_error *err) {
     return rc != BASE_OK ? rc : txn_begin(store, false, false, out, err);
 }
 
+base_rc state_store_settle(state_store *store, base_error *err) {
+    return store->journal == NULL ? BASE_OK : state_layer_settle(store, err);
+}
+
+void state_store_watch(state_store *store, state_watch watch, void *arg) {
+    store->watch = watch;
+    store->watch_arg = arg;
+}
+
+static void note(const state_txn *txn, state_table table, base_str from, const base_str *to) {
+    const state_store *store = txn->store;
+    if (store->watch != NULL) store->watch(store->watch_arg, table, from, to);
+}
+
 static void txn_close_cursors(state_txn *txn) {
     while (txn->cursors != NULL) state_cursor_close(txn->cursors);
 }
@@ -520,6 +534,7 @@ static base_rc put_row(state_txn *txn, state_table table, base_str key, base_str
     if (rc == BASE_OK) rc = value_check(value, err);
     if (rc == BASE_OK) rc = write_begin(txn, table, append ? "append" : "put", &slot, err);
     if (rc != BASE_OK) return rc;
+    note(txn, table, key, NULL);
     skey_room room;
     state_put_row put = {.skey = skey_of(key, &room), .value = value};
     if (key_is_long(key)) {
@@ -555,6 +570,7 @@ base_rc state_delete(state_txn *txn, state_table table, base_str key, bool *foun
     base_rc rc = key_check(key, err);
     if (rc == BASE_OK) rc = write_begin(txn, table, "delete", &slot, err);
     if (rc != BASE_OK) return rc;
+    note(txn, table, key, NULL);
     skey_room room;
     base_str skey = skey_of(key, &room);
     if (key_is_long(key)) {
@@ -572,6 +588,7 @@ base_rc state_clear(state_txn *txn, state_table table, base_error *err) {
     base_rc rc = write_begin(txn, table, "clear", &slot, err);
     if (rc != BASE_OK) return rc;
     base_error why;
+    note(txn, table, (base_str){NULL, 0}, &(base_str){NULL, 0});
     uint64_t deleted = 0;
     if (txn->base != NULL) {
         rc = state_layer_delete_range(txn, slot, (base_str){0}, (base_str){0}, &deleted, &why);
@@ -590,6 +607,7 @@ base_rc state_delete_range(state_txn *txn, state_table table, base_str from, bas
     if (rc == BASE_OK && to.n > 0) rc = key_check(to, err);
     if (rc == BASE_OK) rc = write_begin(txn, table, "delete_range", &slot, err);
     if (rc != BASE_OK) return rc;
+    note(txn, table, from, &to);
     skey_room from_room, to_room;
     from = skey_copy(from, &from_room); // they may be borrowed from rows that are to go
     to = skey_copy(to, &to_room);
@@ -735,6 +753,7 @@ base_rc state_put_batch(state_txn *txn, state_table table, size_t n, const base_
     tail_read(&cursor, &tail);
     for (size_t i = 0; i < n && rc == BASE_OK; i++) {
         check(i == 0 || base_str_cmp(keys[i - 1], keys[i]) < 0);
+        note(txn, table, keys[i], NULL);
         rc = put_one(&cursor, keys[i], values[i], tail_passed(&tail, keys[i]), &why);
     }
     if (cursor.mdb != NULL) state_lmdb_cursor_close(&cursor);

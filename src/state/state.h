@@ -62,6 +62,15 @@ BASE_MUST_USE base_rc state_begin_write(state_store *store, state_txn **out, bas
 // For a transaction that writes much: straight to LMDB, whatever the store does with small ones.
 BASE_MUST_USE base_rc state_begin_write_large(state_store *store, state_txn **out, base_error *err);
 BASE_MUST_USE base_rc state_begin_read(state_store *store, state_txn **out, base_error *err);
+// Before a table is made or dropped, or a large transaction, while others write: what the journal
+// has goes to LMDB beside them, so that they need not wait for it then. Waits; outside of any
+// transaction of this thread. It may fail to do all of it, which then is done as ever.
+BASE_MUST_USE base_rc state_store_settle(state_store *store, base_error *err);
+// Tells of what is written from now on, on the writer's thread, whether or not it is committed
+// then: a row of a table (to NULL), or all rows that it has in a range, [*from, *to), as in
+// state_delete_range. NULL: no more. Between write transactions.
+typedef void (*state_watch)(void *arg, state_table table, base_str from, const base_str *to);
+void state_store_watch(state_store *store, state_watch watch, void *arg);
 // Ends the transaction whatever it returns. BASE_E_FULL: disk or map full, nothing was committed.
 BASE_MUST_USE base_rc state_commit(state_txn *txn, base_error *err);
 void state_abort(state_txn *txn); // also ends a read

@@ -77,6 +77,8 @@ struct state_store {
     _Atomic uint64_t commits;
     _Atomic bool writing;
     _Atomic(uintptr_t) writer; // the thread of the write transaction, while writing
+    state_watch watch;         // the writer's
+    void *watch_arg;
 };
 
 struct state_txn {
@@ -258,6 +260,7 @@ void state_layer_close(state_store *store);
 base_rc state_layer_replay(void *arg, uint64_t seq, base_str redo, base_error *err);
 base_rc state_layer_table_add(state_store *store, state_slot *slot, const char *name,
                               base_error *err);
+base_rc state_layer_settle(state_store *store, base_error *err); // state_store_settle
 base_rc state_layer_begin(state_txn *txn, base_error *err);
 base_rc state_layer_begin_direct(state_txn *txn, base_error *err);
 base_rc state_layer_commit(state_txn *txn, base_error *err);
@@ -289,6 +292,9 @@ void state_checkpoint_open(state_store *store);
 void state_checkpoint_drive(state_txn *txn);
 // Waits for one that is under way: txn is the twin's write transaction.
 void state_checkpoint_wait(state_txn *txn);
+// Begins one beside the writer, once, and says whether there is something to wait for. *changed:
+// the transaction is to be committed.
+bool state_checkpoint_ask(state_txn *txn, bool *begun, bool *changed);
 void state_checkpoint_close(state_store *store);
 bool state_checkpoint_is_busy(const state_store *store); // any thread
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Replays while events flow: kill -9 in the middle, and they go on where they were; the result is that of a replay
-that nobody disturbed, and the view is what the log says.
+that nobody disturbed, and the view is what the log says. The catalogue may change meanwhile: what the replay does not
+stand on does not matter to it, and a DROP of what it does stand on ends it.
 
     tests/fault/replay.py [--seed N] [--events N]"""
 import argparse
@@ -21,6 +22,8 @@ CREATE STREAM t.e (id BIGINT NOT NULL, k INT NOT NULL, v INT NOT NULL, at TIMEST
   PRIMARY KEY (id), WATERMARK FOR at AS at - INTERVAL '1 hour') WITH (partitions = 2);
 CREATE MATERIALIZED VIEW t.v WITH (refresh = 'immediate') AS
   SELECT window_start, k, count(*) AS n, sum(v) AS v FROM TUMBLE(t.e, at, INTERVAL '1 hour') GROUP BY window_start, k;
+CREATE STREAM t.other (id BIGINT NOT NULL, PRIMARY KEY (id));
+CREATE MATERIALIZED VIEW t.others WITH (refresh = 'immediate') AS SELECT count(*) AS n FROM t.other;
 CREATE MATERIALIZED VIEW t.total WITH (refresh = 'immediate') AS SELECT sum(n) AS n, sum(v) AS v FROM t.v;
 """
 
@@ -95,6 +98,45 @@ def killed_in_the_middle(checks, server, statement, number, rng):
     return read, wait_for(server, number)
 
 
+def killed_anywhere(checks, server, options, rng, number):
+    """At full speed, killed at any moment: while the log is read, while rows go into the flow's store, or after."""
+    for i in range(options.kills):
+        with server.pg(timeout=60) as pg:
+            pg.simple("REPLAY INTO t.v VERSION (ALL)")
+        time.sleep(rng.uniform(0, 0.4))
+        server.kill()
+        server.start()
+        checks.equal("killed anywhere, it ends well", wait_for(server, number + i)[0], "done")
+        with server.pg(timeout=60) as pg:
+            pg.simple("FLUSH")
+            version = pg.value(f"SELECT version FROM weir.replays WHERE replay = {number + i}")
+            differing = pg.query(f"SELECT * FROM weir.diff WHERE version = {version}")
+            checks.equal("killed anywhere, the version is the view", differing, [])
+            pg.simple(f"ALTER MATERIALIZED VIEW t.v DROP VERSION {version}")
+
+
+def catalogue_changes(checks, server, options, number):
+    """Slow replays beside changes of the catalogue."""
+    with server.pg(timeout=60) as pg:
+        pg.simple(f"REPLAY INTO t.v (ALL) WITH (rate = {options.events // 2})")
+        pg.simple("COMMENT ON MATERIALIZED VIEW t.v IS 'by hour and key'")
+        pg.simple("COMMENT ON COLUMN t.e.k IS 'the key'")
+        pg.simple("CREATE MATERIALIZED VIEW t.beside WITH (refresh = 'immediate') AS SELECT k, max(v) AS v FROM t.e GROUP BY k")
+        pg.simple("DROP MATERIALIZED VIEW t.beside")
+    found = wait_for(server, number)
+    checks.equal("changes beside a replay do not end it", (found[0], found[3]), ("done", None))
+    with server.pg(timeout=60) as pg:
+        comment = "SELECT obj_description('t.v'::regclass, 'pg_class')"
+        checks.equal("and stay", pg.value(comment), "by hour and key")
+    server.ingest("t.other", "\n".join(f'{{"id":{i}}}' for i in range(20000)).encode())
+    with server.pg(timeout=60) as pg:
+        pg.simple("FLUSH")
+        pg.simple("REPLAY INTO t.others VERSION (ALL) WITH (rate = 100)")
+        pg.simple("DROP STREAM t.other CASCADE")  # waits for the replay to let it go
+    found = wait_for(server, number + 1)
+    checks.equal("a replay ends with the stream that it reads", found[0], "failed")
+
+
 def run(checks, server, options, rng):
     load = Load(server, rng, options.events // DAYS)
     load.fill()
@@ -130,6 +172,8 @@ def run(checks, server, options, rng):
         pg.simple("REPLAY INTO t.v (ALL) WITH (rate = 10)")
         pg.simple("CANCEL REPLAY 4")
     checks.equal("cancelled", wait_for(server, 4)[0], "cancelled")
+    catalogue_changes(checks, server, options, 5)
+    killed_anywhere(checks, server, options, rng, 7)
     load.stopping = True
     thread.join(30)
     with server.pg(timeout=60) as pg:
@@ -145,6 +189,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "little"))
     parser.add_argument("--events", type=int, default=60000)
+    parser.add_argument("--kills", type=int, default=2)
     options = parser.parse_args()
     weirtest.need_weir()
     print(f"seed {options.seed}")

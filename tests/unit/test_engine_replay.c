@@ -63,6 +63,7 @@ TEST(what_selects_nothing_is_refused) {
                    "ERROR 22023", 11) == 0);
     EXPECT(strncmp(ask(&b, "REPLAY INTO nothing (ALL)"), "ERROR 42P01", 11) == 0);
     EXPECT(strncmp(ask(&b, "REPLAY INTO v (SOME)"), "ERROR 42601", 11) == 0);
+    EXPECT(strncmp(ask(&b, "REPLAY INTO v VERSION 2 (ALL)"), "ERROR 42601", 11) == 0);
     EXPECT(strncmp(ask(&b, "CANCEL REPLAY 1"), "ERROR 42704", 11) == 0);
     EXPECT_EQ_STR(ask(&b, "SELECT count(*) FROM weir.replays"), "0");
     rig_stop(&b);

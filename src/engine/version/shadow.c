@@ -15,7 +15,8 @@
 #include "base/hash.h"
 #include "base/must.h"
 
-#define RATE_STEP_BYTES (256u << 10) // so that a limited rate is kept in small steps
+#define RATE_STEP_BYTES   (256u << 10) // so that a limited rate is kept in small steps
+#define FOLLOW_STEP_BYTES (4u << 20)   // of which it is known what they change
 
 struct engine_shadow {
     engine *engine;
@@ -28,12 +29,33 @@ struct engine_shadow {
     uint64_t rate;
     uint32_t nheld;
     engine_stream **held;
-    int64_t *watermarks; // by view of the flow
+    int64_t *watermarks;                          // by view of the flow
+    base_rc (*after)(void *arg, base_error *err); // a step, while it follows
+    void *after_arg;
     atomic_uint_fast64_t read, total, steps;
 };
 
 engine_flow *engine_shadow_flow(engine_shadow *shadow) {
     return shadow->flow;
+}
+
+void engine_shadow_follow(engine_shadow *shadow, base_rc (*after)(void *arg, base_error *err),
+                          void *arg) {
+    shadow->rate = 0;
+    shadow->bounds.step_bytes = FOLLOW_STEP_BYTES;
+    shadow->after = after;
+    shadow->after_arg = arg;
+}
+
+bool engine_shadow_is_awaited(const engine_shadow *shadow) {
+    const engine_flow *flow = shadow->flow;
+    for (uint32_t i = 0; i < flow->ninputs; i++) {
+        const engine_input *input = &flow->inputs[i];
+        if (input->stream != NULL &&
+            engine_stream_of(shadow->engine, input->object) != input->stream)
+            return true;
+    }
+    return false;
 }
 
 engine_shadow_progress engine_shadow_progress_of(const engine_shadow *shadow) {
@@ -411,7 +433,8 @@ static void keep_rate(const engine_shadow *shadow, uint64_t nread, uint64_t begi
     uint64_t due_ns = begin_ns + (uint64_t)((double)nread / (double)shadow->rate * 1e9);
     for (;;) {
         uint64_t now_ns = plat_monotonic_ns(plat);
-        if (now_ns >= due_ns || (cancel != NULL && *cancel)) return;
+        if (now_ns >= due_ns || (cancel != NULL && *cancel) || engine_shadow_is_awaited(shadow))
+            return;
         uint64_t us = (due_ns - now_ns) / 1000 + 1;
         plat_sleep_us((int64_t)(us < 50000 ? us : 50000));
     }
@@ -426,7 +449,7 @@ static base_rc one_step(engine_shadow *shadow, base_error *err) {
     plat_mutex_unlock(&flow->lock);
     if (rc == BASE_OK) atomic_fetch_add(&shadow->steps, 1);
     atomic_store(&shadow->read, records_read(flow));
-    return rc;
+    return rc == BASE_OK && shadow->after != NULL ? shadow->after(shadow->after_arg, err) : rc;
 }
 
 base_rc engine_shadow_run(engine_shadow *shadow, bool settle, volatile bool *cancel,
@@ -438,6 +461,9 @@ base_rc engine_shadow_run(engine_shadow *shadow, bool settle, volatile bool *can
     while (rc == BASE_OK && !at_aim(shadow)) {
         if (cancel != NULL && *cancel)
             return base_fail(err, BASE_E_CANCELLED, BASE_SQLSTATE_CANCELLED, "cancelled");
+        if (engine_shadow_is_awaited(shadow))
+            return base_fail(err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_TABLE,
+                             "flow %s: a stream that it reads is being dropped", flow->name);
         uint64_t steps_before = records_read(flow);
         rc = one_step(shadow, err);
         if (rc != BASE_OK) break;

@@ -74,6 +74,12 @@ engine_shadow_progress engine_shadow_progress_of(const engine_shadow *shadow);
 // the shadow read.
 uint64_t engine_shadow_lost(const engine_shadow *shadow);
 engine_flow *engine_shadow_flow(engine_shadow *shadow);
+// For the little that is left when its history is read: no limit of the rate any more, and smaller
+// steps, after each of which `after` (may be NULL) is called.
+void engine_shadow_follow(engine_shadow *shadow, base_rc (*after)(void *arg, base_error *err),
+                          void *arg);
+// Whether one of its streams is being dropped, which waits for the shadow's end with ddl_lock held.
+bool engine_shadow_is_awaited(const engine_shadow *shadow);
 // Of all rows of all tables of its store: two shadows of the same configuration and positions have
 // the same.
 BASE_MUST_USE base_rc engine_shadow_digest(engine_shadow *shadow, uint8_t out[16], base_error *err);

@@ -2,9 +2,7 @@
 //
 // A version is an object of its own with an id, a place in its view's flow and rows ("sales.v@2"),
 // so it is kept current by the steps that keep the view current, at the same positions: the two can
-// be compared in one snapshot at any time. Its history is read by a shadow (shadow.h) while the
-// flow goes on; then, under the flow's lock, the little that is left, and what was made becomes
-// part of the flow's store (version_merge.c).
+// be compared in one snapshot at any time. How it gets its history: version_build.c.
 //
 // Promotion: the view's id, name, rows, changes and ledger stay, and so does all that stands on it;
 // plan, definition and the id of the operators' state change places with the version's. One step of
@@ -142,111 +140,6 @@ static void notice(engine_session *session, engine_result *out, const char *text
     notices[out->nnotices] = base_arena_strdup(arena, text);
     out->notices = notices;
     out->nnotices++;
-}
-
-typedef struct building {
-    engine *engine;
-    engine_flow *flow;
-    const plan_object *view;
-    plan_object *version;
-    const engine_version_build *how;
-    engine_shadow *shadow;
-} building;
-
-static base_rc aim(building *b, base_error *err) {
-    state_txn *txn;
-    base_rc rc = engine_flow_begin_read(b->flow, &txn, err);
-    if (rc != BASE_OK) return rc;
-    rc = engine_shadow_aim(b->shadow, txn, err);
-    state_abort(txn);
-    return rc;
-}
-
-// While the flow goes on, until little is left.
-static base_rc catch_up(building *b, base_error *err) {
-    base_rc rc = BASE_OK;
-    for (int round = 0; rc == BASE_OK && round < 5; round++) {
-        uint64_t before = engine_shadow_progress_of(b->shadow).read;
-        rc = aim(b, err);
-        if (rc == BASE_OK) rc = engine_shadow_run(b->shadow, false, b->how->cancel, err);
-        if (engine_shadow_progress_of(b->shadow).read - before < 10000) break;
-    }
-    return rc;
-}
-
-static base_rc undo(building *b, base_rc rc) {
-    base_error second;
-    if (engine_catalog_by_id(b->engine, b->version->id) != NULL)
-        engine_catalog_remove(b->engine, b->version);
-    if (engine_catalog_erase(b->engine, b->version->id, &second) != BASE_OK)
-        engine_say(b->engine, ENGINE_ERROR, "%s", second.message);
-    return rc;
-}
-
-static base_rc merge(building *b, base_error *err) {
-    engine_flow *flow = b->flow;
-    if (flow->broken || flow->retake || flow->reload)
-        return base_fail(err, BASE_E_BUSY, BASE_SQLSTATE_NOT_IN_STATE,
-                         "flow %s is not in order just now", flow->name);
-    base_rc rc = aim(b, err);
-    if (rc == BASE_OK) rc = engine_shadow_run(b->shadow, true, NULL, err);
-    if (rc != BASE_OK) return rc;
-    b->version->history_lost = b->how->left_out + engine_shadow_lost(b->shadow);
-    // The catalogue first: it never gives the id out again. A crash from here on leaves a version
-    // without rows, which is filled as any view is whose statement did not come to its end.
-    rc = engine_catalog_store(b->engine, b->version, err);
-    if (rc != BASE_OK) return rc;
-    rc = engine_shadow_merge(b->shadow, flow, b->version, err);
-    if (rc == BASE_OK) engine_catalog_put(b->engine, b->version);
-    if (rc == BASE_OK) rc = engine_flow_add_view_locked(flow, b->version, err);
-    return rc == BASE_OK ? BASE_OK : undo(b, rc);
-}
-
-// A flow that has taken no step has nothing that a shadow would have to read.
-static base_rc add_new(building *b, base_error *err) {
-    base_rc rc = engine_catalog_store(b->engine, b->version, err);
-    if (rc != BASE_OK) return rc;
-    engine_catalog_put(b->engine, b->version);
-    rc = engine_flow_add_view(b->flow, b->version, err);
-    return rc == BASE_OK ? BASE_OK : undo(b, rc);
-}
-
-static base_rc build_by_shadow(building *b, base_error *err) {
-    engine *e = b->engine;
-    const engine_version_build *how = b->how;
-    engine_shadow_config config = how->shadow;
-    config.ddl_locked = true;
-    base_rc rc = engine_shadow_open(e, b->flow, b->version, &config, &b->shadow, err);
-    if (rc != BASE_OK) return rc;
-    if (how->opened != NULL) how->opened(how->arg, b->shadow);
-    // Others may change the catalogue meanwhile; the streams are held.
-    plat_mutex_unlock(&e->ddl_lock);
-    rc = catch_up(b, err);
-    plat_mutex_lock(&e->ddl_lock);
-    if (rc == BASE_OK && (engine_catalog_by_id(e, b->view->id) != b->view ||
-                          engine_flow_of_view(e, b->view->id) != b->flow))
-        rc = base_fail(err, BASE_E_BUSY, BASE_SQLSTATE_NOT_IN_STATE,
-                       "\"%s.%s\" was changed while its version was made", b->view->schema,
-                       b->view->name);
-    if (rc == BASE_OK) {
-        plat_mutex_lock(&b->flow->lock);
-        rc = merge(b, err);
-        plat_mutex_unlock(&b->flow->lock);
-    }
-    if (how->opened != NULL) how->opened(how->arg, NULL);
-    engine_shadow_close(b->shadow, rc != BASE_E_CANCELLED);
-    return rc;
-}
-
-base_rc engine_version_make(engine *e, const plan_object *view, plan_object *version,
-                            const engine_version_build *how, base_error *err) {
-    engine_flow *flow = engine_flow_of_view(e, view->id);
-    if (flow == NULL || flow->store == NULL) return engine_flow_unavailable(flow, err);
-    building b = {e, flow, view, version, how, NULL};
-    bool is_new = atomic_load(&flow->committed_step) == flow->first_step;
-    base_rc rc = is_new ? add_new(&b, err) : build_by_shadow(&b, err);
-    if (rc == BASE_OK) engine_flow_wake_all(e);
-    return rc;
 }
 
 base_rc engine_version_check(engine *e, const plan_object *view, const plan_object *version,
@@ -562,7 +455,7 @@ base_rc engine_versions_settle(engine_flow *flow, base_error *err) {
     engine *e = flow->engine;
     uint32_t n;
     const plan_object **views = engine_flow_views(e, flow, &n);
-    base_rc rc = BASE_OK;
+    base_rc rc = engine_merge_sweep(flow, err);
     for (uint32_t i = 0; rc == BASE_OK && i < n; i++) {
         const plan_object *view = views[i];
         uint32_t state_id;

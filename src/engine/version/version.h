@@ -55,10 +55,21 @@ BASE_MUST_USE base_rc engine_versions_drop(engine *e, const plan_object *view, b
 // catalogue does: the catalogue follows. Before the flow's views are opened.
 BASE_MUST_USE base_rc engine_versions_settle(engine_flow *flow, base_error *err);
 
-// version_merge.c: what a shadow has made of `version` becomes part of its flow's store.
-// flow->lock held; the shadow is aimed and run there.
-BASE_MUST_USE base_rc engine_shadow_merge(engine_shadow *shadow, engine_flow *flow,
-                                          const plan_object *version, base_error *err);
+// version_merge.c: what a shadow has made of `version`, whose id no view of the flow has, becomes
+// part of its flow's store. *out is to be closed whatever is returned.
+typedef struct engine_merge engine_merge;
+// Copies what there is beside the live flow, and from then on what each step of the shadow changes.
+// Without flow->lock. The shadow is not run by another thread. cancel may be NULL.
+BASE_MUST_USE base_rc engine_merge_open(engine_shadow *shadow, engine_flow *flow,
+                                        const plan_object *version, volatile bool *cancel,
+                                        engine_merge **out, base_error *err);
+// The same of what the flow does not read itself. ddl_lock held from here on.
+BASE_MUST_USE base_rc engine_merge_inputs(engine_merge *merge, base_error *err);
+// flow->lock held; the shadow stands where the flow does.
+BASE_MUST_USE base_rc engine_merge_finish(engine_merge *merge, base_error *err);
+void engine_merge_close(engine_merge *merge, bool done); // done: what was copied stays
+// What a crash has left of merges goes. Before the flow's views are opened.
+BASE_MUST_USE base_rc engine_merge_sweep(engine_flow *flow, base_error *err);
 // version_swap.c: in one step of the flow the rows of the view and of the version change places.
 // flow->lock held.
 BASE_MUST_USE base_rc engine_version_swap(engine_flow *flow, const plan_object *view,
