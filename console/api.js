@@ -23,13 +23,14 @@ export class StatementError extends Error {
 }
 
 // {columns: [{name, type}], rows: [{...}], standing, row_count, truncated, tag, notices, elapsed_ms}
-export async function query(sql, limit) {
+// asOf: an instant as text; what was shown then.
+export async function query(sql, limit, asOf) {
   let response, body;
   try {
     response = await fetch("/v1/query", {
       method: "POST",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(limit === undefined ? { sql } : { sql, limit }),
+      body: JSON.stringify({ sql, limit, as_of: asOf }),
       signal: AbortSignal.timeout(60000),
     });
     body = await response.json();

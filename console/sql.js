@@ -7,6 +7,8 @@ const EXAMPLES = [
   ["Why a figure changed", "SELECT at, view, cause, old, new\nFROM weir.revision\nORDER BY at DESC\nLIMIT 20"],
   ["Causes in quarantine", "SELECT stream, cause, count(*)\nFROM weir.quarantine\nGROUP BY stream, cause\nORDER BY 3 DESC"],
   ["Against the books", "SELECT name, as_of, matched, missing, unexpected, differing\nFROM weir.reconciliations"],
+  ["What waits for a person", "SELECT r.name, r.run, r.waits_for, m.action, m.kind, m.key, m.record\nFROM weir.reconciliation_runs r\nJOIN weir.reconciliation_remedy m ON m.schema = r.schema AND m.name = r.name AND m.run = r.run\nWHERE r.remedy = 'waiting'\nORDER BY r.name, m.number"],
+  ["Versions, day by day", "SELECT view, version, day, verdict, changed, added, removed, difference\nFROM weir.diff_by_day\nORDER BY view, version, day"],
   ["Contracts", "SELECT object, column_name, type, not_null, time_role, comment\nFROM weir.contracts\nORDER BY schema, object, position"],
   ["Settings", "SELECT * FROM weir.settings"],
 ];
@@ -23,7 +25,7 @@ function place(error) { // the line at fault, with a mark under the position
 export function sqlPage(root) {
   const box = h("textarea", { "aria-label": "SQL statement", spellcheck: "false", autocapitalize: "off", autocomplete: "off" });
   const button = h("button", { class: "main", onclick: run }, "Run");
-  const note = h("span", { class: "small quiet", role: "status" }, "Ctrl+Enter runs it. Reading, INSERT, RECONCILE and FLUSH are taken here.");
+  const note = h("span", { class: "small quiet", role: "status" }, "Ctrl+Enter runs it. Reading, VERIFY, INSERT, DELETE, RECONCILE and FLUSH are taken here.");
   const out = h("div");
   box.value = kept;
   box.addEventListener("input", () => (kept = box.value));

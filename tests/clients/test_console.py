@@ -153,6 +153,7 @@ def trust(checks, browser, server, base):
                 "ADVANCE WATERMARK OF STREAM sales.order_placed TO '2026-01-05 12:00+00' EVENTS 5",
                 "FLUSH"):
             pg.simple(sql)
+        before = pg.query("SELECT now()::text")[0][0]
         # Of a window that is final now.
         server.ingest("sales.order_placed", [{"order_id": 78, "store_id": 8, "qty": 1, "net_amount": "11.50",
                                               "placed_at": "2026-01-05T09:31:40Z"}])
@@ -185,6 +186,19 @@ def trust(checks, browser, server, base):
     browser.evaluate("document.querySelector('.why').dispatchEvent(new KeyboardEvent('keydown', {key: 'Escape', bubbles: true}))")
     checks.true("Escape closes the story", browser.wait("!document.querySelector('.why')"), "")
     browser.screenshot("console-trust.png")
+    # As it was before that late event, and back; an instant that is none is refused in place.
+    show = """(text) => { document.querySelector('form input').value = text; document.querySelector('form button').click(); }"""
+    revenue = "document.querySelector('.frame.tall tbody')?.innerText.includes('111.5')"
+    checks.true("the present has it", browser.wait(revenue), "")
+    browser.evaluate(f"({show})({json.dumps(before)})")
+    checks.true("the view as it was", browser.wait(f"!({revenue}) && document.querySelector('.facts').innerText.includes('as the view was')"),
+                str(browser.evaluate("document.body.innerText"))[:1500])
+    browser.screenshot("console-as-of.png")
+    browser.evaluate(f"({show})('2001-01-01')")
+    checks.true("an instant before its history is refused", browser.wait(text_has("goes back to")), str(browser.evaluate("document.body.innerText"))[:900])
+    browser.errors[:] = [text for text in browser.errors if "400" not in text]
+    browser.evaluate("[...document.querySelectorAll('form button')].at(-1).click()")
+    checks.true("back to now", browser.wait(f"{revenue} && {text_has('live')}"), str(browser.evaluate("document.body.innerText"))[:900])
 
 
 def main():
