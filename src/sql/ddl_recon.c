@@ -202,6 +202,7 @@ static base_rc read_against(sql_cursor *cursor, plan_object *object) {
         for (size_t k = 0; k < 3 && books[i].needed[k] != NULL; k++)
             SQL_TRY(sql_need_option(ctx, object, books[i].needed[k]));
         SQL_TRY(check_timeout(ctx, object));
+        SQL_TRY(sql_check_url(ctx, object));
         if (strcmp(connector, "view") == 0) return check_view(ctx, object, position);
         if (strcmp(connector, "file") == 0 || strcmp(connector, "http") == 0)
             return check_file(ctx, object);

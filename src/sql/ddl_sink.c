@@ -2,6 +2,8 @@
 // that are not clean. Each connector has its table of options. Entry point: sql_ddl_create_sink.
 #include "sql/sql_int.h"
 
+#include <strings.h>
+
 #include "base/must.h"
 
 #define MEMBER(name) offsetof(plan_object, name)
@@ -96,6 +98,15 @@ static base_rc check_option(sql_ctx *ctx, const plan_object *object, const char 
                     plan_option_get(object, name));
 }
 
+// The value is not in the message: what follows ? in a url may be a secret.
+base_rc sql_check_url(sql_ctx *ctx, const plan_object *object) {
+    const char *url = plan_option_get(object, "url");
+    if (url == NULL || strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0)
+        return BASE_OK;
+    return sql_fail(ctx, 0, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
+                    "option \"url\" must begin with http:// or https://");
+}
+
 static bool is_count(const char *text) {
     size_t n = strspn(text, "0123456789");
     return n > 0 && n <= 6 && text[n] == '\0' && strspn(text, "0") < n;
@@ -134,6 +145,7 @@ static base_rc check_sink(sql_ctx *ctx, const plan_object *object) {
     static const char *const intervals[] = {"timeout", "max_retry_interval", "max_keep_time"};
     SQL_TRY(object->from->kind == PLAN_OBJECT_RECONCILIATION ? check_alerts(ctx, object)
                                                              : check_emit(ctx, object));
+    SQL_TRY(sql_check_url(ctx, object));
     SQL_TRY(check_option(ctx, object, "format", strcmp(object->format, "ndjson") == 0,
                          "'ndjson' for a sink"));
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {

@@ -449,10 +449,10 @@ static base_rc check_retractions(contract *c) {
     if (object->nkey == 0)
         return refuse_retractions(c, "needs a PRIMARY KEY, by which an event is taken back");
     if (object->dedup_horizon_us != 0)
-        return refuse_retractions(c, "cannot be with dedup_horizon: an event whose key is "
+        return refuse_retractions(c, "cannot go with dedup_horizon: an event whose key is "
                                      "forgotten could not be taken back");
     if (object->limits_lateness)
-        return refuse_retractions(c, "cannot be with max_lateness: what is taken back, and what "
+        return refuse_retractions(c, "cannot go with max_lateness: what is taken back, and what "
                                      "comes in its place, is late by nature");
     object->retractable = true;
     return BASE_OK;

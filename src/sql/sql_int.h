@@ -638,6 +638,7 @@ base_rc sql_ddl_create_sink(sql_cursor *cursor, sql_statement *statement);
 // about an option that it cannot do without.
 plan_object *sql_new_dependent(sql_ctx *ctx, plan_object_kind kind);
 base_rc sql_need_option(sql_ctx *ctx, const plan_object *object, const char *name);
+base_rc sql_check_url(sql_ctx *ctx, const plan_object *object); // option url: http or https
 base_rc sql_ddl_create_reconciliation(sql_cursor *cursor, sql_statement *statement);
 base_rc sql_ddl_reconcile(sql_cursor *cursor, sql_statement *statement);
 base_rc sql_ddl_approve(sql_cursor *cursor, sql_statement *statement);
