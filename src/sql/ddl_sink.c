@@ -2,8 +2,6 @@
 // that are not clean. Each connector has its table of options. Entry point: sql_ddl_create_sink.
 #include "sql/sql_int.h"
 
-#include <strings.h>
-
 #include "base/must.h"
 
 #define MEMBER(name) offsetof(plan_object, name)
@@ -101,7 +99,7 @@ static base_rc check_option(sql_ctx *ctx, const plan_object *object, const char 
 // The value is not in the message: what follows ? in a url may be a secret.
 base_rc sql_check_url(sql_ctx *ctx, const plan_object *object) {
     const char *url = plan_option_get(object, "url");
-    if (url == NULL || strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0)
+    if (url == NULL || strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0)
         return BASE_OK;
     return sql_fail(ctx, 0, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
                     "option \"url\" must begin with http:// or https://");

@@ -578,7 +578,7 @@ TEST(options_that_cannot_work) {
     if (!world_start(&w, false, "")) return;
     EXPECT_EQ_STR(ask(&w.b, "CREATE SINK s.a FROM s.v WITH (connector = 'webhook', url = "
                             "'file:///etc/passwd')"),
-                  "CREATE SINK");
+                  "ERROR 22023: option \"url\" must begin with http:// or https://");
     EXPECT_EQ_STR(ask(&w.b, "CREATE SINK s.b FROM s.v WITH (connector = 'webhook', url = "
                             "'http://127.0.0.1:1/', headers = 'no header')"),
                   "CREATE SINK");
@@ -594,8 +594,6 @@ TEST(options_that_cannot_work) {
     deliver(&w); // the good one delivers
     EXPECT_EQ_INT(requests(&w), 1);
     EXPECT_EQ_STR(ask(&w.b, "SELECT name, delivered, last_error FROM weir.sinks ORDER BY name"),
-                  "a|0|option \"url\" must begin with http:// or https://, not "
-                  "\"file:///etc/passwd\"\n"
                   "b|0|\"no header\" in option headers is no header of the form Name: value\n"
                   "hook|1|null");
     world_stop(&w);
