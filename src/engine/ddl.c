@@ -54,6 +54,20 @@ static base_rc create_schema(engine *e, const sql_statement *statement, engine_r
     return rc;
 }
 
+// What acts on two snapshots that were not taken at one instant needs a promise about what lies
+// between them. Not the parser's: a catalogue of an earlier program may have none, and is read.
+static base_rc check_settles(const plan_object *object, base_error *err) {
+    if (object->kind != PLAN_OBJECT_RECONCILIATION || object->remedy == NULL || object->settles)
+        return BASE_OK;
+    base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_INVALID_DEFINITION,
+              "ON MISMATCH %s needs SETTLE: what is on its way from one system to the other would "
+              "be taken for a fault",
+              object->remedy->corrects ? "CORRECT" : "BACKFILL");
+    base_error_hint(err, "SETTLE '5 minutes' says that a fact is in both systems within that time; "
+                         "SETTLE '0 seconds' that both are at rest while it runs.");
+    return err->code;
+}
+
 static base_rc check_target(engine *e, const plan_object *object, base_error *err) {
     plan_catalog catalog = engine_plan_catalog(e);
     if (!catalog.schema_exists(e, object->schema))
@@ -70,7 +84,7 @@ static base_rc check_target(engine *e, const plan_object *object, base_error *er
     if (e->next_id >= ENGINE_OBJECTS_MAX)
         return base_fail(err, BASE_E_LIMIT, NULL, "the catalogue has given out all %u object ids",
                          ENGINE_OBJECTS_MAX);
-    return BASE_OK;
+    return check_settles(object, err);
 }
 
 // In a flow that has failed the view is noted, and made with the others when the flow is there

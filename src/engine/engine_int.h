@@ -625,6 +625,9 @@ void engine_schedules_run(engine *e); // once a second (schedule.c)
 void engine_recon_jobs_stop(engine *e);
 BASE_MUST_USE base_rc engine_reconcile_last_run(engine *e, const plan_object *object, int64_t *us,
                                                 bool *found, base_error *err);
+// When it is due again by its schedule; *known false: it has none, or has not run by it yet.
+BASE_MUST_USE base_rc engine_reconcile_next(engine *e, const plan_object *object, int64_t *us,
+                                            bool *known, base_error *err);
 
 // ---- the whole
 // --------------------------------------------------------------------------------------

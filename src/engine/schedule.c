@@ -5,8 +5,9 @@
 // read the stream bounds it (a flow that has stopped therefore holds its streams' records, and the
 // disk's growth says so). A flow whose store could not be opened holds all records of its streams:
 // what it has read is not known, and it may have to read all of it again. When a reconciliation ran
-// last is kept in the catalogue's settings, so that a restart neither repeats nor skips one. Entry
-// point: engine_schedules_run.
+// last is kept in the catalogue's settings, so that a restart neither repeats nor skips one; beside
+// it, that it has begun and not ended, so that one that a crash has cut short is run again, once: a
+// run that itself ends the process must not do so at each start. Entry point: engine_schedules_run.
 
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +19,9 @@
 #include "engine/system_int.h"
 
 #define RETENTION_EVERY_US (10 * BASE_US_PER_SECOND)
+#define LAST_RUN           "last_run"  // settings: key.id -> when, as int64
+#define RUN_BEGUN          "run_begun" // how often it began without an end, a byte
+#define RUNS_BEGUN_MAX     2
 
 static void visit_scan(void *arg, const plan_node *scan) {
     uint32_t *id = arg;
@@ -78,8 +82,8 @@ static void retain_stream(engine *e, const plan_object *object) {
     }
 }
 
-static base_str last_run_key(char out[32], const plan_object *object) {
-    int n = snprintf(out, 32, "last_run.%u", object->id);
+static base_str run_key(char out[32], const char *what, const plan_object *object) {
+    int n = snprintf(out, 32, "%s.%u", what, object->id);
     return (base_str){out, (size_t)n};
 }
 
@@ -90,32 +94,85 @@ base_rc engine_reconcile_last_run(engine *e, const plan_object *object, int64_t 
     if (rc != BASE_OK) return rc;
     char key[32];
     base_str value;
-    rc = state_get(txn, e->t_settings, last_run_key(key, object), &value, found, err);
+    rc = state_get(txn, e->t_settings, run_key(key, LAST_RUN, object), &value, found, err);
     if (rc == BASE_OK && *found && value.n == sizeof *us) memcpy(us, value.p, sizeof *us);
     state_abort(txn);
     return rc;
 }
 
-static base_rc note_run(engine *e, const plan_object *object, int64_t us, base_error *err) {
+// How often the last run began without coming to its end; 0: it ended.
+static base_rc runs_cut_short(engine *e, const plan_object *object, uint8_t *times,
+                              base_error *err) {
+    *times = 0;
+    state_txn *txn;
+    base_rc rc = state_begin_read(e->meta, &txn, err);
+    if (rc != BASE_OK) return rc;
+    char key[32];
+    base_str value;
+    bool found;
+    rc = state_get(txn, e->t_settings, run_key(key, RUN_BEGUN, object), &value, &found, err);
+    if (rc == BASE_OK && found && value.n == 1) *times = (uint8_t)value.p[0];
+    state_abort(txn);
+    return rc;
+}
+
+static base_rc note_run(engine *e, const plan_object *object, int64_t us, uint8_t begun,
+                        base_error *err) {
     state_txn *txn;
     base_rc rc = state_begin_write(e->meta, &txn, err);
     if (rc != BASE_OK) return rc;
     char key[32];
-    rc = state_put(txn, e->t_settings, last_run_key(key, object),
+    rc = state_put(txn, e->t_settings, run_key(key, LAST_RUN, object),
                    (base_str){(const char *)&us, sizeof us}, err);
+    if (rc == BASE_OK)
+        rc = state_put(txn, e->t_settings, run_key(key, RUN_BEGUN, object),
+                       (base_str){(const char *)&begun, 1}, err);
     if (rc == BASE_OK) return state_commit(txn, err);
     state_abort(txn);
     return rc;
 }
 
-// Whether the time of a reconciliation has come since it ran last. One by the calendar that has
-// never run waits for its time of day: as if it had run now.
-static bool is_due(const plan_object *object, int64_t every_us, int64_t now_us, int64_t last_us) {
-    if (now_us < last_us) return true; // the clock was set back
-    if (!object->daily.by_calendar) return now_us - last_us >= every_us;
+// When a reconciliation that ran at last_us is due again; every_us: engine_recon_every_us.
+static int64_t due_after(const plan_object *object, int64_t every_us, int64_t last_us) {
+    if (!object->daily.by_calendar) return last_us + every_us;
+    int64_t us = plan_close_from(&object->daily, last_us + 1);
     // What is pending is looked at again sooner.
-    if (every_us < object->every_us && now_us - last_us >= every_us) return true;
-    return last_us < plan_close_upto(&object->daily, now_us);
+    return every_us < object->every_us && last_us + every_us < us ? last_us + every_us : us;
+}
+
+base_rc engine_reconcile_next(engine *e, const plan_object *object, int64_t *us, bool *known,
+                              base_error *err) {
+    int64_t last_us, every_us;
+    *known = false;
+    if (object->every_us <= 0) return BASE_OK;
+    base_rc rc = engine_reconcile_last_run(e, object, &last_us, known, err);
+    if (rc == BASE_OK && *known) rc = engine_recon_every_us(e, object, &every_us, err);
+    if (rc == BASE_OK && *known) *us = due_after(object, every_us, last_us);
+    return rc;
+}
+
+// Whether it is to be run now, which is noted first: a run that fails is not tried again every
+// second. One by the calendar that has never run waits for its time of day: as if it had run now.
+// One that goes on already, by RECONCILE, is waited for.
+static base_rc begin_run(engine *e, const plan_object *object, bool *now, base_error *err) {
+    int64_t now_us = plat_wall_us(e->plat), last_us = 0, every_us = object->every_us;
+    bool found;
+    uint8_t begun = 0;
+    *now = false;
+    base_rc rc = engine_reconcile_last_run(e, object, &last_us, &found, err);
+    if (rc == BASE_OK) rc = engine_recon_every_us(e, object, &every_us, err);
+    if (rc == BASE_OK) rc = runs_cut_short(e, object, &begun, err);
+    if (rc != BASE_OK) return rc;
+    bool again = begun > 0 && begun < RUNS_BEGUN_MAX;
+    bool set_back = now_us < last_us; // the clock: what it says of the last run is worth nothing
+    if (found && !again && !set_back && now_us < due_after(object, every_us, last_us))
+        return BASE_OK;
+    if (object->remedy != NULL) {
+        if (!engine_remedy_try(e, object)) return BASE_OK;
+        engine_remedy_end(e, object);
+    }
+    *now = found || !object->daily.by_calendar;
+    return note_run(e, object, now_us, *now ? (uint8_t)(again ? begun + 1 : 1) : 0, err);
 }
 
 static void say_failure(engine *e, const plan_object *object, const base_error *err) {
@@ -125,17 +182,11 @@ static void say_failure(engine *e, const plan_object *object, const base_error *
 
 bool engine_reconcile_due(engine *e, const plan_object *object) {
     if (object->every_us <= 0) return false;
-    int64_t now_us = plat_wall_us(e->plat), last_us = 0;
-    bool found;
     base_error err;
-    base_rc rc = engine_reconcile_last_run(e, object, &last_us, &found, &err);
-    int64_t every_us = object->every_us;
-    if (rc == BASE_OK) rc = engine_recon_every_us(e, object, &every_us, &err);
-    if (rc == BASE_OK && found && !is_due(object, every_us, now_us, last_us)) return false;
-    // Noted first: a run that fails is not tried again every second.
-    if (rc == BASE_OK) rc = note_run(e, object, now_us, &err);
+    bool now;
+    base_rc rc = begin_run(e, object, &now, &err);
     if (rc != BASE_OK) say_failure(e, object, &err);
-    return rc == BASE_OK && (found || !object->daily.by_calendar);
+    return rc == BASE_OK && now;
 }
 
 void engine_reconcile_now(engine *e, const plan_object *object) {
@@ -144,13 +195,20 @@ void engine_reconcile_now(engine *e, const plan_object *object) {
     base_rc rc = engine_reconcile(e, object, &result, &err);
     if (rc != BASE_OK)
         say_failure(e, object, &err);
-    else if (result.missing + result.unexpected + result.differing > 0)
+    else if (result.missing + result.unexpected + result.differing + result.duplicate > 0)
         engine_say(e, ENGINE_WARNING,
                    "reconciliation %s.%s: %llu rows match, %llu missing, %llu unexpected, %llu "
-                   "differing",
+                   "differing, %llu duplicate",
                    object->schema, object->name, (unsigned long long)result.matched,
                    (unsigned long long)result.missing, (unsigned long long)result.unexpected,
-                   (unsigned long long)result.differing);
+                   (unsigned long long)result.differing, (unsigned long long)result.duplicate);
+    // An end by a stop of the engine is none: it is run again at the next start.
+    if (e->closing) return;
+    int64_t last_us = 0;
+    bool found;
+    rc = engine_reconcile_last_run(e, object, &last_us, &found, &err);
+    if (rc == BASE_OK && found) rc = note_run(e, object, last_us, 0, &err);
+    if (rc != BASE_OK) say_failure(e, object, &err);
 }
 
 void engine_schedules_run(engine *e) {
@@ -175,6 +233,12 @@ void engine_schedules_run(engine *e) {
             if (engine_catalog_by_id(e, id) == object) retain_stream(e, object);
             plat_mutex_unlock(&e->ddl_lock);
         }
+<<<<<<< HEAD
         if (object->kind == PLAN_OBJECT_RECONCILIATION) engine_recon_attend(e, object, resume);
+=======
+        if (object->kind != PLAN_OBJECT_RECONCILIATION) continue;
+        if (resume) engine_remedies_resume(e, object);
+        run_reconciliation(e, object);
+>>>>>>> b3c5160 (engine: remedies act on confirmed findings, and on what is still so)
     }
 }

@@ -143,6 +143,7 @@ typedef struct plan_object {
     plan_finality daily; // reconciliation, by_calendar: not each interval, but at this time of day
     const plan_expr *filter; // optional WHERE over `from`'s columns; or NULL
     int64_t settle_us;       // what is younger is not judged, findings are seen twice; 0: at once
+    bool settles;            // SETTLE was said, if only of nothing
     int32_t settle_column;   // of `from`: how old a row is, on both sides; -1: not asked
     const struct plan_object *book;       // another view as the book; or NULL
     const struct plan_object *explain_by; // a reconciliation of a stream; or NULL

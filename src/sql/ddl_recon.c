@@ -223,10 +223,11 @@ static base_rc read_settle(sql_cursor *cursor, plan_object *object, int32_t posi
     sql_take_word(cursor, "INTERVAL");
     SQL_TRY(sql_take_string(cursor, &settle));
     SQL_TRY(sql_interval_us(ctx, settle, position, &object->settle_us));
+    object->settles = true;
+    if (!sql_take_word(cursor, "BY")) return BASE_OK;
     if (object->settle_us == 0)
         return sql_fail(ctx, position, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
-                        "SETTLE must be longer than nothing");
-    if (!sql_take_word(cursor, "BY")) return BASE_OK;
+                        "SETTLE BY must be longer than nothing");
     uint32_t column;
     position = sql_here(cursor);
     SQL_TRY(take_column(cursor, object->from, &column));
@@ -309,7 +310,7 @@ static base_rc read_clauses(sql_cursor *cursor, plan_object *object) {
             sql_take_word(cursor, "INTERVAL");
             SQL_TRY(sql_take_string(cursor, &every));
             SQL_TRY(sql_interval_us(ctx, every, position, &object->every_us));
-        } else if (object->settle_us == 0 && sql_take_word(cursor, "SETTLE")) {
+        } else if (!object->settles && sql_take_word(cursor, "SETTLE")) {
             SQL_TRY(read_settle(cursor, object, position));
         } else if (!object->explain_events && object->from->kind == PLAN_OBJECT_VIEW &&
                    sql_take_word(cursor, "EXPLAIN EVENTS")) {
@@ -328,6 +329,9 @@ static base_rc read_clauses(sql_cursor *cursor, plan_object *object) {
         return SQL_SYNTAX(ctx, sql_here(cursor), "a reconciliation needs KEY (columns)");
     if (object->ncompare == 0 && object->from->kind == PLAN_OBJECT_VIEW)
         return SQL_SYNTAX(ctx, sql_here(cursor), "a reconciliation needs COMPARE (columns)");
+    if (object->settles && object->settle_us == 0 && object->remedy == NULL)
+        return sql_fail(ctx, sql_here(cursor), BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
+                        "SETTLE must be longer than nothing, unless ON MISMATCH acts");
     return sql_check_remedy(ctx, object);
 }
 

@@ -153,6 +153,17 @@ static base_rc check_set(sql_ctx *ctx, const plan_object *object) {
     return BASE_OK;
 }
 
+static base_rc check_total(sql_ctx *ctx, const plan_object *object) {
+    if (base_decimal_sign(object->remedy->limit_total) < 0) return BASE_OK;
+    for (uint32_t i = 0; i < object->ncompare; i++)
+        if (col_kind_is_number(object->from->columns[object->compare[i].column].type.kind))
+            return BASE_OK;
+    sql_fail(ctx, 0, BASE_E_INVALID, BASE_SQLSTATE_INVALID_DEFINITION,
+             "LIMIT of TOTAL needs a number in COMPARE: without one it limits nothing");
+    base_error_hint(ctx->err, "LIMIT n ROWS and LIMIT n PERCENT are of keys.");
+    return ctx->err->code;
+}
+
 base_rc sql_check_remedy(sql_ctx *ctx, plan_object *object) {
     const plan_remedy *remedy = object->remedy;
     if (remedy == NULL) return BASE_OK;
@@ -165,6 +176,7 @@ base_rc sql_check_remedy(sql_ctx *ctx, plan_object *object) {
         base_error_hint(ctx->err, "With a PRIMARY KEY the second one is a duplicate.");
         return ctx->err->code;
     }
+    SQL_TRY(check_total(ctx, object));
     if (object->from->kind == PLAN_OBJECT_VIEW) return BASE_OK;
     if (remedy->corrects && into->kind == PLAN_OBJECT_STREAM && !into->retractable) {
         sql_fail(ctx, 0, BASE_E_INVALID, BASE_SQLSTATE_INVALID_DEFINITION,

@@ -200,7 +200,7 @@ def check_command(checks, book, weir):
     """`weir reconcile`, with no server: what waits is shown, then appended; and then nothing waits any more."""
     server = weir.server
     weir.make("ask", "STREAM pay.fact", book.against("SELECT id, account, amount, at FROM fact"),
-              "KEY (id) COMPARE (amount) ON MISMATCH CORRECT SET (event = id) LIMIT 0 ROWS")
+              "KEY (id) COMPARE (amount) SETTLE '0 seconds' ON MISMATCH CORRECT SET (event = id) LIMIT 0 ROWS")
     book.sql("UPDATE fact SET amount = 7.77 WHERE id = 5")
     weir.run("ask")
     checks.equal("a run above its limit waits", last(weir, "ask"), ["waiting", "0", "0", "0", "0"])

@@ -14,6 +14,8 @@
 #include "base/must.h"
 #include "engine/recon/remedy.h"
 
+#define VIEW_BEHIND_US (60 * BASE_US_PER_SECOND)
+
 static base_rc check_definition(const plan_object *r, base_error *err) {
     if (r->nrecon_key == 0)
         return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_INVALID_DEFINITION,
@@ -117,8 +119,20 @@ static base_rc compare(engine_recon *x, base_error *err) {
     return rc;
 }
 
+// A flow that is behind has not shown yet what the log has: a figure that is corrected for that
+// would be wrong once it has. So who acts on figures waits for the view; of events the log is read.
+static base_rc wait_for_view(const engine_recon *x, base_error *err) {
+    if (x->r->remedy == NULL || x->r->from->kind != PLAN_OBJECT_VIEW) return BASE_OK;
+    engine_session *session = (engine_session *)x->spec.session;
+    volatile bool *cancel = session == NULL ? NULL : &session->cancel;
+    base_rc rc = engine_flush(x->engine, VIEW_BEHIND_US, cancel, err);
+    if (rc != BASE_OK && err != NULL) base_error_prefix(err, "the view is behind its log");
+    return rc;
+}
+
 static base_rc run_once(engine_recon *x, base_error *err) {
     base_rc rc = check_definition(x->r, err);
+    if (rc == BASE_OK) rc = wait_for_view(x, err);
     if (rc != BASE_OK) return rc;
     engine_recon_run *run = x->run;
     make_spec(x);
@@ -134,11 +148,12 @@ static base_rc run_once(engine_recon *x, base_error *err) {
     run->digest = x->book->content_digest;
     run->file_bytes = run->digest == 0 ? 0 : x->book->bytes;
     x->book->ops->close(x->book);
-    if (rc == BASE_OK) rc = recon_settle(x, err);
-    if (rc == BASE_OK) recon_trace(x);
-    if (rc == BASE_OK) recon_explain(x);
-    if (rc == BASE_OK) recon_list(x);
-    return rc;
+    if (rc == BASE_OK && !x->looks) rc = recon_settle(x, err);
+    if (rc != BASE_OK || x->looks) return rc;
+    recon_trace(x);
+    recon_explain(x);
+    recon_list(x);
+    return BASE_OK;
 }
 
 // A run that failed has counted what it had seen by then.
@@ -149,9 +164,8 @@ static void forget_counts(engine_recon_run *run) {
     run->details = run->kept = NULL;
 }
 
-base_rc recon_run_stored(engine *e, const engine_session *session,
-                         const plan_object *reconciliation, base_arena *arena, engine_recon *x,
-                         engine_recon_run *run, base_error *err) {
+static void begin_run(engine *e, const engine_session *session, const plan_object *reconciliation,
+                      base_arena *arena, engine_recon *x, engine_recon_run *run) {
     must(reconciliation->kind == PLAN_OBJECT_RECONCILIATION);
     *run = (engine_recon_run){.started_us = plat_wall_us(e->plat),
                               .watermark_us = ENGINE_NO_WATERMARK,
@@ -160,6 +174,19 @@ base_rc recon_run_stored(engine *e, const engine_session *session,
     *x = (engine_recon){.engine = e, .r = reconciliation, .run = run, .arena = arena};
     x->spec.session = session;
     x->memory_bytes = e->config.query_memory_bytes > 0 ? e->config.query_memory_bytes : 1ull << 30;
+}
+
+base_rc recon_look(engine *e, const engine_session *session, const plan_object *reconciliation,
+                   base_arena *arena, engine_recon *x, engine_recon_run *run, base_error *err) {
+    begin_run(e, session, reconciliation, arena, x, run);
+    x->looks = true;
+    return run_once(x, err);
+}
+
+base_rc recon_run_stored(engine *e, const engine_session *session,
+                         const plan_object *reconciliation, base_arena *arena, engine_recon *x,
+                         engine_recon_run *run, base_error *err) {
+    begin_run(e, session, reconciliation, arena, x, run);
     base_error failure = {0};
     base_rc rc = run_once(x, &failure);
     if (rc != BASE_OK) {
@@ -180,7 +207,7 @@ static base_rc reconcile(engine *e, const engine_session *session,
                          const plan_object *reconciliation, engine_reconcile_result *out,
                          base_error *err) {
     bool remedies = reconciliation->remedy != NULL;
-    if (remedies && !engine_remedy_begin(e, session, reconciliation->id))
+    if (remedies && !engine_remedy_begin(e, session, reconciliation))
         return base_fail(err, BASE_E_CANCELLED, NULL, "the reconciliation was canceled");
     base_arena arena;
     base_arena_init(&arena, 1 << 16);
@@ -189,7 +216,7 @@ static base_rc reconcile(engine *e, const engine_session *session,
     base_rc rc = remedies ? engine_remedy_before(e, session, reconciliation, err) : BASE_OK;
     if (rc == BASE_OK) rc = recon_run_stored(e, session, reconciliation, &arena, &x, &run, err);
     if (rc == BASE_OK && remedies) rc = engine_remedy_after(&x, err);
-    if (remedies) engine_remedy_end(e, reconciliation->id);
+    if (remedies) engine_remedy_end(e, reconciliation);
     engine_notify_listeners(e);
     *out = (engine_reconcile_result){.run = run.run,
                                      .matched = run.matched,

@@ -107,6 +107,7 @@ typedef struct engine_recon {
     uint32_t *columns;       // a field each: its column of r->from
     const plan_expr *filter; // WHERE over the fields; NULL: none, or it uses other columns
     int64_t settled_us;      // what is younger is not judged; INT64_MAX: nothing is
+    bool looks;              // recon_look
 } engine_recon;
 
 // recon_trend.c: in the transaction that stores the run; and the rows of weir.reconciliation_trend.
@@ -121,6 +122,10 @@ BASE_MUST_USE base_rc engine_trend_rows(engine *e, base_arena *arena, const col_
 BASE_MUST_USE base_rc recon_run_stored(engine *e, const engine_session *session,
                                        const plan_object *reconciliation, base_arena *arena,
                                        engine_recon *x, engine_recon_run *run, base_error *err);
+// The comparison alone: nothing is stored, and what is found is not judged by its age.
+BASE_MUST_USE base_rc recon_look(engine *e, const engine_session *session,
+                                 const plan_object *reconciliation, base_arena *arena,
+                                 engine_recon *x, engine_recon_run *run, base_error *err);
 // BASE_E_CANCELLED: the run is to end now.
 BASE_MUST_USE base_rc recon_go_on(const engine_recon *x, base_error *err);
 // recon_due.c: what is due of a reconciliation, and with `resume` what is open of its remedy, on a

@@ -23,36 +23,48 @@
 
 // ---- one at a time ------------------------------------------------------------------------------
 
-static bool take(engine *e, uint32_t id) {
-    uint32_t at = ENGINE_REMEDIES_BUSY;
+// The reconciliation, and what it appends to: two that both find a fact missing must not both
+// append it.
+static bool take(engine *e, const plan_object *r) {
+    uint32_t at[2], n = 0;
     for (uint32_t i = 0; i < ENGINE_REMEDIES_BUSY; i++) {
-        if (e->remedies_busy[i] == id) return false;
-        if (e->remedies_busy[i] == 0) at = i;
+        uint32_t id = e->remedies_busy[i];
+        if (id == r->id || id == r->remedy->into->id) return false;
+        if (id == 0 && n < 2) at[n++] = i;
     }
-    if (at == ENGINE_REMEDIES_BUSY) return false;
-    e->remedies_busy[at] = id;
+    if (n < 2) return false;
+    e->remedies_busy[at[0]] = r->id;
+    e->remedies_busy[at[1]] = r->remedy->into->id;
     return true;
 }
 
-bool engine_remedy_begin(engine *e, const engine_session *session, uint32_t id) {
+bool engine_remedy_try(engine *e, const plan_object *r) {
     plat_mutex_lock(&e->remedies_lock);
-    bool taken = take(e, id), stop = false;
+    bool taken = take(e, r);
+    plat_mutex_unlock(&e->remedies_lock);
+    return taken;
+}
+
+bool engine_remedy_begin(engine *e, const engine_session *session, const plan_object *r) {
+    plat_mutex_lock(&e->remedies_lock);
+    bool taken = take(e, r), stop = false;
     while (!taken && !stop) {
         plat_cond_wait_for(&e->remedy_ended, &e->remedies_lock, LOOK_US);
         int64_t now_us = (int64_t)(plat_monotonic_ns(e->plat) / 1000);
         stop = e->closing ||
                (session != NULL &&
                 (session->cancel || (session->deadline_us > 0 && now_us > session->deadline_us)));
-        if (!stop) taken = take(e, id);
+        if (!stop) taken = take(e, r);
     }
     plat_mutex_unlock(&e->remedies_lock);
     return taken;
 }
 
-void engine_remedy_end(engine *e, uint32_t id) {
+void engine_remedy_end(engine *e, const plan_object *r) {
     plat_mutex_lock(&e->remedies_lock);
     for (uint32_t i = 0; i < ENGINE_REMEDIES_BUSY; i++)
-        if (e->remedies_busy[i] == id) e->remedies_busy[i] = 0;
+        if (e->remedies_busy[i] == r->id || e->remedies_busy[i] == r->remedy->into->id)
+            e->remedies_busy[i] = 0;
     plat_cond_broadcast(&e->remedy_ended);
     plat_mutex_unlock(&e->remedies_lock);
 }
@@ -198,7 +210,9 @@ static void count(engine_remedy_plan *plan) {
     plan->appended = plan->retracted = plan->refused = plan->unresolved = 0;
     for (uint32_t i = 0; i < plan->nactions; i++) {
         const engine_remedy_action *action = &plan->actions[i];
-        if (!acts(action))
+        if (action->verb == ENGINE_REMEDY_GONE)
+            continue;
+        else if (!acts(action))
             plan->unresolved++;
         else if (base_str_starts(action->outcome, BASE_STR(REFUSED)))
             plan->refused++;
@@ -289,13 +303,17 @@ base_rc engine_remedy_before(engine *e, const engine_session *session, const pla
 }
 
 void engine_remedies_resume(engine *e, const plan_object *r) {
-    if (r->remedy == NULL || !engine_remedy_begin(e, NULL, r->id)) return;
+    if (r->remedy == NULL) return;
+    if (!engine_remedy_try(e, r)) { // whoever has it may wait for this thread's sake
+        atomic_store(&e->remedies_due, true);
+        return;
+    }
     base_error err = {0};
     base_rc rc = engine_remedy_before(e, NULL, r, &err);
     if (rc != BASE_OK && rc != BASE_E_CANCELLED) // not visible yet: weir.flows says why
         engine_say(e, ENGINE_WARNING, "reconciliation %s.%s: its remedy: %s", r->schema, r->name,
                    err.message);
-    engine_remedy_end(e, r->id);
+    engine_remedy_end(e, r);
 }
 
 // ---- limits -------------------------------------------------------------------------------------
@@ -309,6 +327,8 @@ static const char *above_limits(const engine_recon *x, uint64_t keys, double tot
                         run->duplicate + run->pending;
     double percent = compared == 0 ? 0 : 100.0 * (double)keys / (double)compared;
     char limit[BASE_DECIMAL_TEXT_MAX];
+    if (!x->r->settles) return "it has no SETTLE: what was found may be on its way";
+    if (run->record_rows == 0 && run->view_rows > 0) return "the book is empty";
     if (run->findings.unlisted > 0)
         return base_arena_printf(arena, "%llu findings more than are kept",
                                  (unsigned long long)run->findings.unlisted);
@@ -388,6 +408,13 @@ base_rc engine_remedy_after(engine_recon *x, base_error *err) {
 
 static base_rc check_decision(const plan_object *r, const engine_remedy_plan *plan, uint64_t run,
                               bool approve, base_error *err) {
+    if (run == 0 && (plan == NULL || plan->state == ENGINE_REMEDY_CLEAN)) {
+        base_fail(err, BASE_E_INVALID, "55000",
+                  "no run of reconciliation \"%s.%s\" waits for a decision", r->schema, r->name);
+        if (r->remedy == NULL)
+            base_error_hint(err, "It has no ON MISMATCH BACKFILL or CORRECT: it finds and lists.");
+        return BASE_E_INVALID;
+    }
     if (plan == NULL || (run != 0 && plan->run != run)) {
         base_fail(err, BASE_E_INVALID, "55000",
                   "run %llu of reconciliation \"%s.%s\" does not wait", (unsigned long long)run,
@@ -412,6 +439,7 @@ static base_rc decide(engine_session *session, const plan_object *r, uint64_t ru
     engine_remedy_plan *plan;
     base_rc rc = engine_remedy_newest(e, r->id, true, arena, &plan, err);
     if (rc == BASE_OK) rc = check_decision(r, plan, run, approve, err);
+    if (rc == BASE_OK && approve) rc = engine_remedy_recheck(e, session, r, plan, arena, err);
     if (rc != BASE_OK) return rc;
     plan->decided_by = session->user;
     plan->decided_us = plat_wall_us(e->plat);
@@ -423,12 +451,13 @@ static base_rc decide(engine_session *session, const plan_object *r, uint64_t ru
 
 base_rc engine_remedy_decide(engine_session *session, const plan_object *r, uint64_t run,
                              bool approve, base_error *err) {
-    if (!engine_remedy_begin(session->engine, session, r->id))
+    if (r->remedy == NULL) return check_decision(r, NULL, run, approve, err);
+    if (!engine_remedy_begin(session->engine, session, r))
         return base_fail(err, BASE_E_CANCELLED, NULL, "canceling statement due to user request");
     base_arena arena;
     base_arena_init(&arena, 1 << 16);
     base_rc rc = decide(session, r, run, approve, &arena, err);
     base_arena_deinit(&arena);
-    engine_remedy_end(session->engine, r->id);
+    engine_remedy_end(session->engine, r);
     return rc;
 }

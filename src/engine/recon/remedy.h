@@ -32,6 +32,7 @@ typedef enum engine_remedy_verb {
     ENGINE_REMEDY_RETRACT,
     ENGINE_REMEDY_NONE,  // nothing can be done; outcome says why
     ENGINE_REMEDY_TRIED, // nothing is done again: an earlier run did, or it was rejected
+    ENGINE_REMEDY_GONE,  // was approved, but is not found any more
 } engine_remedy_verb;
 
 typedef struct engine_remedy_action {
@@ -68,6 +69,12 @@ BASE_MUST_USE base_rc engine_remedy_make(engine_recon *x, const engine_remedy_pl
                                          engine_remedy_plan *plan, double *total, uint64_t *keys,
                                          base_error *err);
 
+// remedy_check.c: before a plan is carried out that a person approved. BASE_E_INVALID (55000):
+// nothing of it is left to do.
+BASE_MUST_USE base_rc engine_remedy_recheck(engine *e, const engine_session *session,
+                                            const plan_object *r, engine_remedy_plan *plan,
+                                            base_arena *arena, base_error *err);
+
 // remedy_store.c
 // The plan of the newest run that has one, without its actions unless they are wanted. *out NULL:
 // none. In the arena.
@@ -88,10 +95,12 @@ BASE_MUST_USE base_rc engine_remedy_rows(engine *e, base_arena *arena, const col
                                          base_error *err);
 
 // remedy.c
-// One run or decision at a time: begin waits for others; false: the engine closes, or the session's
-// statement was cancelled.
-BASE_MUST_USE bool engine_remedy_begin(engine *e, const engine_session *session, uint32_t id);
-void engine_remedy_end(engine *e, uint32_t id);
+// Of all that append to one stream or table, one run or decision at a time: begin waits for others;
+// false: the engine closes, or the session's statement was cancelled.
+BASE_MUST_USE bool engine_remedy_begin(engine *e, const engine_session *session,
+                                       const plan_object *r);
+BASE_MUST_USE bool engine_remedy_try(engine *e, const plan_object *r); // does not wait
+void engine_remedy_end(engine *e, const plan_object *r);
 // Between begin and end. Before a run: finishes what an earlier one left.
 BASE_MUST_USE base_rc engine_remedy_before(engine *e, const engine_session *session,
                                            const plan_object *r, base_error *err);

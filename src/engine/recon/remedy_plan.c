@@ -338,7 +338,8 @@ static const engine_remedy_action **sorted_before(const planning *p, uint32_t *n
     *n = 0;
     for (uint32_t i = 0; i < all; i++) {
         engine_remedy_verb verb = before->actions[i].verb;
-        if (verb == ENGINE_REMEDY_TRIED || (decided && verb != ENGINE_REMEDY_NONE))
+        if (verb == ENGINE_REMEDY_TRIED ||
+            (decided && verb != ENGINE_REMEDY_NONE && verb != ENGINE_REMEDY_GONE))
             items[(*n)++] = &before->actions[i];
     }
     if (*n > 0) qsort(items, *n, sizeof *items, by_digest);
