@@ -12,7 +12,7 @@ static const struct command {
     {"serve", cli_serve, "run the server: events in, views out"},
     {"check", cli_check, "check a file of SQL and report every error"},
     {"run", cli_run, "no server: files through the views of a file of SQL, and print them"},
-    {"reconcile", cli_reconcile, "approve or reject what a reconciliation would append"},
+    {"reconcile", cli_reconcile, "list, run, approve or reject reconciliations"},
     {"diff", cli_diff, "how the versions of a view differ from it"},
     {"verify", cli_verify, "recompute views from the log and compare"},
     {"log", cli_log, "look into the log of a data directory"},

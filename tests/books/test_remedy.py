@@ -210,16 +210,29 @@ def check_command(checks, book, weir):
     def command(*words):
         return subprocess.run([weirtest.WEIR, "reconcile", *words], capture_output=True, text=True, timeout=60)
 
-    refused = command("approve", server.data, "public.ask", "--run", "2")
+    refused = command("approve", server.data, "public.ask", "--run", "7")
     checks.true("another run than the one that waits", refused.returncode != 0 and "does not wait" in refused.stderr, refused.stderr)
-    done = command("approve", server.data, "public.ask", "--run", "1")
+    listed = command("list", server.data)
+    checks.true("what waits is listed", listed.returncode == 0 and "public.ask:  run 1 at" in listed.stdout and
+                "run 1 waits for you: 1 rows, limit 0" in listed.stdout, listed.stdout + listed.stderr)
+    ran = command("run", server.data, "public.ask")
+    checks.true("a run that finds something", ran.returncode == 1 and "1 differing" in ran.stdout and "waits for approval: 1 rows, limit 0" in ran.stdout,
+                f"{ran.returncode} {ran.stdout}{ran.stderr}")
+    checks.equal("a reconciliation that is not there", command("run", server.data, "public.nobody").returncode, 2)
+    checks.equal("a directory that is not there", command("run", server.data + ".not").returncode, 2)
+    checks.equal("no such verb", command("dance", server.data).returncode, 2)
+    done = command("approve", server.data, "public.ask", "--run", "2")
     checks.true("what is appended is shown", done.returncode == 0 and '"amount":7.77' in done.stdout and "retract" in done.stdout,
                 done.stdout + done.stderr)
     again = command("reject", server.data, "public.ask")
     checks.true("it is decided once", again.returncode != 0 and "applied" in again.stderr, again.stderr)
+    clean = command("run", server.data, "public.ask")
+    checks.true("a run that finds nothing", clean.returncode == 0 and "0 missing, 0 unexpected, 0 differing" in clean.stdout,
+                f"{clean.returncode} {clean.stdout}{clean.stderr}")
     server.start()
     weir.pg = server.pg()
-    checks.equal("it was applied", last(weir, "ask"), ["applied", "1", "1", "0", "0"])
+    checks.equal("it was applied", weir.sql("SELECT remedy, appended, retracted, refused, unresolved FROM weir.reconciliation_runs WHERE name = 'ask' AND run = 2"),
+                 [["applied", "1", "1", "0", "0"]])
     checks.equal("and the next run is clean", weir.run("ask")[0][1:5], (0, 0, 0, 0))
 
 
