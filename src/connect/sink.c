@@ -45,11 +45,11 @@ static base_rc know_cursor(connect_sink *sink, base_error *err) {
 // The same of a reconciliation's runs, which are there no more.
 static base_rc say_runs_lost(connect_sink *sink, base_error *err) {
     sink->lost = true;
-    return base_fail(err, BASE_E_NOT_FOUND, NULL,
-                     "lost: runs of \"%s.%s\" after run %llu were not delivered before newer ones "
-                     "took their place. DROP SINK and CREATE SINK begin anew",
-                     sink->object->from->schema, sink->object->from->name,
-                     (unsigned long long)sink->at);
+    return base_fail(
+        err, BASE_E_NOT_FOUND, NULL,
+        "lost: messages of \"%s.%s\" after number %llu were not delivered before newer "
+        "ones took their place. DROP SINK and CREATE SINK begin anew",
+        sink->object->from->schema, sink->object->from->name, (unsigned long long)sink->at);
 }
 
 static base_rc load_run(connect_sink *sink, bool *found, base_error *err) {
@@ -64,9 +64,9 @@ static base_rc load_run(connect_sink *sink, bool *found, base_error *err) {
         if (!any) break;
         *found = sink->emit == CONNECT_ALL || alert->status != ENGINE_ALERT_CLEAN;
         if (*found)
-            sink->changes = (connect_changes){.step = alert->run, .nitems = 1, .alert = alert};
+            sink->changes = (connect_changes){.step = alert->number, .nitems = 1, .alert = alert};
         else
-            sink->at = alert->run;
+            sink->at = alert->number;
     }
     return BASE_OK;
 }

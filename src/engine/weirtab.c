@@ -14,7 +14,7 @@
 #include "base/be.h"
 #include "base/must.h"
 #include "engine/history/instant.h"
-#include "engine/recon/remedy.h"
+#include "engine/recon/decision.h"
 #include "engine/setting_int.h"
 #include "engine/system_int.h"
 #include "engine/version/diff.h"
@@ -412,6 +412,10 @@ static base_rc fill_reconciliation_trend(system_rows *r, base_error *err) {
 
 static base_rc fill_reconciliation_remedy(system_rows *r, base_error *err) {
     return copy_recon_rows(r, engine_remedy_rows, err);
+}
+
+static base_rc fill_reconciliation_decisions(system_rows *r, base_error *err) {
+    return copy_recon_rows(r, engine_decision_rows, err);
 }
 
 // ---- quarantine ---------------------------------------------------------------------------------
@@ -833,7 +837,8 @@ const system_def system_weir_defs[] = {
      "path text, file_bytes bigint, file_digest text?, error text?, pending bigint?, "
      "young bigint?, settled_at timestamptz?, bytes_moved bigint?, statements bigint?, "
      "remedy text?, appended bigint?, retracted bigint?, refused bigint?, unresolved bigint?, "
-     "waits_for text?, decided_by text?, decided_at timestamptz?, applied_at timestamptz?",
+     "waits_for text?, decided_by text?, decided_at timestamptz?, applied_at timestamptz?, "
+     "remedy_keys bigint?, remedy_records bigint?, remedy_total double precision?",
      fill_reconciliation_runs, "each run of a reconciliation that is kept"},
     {15016, "weir", "reconciliation_result",
      "schema text, name text, run bigint, as_of timestamptz?, kind text, rows bigint, key text?, "
@@ -851,5 +856,10 @@ const system_def system_weir_defs[] = {
      "pending bigint?, error text?, column_name text?, difference numeric?, "
      "absolute_difference numeric?",
      fill_reconciliation_trend, "how far weir and the book are apart, run by run"},
+    {15098, "weir", "reconciliation_decisions",
+     "schema text, name text, run bigint, decision text, decided_by text?, at timestamptz, "
+     "waited_for text?, keys bigint, records bigint, total double precision, left_out bigint?, "
+     "appended bigint?, retracted bigint?, refused bigint?",
+     fill_reconciliation_decisions, "who approved or rejected what a run would do, and when"},
 };
 const size_t system_weir_def_count = sizeof system_weir_defs / sizeof *system_weir_defs;

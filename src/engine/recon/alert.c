@@ -1,5 +1,4 @@
-// alert.c - what a sink is told of a reconciliation's runs (alert.h), and how long runs are kept
-// for it.
+// alert.c - what a sink is told of a reconciliation (alert.h), and how long runs are kept for it.
 //
 // Invariants: a run is told once it is over. A remedy comes after its run is stored; so while a run
 // or a decision of the reconciliation is under way, its newest run is not told before its plan is
@@ -12,7 +11,7 @@
 
 #include "base/must.h"
 #include "col/codec.h"
-#include "engine/recon/remedy.h"
+#include "engine/recon/decision.h"
 #include "engine/system_int.h"
 
 // ---- cells of a run -----------------------------------------------------------------------------
@@ -43,6 +42,7 @@ static bool is_alert(const col_batch *row) {
 // decision is.
 static bool is_unfinished(const col_batch *row) {
     if (is_null(row, "remedy")) return is_null(row, "error");
+    if (!is_null(row, "waits_for")) return false; // what it waited for is over, not the run
     const char *approved = engine_remedy_state_name(ENGINE_REMEDY_APPROVED);
     return base_str_eq(col_str(cell(row, "remedy"))[0], base_str_of(approved));
 }
@@ -82,9 +82,41 @@ static void write_findings(base_buf *buf, const col_batch *rows) {
     base_buf_add_byte(buf, ']');
 }
 
+static void add_sql_name(base_buf *sql, const char *name) {
+    size_t n = strlen(name);
+    bool plain = strspn(name, "abcdefghijklmnopqrstuvwxyz_0123456789") == n && n > 0 &&
+                 (name[0] < '0' || name[0] > '9');
+    if (!plain) base_buf_add_byte(sql, '"');
+    for (size_t i = 0; i < n; i++) {
+        if (name[i] == '"') base_buf_add_byte(sql, '"');
+        base_buf_add_byte(sql, (uint8_t)name[i]);
+    }
+    if (!plain) base_buf_add_byte(sql, '"');
+}
+
+// How much it is, and the statements that decide, of a remedy that waits.
+static void write_planned(base_buf *buf, const col_batch *row, const plan_object *r) {
+    static const char *const verbs[] = {"approve", "reject"};
+    base_buf_printf(buf, ",\"keys\":%llu,\"records\":%llu,\"total\":",
+                    (unsigned long long)number(row, "remedy_keys"),
+                    (unsigned long long)number(row, "remedy_records"));
+    col_json_format(cell(row, "remedy_total"), 0, buf);
+    for (uint32_t i = 0; i < 2; i++) {
+        base_buf sql = {0};
+        base_buf_add_cstr(&sql, i == 0 ? "APPROVE RECONCILIATION " : "REJECT RECONCILIATION ");
+        add_sql_name(&sql, r->schema);
+        base_buf_add_byte(&sql, '.');
+        add_sql_name(&sql, r->name);
+        base_buf_printf(&sql, " RUN %llu", (unsigned long long)number(row, "run"));
+        base_buf_printf(buf, ",\"%s\":", verbs[i]);
+        base_buf_add_json_string(buf, base_buf_str(&sql));
+        base_buf_deinit(&sql);
+    }
+}
+
 // As it was when the run was over, so that a message that is tried again has the same bytes: what a
 // person has decided since, and that every view has it now, is left out.
-static void write_remedy(base_buf *buf, const col_batch *row) {
+static void write_remedy(base_buf *buf, const col_batch *row, const plan_object *r) {
     static const char *const counts[] = {"appended", "retracted", "refused", "unresolved"};
     if (is_null(row, "remedy")) {
         base_buf_add_cstr(buf, "null");
@@ -102,7 +134,18 @@ static void write_remedy(base_buf *buf, const col_batch *row) {
         base_buf_printf(buf, ",\"%s\":%llu", counts[i],
                         later ? 0 : (unsigned long long)number(row, counts[i]));
     }
+    if (waited) write_planned(buf, row, r);
     base_buf_add_byte(buf, '}');
+}
+
+static void write_head(base_buf *buf, const plan_object *r, uint64_t run, base_str status) {
+    base_buf name = {0};
+    base_buf_printf(&name, "%s.%s", r->schema, r->name);
+    base_buf_add_cstr(buf, "\"reconciliation\":");
+    base_buf_add_json_string(buf, base_buf_str(&name));
+    base_buf_deinit(&name);
+    base_buf_printf(buf, ",\"run\":%llu,\"status\":\"%.*s\",\"at\":", (unsigned long long)run,
+                    BASE_STR_ARG(status));
 }
 
 static void write_members(base_buf *buf, const plan_object *r, const engine_alert *alert,
@@ -110,20 +153,14 @@ static void write_members(base_buf *buf, const plan_object *r, const engine_aler
     static const char *const statuses[] = {"clean", "alert", "recovered"};
     static const char *const counts[] = {"matched",   "missing",   "unexpected",
                                          "differing", "duplicate", "pending"};
-    base_buf name = {0};
-    base_buf_printf(&name, "%s.%s", r->schema, r->name);
-    base_buf_add_cstr(buf, "\"reconciliation\":");
-    base_buf_add_json_string(buf, base_buf_str(&name));
-    base_buf_deinit(&name);
-    base_buf_printf(buf, ",\"run\":%llu,\"status\":\"%s\",\"at\":", (unsigned long long)alert->run,
-                    statuses[alert->status]);
+    write_head(buf, r, alert->run, base_str_of(statuses[alert->status]));
     col_json_format(cell(row, "started_at"), 0, buf);
     base_buf_add_byte(buf, ',');
     write_cell(buf, row, "as_of");
     base_buf_add_cstr(buf, ",\"counts\":{");
     write_cells(buf, row, sizeof counts / sizeof *counts, counts);
     base_buf_add_cstr(buf, "},\"remedy\":");
-    write_remedy(buf, row);
+    write_remedy(buf, row, r);
     base_buf_add_byte(buf, ',');
     write_cell(buf, row, "waits_for");
     base_buf_add_byte(buf, ',');
@@ -132,7 +169,24 @@ static void write_members(base_buf *buf, const plan_object *r, const engine_aler
     write_findings(buf, findings);
 }
 
-// ---- the next run -------------------------------------------------------------------------------
+static void write_decision(base_buf *buf, const plan_object *r, const col_batch *row) {
+    enum { RUN = 2, DECISION = 3, BY = 4, AT = 5, WAITED_FOR = 6, REMEDY = 7 };
+    write_head(buf, r, (uint64_t)col_i64(&row->cols[RUN])[0], col_str(&row->cols[DECISION])[0]);
+    col_json_format(&row->cols[AT], 0, buf);
+    base_buf_add_cstr(buf, ",\"by\":");
+    col_json_format(&row->cols[BY], 0, buf);
+    base_buf_add_cstr(buf, ",\"waited_for\":");
+    col_json_format(&row->cols[WAITED_FOR], 0, buf);
+    base_buf_add_cstr(buf, ",\"remedy\":{");
+    for (uint32_t i = REMEDY; i < ENGINE_DECISION_NCOLUMNS; i++) {
+        base_buf_printf(buf, "%s\"%s\":", i > REMEDY ? "," : "", engine_decision_columns[i].name);
+        col_json_format(&row->cols[i], 0, buf);
+    }
+    base_buf_add_byte(buf, '}');
+}
+
+// ---- the next message
+// ------------------------------------------------------------------------------
 
 // A snapshot, and whether a run or a decision of the reconciliation was under way at it.
 static base_rc begin(engine *e, uint32_t id, state_txn **txn, bool *busy, base_error *err) {
@@ -143,6 +197,29 @@ static base_rc begin(engine *e, uint32_t id, state_txn **txn, bool *busy, base_e
     base_rc rc = state_begin_read(e->meta, txn, err);
     plat_mutex_unlock(&e->remedies_lock);
     return rc;
+}
+
+static base_rc lost(const plan_object *r, uint64_t number, base_error *err) {
+    return base_fail(err, BASE_E_NOT_FOUND, BASE_SQLSTATE_INVALID_PARAMETER,
+                     "message %llu of reconciliation \"%s.%s\" is no longer kept",
+                     (unsigned long long)number, r->schema, r->name);
+}
+
+static base_rc make_decided(engine *e, state_txn *txn, const plan_object *r,
+                            const engine_message *message, base_arena *arena, engine_alert *out,
+                            base_error *err) {
+    const col_batch *row;
+    base_rc rc = engine_decision_at(e, txn, r->id, message->decision, arena, &row, err);
+    if (rc != BASE_OK) return rc;
+    if (row == NULL) return lost(r, message->number, err);
+    base_buf buf = {0};
+    write_decision(&buf, r, row);
+    *out = (engine_alert){.number = message->number,
+                          .run = (uint64_t)col_i64(&row->cols[2])[0],
+                          .status = ENGINE_ALERT_DECIDED,
+                          .members = {base_arena_memdup(arena, buf.p, buf.n), buf.n}};
+    base_buf_deinit(&buf);
+    return BASE_OK;
 }
 
 static base_rc make(engine *e, state_txn *txn, const plan_object *r, const col_batch *row,
@@ -169,17 +246,23 @@ static base_rc make(engine *e, state_txn *txn, const plan_object *r, const col_b
 
 static base_rc next(engine *e, state_txn *txn, const plan_object *r, uint64_t after, bool busy,
                     base_arena *arena, engine_alert *out, bool *found, base_error *err) {
-    uint64_t newest;
+    engine_message message;
+    bool any;
+    base_rc rc = engine_message_next(e, txn, r->id, after, &message, &any, err);
+    if (rc != BASE_OK || !any) return rc;
+    if (message.kind != ENGINE_MESSAGE_RUN) {
+        rc = make_decided(e, txn, r, &message, arena, out, err);
+        *found = rc == BASE_OK;
+        return rc;
+    }
+    uint64_t newest, run = message.newest_run;
     const col_batch *row;
-    base_rc rc = engine_recon_newest(e, txn, r->id, &newest, err);
-    if (rc != BASE_OK || newest <= after) return rc;
-    rc = engine_recon_run_at(e, txn, r, after + 1, arena, &row, err);
+    rc = engine_recon_newest(e, txn, r->id, &newest, err);
+    if (rc == BASE_OK) rc = engine_recon_run_at(e, txn, r, run, arena, &row, err);
     if (rc != BASE_OK) return rc;
-    if (row == NULL || number(row, "run") != after + 1)
-        return base_fail(err, BASE_E_NOT_FOUND, BASE_SQLSTATE_INVALID_PARAMETER,
-                         "run %llu of reconciliation \"%s.%s\" is no longer kept",
-                         (unsigned long long)after + 1, r->schema, r->name);
-    if (busy && after + 1 == newest && is_unfinished(row)) return BASE_OK;
+    if (row == NULL || number(row, "run") != run) return lost(r, message.number, err);
+    if (busy && run == newest && is_unfinished(row)) return BASE_OK;
+    out->number = message.number;
     rc = make(e, txn, r, row, arena, out, err);
     *found = rc == BASE_OK;
     return rc;
@@ -206,9 +289,50 @@ base_rc engine_sink_newest(engine *e, const plan_object *sink, uint64_t *step, b
     state_txn *txn;
     base_rc rc = state_begin_read(e->meta, &txn, err);
     if (rc != BASE_OK) return rc;
-    rc = engine_recon_newest(e, txn, sink->from->id, step, err);
+    rc = engine_message_newest(e, txn, sink->from->id, step, err);
     state_abort(txn);
     return rc;
+}
+
+// How long the first message that a sink lacks has been there; *known false: it is gone.
+static base_rc written_at(engine *e, state_txn *txn, const plan_object *r, uint64_t after,
+                          base_arena *arena, int64_t *us, bool *known, base_error *err) {
+    engine_message message;
+    bool any;
+    const col_batch *row = NULL;
+    *known = false;
+    base_error gone;
+    base_rc rc = engine_message_next(e, txn, r->id, after, &message, &any, &gone);
+    if (rc != BASE_OK && !(rc == BASE_E_NOT_FOUND)) {
+        if (err != NULL) *err = gone;
+        return rc;
+    }
+    if (rc != BASE_OK || !any) return BASE_OK;
+    if (message.kind != ENGINE_MESSAGE_RUN) {
+        rc = engine_decision_at(e, txn, r->id, message.decision, arena, &row, err);
+        *known = rc == BASE_OK && row != NULL;
+        if (*known) *us = col_i64(&row->cols[5])[0];
+        return rc;
+    }
+    rc = engine_recon_run_at(e, txn, r, message.newest_run, arena, &row, err);
+    *known = rc == BASE_OK && row != NULL && number(row, "run") == message.newest_run;
+    if (*known) *us = col_i64(cell(row, "started_at"))[0];
+    return rc;
+}
+
+static base_rc measure(engine *e, state_txn *txn, const plan_object *r, base_arena *arena,
+                       engine_sink_lag *lag, base_error *err) {
+    int64_t us;
+    bool known;
+    base_rc rc = written_at(e, txn, r, lag->step, arena, &us, &known, err);
+    if (rc != BASE_OK) return rc;
+    lag->steps = lag->rows = lag->view_step - lag->step;
+    lag->trimmed_step = known ? lag->step : lag->step + 1;
+    if (lag->steps >= ENGINE_RECON_RUNS_MAX) lag->state = ENGINE_SINK_EXTENDED;
+    if (!known) lag->state = ENGINE_SINK_LOST;
+    if (known) us = plat_wall_us(e->plat) - us;
+    lag->us = known && us > 0 ? us : 0;
+    return BASE_OK;
 }
 
 base_rc engine_alert_lag(engine *e, const plan_object *sink, engine_sink_lag *lag,
@@ -225,35 +349,31 @@ base_rc engine_alert_lag(engine *e, const plan_object *sink, engine_sink_lag *la
     if (rc != BASE_OK) return rc;
     base_arena arena;
     base_arena_init(&arena, 4096);
-    const col_batch *first = NULL;
-    rc = engine_recon_newest(e, txn, sink->from->id, &lag->view_step, err);
+    rc = engine_message_newest(e, txn, sink->from->id, &lag->view_step, err);
     if (rc == BASE_OK && lag->view_step > lag->step)
-        rc = engine_recon_run_at(e, txn, sink->from, lag->step + 1, &arena, &first, err);
-    if (first != NULL) {
-        lag->steps = lag->rows = lag->view_step - lag->step;
-        lag->trimmed_step = number(first, "run") - 1;
-        int64_t us = plat_wall_us(e->plat) - col_i64(cell(first, "started_at"))[0];
-        lag->us = us > 0 ? us : 0;
-        if (lag->steps >= ENGINE_RECON_RUNS_MAX) lag->state = ENGINE_SINK_EXTENDED;
-        if (lag->trimmed_step > lag->step) lag->state = ENGINE_SINK_LOST;
-    }
+        rc = measure(e, txn, sink->from, &arena, lag, err);
     base_arena_deinit(&arena);
     state_abort(txn);
     return rc;
 }
 
 uint64_t engine_alert_cursor(engine *e, uint32_t id) {
-    uint64_t least = UINT64_MAX;
+    uint64_t least = UINT64_MAX, run;
+    base_error ignored;                              // then it will be read again when the sink is
     for (uint32_t i = id + 1; i < e->next_id; i++) { // what stands on it has a higher id
         const plan_object *sink = engine_catalog_by_id(e, i);
         uint64_t step;
         bool found;
-        base_error ignored; // then it will be read again when the sink is
         if (sink == NULL || sink->kind != PLAN_OBJECT_SINK || sink->from->id != id) continue;
         if (engine_sink_find_cursor(e, sink, &step, &found, &ignored) == BASE_OK && found &&
             step < least)
             least = step;
     }
+    state_txn *txn;
+    if (least == UINT64_MAX || state_begin_read(e->meta, &txn, &ignored) != BASE_OK) return least;
+    if (engine_message_run(e, txn, id, least, &run, &ignored) == BASE_OK && run < least)
+        least = run;
+    state_abort(txn);
     return least;
 }
 

@@ -11,7 +11,9 @@
 //   'P' id(4) part(4)          -> findings to be seen again: recon_settle.c
 //   'M' id(4) run(8)           -> the plan of what is done about the findings: remedy_store.c
 //   'A' id(4) run(8) part(4)   -> its actions
-// Values are col_batch encodings.
+//   'Q' id(4) number(8)        -> a message_value: what sinks are told of (decision.c)
+//   'W' id(4) number(8)        -> a decision, kept when the reconciliation is dropped
+// Values are col_batch encodings, but that of 'Q'.
 #ifndef WEIR_ENGINE_RECON_INT_H
 #define WEIR_ENGINE_RECON_INT_H
 
@@ -28,7 +30,7 @@ extern const plan_column engine_recon_columns[];        // weir.reconciliations:
 extern const plan_column engine_recon_runs_columns[];   // weir.reconciliation_runs
 extern const plan_column engine_recon_result_columns[]; // weir.reconciliation_result
 #define ENGINE_RECON_NCOLUMNS        20u
-#define ENGINE_RECON_RUNS_NCOLUMNS   33u
+#define ENGINE_RECON_RUNS_NCOLUMNS   36u
 #define ENGINE_RECON_RUNS_STORED     24u // the others are of the run's remedy
 #define ENGINE_RECON_RESULT_NCOLUMNS 15u
 

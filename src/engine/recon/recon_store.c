@@ -12,7 +12,7 @@
 #include "base/be.h"
 #include "base/must.h"
 #include "engine/recon/alert.h"
-#include "engine/recon/remedy.h"
+#include "engine/recon/decision.h"
 
 // Version 2 added the columns from RUN_PENDING and DETAIL_V1_COLUMNS on; they are null in values of
 // version 1.
@@ -43,17 +43,42 @@ const plan_column engine_recon_columns[ENGINE_RECON_NCOLUMNS] = {
 };
 
 const plan_column engine_recon_runs_columns[ENGINE_RECON_RUNS_NCOLUMNS] = {
-    TEXT_COLUMN("schema"),     TEXT_COLUMN("name"),        INT8_COLUMN("run"),
-    TIME_COLUMN("started_at"), TIME_COLUMN("as_of"),       INT8_COLUMN("step"),
-    TIME_COLUMN("watermark"),  INT8_COLUMN("record_rows"), INT8_COLUMN("view_rows"),
-    INT8_COLUMN("matched"),    INT8_COLUMN("missing"),     INT8_COLUMN("unexpected"),
-    INT8_COLUMN("differing"),  INT8_COLUMN("duplicate"),   INT8_COLUMN("skipped"),
-    TEXT_COLUMN("path"),       INT8_COLUMN("file_bytes"),  TEXT_COLUMN("file_digest"),
-    TEXT_COLUMN("error"),      INT8_COLUMN("pending"),     INT8_COLUMN("young"),
-    TIME_COLUMN("settled_at"), INT8_COLUMN("bytes_moved"), INT8_COLUMN("statements"),
-    TEXT_COLUMN("remedy"),     INT8_COLUMN("appended"),    INT8_COLUMN("retracted"),
-    INT8_COLUMN("refused"),    INT8_COLUMN("unresolved"),  TEXT_COLUMN("waits_for"),
-    TEXT_COLUMN("decided_by"), TIME_COLUMN("decided_at"),  TIME_COLUMN("applied_at"),
+    TEXT_COLUMN("schema"),
+    TEXT_COLUMN("name"),
+    INT8_COLUMN("run"),
+    TIME_COLUMN("started_at"),
+    TIME_COLUMN("as_of"),
+    INT8_COLUMN("step"),
+    TIME_COLUMN("watermark"),
+    INT8_COLUMN("record_rows"),
+    INT8_COLUMN("view_rows"),
+    INT8_COLUMN("matched"),
+    INT8_COLUMN("missing"),
+    INT8_COLUMN("unexpected"),
+    INT8_COLUMN("differing"),
+    INT8_COLUMN("duplicate"),
+    INT8_COLUMN("skipped"),
+    TEXT_COLUMN("path"),
+    INT8_COLUMN("file_bytes"),
+    TEXT_COLUMN("file_digest"),
+    TEXT_COLUMN("error"),
+    INT8_COLUMN("pending"),
+    INT8_COLUMN("young"),
+    TIME_COLUMN("settled_at"),
+    INT8_COLUMN("bytes_moved"),
+    INT8_COLUMN("statements"),
+    TEXT_COLUMN("remedy"),
+    INT8_COLUMN("appended"),
+    INT8_COLUMN("retracted"),
+    INT8_COLUMN("refused"),
+    INT8_COLUMN("unresolved"),
+    TEXT_COLUMN("waits_for"),
+    TEXT_COLUMN("decided_by"),
+    TIME_COLUMN("decided_at"),
+    TIME_COLUMN("applied_at"),
+    INT8_COLUMN("remedy_keys"),
+    INT8_COLUMN("remedy_records"),
+    {.name = "remedy_total", .type = {.kind = COL_FLOAT8}},
 };
 _Static_assert(ENGINE_RECON_RUNS_STORED + ENGINE_REMEDY_CELLS == ENGINE_RECON_RUNS_NCOLUMNS,
                "a run, then its remedy");
@@ -274,6 +299,7 @@ base_rc engine_recon_store(engine *e, const plan_object *reconciliation, engine_
         recon_key prefix = run_key('D', id, run->run);
         rc = put_parts(e, txn, &prefix, run->details, &arena, &buf, err);
     }
+    if (rc == BASE_OK) rc = engine_message_put_run(e, txn, id, run->run, newest, err);
     if (rc == BASE_OK) rc = put_kept(e, txn, id, run, &arena, &buf, err);
     if (rc == BASE_OK) rc = engine_trend_put(e, txn, reconciliation, run, &arena, err);
     uint64_t runs =
@@ -282,6 +308,8 @@ base_rc engine_recon_store(engine *e, const plan_object *reconciliation, engine_
         engine_alert_keep(run->run, cursor, ENGINE_RECON_DETAIL_MAX, ENGINE_RECON_RUNS_MAX);
     if (rc == BASE_OK) rc = trim_runs(e, txn, 'R', id, run->run, runs, err);
     if (rc == BASE_OK) rc = trim_runs(e, txn, 'D', id, run->run, details, err);
+    if (rc == BASE_OK && run->run > runs)
+        rc = engine_messages_trim(e, txn, id, run->run - runs + 1, err);
     base_buf_deinit(&buf);
     base_arena_deinit(&arena);
     if (rc == BASE_OK) return state_commit(txn, err);
@@ -293,7 +321,7 @@ base_rc engine_recon_forget(engine *e, uint32_t id, base_error *err) {
     state_txn *txn;
     base_rc rc = state_begin_write(e->meta, &txn, err);
     if (rc != BASE_OK) return rc;
-    const char kinds_of_key[] = {'A', 'D', 'M', 'P', 'R', 'T'};
+    const char kinds_of_key[] = {'A', 'D', 'M', 'P', 'Q', 'R', 'T'};
     for (size_t i = 0; rc == BASE_OK && i < sizeof kinds_of_key; i++) {
         recon_key from = key_of(kinds_of_key[i], id), to = key_of(kinds_of_key[i], id + 1);
         uint64_t deleted;

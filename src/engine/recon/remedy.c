@@ -6,7 +6,7 @@
 // done, whatever the crash; what they lack is appended, in order. A record that breaks the contract
 // stands in the quarantine's log with the same headers. So a plan is carried out once. The outcome
 // of each action is read from the logs too.
-#include "engine/recon/remedy.h"
+#include "engine/recon/decision.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -236,7 +236,7 @@ static base_rc carry_out(applying *a, base_error *err) {
     if (rc != BASE_OK) return rc;
     count(a->plan);
     a->plan->state = ENGINE_REMEDY_APPENDED;
-    return engine_remedy_put(a->engine, a->r->id, a->plan, NULL, err);
+    return engine_remedy_put(a->engine, a->r, a->plan, NULL, 0, err);
 }
 
 // ---- going on -----------------------------------------------------------------------------------
@@ -256,7 +256,9 @@ static base_rc wait_until_visible(engine *e, const engine_session *session, cons
     }
     plan->state = ENGINE_REMEDY_APPLIED;
     plan->applied_us = plat_wall_us(e->plat);
-    return engine_remedy_put(e, r->id, plan, NULL, err);
+    // Of what no person decided the run's own message tells.
+    int said = plan->decided_by == NULL ? 0 : ENGINE_MESSAGE_APPLIED;
+    return engine_remedy_put(e, r, plan, NULL, said, err);
 }
 
 // From approved on. plan has its actions.
@@ -314,12 +316,15 @@ void engine_remedies_resume(engine *e, const plan_object *r) {
         engine_say(e, ENGINE_WARNING, "reconciliation %s.%s: its remedy: %s", r->schema, r->name,
                    err.message);
     engine_remedy_end(e, r);
+    engine_notify_listeners(e);
 }
 
 // ---- limits -------------------------------------------------------------------------------------
 
 // Why a person is to be asked; NULL: nobody is.
-static const char *above_limits(const engine_recon *x, uint64_t keys, double total) {
+static const char *above_limits(const engine_recon *x, const engine_remedy_plan *plan) {
+    uint64_t keys = plan->keys;
+    double total = plan->total;
     const plan_remedy *remedy = x->r->remedy;
     const engine_recon_run *run = x->run;
     base_arena *arena = x->arena;
@@ -373,14 +378,12 @@ base_rc engine_remedy_after(engine_recon *x, base_error *err) {
     engine_remedy_plan plan = {.run = x->run->run, .into = x->r->remedy->into->id};
     plan.origin = base_arena_printf(x->arena, "reconciliation %s.%s run %llu", x->r->schema,
                                     x->r->name, (unsigned long long)plan.run);
-    double total;
-    uint64_t keys;
-    rc = engine_remedy_make(x, before, &plan, &total, &keys, err);
+    rc = engine_remedy_make(x, before, &plan, err);
     if (rc != BASE_OK) return rc;
     plan.state = ENGINE_REMEDY_CLEAN;
     count(&plan);
-    if (keys > 0) {
-        plan.waits_for = above_limits(x, keys, total);
+    if (plan.keys > 0) {
+        plan.waits_for = above_limits(x, &plan);
         plan.state = ENGINE_REMEDY_WAITING;
         if (plan.waits_for == NULL) rc = begin_applying(e, &plan, x->arena, err);
     }
@@ -391,7 +394,7 @@ base_rc engine_remedy_after(engine_recon *x, base_error *err) {
     else
         before = NULL;
     if (before != NULL) before->nactions = 0; // they stay as they are
-    if (rc == BASE_OK) rc = engine_remedy_put(e, x->r->id, &plan, before, err);
+    if (rc == BASE_OK) rc = engine_remedy_put(e, x->r, &plan, before, 0, err);
     if (rc != BASE_OK) return rc;
     if (plan.state == ENGINE_REMEDY_WAITING)
         engine_say(e, ENGINE_WARNING,
@@ -445,7 +448,14 @@ static base_rc decide(engine_session *session, const plan_object *r, uint64_t ru
     plan->decided_us = plat_wall_us(e->plat);
     plan->state = ENGINE_REMEDY_REJECTED;
     if (approve) rc = begin_applying(e, plan, arena, err);
-    if (rc == BASE_OK) rc = engine_remedy_put(e, r->id, plan, NULL, err);
+    int said = approve ? ENGINE_MESSAGE_APPROVED : ENGINE_MESSAGE_REJECTED;
+    if (rc == BASE_OK) rc = engine_remedy_put(e, r, plan, NULL, said, err);
+    if (rc == BASE_OK) {
+        engine_say(e, ENGINE_INFO, "reconciliation %s.%s run %llu was %s by %s", r->schema, r->name,
+                   (unsigned long long)plan->run, approve ? "approved" : "rejected",
+                   plan->decided_by);
+        engine_notify_listeners(e); // sinks that tell of it
+    }
     return rc == BASE_OK && approve ? go_on(e, session, r, plan, arena, err) : rc;
 }
 
@@ -459,5 +469,6 @@ base_rc engine_remedy_decide(engine_session *session, const plan_object *r, uint
     base_rc rc = decide(session, r, run, approve, &arena, err);
     base_arena_deinit(&arena);
     engine_remedy_end(session->engine, r);
+    engine_notify_listeners(session->engine);
     return rc;
 }

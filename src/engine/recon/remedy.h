@@ -50,6 +50,8 @@ typedef struct engine_remedy_plan {
     engine_remedy_state state;
     uint32_t into; // object id
     uint64_t appended, retracted, refused, unresolved;
+    uint64_t keys, records;         // planned: findings that something is done about, records of it
+    double total;                   // sum of the absolute differences of these
     const char *waits_for;          // why it waits or waited; or NULL
     const char *decided_by;         // who approved or rejected; NULL: nobody
     int64_t decided_us, applied_us; // 0: not yet
@@ -62,12 +64,11 @@ typedef struct engine_remedy_plan {
 
 const char *engine_remedy_state_name(engine_remedy_state state);
 
-// remedy_plan.c: what is to be done about the run's findings, into plan->actions; *total: sum of
-// the absolute differences; *keys: findings that something is done about. before: the plan of the
-// run before, or NULL: what that one did about the same finding is not done again.
+// remedy_plan.c: what is to be done about the run's findings, into plan->actions, and how much that
+// is. before: the plan of the run before, or NULL: what that one did about the same finding is not
+// done again.
 BASE_MUST_USE base_rc engine_remedy_make(engine_recon *x, const engine_remedy_plan *before,
-                                         engine_remedy_plan *plan, double *total, uint64_t *keys,
-                                         base_error *err);
+                                         engine_remedy_plan *plan, base_error *err);
 
 // remedy_check.c: before a plan is carried out that a person approved. BASE_E_INVALID (55000):
 // nothing of it is left to do.
@@ -80,15 +81,18 @@ BASE_MUST_USE base_rc engine_remedy_recheck(engine *e, const engine_session *ses
 // none. In the arena.
 BASE_MUST_USE base_rc engine_remedy_newest(engine *e, uint32_t id, bool actions, base_arena *arena,
                                            engine_remedy_plan **out, base_error *err);
-// Writes the plan; of its actions too, if any are given; trims what is old. One transaction, in
-// which `superseded` (or NULL) takes its new state too.
-BASE_MUST_USE base_rc engine_remedy_put(engine *e, uint32_t id, const engine_remedy_plan *plan,
-                                        const engine_remedy_plan *superseded, base_error *err);
+// Writes the plan; its actions too, if any are given; trims what is old. One transaction, in which
+// `superseded` (or NULL) takes its new state too, and what is `said` of it (an engine_message_kind;
+// 0: nothing) becomes a decision.
+BASE_MUST_USE base_rc engine_remedy_put(engine *e, const plan_object *r,
+                                        const engine_remedy_plan *plan,
+                                        const engine_remedy_plan *superseded, int said,
+                                        base_error *err);
 // In a transaction of the caller: the remedy's cells of weir.reconciliation_runs into row of b.
 BASE_MUST_USE base_rc engine_remedy_cells(engine *e, state_txn *txn, uint32_t id, uint64_t run,
                                           base_arena *arena, col_builder *b, uint32_t first,
                                           base_error *err);
-#define ENGINE_REMEDY_CELLS 9u // remedy, appended, retracted, refused, unresolved, waits_for, ...
+#define ENGINE_REMEDY_CELLS 12u                   // from "remedy" on
 extern const plan_column engine_remedy_columns[]; // weir.reconciliation_remedy
 #define ENGINE_REMEDY_NCOLUMNS 11u
 BASE_MUST_USE base_rc engine_remedy_rows(engine *e, base_arena *arena, const col_batch **rows,

@@ -370,8 +370,7 @@ static base_rc leave_tried(planning *p, uint32_t n, const engine_remedy_action *
 }
 
 base_rc engine_remedy_make(engine_recon *x, const engine_remedy_plan *before,
-                           engine_remedy_plan *plan, double *total, uint64_t *keys,
-                           base_error *err) {
+                           engine_remedy_plan *plan, base_error *err) {
     const plan_object *into = x->r->remedy->into;
     planning p = {.x = x,
                   .remedy = x->r->remedy,
@@ -387,7 +386,6 @@ base_rc engine_remedy_make(engine_recon *x, const engine_remedy_plan *before,
     uint32_t nbefore;
     const engine_remedy_action **tried = sorted_before(&p, &nbefore);
     base_rc rc = BASE_OK;
-    *keys = 0;
     for (p.i = 0; rc == BASE_OK && p.i < p.found->n; p.i++) {
         if (finding(&p)->pending) continue;
         if (p.i % 1024 == 0) rc = recon_go_on(x, err);
@@ -400,10 +398,11 @@ base_rc engine_remedy_make(engine_recon *x, const engine_remedy_plan *before,
         rc = x->r->from->kind == PLAN_OBJECT_VIEW ? plan_figure(&p, err) : plan_event(&p, err);
         if (rc != BASE_OK || plan->actions[plan->nactions - 1].verb >= ENGINE_REMEDY_NONE) continue;
         must(plan->nactions > first);
-        ++*keys;
+        plan->keys++;
+        plan->records += plan->nactions - first;
         add_to_total(&p);
     }
-    *total = p.total;
+    plan->total = p.total;
     base_arena_deinit(&p.scratch);
     return rc;
 }

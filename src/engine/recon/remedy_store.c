@@ -9,10 +9,12 @@
 #include "base/be.h"
 #include "base/must.h"
 #include "engine/recon/alert.h"
-#include "engine/recon/remedy.h"
+#include "engine/recon/decision.h"
 
-#define VALUE_VERSION 1
-#define PART_ROWS     1000u
+// Version 2 of a plan added the columns from PLAN_KEYS on.
+#define PLAN_VERSION   2
+#define ACTION_VERSION 1
+#define PART_ROWS      1000u
 
 enum {
     PLAN_STATE,
@@ -27,11 +29,14 @@ enum {
     PLAN_APPLIED,
     PLAN_ORIGIN,
     PLAN_BEGINS,
+    PLAN_KEYS,
+    PLAN_RECORDS,
+    PLAN_TOTAL,
     PLAN_COLUMNS,
 };
 static const col_kind plan_kinds[PLAN_COLUMNS] = {
-    COL_INT8, COL_INT8, COL_INT8,        COL_INT8,        COL_INT8, COL_INT8,
-    COL_TEXT, COL_TEXT, COL_TIMESTAMPTZ, COL_TIMESTAMPTZ, COL_TEXT, COL_TEXT,
+    COL_INT8,        COL_INT8,        COL_INT8, COL_INT8, COL_INT8, COL_INT8, COL_TEXT,   COL_TEXT,
+    COL_TIMESTAMPTZ, COL_TIMESTAMPTZ, COL_TEXT, COL_TEXT, COL_INT8, COL_INT8, COL_FLOAT8,
 };
 
 enum {
@@ -116,16 +121,15 @@ static void set_text(col_builder *b, uint32_t column, const char *text) {
     if (text != NULL) col_builder_set_str(b, column, base_str_of(text));
 }
 
-static void put_batch(base_buf *buf, const col_batch *batch) {
+static void put_batch(base_buf *buf, uint8_t version, const col_batch *batch) {
     base_buf_clear(buf);
-    base_buf_add_byte(buf, VALUE_VERSION);
+    base_buf_add_byte(buf, version);
     col_batch_encode(buf, batch);
 }
 
 static base_rc decode(base_str value, base_arena *arena, const col_kind *kinds, uint32_t n,
                       col_batch **out, base_error *err) {
-    if (value.n == 0 || value.p[0] != VALUE_VERSION)
-        return base_fail(err, BASE_E_CORRUPT, NULL, "a stored remedy is damaged");
+    if (value.n == 0) return base_fail(err, BASE_E_CORRUPT, NULL, "a stored remedy is damaged");
     base_str bytes = {base_arena_memdup(arena, value.p + 1, value.n - 1), value.n - 1};
     return col_batch_decode(bytes, arena, n, types_of(arena, kinds, n), out, err);
 }
@@ -148,7 +152,10 @@ static base_rc put_plan(engine *e, state_txn *txn, uint32_t id, const engine_rem
     if (plan->applied_us != 0) col_builder_set_i64(b, PLAN_APPLIED, plan->applied_us);
     set_text(b, PLAN_ORIGIN, plan->origin);
     set_text(b, PLAN_BEGINS, plan->begins);
-    put_batch(buf, col_builder_finish(b));
+    col_builder_set_i64(b, PLAN_KEYS, (int64_t)plan->keys);
+    col_builder_set_i64(b, PLAN_RECORDS, (int64_t)plan->records);
+    col_builder_set_f64(b, PLAN_TOTAL, plan->total);
+    put_batch(buf, PLAN_VERSION, col_builder_finish(b));
     remedy_key key = key_of('M', id, plan->run);
     return state_put(txn, e->t_recon, str_of(&key), base_buf_str(buf), err);
 }
@@ -178,7 +185,7 @@ static base_rc put_actions(engine *e, state_txn *txn, uint32_t id, const engine_
     for (uint32_t at = 0, part = 0; rc == BASE_OK && at < plan->nactions; at += PART_ROWS, part++) {
         uint32_t n = plan->nactions - at < PART_ROWS ? plan->nactions - at : PART_ROWS;
         base_arena_reset(&arena);
-        put_batch(buf, actions_batch(&arena, plan->actions + at, n));
+        put_batch(buf, ACTION_VERSION, actions_batch(&arena, plan->actions + at, n));
         remedy_key key = key_of('A', id, plan->run);
         add_be(&key, part, 4);
         rc = state_put(txn, e->t_recon, str_of(&key), base_buf_str(buf), err);
@@ -195,8 +202,9 @@ static base_rc trim(engine *e, state_txn *txn, char kind, uint32_t id, uint64_t 
     return state_delete_range(txn, e->t_recon, str_of(&from), str_of(&to), &deleted, err);
 }
 
-base_rc engine_remedy_put(engine *e, uint32_t id, const engine_remedy_plan *plan,
-                          const engine_remedy_plan *superseded, base_error *err) {
+base_rc engine_remedy_put(engine *e, const plan_object *r, const engine_remedy_plan *plan,
+                          const engine_remedy_plan *superseded, int said, base_error *err) {
+    uint32_t id = r->id;
     uint64_t cursor = engine_alert_cursor(e, id);
     state_txn *txn;
     base_rc rc = state_begin_write(e->meta, &txn, err);
@@ -207,6 +215,8 @@ base_rc engine_remedy_put(engine *e, uint32_t id, const engine_remedy_plan *plan
     if (superseded != NULL) rc = put_plan(e, txn, id, superseded, &arena, &buf, err);
     if (rc == BASE_OK) rc = put_plan(e, txn, id, plan, &arena, &buf, err);
     if (rc == BASE_OK) rc = put_actions(e, txn, id, plan, &buf, err);
+    if (rc == BASE_OK && said != 0)
+        rc = engine_decision_put(e, txn, r, plan, (engine_message_kind)said, err);
     uint64_t runs =
         engine_alert_keep(plan->run, cursor, ENGINE_RECON_RUNS_MAX, ENGINE_ALERT_RUNS_MAX);
     if (rc == BASE_OK) rc = trim(e, txn, 'M', id, plan->run, runs, err);
@@ -230,7 +240,11 @@ static const char *text_at(base_arena *arena, const col_batch *batch, uint32_t c
 static base_rc get_plan(base_str key, base_str value, base_arena *arena, engine_remedy_plan *plan,
                         base_error *err) {
     col_batch *b;
-    base_rc rc = decode(value, arena, plan_kinds, PLAN_COLUMNS, &b, err);
+    bool first_version = value.n > 0 && value.p[0] == 1;
+    if (value.n == 0 || (!first_version && value.p[0] != PLAN_VERSION))
+        return base_fail(err, BASE_E_CORRUPT, NULL, "a stored remedy is damaged");
+    uint32_t n = first_version ? PLAN_KEYS : PLAN_COLUMNS;
+    base_rc rc = decode(value, arena, plan_kinds, n, &b, err);
     if (rc != BASE_OK) return rc;
 #define NUMBER(column) (col_is_null(&b->cols[column], 0) ? 0 : col_i64(&b->cols[column])[0])
     *plan = (engine_remedy_plan){.run = run_of(key),
@@ -246,6 +260,11 @@ static base_rc get_plan(base_str key, base_str value, base_arena *arena, engine_
                                  .applied_us = NUMBER(PLAN_APPLIED),
                                  .origin = text_at(arena, b, PLAN_ORIGIN, 0),
                                  .begins = text_at(arena, b, PLAN_BEGINS, 0)};
+    if (!first_version) {
+        plan->keys = (uint64_t)NUMBER(PLAN_KEYS);
+        plan->records = (uint64_t)NUMBER(PLAN_RECORDS);
+        plan->total = col_f64(&b->cols[PLAN_TOTAL])[0];
+    }
 #undef NUMBER
     if (plan->state < ENGINE_REMEDY_CLEAN || plan->state > ENGINE_REMEDY_SUPERSEDED)
         return base_fail(err, BASE_E_CORRUPT, NULL, "a stored remedy is damaged");
@@ -269,7 +288,9 @@ static base_rc get_actions(engine *e, state_txn *txn, uint32_t id, base_arena *a
     rc = state_cursor_seek(cursor, str_of(&prefix), &key, &value, &end, err);
     while (rc == BASE_OK && !end && starts(key, &prefix, 13)) {
         col_batch *part;
-        rc = decode(value, arena, action_kinds, ACTION_COLUMNS, &part, err);
+        rc = value.n > 0 && value.p[0] == ACTION_VERSION
+                 ? decode(value, arena, action_kinds, ACTION_COLUMNS, &part, err)
+                 : base_fail(err, BASE_E_CORRUPT, NULL, "a stored remedy is damaged");
         if (rc != BASE_OK) break;
         if (plan->nactions + part->nrows > cap) {
             cap = (plan->nactions + part->nrows) * 2;
@@ -338,6 +359,9 @@ base_rc engine_remedy_cells(engine *e, state_txn *txn, uint32_t id, uint64_t run
     set_text(b, first + 6, plan.decided_by);
     if (plan.decided_us != 0) col_builder_set_i64(b, first + 7, plan.decided_us);
     if (plan.applied_us != 0) col_builder_set_i64(b, first + 8, plan.applied_us);
+    col_builder_set_i64(b, first + 9, (int64_t)plan.keys);
+    col_builder_set_i64(b, first + 10, (int64_t)plan.records);
+    col_builder_set_f64(b, first + 11, plan.total);
     return BASE_OK;
 }
 
