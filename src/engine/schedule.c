@@ -233,12 +233,6 @@ void engine_schedules_run(engine *e) {
             if (engine_catalog_by_id(e, id) == object) retain_stream(e, object);
             plat_mutex_unlock(&e->ddl_lock);
         }
-<<<<<<< HEAD
         if (object->kind == PLAN_OBJECT_RECONCILIATION) engine_recon_attend(e, object, resume);
-=======
-        if (object->kind != PLAN_OBJECT_RECONCILIATION) continue;
-        if (resume) engine_remedies_resume(e, object);
-        run_reconciliation(e, object);
->>>>>>> b3c5160 (engine: remedies act on confirmed findings, and on what is still so)
     }
 }
