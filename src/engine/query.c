@@ -14,6 +14,7 @@
 #include "engine/history/effective.h"
 #include "engine/history/fresh.h"
 #include "engine/history/instant.h"
+#include "engine/history/narrow.h"
 #include "engine/query_int.h"
 #include "engine/setting_int.h"
 
@@ -38,10 +39,11 @@ typedef struct query {
     engine_standing standing;
     const flow_input *input; // being pushed
     size_t input_index;
-    uint32_t *projected;  // the input's columns in decoded batches, if `effective` is
-    int32_t effective;    // column of the decoded batches that says from when they count; -1
-    engine_clock clock;   // of the partition being read
-    engine_wanted wanted; // of system objects
+    uint32_t *projected;   // the input's columns in decoded batches, if `effective` is
+    int32_t effective;     // column of the decoded batches that says from when they count; -1
+    engine_clock clock;    // of the partition being read
+    engine_narrow *narrow; // of the log being read; NULL: all of it is
+    engine_wanted wanted;  // of system objects
     const engine_query_options *options;
 } query;
 
@@ -108,7 +110,13 @@ static base_rc push_log_batch(query *q, engine_contract *contract, uint32_t p,
         uint32_t n = count - at < QUERY_BATCH_ROWS ? count - at : QUERY_BATCH_ROWS;
         q->ctx.arena = retains ? &q->scratch : &q->push;
         engine_decoded d;
-        engine_contract_decode_batch(contract, batch, at, n, p, q->ctx.arena, &d);
+        if (q->narrow != NULL) {
+            uint32_t *sel = base_arena_array(&q->push, uint32_t, n);
+            uint32_t nsel = engine_narrow_select(q->narrow, p, batch, at, n, sel);
+            engine_narrow_decode(contract, batch, at, n, sel, nsel, p, q->ctx.arena, &d);
+        } else {
+            engine_contract_decode_batch(contract, batch, at, n, p, q->ctx.arena, &d);
+        }
         if (engine_batch_is_control(batch)) engine_clock_advance(&q->clock, batch, at);
         engine_clock_skip(contract->object, &q->clock, q->ctx.arena, &d);
         uint64_t *offsets = base_arena_alloc(q->ctx.arena, (d.nrows + 1) * sizeof *offsets);
@@ -126,22 +134,31 @@ static base_rc push_log_batch(query *q, engine_contract *contract, uint32_t p,
     return BASE_OK;
 }
 
-static base_rc push_partition(query *q, engine_stream *stream, engine_contract *contract,
-                              uint32_t p, base_error *err) {
-    uint64_t upto = log_end(stream->log, p);
+// Records of a partition that count lie below *upto.
+static base_rc find_upto(const query *q, engine_stream *stream, uint32_t p, uint64_t *upto,
+                         base_error *err) {
+    *upto = log_end(stream->log, p);
     for (uint32_t i = 0; i < q->options->nupto; i++) {
         const engine_upto *limit = &q->options->upto[i];
-        if (limit->object_id == q->input->object->id && limit->partition == p && limit->next < upto)
-            upto = limit->next;
+        if (limit->object_id == q->input->object->id && limit->partition == p &&
+            limit->next < *upto)
+            *upto = limit->next;
     }
-    base_rc rc = BASE_OK;
-    if (q->past) {
-        uint64_t later;
-        rc = log_find_time(stream->log, p, q->as_of_us + 1, &later, err);
-        if (rc != BASE_OK) return rc;
-        if (later < upto) upto = later;
-    }
-    if (log_begin(stream->log, p) >= upto) return BASE_OK;
+    if (!q->past) return BASE_OK;
+    uint64_t later;
+    base_rc rc = log_find_time(stream->log, p, q->as_of_us + 1, &later, err);
+    if (rc == BASE_OK && later < *upto) *upto = later;
+    return rc;
+}
+
+typedef base_rc take_batch(query *q, engine_contract *contract, uint32_t p, const log_batch *batch,
+                           uint64_t upto, base_error *err);
+
+static base_rc read_partition(query *q, engine_stream *stream, engine_contract *contract,
+                              uint32_t p, take_batch *take, base_error *err) {
+    uint64_t upto;
+    base_rc rc = find_upto(q, stream, p, &upto, err);
+    if (rc != BASE_OK || log_begin(stream->log, p) >= upto) return rc;
     log_reader *reader;
     rc = log_reader_open(stream->log, p, log_begin(stream->log, p), &reader, err);
     if (rc != BASE_OK) return rc;
@@ -159,10 +176,21 @@ static base_rc push_partition(query *q, engine_stream *stream, engine_contract *
         rc = log_reader_next(reader, &batch, &end, err);
         if (rc != BASE_OK) return rc;
         if (end) break;
-        rc = push_log_batch(q, contract, p, &batch, upto, err);
+        rc = take(q, contract, p, &batch, upto, err);
         if (rc != BASE_OK) return rc;
     }
     return BASE_OK;
+}
+
+static base_rc note_log_batch(query *q, engine_contract *contract, uint32_t p,
+                              const log_batch *batch, uint64_t upto, base_error *err) {
+    (void)contract;
+    uint32_t count = batch->count;
+    if (upto - batch->base_offset < count) count = (uint32_t)(upto - batch->base_offset);
+    for (uint32_t at = 0; at < count; at += QUERY_BATCH_ROWS)
+        engine_narrow_note(q->narrow, p, batch, at,
+                           count - at < QUERY_BATCH_ROWS ? count - at : QUERY_BATCH_ROWS);
+    return check_limits(q, err);
 }
 
 // Decodes the input's columns and, if it counts, the one of the effective time.
@@ -199,11 +227,19 @@ static base_rc push_log(query *q, base_error *err) {
     q->streams[q->nstreams++] = stream; // released with the query, after its readers
     engine_contract *contract = contract_for(q, object);
     q->contracts[q->ncontracts++] = contract;
-    for (uint32_t p = 0; p < log_stream_partitions(stream->log); p++) {
-        base_rc rc = push_partition(q, stream, contract, p, err);
-        if (rc != BASE_OK) return rc;
-    }
-    return BASE_OK;
+    uint32_t n = log_stream_partitions(stream->log);
+    q->narrow = q->options->narrow == NULL || q->effective >= 0
+                    ? NULL
+                    : q->options->narrow(q->options->narrow_arg, object, &q->scratch);
+    base_rc rc = BASE_OK;
+    if (q->narrow != NULL && engine_narrow_two_passes(q->narrow))
+        for (uint32_t p = 0; rc == BASE_OK && p < n; p++)
+            rc = read_partition(q, stream, contract, p, note_log_batch, err);
+    for (uint32_t p = 0; rc == BASE_OK && p < n; p++)
+        rc = read_partition(q, stream, contract, p, push_log_batch, err);
+    engine_narrow_close(q->narrow);
+    q->narrow = NULL;
+    return rc;
 }
 
 // ---- views

@@ -60,9 +60,12 @@ typedef struct engine_query_options {
     uint32_t ngiven;
     const engine_query_given *given;
     const flow_hooks *hooks; // NULL: a row that fails fails the query
-    bool exact;              // logs are read up to `upto` alone, whatever weir.as_of is
-    bool by_effective;       // records of streams and tables that are effective after the next
-    int64_t effective_us;    // do not count (effective.h)
+    // How to read the log of an object, or NULL: in the arena (narrow.h). NULL: all of it.
+    struct engine_narrow *(*narrow)(void *arg, const plan_object *object, base_arena *arena);
+    void *narrow_arg;
+    bool exact;           // logs are read up to `upto` alone, whatever weir.as_of is
+    bool by_effective;    // records of streams and tables that are effective after the next
+    int64_t effective_us; // do not count (effective.h)
 } engine_query_options;
 BASE_MUST_USE base_rc engine_query_with(engine_session *session, const plan_node *plan,
                                         const engine_query_options *options, base_arena *arena,

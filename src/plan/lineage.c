@@ -109,6 +109,15 @@ void lineage_conjuncts(lineage *l, lineage_conds *conds, const plan_expr *expr) 
     for (uint32_t i = 0; i < expr->nargs; i++) lineage_conjuncts(l, conds, expr->args[i]);
 }
 
+bool lineage_equals_constant(const plan_expr *expr, uint32_t *column) {
+    if (expr->kind != PLAN_EXPR_NOT || expr->args[0]->kind != PLAN_EXPR_IS_DISTINCT) return false;
+    const plan_expr *a = expr->args[0]->args[0], *b = expr->args[0]->args[1];
+    if (a->kind != PLAN_EXPR_COLUMN || b->kind != PLAN_EXPR_CONST || col_is_null(b->constant, 0))
+        return false;
+    *column = a->index;
+    return true;
+}
+
 typedef struct range {
     uint32_t begin, end;
 } range;

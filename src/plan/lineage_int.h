@@ -50,6 +50,8 @@ plan_node *lineage_pick(lineage *l, const plan_node *input, uint32_t n, const ui
 plan_node *lineage_place_last(lineage *l, const plan_node *input, uint32_t n, uint32_t gap);
 void lineage_add(lineage *l, lineage_conds *conds, const plan_expr *expr);
 void lineage_conjuncts(lineage *l, lineage_conds *conds, const plan_expr *expr);
+// "column is not distinct from a constant that is not null".
+bool lineage_equals_constant(const plan_expr *expr, uint32_t *column);
 bool lineage_within(const plan_expr *expr, uint32_t begin, uint32_t end);
 // Those within [begin, end) go to `in`, moved by -begin; the others to `out`.
 void lineage_split(lineage *l, const lineage_conds *conds, uint32_t begin, uint32_t end,
@@ -62,6 +64,15 @@ uint32_t lineage_step(lineage *l); // the next input on the leaf's path
 // Pairs of rows of two nodes whose keys are not distinct: columns of both.
 plan_node *lineage_match(lineage *l, const plan_node *left, const plan_node *right, uint32_t n,
                          const uint32_t *left_keys, const uint32_t *right_keys);
+
+// ---- times (lineage_time.c)
+
+// What conditions on the windows that a WINDOW node gives say of the times of its input's rows.
+void lineage_imply_window(lineage *l, const plan_node *node, const lineage_conds *conds,
+                          lineage_conds *below);
+// The same of expressions of a node that are windows: date_trunc and the like.
+void lineage_imply_derived(lineage *l, const plan_node *node, const lineage_conds *conds,
+                           lineage_conds *below);
 
 // ---- rules by kind
 

@@ -14,15 +14,6 @@ typedef struct sides {
     lineage_conds left, right, above;
 } sides;
 
-static bool is_equal_to_constant(const plan_expr *expr, uint32_t *column) {
-    if (expr->kind != PLAN_EXPR_NOT || expr->args[0]->kind != PLAN_EXPR_IS_DISTINCT) return false;
-    const plan_expr *a = expr->args[0]->args[0], *b = expr->args[0]->args[1];
-    if (a->kind != PLAN_EXPR_COLUMN || b->kind != PLAN_EXPR_CONST || col_is_null(b->constant, 0))
-        return false;
-    *column = a->index;
-    return true;
-}
-
 // Conditions on keys of one side, for those of the other.
 static void hand_over(lineage *l, const plan_node *node, const lineage_conds *from,
                       const uint32_t *from_keys, const uint32_t *to_keys, const plan_node *to,
@@ -30,7 +21,7 @@ static void hand_over(lineage *l, const plan_node *node, const lineage_conds *fr
     uint32_t n = from->n;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t column;
-        if (!is_equal_to_constant(from->items[i], &column)) continue;
+        if (!lineage_equals_constant(from->items[i], &column)) continue;
         for (uint32_t k = 0; k < node->nequi; k++) {
             col_type type = to->columns[to_keys[k]].type;
             const plan_expr *value = from->items[i]->args[0]->args[1];

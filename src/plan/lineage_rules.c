@@ -165,6 +165,7 @@ static plan_node *rewrite_project(lineage *l, const plan_node *node, bool follow
     uint32_t nin = node->inputs[0]->ncolumns;
     for (uint32_t i = 0; i < conds->n; i++)
         lineage_add(l, &below, plan_expr_substitute(l->arena, conds->items[i], node->exprs));
+    lineage_imply_derived(l, node, conds, &below);
     bool *needs = base_arena_array(l->arena, bool, nin + 1);
     for (uint32_t i = 0; i < node->ncolumns; i++)
         if (!followed || needed == NULL || needed[i]) lineage_need(needs, node->exprs[i]);
@@ -215,6 +216,7 @@ static plan_node *rewrite_window(lineage *l, const plan_node *node, bool followe
         split_partition(l, node, conds, w->npartition, w->partition, &below, &above);
     else
         lineage_split(l, conds, 0, nin, &below, &above);
+    if (node->kind == PLAN_NODE_WINDOW) lineage_imply_window(l, node, &above, &below);
     bool *needs = lineage_needs(l, node->ncolumns, needed);
     lineage_need_all(needs, &above);
     needs[node->time_column] = true;
@@ -273,6 +275,7 @@ static void split_groups(lineage *l, const plan_node *node, const lineage_conds 
         else
             lineage_add(l, below, plan_expr_substitute(l->arena, expr, node->exprs));
     }
+    if (!always) lineage_imply_derived(l, node, conds, below);
 }
 
 static bool has_emit(const plan_node *node) {

@@ -8,6 +8,7 @@
 
 #include "base/must.h"
 #include "engine/history/moment.h"
+#include "engine/history/narrow.h"
 #include "plan/lineage.h"
 
 #define DUPLICATES_MAX 1000000u // looked through
@@ -304,6 +305,14 @@ static const plan_expr **key_values(const engine_view_key *key, base_arena *aren
     return values;
 }
 
+// Of a log only what can make rows of the plan is read.
+static engine_narrow *narrow_log(void *arg, const plan_object *object, base_arena *arena) {
+    const plan_lineage *plan = arg;
+    plan_log_filter filter;
+    plan_log_filter_of(arena, plan->plan, object, &filter);
+    return engine_narrow_open(object, &filter, false, 0, NULL, arena);
+}
+
 base_rc engine_lineage_of(engine_session *session, const plan_object *view,
                           const engine_view_key *key, const engine_lineage_at *at, uint32_t limit,
                           bool raw, base_arena *arena, engine_lineage *out, base_error *err) {
@@ -323,6 +332,7 @@ base_rc engine_lineage_of(engine_session *session, const plan_object *view,
                         .unmatched = ignore_unmatched};
     engine_query_options options = {.now_us = at->now_us, .hooks = &hooks, .exact = true};
     options.nupto = at->nupto, options.upto = at->upto;
+    options.narrow = narrow_log, options.narrow_arg = &plan;
     bool exact;
     engine_upto *upto = NULL;
     if (at->upto == NULL)
