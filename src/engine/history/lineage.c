@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/must.h"
+#include "engine/history/known.h"
 #include "engine/history/moment.h"
-#include "engine/history/narrow.h"
 #include "plan/lineage.h"
 
 #define DUPLICATES_MAX 1000000u // looked through
@@ -305,12 +305,44 @@ static const plan_expr **key_values(const engine_view_key *key, base_arena *aren
     return values;
 }
 
-// Of a log only what can make rows of the plan is read.
+// Of a log only what can make rows of the plan is read. Duplicates that are known are noted here:
+// the plan does not meet them.
+typedef struct narrowing {
+    engine *engine;
+    const plan_object *view;
+    const plan_lineage *plan;
+    const engine_query_options *options;
+    duplicates *found;
+} narrowing;
+
+static bool was_read(const engine_query_options *options, uint32_t object_id, uint32_t partition,
+                     uint64_t offset) {
+    for (uint32_t i = 0; i < options->nupto; i++)
+        if (options->upto[i].object_id == object_id && options->upto[i].partition == partition)
+            return offset < options->upto[i].next;
+    return true;
+}
+
 static engine_narrow *narrow_log(void *arg, const plan_object *object, base_arena *arena) {
-    const plan_lineage *plan = arg;
+    const narrowing *w = arg;
     plan_log_filter filter;
-    plan_log_filter_of(arena, plan->plan, object, &filter);
-    return engine_narrow_open(object, &filter, false, 0, NULL, arena);
+    plan_log_filter_of(arena, w->plan->plan, object, &filter);
+    if (filter.predicate == NULL) return NULL;
+    uint32_t n = 0;
+    engine_known_duplicate *known = NULL;
+    bool all = false;
+    base_error err; // what is not known is looked for
+    if (object->kind == PLAN_OBJECT_STREAM && object->nkey > 0 &&
+        engine_known_duplicates(w->engine, w->view, object, arena, &n, &known, &all, &err) !=
+            BASE_OK)
+        all = false;
+    engine_narrow *narrow = engine_narrow_open(object, &filter, all, n, known, arena);
+    if (narrow == NULL || !engine_narrow_leaves_known(narrow)) return narrow;
+    for (uint32_t i = 0; i < n; i++)
+        if (was_read(w->options, object->id, known[i].partition, known[i].offset))
+            note_duplicate(w->found, object, known[i].partition, known[i].offset,
+                           known[i].original_partition, known[i].original_offset);
+    return narrow;
 }
 
 base_rc engine_lineage_of(engine_session *session, const plan_object *view,
@@ -332,7 +364,8 @@ base_rc engine_lineage_of(engine_session *session, const plan_object *view,
                         .unmatched = ignore_unmatched};
     engine_query_options options = {.now_us = at->now_us, .hooks = &hooks, .exact = true};
     options.nupto = at->nupto, options.upto = at->upto;
-    options.narrow = narrow_log, options.narrow_arg = &plan;
+    narrowing narrow = {session->engine, view, &plan, &options, &found};
+    options.narrow = narrow_log, options.narrow_arg = &narrow;
     bool exact;
     engine_upto *upto = NULL;
     if (at->upto == NULL)

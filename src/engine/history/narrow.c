@@ -16,8 +16,9 @@
 
 struct engine_narrow {
     const plan_object *object;
-    plan_log_filter filter;     // over columns of the decoded batch
-    bool two_passes, by_key;    // by_key: the second pass
+    plan_log_filter filter; // over columns of the decoded batch
+    bool two_passes;
+    bool leaves_known;
     bool all;                   // too many keys
     engine_contract *contract;  // columns of the conditions, and of the key in a first pass
     engine_contract *keys_only; // of the second pass
@@ -86,7 +87,8 @@ engine_narrow *engine_narrow_open(const plan_object *object, const plan_log_filt
     bool keyed = object->nkey > 0 && !is_on_key(object, filter->predicate, &w->arena);
     bool deduplicates = object->kind == PLAN_OBJECT_STREAM && !object->retractable;
     w->two_passes = keyed && !(deduplicates && known_all);
-    if (keyed && !w->two_passes) w->nknown = nknown, w->known = known;
+    w->leaves_known = keyed && !w->two_passes;
+    if (w->leaves_known) w->nknown = nknown, w->known = known;
     // Whoever has the key alone in its conditions has all records of a key; but not of all times.
     if (object->nkey > 0 && !keyed) w->filter.from_us = INT64_MIN, w->filter.to_us = INT64_MAX;
     w->contract = contract_of(w, filter->predicate, w->two_passes, &w->key, &w->filter.predicate);
@@ -107,6 +109,10 @@ void engine_narrow_close(engine_narrow *w) {
 
 bool engine_narrow_two_passes(const engine_narrow *w) {
     return w->two_passes;
+}
+
+bool engine_narrow_leaves_known(const engine_narrow *w) {
+    return w->leaves_known;
 }
 
 static bool is_of_other_times(const engine_narrow *w, const log_batch *batch) {

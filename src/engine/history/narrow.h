@@ -31,6 +31,8 @@ void engine_narrow_close(engine_narrow *narrow); // NULL is allowed
 
 // Whether records of all partitions are to be looked at first (engine_narrow_note).
 bool engine_narrow_two_passes(const engine_narrow *narrow);
+// Whether the duplicates that are known are left out.
+bool engine_narrow_leaves_known(const engine_narrow *narrow);
 // The first pass: notes the keys of the records that conditions let in.
 void engine_narrow_note(engine_narrow *narrow, uint32_t partition, const log_batch *batch,
                         uint32_t first, uint32_t n);
