@@ -196,6 +196,7 @@ def stage_sql(run):
     if oracle:
         run.program("oracle: PostgreSQL", [ROOT / "tests/sql/run_oracle.py", *oracle], 400)
     run.program("why: rows of all kinds of views", [ROOT / "tests/sql/run_why.py"], 300)
+    run.program("why: lineage against brute force", [ROOT / "tests/sql/run_lineage.py", *(["--long"] if run.options.long else [])], 2400)
     run.program("oracle: functions", [ROOT / "tests/sql/run_function_oracle.py", "--missing", "--rounds", 100 if run.options.long else 16], 400)
     run.program("oracle: Nexmark", [ROOT / "tests/sql/run_nexmark.py", *(["--long"] if run.options.long else [])], 1200)
     run.program("oracle: patterns", [ROOT / "tests/sql/run_match_oracle.py", *(["--long"] if run.options.long else [])],

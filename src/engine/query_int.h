@@ -63,6 +63,7 @@ typedef struct engine_query_options {
     // How to read the log of an object, or NULL: in the arena (narrow.h). NULL: all of it.
     struct engine_narrow *(*narrow)(void *arg, const plan_object *object, base_arena *arena);
     void *narrow_arg;
+    bool as_views;        // instants are read and truncated as in views, not in the session's zone
     bool exact;           // logs are read up to `upto` alone, whatever weir.as_of is
     bool by_effective;    // records of streams and tables that are effective after the next
     int64_t effective_us; // do not count (effective.h)

@@ -29,6 +29,18 @@ static const col_json *value_of(const plan_object *view, const engine_view_key *
     return whole ? json : NULL;
 }
 
+static base_rc refuse_values(const plan_object *view, const engine_view_key *key,
+                             const col_json *json, base_error *err) {
+    bool many = json->kind == COL_JSON_OBJECT || json->kind == COL_JSON_ARRAY;
+    uint32_t n = many ? (uint32_t)json->n : 1;
+    if (n == key->n) return refuse(view, key, "these values are not one for each", err);
+    base_buf what = {0};
+    base_buf_printf(&what, "%u value%s given", n, n == 1 ? " is" : "s are");
+    (void)refuse(view, key, base_buf_cstr(&what), err);
+    base_buf_deinit(&what);
+    return err->code;
+}
+
 static base_rc parse_value(const col_json *value, const base_zone *zone, col_vec *vec,
                            base_arena *arena, base_error *err) {
     base_str text;
@@ -58,7 +70,7 @@ base_rc engine_view_key_of_json(const plan_object *view, base_str json, const ba
     row->nrows = 1;
     for (uint32_t i = 0; i < out->n; i++) {
         const col_json *value = value_of(view, out, tree, i);
-        if (value == NULL) return refuse(view, out, "these values are not one for each", err);
+        if (value == NULL) return refuse_values(view, out, tree, err);
         const plan_column *column = &view->columns[out->columns[i]];
         rc = parse_value(value, zone, &row->cols[out->columns[i]], arena, err);
         if (rc != BASE_OK) {

@@ -253,7 +253,7 @@ def main():
     lines = in_order_of_arrival(list(cancel_some(list(made_up(4000, rng)), rng)), rng)
     run(checks, "made-up lines", lines, 200, min(sample, 100), rng)
     if DATA.is_dir():
-        most = options.lines or (250_000 if options.long else 30_000)
+        most = options.lines or (541_909 if options.long else 30_000)
         run(checks, "Online Retail", in_order_of_arrival(list(retail(most)), rng), max(most // 60, 500), sample, rng)
     else:
         print("skipped: Online Retail, whose data set ../shared/data/online_retail is not there")

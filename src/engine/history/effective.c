@@ -171,6 +171,7 @@ static base_rc view_rows(computing *c, const plan_object *view, uint64_t step,
     engine_query_options options = {.now_us = m.at_us,
                                     .hooks = &hooks,
                                     .exact = true,
+                                    .as_views = true,
                                     .by_effective = true,
                                     .effective_us = c->effective_us};
     rc = take_inputs(c, view, &m, &options, err);

@@ -147,6 +147,37 @@ static int by_time(const void *x, const void *y) {
     return by_place(x, y);
 }
 
+static int by_place_of(const void *x, const void *y) {
+    return by_place(*(const engine_lineage_event *const *)x,
+                    *(const engine_lineage_event *const *)y);
+}
+
+const engine_lineage_event **engine_lineage_by_place(const engine_lineage *lineage,
+                                                     base_arena *arena, uint32_t *n) {
+    const engine_lineage_event **out =
+        base_arena_array(arena, const engine_lineage_event *, lineage->n + 1);
+    *n = 0;
+    for (uint32_t i = 0; i < lineage->n; i++)
+        if (!lineage->events[i].duplicate) out[(*n)++] = &lineage->events[i];
+    if (*n > 1) qsort(out, *n, sizeof *out, by_place_of);
+    return out;
+}
+
+uint32_t engine_lineage_seek(const engine_lineage_event *const *events, uint32_t n,
+                             uint32_t object_id, uint32_t partition, uint64_t offset) {
+    const plan_object object = {.id = object_id};
+    const engine_lineage_event key = {.object = &object, .partition = partition, .offset = offset};
+    uint32_t low = 0, high = n;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (by_place(events[middle], &key) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 // Distinct places, ascending.
 static void take_rows(const plan_lineage *plan, const col_batch *rows, base_arena *arena,
                       engine_lineage *out) {
@@ -362,7 +393,8 @@ base_rc engine_lineage_of(engine_session *session, const plan_object *view,
                         .row_failed = ignore_failed,
                         .duplicate = note_duplicate,
                         .unmatched = ignore_unmatched};
-    engine_query_options options = {.now_us = at->now_us, .hooks = &hooks, .exact = true};
+    engine_query_options options = {
+        .now_us = at->now_us, .hooks = &hooks, .as_views = true, .exact = true};
     options.nupto = at->nupto, options.upto = at->upto;
     narrowing narrow = {session->engine, view, &plan, &options, &found};
     options.narrow = narrow_log, options.narrow_arg = &narrow;

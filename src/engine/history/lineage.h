@@ -50,4 +50,11 @@ BASE_MUST_USE base_rc engine_lineage_places(engine *e, const plan_object *view, 
                                             base_arena *arena, uint32_t *n, engine_upto **out,
                                             bool *exact, base_error *err);
 
+// Pointers to the events that are no duplicates, in order of place. *n: how many.
+const engine_lineage_event **engine_lineage_by_place(const engine_lineage *lineage,
+                                                     base_arena *arena, uint32_t *n);
+// Of such pointers the first one whose place is not before this one; n: there is none.
+uint32_t engine_lineage_seek(const engine_lineage_event *const *by_place, uint32_t n,
+                             uint32_t object_id, uint32_t partition, uint64_t offset);
+
 #endif

@@ -14,6 +14,7 @@
 
 #include "base/must.h"
 #include "col/json_tree.h"
+#include "col/kernel.h"
 #include "engine/history/ledger.h"
 #include "engine/history/moment.h"
 
@@ -28,7 +29,10 @@ typedef struct story {
     engine_why_change *changes;
     uint32_t ncolumns;
     col_type *types;
-    int64_t final_us; // when the row is final, by the view's clock; INT64_MAX: never
+    int64_t final_us;    // when the row is final, by the view's clock; INT64_MAX: never
+    uint32_t nnoted;     // the first changes: of the ledger, by step
+    uint64_t kept_after; // changes of steps up to this one are in the ledger at most
+    bool has_gap;        // between changes that are kept there were others
 } story;
 
 static engine_why_change *add_change(story *s) {
@@ -115,6 +119,18 @@ static base_rc take_entry(void *arg, const engine_ledger_entry *entry, base_erro
 
 // ---- what is in the change log ------------------------------------------------------------------
 
+static bool is_noted(const story *s, uint64_t step) {
+    uint32_t low = 0, high = s->nnoted;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (s->changes[middle].step < step)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < s->nnoted && s->changes[low].step == step;
+}
+
 static void take_delta(story *s, const engine_change *change) {
     const col_batch *delta = change->delta;
     uint32_t old = UINT32_MAX, new = UINT32_MAX;
@@ -130,8 +146,7 @@ static void take_delta(story *s, const engine_change *change) {
     uint32_t sel[2] = {old != UINT32_MAX ? old : new, new != UINT32_MAX ? new : old};
     const col_batch *rows = col_batch_gather(s->arena, delta, sel, 2);
     note_final(s, rows, 1);
-    for (uint32_t i = 0; i < s->n; i++)
-        if (s->changes[i].step == change->step) return; // noted in the ledger
+    if (is_noted(s, change->step)) return;
     engine_why_change *c = add_change(s);
     c->step = change->step;
     c->at_us = change->at_us;
@@ -221,8 +236,53 @@ static void add_beginning(story *s, const present *now) {
     c->row = col_batch_gather(s->arena, first == NULL ? now->row : first->row, sel, 2);
     c->has_new = true;
     c->standing = s->view->window_column < 0 ? "current" : "provisional";
-    c->note = "the changes up to this value are no longer kept, or were made before the view was: "
-              "its events are read from the log";
+}
+
+static bool same_value(const story *s, const col_batch *a, uint32_t i, const col_batch *b,
+                       uint32_t k) {
+    for (uint32_t c = 0; c < s->ncolumns; c++)
+        if (!col_cells_same(&a->cols[c], i, &b->cols[c], k)) return false;
+    return true;
+}
+
+// Says what is not told: how many changes before the first value that is kept.
+static void note_beginning(const story *s, engine_why_change *c) {
+    base_buf note = {0};
+    base_buf_add_cstr(&note, "not kept: ");
+    if (c->revision > 0)
+        base_buf_printf(&note, "%u change%s", c->revision, c->revision == 1 ? "" : "s");
+    else
+        base_buf_add_cstr(&note, "the changes");
+    if (s->kept_after > 0)
+        base_buf_printf(&note, " up to step %llu", (unsigned long long)s->kept_after);
+    base_buf_add_cstr(&note, ", which came to this value; its events are from the log");
+    c->note = base_arena_strdup(s->arena, base_buf_cstr(&note));
+    base_buf_deinit(&note);
+}
+
+// And that there were changes between those that are kept.
+static void note_gaps(story *s) {
+    for (uint32_t i = 0; i < s->n; i++) {
+        engine_why_change *c = &s->changes[i];
+        const engine_why_change *before = i > 0 ? &s->changes[i - 1] : NULL;
+        if (c->step == 0) note_beginning(s, c);
+        if (before == NULL || (before->has_new == c->has_old &&
+                               (!c->has_old || same_value(s, before->row, 1, c->row, 0))))
+            continue;
+        c->note = base_arena_printf(s->arena, "not kept: changes between step %llu and this one",
+                                    (unsigned long long)before->step);
+        s->has_gap = true;
+    }
+}
+
+// Of a change of a step that had read nothing.
+static const char *without_events(const engine_why_change *c) {
+    if (!c->noted) return "where the step had read is no longer kept";
+    if (c->cause.n >= 7 && memcmp(c->cause.p, "version", 7) == 0)
+        return "the view's definition changed: its events are those before";
+    if (c->cause.n >= 6 && memcmp(c->cause.p, "replay", 6) == 0)
+        return "the row was computed anew from the log: its events are those before";
+    return "the step had read no event: its events are those before";
 }
 
 // The first step after which the row was final; 0: not known.
@@ -326,60 +386,78 @@ static base_rc ranges_of_step(story *s, engine_why_change *c, base_error *err) {
     return BASE_OK;
 }
 
-static bool is_within(const engine_why_change *c, const engine_lineage_event *event) {
-    for (uint32_t i = 0; i < c->nranges; i++)
-        if (c->ranges[i].object_id == event->object->id &&
-            c->ranges[i].partition == event->partition && event->offset >= c->ranges[i].from &&
-            event->offset < c->ranges[i].next)
-            return true;
-    return false;
-}
-
 // ---- events -------------------------------------------------------------------------------------
 
-static void hand_out(story *s, const engine_lineage *lineage) {
-    bool *given = base_arena_array(s->arena, bool, lineage->n + 1);
-    for (uint32_t i = 0; i < s->n; i++) {
-        engine_why_change *c = &s->changes[i];
-        c->events = base_arena_array(s->arena, const engine_lineage_event *, lineage->n + 1);
-        for (uint32_t k = 0; k < lineage->n; k++) {
-            if (given[k] || lineage->events[k].duplicate || !is_within(c, &lineage->events[k]))
-                continue;
-            given[k] = true;
-            c->events[c->nevents++] = &lineage->events[k];
+static int by_address(const void *x, const void *y) { // of one array: as they were ordered there
+    const engine_lineage_event *const *a = x, *const *b = y;
+    return (*a > *b) - (*a < *b);
+}
+
+// Those of the events, in order of place, that a step had read and no earlier change has.
+static void give_to(story *s, engine_why_change *c, uint32_t n,
+                    const engine_lineage_event *const *events, bool *given) {
+    for (uint32_t pass = 0, count = 0; pass < 2; pass++) { // counts, then gives
+        if (pass == 1 && count == 0) return;
+        if (pass == 1) c->events = base_arena_array(s->arena, const engine_lineage_event *, count);
+        for (uint32_t i = 0; i < c->nranges; i++) {
+            const engine_why_range *r = &c->ranges[i];
+            uint32_t k = engine_lineage_seek(events, n, r->object_id, r->partition, r->from);
+            for (; k < n && events[k]->object->id == r->object_id &&
+                   events[k]->partition == r->partition && events[k]->offset < r->next;
+                 k++) {
+                if (given[k]) continue;
+                if (pass == 0) {
+                    count++;
+                } else {
+                    given[k] = true;
+                    c->events[c->nevents++] = events[k];
+                }
+            }
         }
     }
-    engine_why_change *first = s->n > 0 && s->changes[0].step == 0 ? &s->changes[0] : NULL;
-    uint32_t rest = 0;
-    for (uint32_t k = 0; k < lineage->n; k++) rest += !given[k] && !lineage->events[k].duplicate;
+    qsort(c->events, c->nevents, sizeof *c->events, by_address);
+}
+
+static void hand_out(story *s, const engine_lineage *lineage) {
+    uint32_t n, rest = 0;
+    const engine_lineage_event **events = engine_lineage_by_place(lineage, s->arena, &n);
+    bool *given = base_arena_array(s->arena, bool, n + 1);
+    for (uint32_t i = 0; i < s->n; i++) {
+        engine_why_change *c = &s->changes[i];
+        give_to(s, c, n, events, given);
+        if (c->step > 0 && c->nranges == 0 && c->note == NULL) c->note = without_events(c);
+    }
+    for (uint32_t k = 0; k < n; k++) rest += !given[k];
     if (rest == 0) return;
+    engine_why_change *first = s->n > 0 && s->changes[0].step == 0 ? &s->changes[0] : NULL;
     if (first == NULL) { // events that have changed nothing
         first = add_change(s);
         first->standing = "unchanged";
-        first->note = "these events are of the row and have not changed its value";
-        first->events = base_arena_array(s->arena, const engine_lineage_event *, rest);
+        first->note = s->has_gap ? "these events are of the row; with which change they came is "
+                                   "not kept"
+                                 : "these events are of the row and have not changed its value";
     }
-    for (uint32_t k = 0; k < lineage->n; k++)
-        if (!given[k] && !lineage->events[k].duplicate)
-            first->events[first->nevents++] = &lineage->events[k];
-}
-
-static bool has_event(const engine_lineage *lineage, const engine_lineage_event *event) {
-    for (uint32_t i = 0; i < lineage->n; i++) {
-        const engine_lineage_event *other = &lineage->events[i];
-        if (other->object->id == event->object->id && other->partition == event->partition &&
-            other->offset == event->offset && !other->duplicate)
-            return true;
-    }
-    return false;
+    first->events = base_arena_array(s->arena, const engine_lineage_event *, rest);
+    first->nevents = 0;
+    for (uint32_t k = 0; k < n; k++)
+        if (!given[k]) first->events[first->nevents++] = events[k];
+    qsort(first->events, first->nevents, sizeof *first->events, by_address);
 }
 
 static void keep_other(story *s, const engine_lineage *of, const engine_lineage *not_of,
                        uint32_t *n, const engine_lineage_event ***out) {
+    uint32_t nothers;
+    const engine_lineage_event **others = engine_lineage_by_place(not_of, s->arena, &nothers);
     *out = base_arena_array(s->arena, const engine_lineage_event *, of->n + 1);
-    for (uint32_t i = 0; i < of->n; i++)
-        if (!of->events[i].duplicate && !has_event(not_of, &of->events[i]))
-            (*out)[(*n)++] = &of->events[i];
+    for (uint32_t i = 0; i < of->n; i++) {
+        const engine_lineage_event *event = &of->events[i];
+        if (event->duplicate) continue;
+        uint32_t at = engine_lineage_seek(others, nothers, event->object->id, event->partition,
+                                          event->offset);
+        if (at == nothers || others[at]->object->id != event->object->id ||
+            others[at]->partition != event->partition || others[at]->offset != event->offset)
+            (*out)[(*n)++] = event;
+    }
 }
 
 // Places before or after a step, from its ranges: other partitions as they are read now.
@@ -424,7 +502,7 @@ static base_rc trace_steps(story *s, const engine_lineage *now, base_error *err)
             engine_lineage none = {0};
             if (s->n == 1) keep_other(s, now, &none, &c->nevents, &c->events);
         } else if (c->nranges == 0) {
-            c->note = "where the step had read is no longer kept";
+            if (c->note == NULL) c->note = without_events(c);
         } else if (traced++ == ENGINE_WHY_TRACED_MAX) {
             c->note = "not traced: there are many later changes";
         } else if (traced < ENGINE_WHY_TRACED_MAX) {
@@ -459,12 +537,16 @@ base_rc engine_why_of(engine_session *session, const plan_object *view, const en
     if (rc != BASE_OK) return rc;
     rc = engine_ledger_scan(flow, txn, view, key->bytes, take_entry, &s, err);
     state_abort(txn);
+    sort_changes(&s, by_step);
+    s.nnoted = s.n;
+    s.kept_after = trimmed_step;
     if (rc == BASE_OK) rc = take_changes(&s, trimmed_step, err);
     if (rc != BASE_OK) return rc;
     sort_changes(&s, by_step);
     add_beginning(&s, &now);
     sort_changes(&s, by_step);
     number(&s, &now);
+    note_gaps(&s);
     for (uint32_t i = 0; rc == BASE_OK && i < s.n; i++) rc = ranges_of_step(&s, &s.changes[i], err);
     engine_lineage_at at = {0};
     if (rc == BASE_OK)

@@ -3,6 +3,7 @@
 // binder makes conditions of (src/sql/bind_row_call.c), or conditions on view and key. Entry
 // points: system_fill_why, system_fill_lineage.
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/history/ledger.h"
@@ -25,7 +26,11 @@ static base_rc find_asked(system_rows *r, asked *out, bool *found, base_error *e
     out->name = col_str(name)[0];
     out->call = call != NULL ? col_str(call)[0] : (base_str){NULL, 0};
     out->view = engine_find(r->engine, out->name);
-    if (out->view == NULL || out->view->kind != PLAN_OBJECT_VIEW)
+    if (out->view != NULL && out->view->kind != PLAN_OBJECT_VIEW)
+        return base_fail(
+            err, BASE_E_INVALID, "42809", "\"%.*s\" is a %s: weir.%s() reads materialized views",
+            BASE_STR_ARG(out->name), plan_object_kind_name(out->view->kind), r->object->name);
+    if (out->view == NULL)
         return base_fail(err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_TABLE,
                          "materialized view \"%.*s\" does not exist", BASE_STR_ARG(out->name));
     return engine_view_key_of_json(out->view, col_str(key)[0], r->session->zone, r->arena,
@@ -60,7 +65,49 @@ static void add_time(base_buf *buf, base_arena *arena, const char *name, int64_t
     col_json_format(&vec, 0, buf);
 }
 
-static void add_event(system_rows *r, const engine_lineage *lineage,
+// The duplicates of a story's events, in order of their originals.
+typedef struct duplicates {
+    uint32_t n;
+    const engine_lineage_event **items;
+} duplicates;
+
+static int by_original(const engine_lineage_event *a, uint32_t object_id, uint32_t partition,
+                       uint64_t offset) {
+    if (a->object->id != object_id) return a->object->id < object_id ? -1 : 1;
+    if (a->original_partition != partition) return a->original_partition < partition ? -1 : 1;
+    return (a->original_offset > offset) - (a->original_offset < offset);
+}
+
+static int compare_originals(const void *x, const void *y) {
+    const engine_lineage_event *a = *(const engine_lineage_event *const *)x;
+    const engine_lineage_event *b = *(const engine_lineage_event *const *)y;
+    int order = by_original(a, b->object->id, b->original_partition, b->original_offset);
+    if (order != 0) return order;
+    if (a->partition != b->partition) return a->partition < b->partition ? -1 : 1;
+    return (a->offset > b->offset) - (a->offset < b->offset);
+}
+
+static duplicates find_duplicates(const engine_lineage *lineage, base_arena *arena) {
+    duplicates d = {0, base_arena_array(arena, const engine_lineage_event *, lineage->n + 1)};
+    for (uint32_t i = 0; i < lineage->n; i++)
+        if (lineage->events[i].duplicate) d.items[d.n++] = &lineage->events[i];
+    if (d.n > 1) qsort(d.items, d.n, sizeof *d.items, compare_originals);
+    return d;
+}
+
+static uint32_t first_duplicate(const duplicates *d, const engine_lineage_event *event) {
+    uint32_t low = 0, high = d->n;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (by_original(d->items[middle], event->object->id, event->partition, event->offset) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void add_event(system_rows *r, const duplicates *duplicates,
                       const engine_lineage_event *event, bool left, base_buf *buf) {
     base_buf name = {0};
     base_buf_printf(&name, "%s.%s", event->object->schema, event->object->name);
@@ -73,11 +120,9 @@ static void add_event(system_rows *r, const engine_lineage *lineage,
     add_time(buf, r->arena, "appended_at", event->ingested_us);
     if (left) base_buf_add_cstr(buf, ", \"left\": true");
     uint32_t n = 0;
-    for (uint32_t i = 0; i < lineage->n; i++) {
-        const engine_lineage_event *d = &lineage->events[i];
-        if (!d->duplicate || d->object->id != event->object->id ||
-            d->original_partition != event->partition || d->original_offset != event->offset)
-            continue;
+    for (uint32_t i = first_duplicate(duplicates, event); i < duplicates->n; i++) {
+        const engine_lineage_event *d = duplicates->items[i];
+        if (by_original(d, event->object->id, event->partition, event->offset) != 0) break;
         base_buf_printf(buf, "%s{\"partition\": %u, \"offset\": %llu}",
                         n++ == 0 ? ", \"duplicates\": [" : ", ", d->partition,
                         (unsigned long long)d->offset);
@@ -90,14 +135,14 @@ static void add_event(system_rows *r, const engine_lineage *lineage,
     base_buf_add_byte(buf, '}');
 }
 
-static base_rc add_events(system_rows *r, const engine_why *why, const engine_why_change *c,
+static base_rc add_events(system_rows *r, const duplicates *duplicates, const engine_why_change *c,
                           base_error *err) {
     base_buf text = {0};
     base_buf_add_byte(&text, '[');
     for (uint32_t i = 0; i < c->nevents + c->nleft; i++) {
         bool left = i >= c->nevents;
         if (i > 0) base_buf_add_byte(&text, ',');
-        add_event(r, &why->lineage, left ? c->left[i - c->nevents] : c->events[i], left, &text);
+        add_event(r, duplicates, left ? c->left[i - c->nevents] : c->events[i], left, &text);
     }
     base_buf_add_byte(&text, ']');
     base_rc rc = add_json(r, "events", &text, err);
@@ -107,17 +152,23 @@ static base_rc add_events(system_rows *r, const engine_why *why, const engine_wh
 
 // ---- weir.why -----------------------------------------------------------------------------------
 
-static const char *note_of(const engine_why *why, const engine_why_change *c) {
-    if (c->note != NULL) return c->note;
-    if (why->lineage.truncated) return "there are more events than are shown";
-    if (why->lineage.whole && c->nevents > 0)
-        return "all events of the partition, of which some may not count";
-    if (why->lineage.cut && c->step == 0) return "retention has taken the beginning of a log";
-    return NULL;
+static void add_note(base_buf *buf, bool holds, const char *note) {
+    if (!holds) return;
+    if (buf->n > 0) base_buf_add_cstr(buf, "; ");
+    base_buf_add_cstr(buf, note);
+}
+
+static void note_of(const engine_why *why, const engine_why_change *c, base_buf *buf) {
+    add_note(buf, c->note != NULL, c->note);
+    add_note(buf, why->lineage.truncated, "there are more events than are shown");
+    add_note(buf, why->lineage.whole && c->nevents > 0,
+             "all events of the partition, of which some may not count");
+    add_note(buf, why->lineage.cut && c->step == 0, "retention has taken the beginning of a log");
 }
 
 static base_rc change_row(system_rows *r, const asked *a, const engine_why *why,
-                          const engine_why_change *c, base_error *err) {
+                          const duplicates *duplicates, const engine_why_change *c,
+                          base_error *err) {
     system_row(r);
     base_rc rc = add_asked(r, a, err);
     if (c->step > 0) system_i64(r, "step", (int64_t)c->step);
@@ -133,9 +184,11 @@ static base_rc change_row(system_rows *r, const asked *a, const engine_why *why,
         engine_ledger_row_json(a->view, c->row, i, n, NULL, &text);
         rc = add_json(r, i == 0 ? "old" : "new", &text, err);
     }
+    if (rc == BASE_OK) rc = add_events(r, duplicates, c, err);
+    base_buf_clear(&text);
+    note_of(why, c, &text);
+    if (text.n > 0) system_copy(r, "note", base_buf_str(&text));
     base_buf_deinit(&text);
-    if (rc == BASE_OK) rc = add_events(r, why, c, err);
-    system_text(r, "note", note_of(why, c));
     return rc;
 }
 
@@ -146,8 +199,10 @@ base_rc system_fill_why(system_rows *r, base_error *err) {
     if (rc != BASE_OK || !found) return rc;
     engine_why why;
     rc = engine_why_of(r->session, a.view, &a.key, r->arena, &why, err);
+    if (rc != BASE_OK) return rc;
+    duplicates d = find_duplicates(&why.lineage, r->arena);
     for (uint32_t i = 0; rc == BASE_OK && i < why.n; i++)
-        rc = change_row(r, &a, &why, &why.changes[i], err);
+        rc = change_row(r, &a, &why, &d, &why.changes[i], err);
     return rc;
 }
 
