@@ -144,7 +144,7 @@ def trust(checks, browser, server, base):
                 "CREATE MATERIALIZED VIEW sales.by_order WITH (refresh = 'immediate') AS SELECT order_id, sum(net_amount) AS net_amount "
                 "FROM sales.order_placed GROUP BY order_id",
                 f"CREATE RECONCILIATION sales.ledger ON sales.by_order AGAINST (connector = 'file', path = '{book}', format = 'csv') "
-                "KEY (order_id) COMPARE (net_amount) ON MISMATCH CORRECT INTO sales.booking (booking_id = run, order_id = order_id, "
+                "KEY (order_id) COMPARE (net_amount) SETTLE '0 seconds' ON MISMATCH CORRECT INTO sales.booking (booking_id = run, order_id = order_id, "
                 "net_amount = adjustment) LIMIT 0 ROWS",
                 "RECONCILE sales.ledger",
                 "CREATE OR REPLACE MATERIALIZED VIEW sales.by_order WITH (refresh = 'immediate', lateness = '0') AS SELECT order_id, "
