@@ -208,6 +208,7 @@ void engine_close(engine *e) {
     plat_mutex_deinit(&e->sink_counts_lock);
     plat_mutex_deinit(&e->remedies_lock);
     plat_cond_deinit(&e->remedy_ended);
+    engine_recon_counts_free(e);
     plat_cond_deinit(&e->flow_passed);
     plat_cond_deinit(&e->schedule_wake);
     plat_cond_deinit(&e->stream_released);

@@ -620,7 +620,8 @@ void engine_runner_start_flow(engine_flow *flow);
 void engine_runner_stop_flow(engine_flow *flow);
 void engine_runner_start(engine *e); // schedules: retention, reconciliations
 void engine_runner_stop(engine *e);
-void engine_schedules_run(engine *e); // once a second (schedule.c)
+void engine_schedules_run(engine *e);     // once a second (schedule.c)
+void engine_recon_counts_free(engine *e); // remedy_count.c
 // recon_due.c: waits for the reconciliations that it began; the engine is closing, no more begin.
 void engine_recon_jobs_stop(engine *e);
 BASE_MUST_USE base_rc engine_reconcile_last_run(engine *e, const plan_object *object, int64_t *us,
@@ -682,8 +683,9 @@ struct engine {
     plat_mutex remedies_lock;          // remedy.c: reconciliations of which a run or a decision
     plat_cond remedy_ended;            // is under way, by id; 0: none
     uint32_t remedies_busy[ENGINE_REMEDIES_BUSY];
-    atomic_bool remedies_due;             // perhaps one is to be gone on with
-    base_map *sink_reports;               // by id, as text
+    struct engine_recon_counters *recon_counters; // remedy_count.c, under remedies_lock
+    atomic_bool remedies_due;                     // perhaps one is to be gone on with
+    base_map *sink_reports;                       // by id, as text
     plat_mutex sink_counts_lock;          // before catalog_lock; held while changes are counted
     base_map *sink_counts;                // by id, as text (sinklag.c)
     struct engine_replays *replays;       // replay.c

@@ -2,12 +2,13 @@
 // format 0.0.4. Each family is written as a whole (the format wants it so), so the walk over flows
 // or objects repeats for each. Entry point: engine_metrics.
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/must.h"
-#include "engine/recon/recon_int.h"
+#include "engine/recon/remedy.h"
 #include "engine/system_int.h"
 
 static void family(base_buf *buf, const char *name, const char *type, const char *help) {
@@ -352,6 +353,115 @@ static void recon_metrics(engine *e, base_buf *buf) {
     base_arena_deinit(&arena);
 }
 
+// ---- remedies -----------------------------------------------------------------------------------
+
+typedef struct remedy_facts {
+    const plan_object *object;
+    engine_recon_counts counts;
+    engine_remedy_plan plan; // of the newest run that has one; state 0: none
+    int64_t due_us;
+    bool due_known;
+} remedy_facts;
+
+static void labelled(base_buf *buf, const char *name, const plan_object *object, const char *key,
+                     const char *value, double number) {
+    base_buf_printf(buf, "%s{", name);
+    object_label(buf, "reconciliation", object);
+    base_buf_add_byte(buf, ',');
+    label(buf, key, value);
+    base_buf_printf(buf, "} %.17g\n", number);
+}
+
+// Since the start: counters.
+static void remedy_counters(const remedy_facts *facts, uint32_t n, base_buf *buf) {
+    static const engine_remedy_state states[] = {ENGINE_REMEDY_WAITING, ENGINE_REMEDY_APPROVED,
+                                                 ENGINE_REMEDY_APPLIED, ENGINE_REMEDY_REJECTED,
+                                                 ENGINE_REMEDY_SUPERSEDED};
+    static const char *const actions[] = {"appended", "retracted", "refused"};
+    family(buf, "weir_reconciliation_failed_runs_total", "counter", "Runs that failed.");
+    for (uint32_t i = 0; i < n; i++)
+        object_value(buf, "weir_reconciliation_failed_runs_total", "reconciliation",
+                     facts[i].object, (double)facts[i].counts.failed);
+    family(buf, "weir_reconciliation_remedies_total", "counter",
+           "Remedies by what became of them.");
+    for (uint32_t i = 0; i < n; i++)
+        for (size_t s = 0; s < sizeof states / sizeof *states; s++)
+            labelled(buf, "weir_reconciliation_remedies_total", facts[i].object, "state",
+                     engine_remedy_state_name(states[s]),
+                     (double)facts[i].counts.remedies[states[s]]);
+    family(buf, "weir_reconciliation_actions_total", "counter", "Records of remedies.");
+    for (uint32_t i = 0; i < n; i++) {
+        const engine_recon_counts *counts = &facts[i].counts;
+        const uint64_t numbers[] = {counts->appended, counts->retracted, counts->refused};
+        for (size_t k = 0; k < 3; k++)
+            labelled(buf, "weir_reconciliation_actions_total", facts[i].object, "action",
+                     actions[k], (double)numbers[k]);
+    }
+}
+
+// As it is now: of the newest remedy, and of the schedule. NAN: nothing to say.
+static double remedy_value(const remedy_facts *facts, size_t family) {
+    const engine_remedy_plan *plan = &facts->plan;
+    bool waits = plan->state == ENGINE_REMEDY_WAITING;
+    switch (family) {
+    case 0:
+        return waits;
+    case 1:
+        return waits ? (double)plan->keys : 0;
+    case 2:
+        return plan->state == ENGINE_REMEDY_APPROVED || plan->state == ENGINE_REMEDY_APPENDED;
+    case 3:
+        return (double)plan->unresolved;
+    case 4:
+        return facts->counts.run_us > 0 ? (double)facts->counts.run_us / 1e6 : NAN;
+    default:
+        return facts->due_known ? unix_seconds(facts->due_us) : NAN;
+    }
+}
+
+static void remedy_metrics(engine *e, const object_list *list, base_buf *buf) {
+    static const struct {
+        const char *name, *help;
+        bool acts; // of those that act only
+    } families[] = {
+        {"weir_reconciliation_remedy_waiting", "1 while a remedy waits for a person.", true},
+        {"weir_reconciliation_remedy_waiting_keys", "Findings that it would act on.", true},
+        {"weir_reconciliation_remedy_unfinished", "1 while one is not in every view yet.", true},
+        {"weir_reconciliation_remedy_unresolved", "Findings that nothing is done about.", true},
+        {"weir_reconciliation_run_seconds", "Duration of the last run since the start.", false},
+        {"weir_reconciliation_due_timestamp_seconds", "When it is due again by EVERY.", false},
+    };
+    remedy_facts *facts = calloc(list->n + 1, sizeof *facts);
+    must(facts != NULL);
+    base_arena arena;
+    base_arena_init(&arena, 1 << 14);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < list->n; i++) {
+        if (list->objects[i]->kind != PLAN_OBJECT_RECONCILIATION) continue;
+        remedy_facts *f = &facts[n++];
+        engine_remedy_plan *plan = NULL;
+        base_error ignored; // then it says nothing of it
+        f->object = list->objects[i];
+        f->counts = engine_recon_counts_of(e, f->object->id);
+        if (engine_remedy_newest(e, f->object->id, false, &arena, &plan, &ignored) == BASE_OK &&
+            plan != NULL)
+            f->plan = *plan;
+        if (engine_reconcile_next(e, f->object, &f->due_us, &f->due_known, &ignored) != BASE_OK)
+            f->due_known = false;
+    }
+    if (n > 0) remedy_counters(facts, n, buf);
+    for (size_t k = 0; n > 0 && k < sizeof families / sizeof *families; k++) {
+        family(buf, families[k].name, "gauge", families[k].help);
+        for (uint32_t i = 0; i < n; i++) {
+            double value = remedy_value(&facts[i], k);
+            if (isnan(value) || (families[k].acts && facts[i].object->remedy == NULL)) continue;
+            object_value(buf, families[k].name, "reconciliation", facts[i].object, value);
+        }
+    }
+    base_arena_deinit(&arena);
+    free(facts);
+}
+
 void engine_metrics(engine *e, base_buf *buf) {
     family(buf, "weir_build_info", "gauge", "The version that runs.");
     base_buf_printf(buf, "weir_build_info{version=\"%s\"} 1\n", WEIR_VERSION);
@@ -366,6 +476,7 @@ void engine_metrics(engine *e, base_buf *buf) {
     engine_completeness_metrics(e, buf);
     sink_metrics(e, &list, buf);
     recon_metrics(e, buf);
+    remedy_metrics(e, &list, buf);
     state_stats stats;
     state_store_stats(e->meta, &stats);
     family(buf, "weir_catalog_bytes", "gauge", "Bytes of the catalogue's store in use.");

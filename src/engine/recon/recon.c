@@ -213,10 +213,13 @@ static base_rc reconcile(engine *e, const engine_session *session,
     base_arena_init(&arena, 1 << 16);
     engine_recon_run run = {0};
     engine_recon x;
+    uint64_t began_ns = plat_monotonic_ns(e->plat);
     base_rc rc = remedies ? engine_remedy_before(e, session, reconciliation, err) : BASE_OK;
     if (rc == BASE_OK) rc = recon_run_stored(e, session, reconciliation, &arena, &x, &run, err);
     if (rc == BASE_OK && remedies) rc = engine_remedy_after(&x, err);
     if (remedies) engine_remedy_end(e, reconciliation);
+    engine_recon_count_run(e, reconciliation->id, rc != BASE_OK,
+                           (int64_t)((plat_monotonic_ns(e->plat) - began_ns) / 1000));
     engine_notify_listeners(e);
     *out = (engine_reconcile_result){.run = run.run,
                                      .matched = run.matched,

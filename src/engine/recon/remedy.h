@@ -64,6 +64,17 @@ typedef struct engine_remedy_plan {
 
 const char *engine_remedy_state_name(engine_remedy_state state);
 
+// remedy_count.c: since the engine was opened.
+typedef struct engine_recon_counts {
+    uint64_t failed;                                 // runs
+    uint64_t remedies[ENGINE_REMEDY_SUPERSEDED + 1]; // that came into each state
+    uint64_t appended, retracted, refused;           // records
+    int64_t run_us;                                  // the last run; 0: there was none
+} engine_recon_counts;
+void engine_recon_count_run(engine *e, uint32_t id, bool failed, int64_t us);
+void engine_recon_count_remedy(engine *e, uint32_t id, const engine_remedy_plan *plan);
+engine_recon_counts engine_recon_counts_of(engine *e, uint32_t id);
+
 // remedy_plan.c: what is to be done about the run's findings, into plan->actions, and how much that
 // is. before: the plan of the run before, or NULL: what that one did about the same finding is not
 // done again.

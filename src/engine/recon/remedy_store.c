@@ -223,8 +223,12 @@ base_rc engine_remedy_put(engine *e, const plan_object *r, const engine_remedy_p
     if (rc == BASE_OK) rc = trim(e, txn, 'A', id, plan->run, ENGINE_RECON_DETAIL_MAX, err);
     base_buf_deinit(&buf);
     base_arena_deinit(&arena);
-    if (rc == BASE_OK) return state_commit(txn, err);
-    state_abort(txn);
+    if (rc == BASE_OK)
+        rc = state_commit(txn, err);
+    else
+        state_abort(txn);
+    if (rc == BASE_OK && superseded != NULL) engine_recon_count_remedy(e, id, superseded);
+    if (rc == BASE_OK) engine_recon_count_remedy(e, id, plan);
     return rc;
 }
 
