@@ -23,14 +23,14 @@ export class StatementError extends Error {
 }
 
 // {columns: [{name, type}], rows: [{...}], standing, row_count, truncated, tag, notices, elapsed_ms}
-// asOf: an instant as text; what was shown then.
-export async function query(sql, limit, asOf) {
+// past: {as_of, effective_as_of}, instants as text: what was shown then, of facts effective by then.
+export async function query(sql, limit, past) {
   let response, body;
   try {
     response = await fetch("/v1/query", {
       method: "POST",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ sql, limit, as_of: asOf }),
+      body: JSON.stringify({ sql, limit, ...past }),
       signal: AbortSignal.timeout(60000),
     });
     body = await response.json();

@@ -63,7 +63,7 @@ function remedyCard(run, actions) {
   const does = [...tally].map(([text, n]) => `${many ? "at least " : ""}${count(n)} ${n === 1 ? "record" : "records"} ${text}`).join(", ");
   const name = quoteName(full(run)).replace(/"([a-z_][a-z0-9_]*)"/g, "$1");
   return h("div", { class: "card waits" },
-    h("div", { class: "row" }, link(run), chip(`run ${run.run}`), h("span", null, `over its limit: ${run.waits_for ?? "–"}`),
+    h("div", { class: "row" }, link(run), chip(`run ${run.run}`), h("span", null, `it waits: ${run.waits_for ?? "its limit"}`),
       h("span", { class: "quiet small" }, `found ${instant(run.as_of)}`)),
     h("p", null, h("b", null, "Approving appends: "), does || "nothing", ". Every view and sink follows; final rows are corrected with the cause ",
       h("code", null, `reconciliation ${full(run)} run ${run.run}`), "."),
@@ -143,8 +143,11 @@ function one(root, name) {
   chart.append(h("div", { class: "row spread" }, h("span", { class: "row" }, pick, h("span", { class: "small quiet" }, `by run, the newest ${RUNS}`))), holder);
   root.append(h("div", { class: "row spread" }, h("h1", null, name), h("span", { class: "row" }, note, button)), facts, waiting.element, chart,
     h("h2", null, "What does not match"), rows.element, h("h2", null, "Runs"), runs.element);
-  const remedyTitle = h("h2", null, "Remedy");
-  root.append(remedyTitle, actions.element);
+  const remedyTitle = h("h2", null, "Remedy"), decisionsTitle = h("h2", null, "Decisions");
+  const decisions = new Table([number("run"), { label: "", cell: (row) => chip(row.decision, row.decision === "rejected" ? "bad" : "good") }, { label: "by", cell: (row) => row.decided_by ?? "the limits" },
+    when("at"), { label: "waited for", cell: (row) => row.waited_for ?? "–" }, number("keys"), number("records"), number("appended"), number("retracted", "taken back"), number("refused")],
+  { key: (row) => `${row.run} ${row.decision} ${row.at}`, label: "Decisions", tall: true });
+  root.append(remedyTitle, actions.element, decisionsTitle, decisions.element);
   let trend = [], shown = "";
 
   function draw() {
@@ -160,6 +163,9 @@ function one(root, name) {
     const [all, past, made, found] = await Promise.all([query(`SELECT * FROM weir.reconciliations WHERE ${is}`),
       query(`${TREND} WHERE ${is} ORDER BY run DESC LIMIT 1000`), query(`SELECT * FROM weir.reconciliation_runs WHERE ${is} ORDER BY run DESC`),
       query(`SELECT d.* FROM weir.reconciliation_result d WHERE ${is} AND d.key IS NOT NULL AND d.run = (SELECT max(run) FROM weir.reconciliations WHERE ${is}) ORDER BY d.kind, d.key LIMIT 1000`)]);
+    const decided = (await query(`SELECT * FROM weir.reconciliation_decisions WHERE ${is} ORDER BY at DESC LIMIT 200`)).rows;
+    decisionsTitle.hidden = decisions.element.hidden = decided.length === 0;
+    decisions.update(decided);
     const it = all.rows[0];
     if (!it) {
       facts.replaceChildren(h("span", null, "There is no such reconciliation now."));

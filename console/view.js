@@ -30,6 +30,12 @@ function measures(columns) {
   return numbers;
 }
 
+// An instant that a person wrote: UTC unless it says a zone.
+function withZone(text) {
+  if (!text) return undefined;
+  return /(z|[+-]\d\d(:?\d\d)?)$/i.test(text.slice(10)) ? text : `${text}${text.length > 10 ? "" : " 00:00"}+00`;
+}
+
 const aggregate = (name) => (/mean|avg|average/.test(name) ? "avg" : /(^|_)max/.test(name) ? "max" : /(^|_)min/.test(name) ? "min" : "sum");
 
 export function viewPage(root, name) {
@@ -39,8 +45,13 @@ export function viewPage(root, name) {
   const pick = h("select", { "aria-label": "Measure", onchange: () => drawChart().catch(() => {}) }), chartTitle = h("span", { class: "small quiet" });
   const definition = h("pre"), more = h("p", { class: "small quiet" }), verdict = h("span", { class: "small", role: "status" });
   const windows = windowPanel(name), versions = versionPanel(name), books = h("div", { class: "facts" });
-  const then = h("input", { type: "text", "aria-label": "As of", placeholder: "YYYY-MM-DD hh:mm, UTC", size: "20" }), back = h("button", { type: "button", class: "small", onclick: () => setPast(undefined) }, "Back to now");
-  const past = h("form", { class: "row small", onsubmit(event) { event.preventDefault(); setPast(then.value.trim() || undefined); } }, "as of", then, h("button", { class: "small" }, "Show"), back);
+  const instantBox = (label, placeholder) => h("input", { type: "text", "aria-label": label, placeholder, size: "22" });
+  const then = instantBox("As of", "YYYY-MM-DD hh:mm, UTC"), effective = instantBox("Effective by", "YYYY-MM-DD, all of the day");
+  const back = h("button", { type: "button", class: "small", onclick: () => setPast(null) }, "Back to now");
+  const form = h("form", { class: "row small", onsubmit(event) {
+    event.preventDefault();
+    setPast(then.value.trim() || effective.value.trim() ? { as_of: withZone(then.value.trim()), effective_as_of: effective.value.trim() || undefined } : null);
+  } }, "as we saw it at", then, "of what was effective by", effective, h("button", { class: "small" }, "Show"), back);
   const refused = h("p", { class: "error", role: "alert" });
   back.hidden = refused.hidden = true;
   const verify = h("button", { type: "button", class: "small", title: "Computes it again from the log and compares", onclick: verifyNow }, "Verify");
@@ -48,17 +59,17 @@ export function viewPage(root, name) {
   chartBox.append(h("div", { class: "row spread" }, h("span", { class: "row" }, pick, chartTitle), legend()), holder);
   root.append(h("div", { class: "row spread" }, h("h1", null, name), h("span", { class: "row small" }, verdict, verify, state,
     h("a", { href: `/v1/views/${encodeURIComponent(name)}?format=csv`, download: `${name}.csv` }, "CSV"),
-    h("a", { href: `/v1/views/${encodeURIComponent(name)}` }, "JSON"))), facts, books, past, h("div", null, refused), chartBox, why, body, more, windows.element, versions.element,
+    h("a", { href: `/v1/views/${encodeURIComponent(name)}` }, "JSON"))), facts, books, form, h("div", null, refused), chartBox, why, body, more, windows.element, versions.element,
   h("details", null, h("summary", null, "Definition"), h("div", { class: "card" }, definition)));
 
-  let columns = null, keys = [], time, rows = [], table, keyed, stopFollowing = null, lastQuery = 0, lastTrust = -Infinity, asOf, dirty = false, closed = false, painting = 0, lastWidth = 0;
+  let columns = null, keys = [], time, rows = [], table, keyed, stopFollowing = null, lastQuery = 0, lastTrust = -Infinity, past = null, dirty = false, closed = false, painting = 0, lastWidth = 0;
 
   const key = (row) => JSON.stringify(columns.map((column) => row[column.name]));
 
-  // Shows the view as it was at an instant (without a zone, UTC), or follows it again. The chart is of then too.
-  async function setPast(text) {
-    const was = asOf;
-    asOf = text && !/(z|[+-]\d\d(:?\d\d)?)$/i.test(text.slice(10)) ? `${text}${text.length > 10 ? "" : " 00:00"}+00` : text;
+  // Shows the view as it was, by either clock or both, or follows it again (null). The chart is of then too.
+  async function setPast(wanted) {
+    const was = past;
+    past = wanted;
     refused.hidden = true;
     stopFollowing?.();
     stopFollowing = null;
@@ -67,11 +78,11 @@ export function viewPage(root, name) {
     } catch (error) {
       refused.textContent = error.message;
       refused.hidden = false;
-      asOf = was;
+      past = was;
       await load().catch(() => {});
     }
-    back.hidden = !asOf;
-    if (!asOf) then.value = "";
+    back.hidden = !past;
+    if (!past) then.value = effective.value = "";
   }
 
   async function verifyNow() {
@@ -158,7 +169,7 @@ export function viewPage(root, name) {
     const result = await query(`SELECT ${quote(group.name)} AS t, ${how}(${measure ? quote(measure.name) : "*"}) AS v,
       max(CASE WHEN _status = 'provisional' THEN 1 ELSE 0 END) AS provisional,
       max(CASE WHEN _status = 'corrected' THEN 1 ELSE 0 END) AS corrected
-      FROM ${from} GROUP BY ${quote(group.name)} ORDER BY ${windowed ? 1 : 2} DESC LIMIT ${windowed ? BARS : 16}`, undefined, asOf);
+      FROM ${from} GROUP BY ${quote(group.name)} ORDER BY ${windowed ? 1 : 2} DESC LIMIT ${windowed ? BARS : 16}`, undefined, past ?? undefined);
     if (closed) return;
     chartBox.hidden = false;
     const width = Math.max(280, holder.clientWidth || chartBox.clientWidth - 34), digits = fractionDigits(result.rows, "v");
@@ -205,7 +216,7 @@ export function viewPage(root, name) {
       makeTable(shape.columns);
     }
     const [result, view] = await Promise.all([
-      query(`SELECT *, _status, _revision, _updated_at FROM ${from}${time ? ` ORDER BY ${quote(time.name)} DESC NULLS LAST` : ""} LIMIT ${ROWS}`, undefined, asOf),
+      query(`SELECT *, _status, _revision, _updated_at FROM ${from}${time ? ` ORDER BY ${quote(time.name)} DESC NULLS LAST` : ""} LIMIT ${ROWS}`, undefined, past ?? undefined),
       query(`SELECT v.*, s.final_until FROM weir.views v LEFT JOIN weir.standing s ON s.schema = v.schema AND s.view = v.name WHERE v.schema || '.' || v.name = ${literal(name)}`)]);
     if (closed) return;
     rows = result.rows;
@@ -213,11 +224,13 @@ export function viewPage(root, name) {
     setFacts(view.rows[0], result.standing);
     definition.textContent = view.rows[0]?.definition ?? "";
     more.textContent = (view.rows[0]?.rows ?? 0) > ROWS ? `The newest ${ROWS} of ${count(view.rows[0].rows)} rows are shown.` : "";
-    if (asOf) {
-      state.textContent = `as of ${instant(result.standing?.as_of)}`;
+    if (past) {
+      state.textContent = "not live";
       state.className = "chip turn";
       more.textContent = "";
-      facts.replaceChildren(h("span", null, "as the view was at ", h("b", null, asOf)), h("span", null, "step ", h("b", null, count(result.standing?.step))), h("span", null, "watermark ", h("b", null, instant(result.standing?.watermark))));
+      const fact = (label, value) => (value ? h("span", null, label + " ", h("b", null, value)) : null);
+      facts.replaceChildren(...[fact("as the view was at", past.as_of), fact("of what was effective by", past.effective_as_of), fact("step", count(result.standing?.step)),
+        fact("watermark", instant(result.standing?.watermark))].filter(Boolean));
     } else if (!stopFollowing) connect(result.standing?.step ?? 0);
     await drawChart();
     if (performance.now() - lastTrust > TRUST_MS) {
@@ -234,7 +247,7 @@ export function viewPage(root, name) {
   return {
     every: 1000,
     async refresh() {
-      if (asOf) return; // the past stands still
+      if (past) return; // the past stands still
       const age = performance.now() - lastQuery;
       if (!columns || (dirty && age > AGAIN_MS) || age > 3 * AGAIN_MS || (!stopFollowing && age > 2000)) await load();
     },

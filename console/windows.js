@@ -54,19 +54,24 @@ export function completeness(root) {
     ...["p50", "p90", "p99", "p999", "p9999"].map((p) => ({ label: `${p.length > 3 ? `${p.slice(1, 3)}.${p.slice(3)}` : p.slice(1)} %`, class: "number", cell: (row) => interval(row[`disorder_${p}`]) })),
     { label: "latest", class: "number", cell: (row) => interval(row.disorder_most) }],
   { key: (row) => `${row.flow} ${full(row)} ${row.partition}`, label: "Lateness", tall: true, empty: "No flow reads a stream with a watermark yet." });
+  const hours = new Table([{ label: "stream", cell: full }, when("hour_start", "hour"), { label: "", cell: (row) => chip(row.status) }, { label: "basis", cell: (row) => row.basis, title: (row) => row.method },
+    number("seen"), number("expected"), bad("missing"), bad("unexpected"), number("rests_on", "rests on"), { label: "flow", cell: (row) => row.flow }],
+  { key: (row) => `${row.flow} ${full(row)} ${row.hour_start}`, label: "By the hour", tall: true, empty: "Nothing to go by yet." });
   root.append(h("h1", null, "Completeness"), h("p", { class: "lead" },
     "Is anything missing, and does the watermark wait long enough? A window's own state is on its view's page; weir.advise_watermark('stream') says what delay would do."),
-  h("h2", null, "Seen against expected"), expected.element, h("h2", null, "Numbers of producers"), sequences.element, h("h2", null, "Gaps"), gaps.element,
+  h("h2", null, "Seen against expected"), expected.element, h("h2", null, "By the hour"), hours.element, h("h2", null, "Numbers of producers"), sequences.element, h("h2", null, "Gaps"), gaps.element,
   h("h2", null, "How late events come"),
   h("p", { class: "lead" }, "So much behind the newest event were 50 to 99.99 % of them. What the watermark does not wait for is late: applied, and a correction where a row was final."), waits.element);
   return { every: 4000, async refresh() {
-    const [a, b, c, d] = await Promise.all([query("SELECT * FROM weir.expected_events ORDER BY schema, name, flow, partition"),
+    const [a, b, c, d, e] = await Promise.all([query("SELECT * FROM weir.expected_events ORDER BY schema, name, flow, partition"),
       query("SELECT * FROM weir.sequences ORDER BY missing DESC, schema, name, producer, flow LIMIT 200"),
       query("SELECT DISTINCT schema, name, producer, first_missing, last_missing, missing, event_before, event_after FROM weir.sequence_gaps ORDER BY event_after DESC LIMIT 200"),
-      query("SELECT * FROM weir.completeness ORDER BY schema, name, flow, partition")]);
+      query("SELECT * FROM weir.completeness ORDER BY schema, name, flow, partition"),
+      query("SELECT * FROM weir.expected_by_hour ORDER BY hour_start DESC, schema, name, flow LIMIT 200")]);
     expected.update(a.rows);
     sequences.update(b.rows);
     gaps.update(c.rows);
     waits.update(d.rows);
+    hours.update(e.rows);
   } };
 }

@@ -166,6 +166,10 @@ def trust(checks, browser, server, base):
     checks.true("its trend can be of a difference", browser.wait("!!document.querySelector('.chart .bar.bad') && "
                 "[...document.querySelectorAll('.chart option')].some((o) => o.value === 'net_amount')"), "")
     browser.screenshot("console-trend.png")
+    with server.pg() as pg:
+        pg.simple("APPROVE RECONCILIATION sales.ledger")
+    checks.true("who decided is shown", browser.wait(text_has("remedy of run 1: applied".capitalize()) + " && " + text_has("approved")),
+                str(browser.evaluate("document.body.innerText"))[:2500])
     shows(checks, browser, base, "versions", "versions and replays are listed", "sales.by_order@2", "beside",
           "ALTER MATERIALIZED VIEW sales.by_order PROMOTE VERSION 2", "differs", "net_amount +", "sales.revenue_1m", "done")
     browser.screenshot("console-versions.png")
@@ -194,7 +198,10 @@ def trust(checks, browser, server, base):
     checks.true("the view as it was", browser.wait(f"!({revenue}) && document.querySelector('.facts').innerText.includes('as the view was')"),
                 str(browser.evaluate("document.body.innerText"))[:1500])
     browser.screenshot("console-as-of.png")
-    browser.evaluate(f"({show})('2001-01-01')")
+    browser.evaluate("document.querySelectorAll('form input')[1].value = '2026-01-04'; document.querySelector('form button').click()")
+    checks.true("by the other clock: a stream without EFFECTIVE TIME counts whole", browser.wait(text_has("of what was effective by 2026-01-04")) and
+                browser.wait(text_has("recomputed")), str(browser.evaluate("document.body.innerText"))[:1500])
+    browser.evaluate(f"document.querySelectorAll('form input')[1].value = ''; ({show})('2001-01-01')")
     checks.true("an instant before its history is refused", browser.wait(text_has("goes back to")), str(browser.evaluate("document.body.innerText"))[:900])
     browser.errors[:] = [text for text in browser.errors if "400" not in text]
     browser.evaluate("[...document.querySelectorAll('form button')].at(-1).click()")
