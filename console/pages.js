@@ -43,7 +43,7 @@ const VIEWS = "SELECT * FROM weir.views ORDER BY schema, name";
 const FLOWS = "SELECT * FROM weir.flows ORDER BY name";
 
 const BOOKS = `SELECT count(*) AS n, count(*) FILTER (WHERE error IS NOT NULL) AS failed,
-  count(*) FILTER (WHERE error IS NULL AND run IS NOT NULL AND missing + unexpected + differing + duplicate = 0) AS agree FROM weir.reconciliations`;
+  count(*) FILTER (WHERE error IS NULL AND run IS NOT NULL AND missing + unexpected + differing + duplicate = 0 AND matched > 0) AS agree FROM weir.reconciliations`;
 const WAITS = "SELECT count(*) AS n FROM weir.reconciliation_runs WHERE remedy = 'waiting'";
 
 const fullName = (row) => h("span", null, h("span", { class: "quiet" }, row.schema + "."), row.name);
@@ -117,10 +117,10 @@ export function overview(root) {
     cards[1].set(count(accepted), bytes(sum(logs.rows, "bytes")) + " of log");
     cards[2].set(count(bad), accepted ? ((100 * bad) / (accepted + bad)).toFixed(2) + "% of all" : "");
     cards[3].set(count(sum(logs.rows, "duplicates")), "counted once");
-    cards[4].set(count(sum(logs.rows, "late")), "yet applied");
+    cards[4].set(count(sum(logs.rows, "late")), "all applied");
     cards[5].set(`${fresh} of ${made.rows.length}`, `${count(sum(made.rows, "corrections"))} corrections`);
     const b = books.rows[0];
-    cards[6].set(b.n ? `${b.agree} of ${b.n}` : "–", b.n ? (b.failed ? `${b.failed} failed` : "by their last runs") : "not compared");
+    cards[6].set(b.n ? `${b.agree} of ${b.n}` : "–", b.n ? (b.failed ? `${b.failed} failed` : "in the last run") : "not compared");
     cards[7].set(count(waits.rows[0].n), waits.rows[0].n === 1 ? "remedy waits" : "remedies wait");
     streamsTable.update(logs.rows.filter((row) => row.kind === "stream"));
     viewsTable.update(made.rows);

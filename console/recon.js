@@ -20,7 +20,8 @@ function verdict(row, waits) {
   if (row.run === null) return chip("not run yet");
   if (waits) return chip("waits for a person", "wait");
   if (findings(row) > 0) return chip("differs", "bad");
-  return row.pending > 0 ? chip("settling", "wait") : chip("agrees", "good");
+  if (row.pending > 0) return chip("settling", "wait");
+  return row.matched > 0 ? chip("agrees", "good") : chip("compared nothing", "wait");
 }
 
 // Name -> its last runs, oldest first, each with the rows found.
@@ -93,7 +94,7 @@ function list(root) {
   let trend = new Map(), waits = new Set();
   const table = new Table([
     { label: "reconciliation", cell: link }, { label: "", cell: (row) => verdict(row, waits.has(full(row))) },
-    { label: "of", cell: (row) => row.view }, { label: "book", cell: (row) => (row.path ? row.path.split("/").pop() : row.connector), title: (row) => row.path },
+    { label: "compares", class: "wrap", cell: (row) => `${row.view} with ${row.path ? row.path.split("/").pop() : row.connector}`, title: (row) => row.path },
     { label: "found, by run", class: "spark", cell: (row) => spark((trend.get(full(row)) ?? []).map((run) => run.found ?? 0)),
       title: (row) => (trend.get(full(row)) ?? []).map((run) => `run ${run.run}: ${run.error ? "failed" : run.found}`).join("\n") },
     ...KINDS.map(figure), when("as_of", "as of"),
