@@ -31,7 +31,7 @@ export async function query(sql, limit, past) {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ sql, limit, ...past }),
-      signal: AbortSignal.timeout(60000),
+      signal: AbortSignal.timeout(/^\s*(verify|reconcile)/i.test(sql) ? 310000 : 60000), // weir ends a statement at 300 s
     });
     body = await response.json();
   } catch (error) {

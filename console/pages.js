@@ -3,6 +3,7 @@
 import { query } from "./api.js";
 import { h, Table, chip, count, rate, bytes, instant, interval, jsonValue, keyText } from "./dom.js";
 import { spark } from "./chart.js";
+import { showWhy } from "./why.js";
 
 // Rates are measured here, from one look to the next, and kept while the page is open.
 const RATES_KEPT = 60;
@@ -222,15 +223,23 @@ function unchanged(row) {
   return Object.keys(after).filter((name) => JSON.stringify(before[name]) === JSON.stringify(after[name])).map((name) => `${name} ${jsonValue(after[name])}`).join(", ");
 }
 
+// The story of the row with a key, as weir writes keys.
+function askWhy(holder, view, key) {
+  const row = JSON.parse(key);
+  return showWhy(holder, view, Object.keys(row), row);
+}
+
 export function revisions(root) {
+  const why = h("div");
   const table = new Table([
     when("at", "at"), { label: "view", cell: (row) => h("a", { href: `#/views/${encodeURIComponent(row.view)}` }, row.view) },
     { label: "cause", cell: (row) => chip(row.cause, "turn") }, { label: "row", class: "wrap", cell: unchanged },
     { label: "what changed", class: "wrap", cell: change }, number("revision"),
+    { label: "", cell: (row) => h("button", { type: "button", class: "small", "data-key": row.key, onclick: () => askWhy(why, row.view, row.key) }, "why") },
   ], { key: (row) => `${row.flow} ${row.view} ${row.step} ${row.revision} ${row.old} ${row.new}`, label: "Revisions", flash: true,
     empty: "No final figure has changed." });
-  root.append(h("h1", null, "Revisions"), h("p", { class: "lead" }, "The ledger: every change to a figure that was final, and why."), table.element);
+  root.append(h("h1", null, "Revisions"), h("p", { class: "lead" }, "The ledger: every change to a figure that was final, and why."), why, table.element);
   return { every: 3000, async refresh() {
-    table.update((await query("SELECT view, revision, at, cause, old::text, new::text, step, flow FROM weir.revision ORDER BY at DESC, step DESC LIMIT 200")).rows);
+    table.update((await query("SELECT view, key::text, revision, at, cause, old::text, new::text, step, flow FROM weir.revision ORDER BY at DESC, step DESC LIMIT 200")).rows);
   } };
 }

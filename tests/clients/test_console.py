@@ -190,6 +190,11 @@ def trust(checks, browser, server, base):
     browser.evaluate("document.querySelector('.why').dispatchEvent(new KeyboardEvent('keydown', {key: 'Escape', bubbles: true}))")
     checks.true("Escape closes the story", browser.wait("!document.querySelector('.why')"), "")
     browser.screenshot("console-trust.png")
+    shows(checks, browser, base, "revisions", "the ledger is listed", "late event", "111.5")
+    browser.evaluate("[...document.querySelectorAll('td button')].find((e) => /09:31/.test(e.dataset.key)).click()")
+    checks.true("and each entry has its story", browser.wait("document.querySelector('.why')?.innerText.includes('when it was final')"),
+                str(browser.evaluate("document.body.innerText"))[:1500])
+    shows(checks, browser, base, "views/sales.revenue_1m", "the view again", "final until")
     # As it was before that late event, and back; an instant that is none is refused in place.
     show = """(text) => { document.querySelector('form input').value = text; document.querySelector('form button').click(); }"""
     revenue = "document.querySelector('.frame.tall tbody')?.innerText.includes('111.5')"
