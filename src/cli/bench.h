@@ -111,10 +111,11 @@ BASE_MUST_USE base_rc bench_scale(const bench_options *options, base_error *err)
 #define BENCH_REPLAY_DAY    "one day of 30"
 #define BENCH_REPLAY_ALL    "all 30 days"
 #define BENCH_REPLAY_SLOWLY "all 30 days at 300,000/s"
+#define BENCH_PROMOTE       "promotions"
 
 typedef struct bench_replayer {
     engine *engine;
-    const char *selection; // BENCH_REPLAY_...
+    const char *selection; // BENCH_REPLAY_..., BENCH_PROMOTE
     plat_thread thread;
     atomic_bool stop;
     uint32_t replays;
@@ -126,6 +127,8 @@ typedef struct bench_replayer {
 
 // A stream with 30 days of events and a view of it, in schema "bench", read to the end.
 BASE_MUST_USE base_rc bench_history_make(bench_engine *b, const char *refresh, base_error *err);
+// Of that view, a version that differs in one of a hundred rows.
+BASE_MUST_USE base_rc bench_version_make(bench_engine *b, const char *refresh, base_error *err);
 void bench_replayer_start(bench_replayer *r, engine *e, const char *selection);
 BASE_MUST_USE base_rc bench_replayer_stop(bench_replayer *r, base_error *err); // and prints
 

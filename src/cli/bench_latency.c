@@ -270,6 +270,8 @@ static base_rc start(latency *all, const char *refresh, base_error *err) {
     rc = bench_reopen(&all->b, 0, false, 0, err);
     if (rc == BASE_OK) rc = make_views(all, refresh, err);
     if (rc == BASE_OK && all->history) rc = bench_history_make(&all->b, refresh, err);
+    if (rc == BASE_OK && all->replay != NULL && strcmp(all->replay, BENCH_PROMOTE) == 0)
+        rc = bench_version_make(&all->b, refresh, err);
     if (rc != BASE_OK) return rc;
     server_config config;
     server_config_init(&config);
@@ -392,7 +394,8 @@ int bench_replay(const bench_options *o) {
     printf("\nreplay: %s events/s of %u bytes over HTTP for %u s to being visible, in a flow that "
            "also\n"
            "has a view by the hour over 30 days of 86,400 events: undisturbed, while one day is\n"
-           "replayed into a version again and again, while all of it is, and with a limited rate\n",
+           "replayed into a version again and again, while all of it is, with a limited rate, and\n"
+           "while a version of which one row of a hundred differs is promoted and rolled back\n",
            cli_number(o->rate), o->latency_bytes, o->seconds);
     fflush(stdout);
     base_error err = {0};
@@ -400,5 +403,6 @@ int bench_replay(const bench_options *o) {
     if (rc == BASE_OK) rc = one(o, "immediate", true, BENCH_REPLAY_DAY, &err);
     if (rc == BASE_OK) rc = one(o, "immediate", true, BENCH_REPLAY_ALL, &err);
     if (rc == BASE_OK) rc = one(o, "immediate", true, BENCH_REPLAY_SLOWLY, &err);
+    if (rc == BASE_OK) rc = one(o, "immediate", true, BENCH_PROMOTE, &err);
     return rc == BASE_OK ? CLI_OK : cli_error(&err);
 }

@@ -341,6 +341,7 @@ struct engine_flow {
     // Why it changes what it changes, for the ledger. Cause: set for one step by whoever makes it
     // ("replay of version 3"), NULL: its inputs are, and the origins of the records that it reads.
     const char *step_cause;
+    bool small_step; // it writes little, although it does not read the inputs
     engine_origins step_origins;
     engine_duplicate *duplicates_seen; // in the step arena: a ring of ENGINE_DUPLICATES_STEP
     uint64_t nduplicates_seen;

@@ -236,6 +236,7 @@ static void roll_back(engine_flow *flow) {
 
 // Whether a step will write much: one that fills a view or catches up.
 static bool step_is_large(const engine_flow *flow, gather_stage gather) {
+    if (flow->small_step) return false;
     if (gather != gather_inputs || flow->initial) return true;
     uint64_t records = 0;
     for (uint32_t i = 0; i < flow->ninputs; i++) {

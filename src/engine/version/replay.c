@@ -255,7 +255,8 @@ static base_rc take_place(replay *r, base_error *err) {
                       "of them would go. Replay into a version",
                       (unsigned long long)version->history_lost);
     else
-        rc = engine_version_exchange(e, view, version, true, cause, &r->differing, err);
+        rc = engine_version_exchange(e, view, version, true, cause, &r->cancel, &r->differing, err);
+    if (rc == BASE_E_CANCELLED && !r->cancelled) return rc; // the engine closes: it goes on later
     version = engine_catalog_by_id(e, r->version_id);
     base_error second;
     base_rc dropped =

@@ -295,44 +295,53 @@ static base_rc take_views_elsewhere(engine *e, const engine_flow *but, base_erro
     return rc;
 }
 
-// flow->lock held. After the swap's commit nothing can go back: what fails then is an error, and
-// the next start finishes the work.
-static base_rc exchange_both(engine *e, engine_flow *flow, const plan_object *view,
-                             const plan_object *version, bool is_replay, const char *cause,
-                             uint64_t *differing, base_error *err) {
+// flow->lock held.
+static base_rc swap_and_take(engine_flow *flow, engine_swap *swap, const char *cause,
+                             uint64_t *differing, bool *swapped, base_error *err) {
     if (flow->broken || flow->retake || flow->reload)
         return base_fail(err, BASE_E_BUSY, BASE_SQLSTATE_NOT_IN_STATE,
                          "flow %s is not in order just now", flow->name);
-    exchange x = exchanged(e, view, version, is_replay);
-    base_rc rc = rebind(e, view, version, &x, err);
+    base_rc rc = engine_swap_run(swap, cause, differing, err);
+    *swapped = rc == BASE_OK;
+    return rc == BASE_OK ? take_views(flow, true, err) : rc;
+}
+
+// After the swap's commit nothing can go back: what fails then is an error, and the next start
+// finishes the work.
+static base_rc exchange_both(engine *e, engine_flow *flow, engine_swap *swap, const exchange *x,
+                             const plan_object *view, const plan_object *version, const char *cause,
+                             uint64_t *differing, base_error *err) {
+    base_rc rc = rebind(e, view, version, x, err);
     if (rc != BASE_OK) return rc;
-    rc = engine_version_swap(flow, view, version, cause, differing, err);
-    if (rc != BASE_OK) {
-        put_back(e, view, version, &x);
+    bool swapped = false;
+    plat_mutex_lock(&flow->lock);
+    rc = swap_and_take(flow, swap, cause, differing, &swapped, err);
+    if (!swapped) {
+        put_back(e, view, version, x);
         base_error second;
         if (take_views(flow, true, &second) != BASE_OK)
             engine_say(e, ENGINE_ERROR, "%s", second.message);
-        return rc;
     }
-    rc = engine_catalog_store_two(e, x.view, x.version, err);
-    base_error opened;
-    base_rc flow_rc = take_views(flow, true, &opened);
-    if (rc == BASE_OK && flow_rc != BASE_OK) {
-        *err = opened;
-        rc = flow_rc;
+    plat_mutex_unlock(&flow->lock);
+    base_error stored;
+    if (swapped && engine_catalog_store_two(e, x->view, x->version, &stored) != BASE_OK) {
+        if (rc == BASE_OK) *err = stored;
+        return err->code;
     }
     return rc;
 }
 
 base_rc engine_version_exchange(engine *e, const plan_object *view, const plan_object *version,
-                                bool is_replay, const char *cause, uint64_t *differing,
-                                base_error *err) {
+                                bool is_replay, const char *cause, volatile bool *cancel,
+                                uint64_t *differing, base_error *err) {
     engine_flow *flow = engine_flow_of_view(e, view->id);
     *differing = 0;
     if (flow == NULL || flow->store == NULL) return engine_flow_unavailable(flow, err);
-    plat_mutex_lock(&flow->lock);
-    base_rc rc = exchange_both(e, flow, view, version, is_replay, cause, differing, err);
-    plat_mutex_unlock(&flow->lock);
+    exchange x = exchanged(e, view, version, is_replay);
+    engine_swap *swap;
+    base_rc rc = engine_swap_open(flow, view, version, cancel, &swap, err);
+    if (rc == BASE_OK) rc = exchange_both(e, flow, swap, &x, view, version, cause, differing, err);
+    engine_swap_close(swap);
     if (rc == BASE_OK) rc = take_views_elsewhere(e, flow, err);
     engine_notify_commit(flow);
     return rc;
@@ -341,8 +350,8 @@ base_rc engine_version_exchange(engine *e, const plan_object *view, const plan_o
 static base_rc promote(engine_session *session, const plan_object *view, const plan_object *version,
                        const char *cause, engine_result *out, base_error *err) {
     uint64_t differing;
-    base_rc rc =
-        engine_version_exchange(session->engine, view, version, false, cause, &differing, err);
+    base_rc rc = engine_version_exchange(session->engine, view, version, false, cause,
+                                         &session->cancel, &differing, err);
     if (rc != BASE_OK) return rc;
     char text[300];
     snprintf(text, sizeof text,

@@ -37,11 +37,11 @@ BASE_MUST_USE base_rc engine_version_create(engine_session *session, const plan_
                                             plan_object *object, engine_result *out,
                                             base_error *err);
 // The version takes the view's place, and the view the version's. is_replay: the view's number
-// stays.
+// stays. cancel (may be NULL) is heeded until they are compared.
 BASE_MUST_USE base_rc engine_version_exchange(engine *e, const plan_object *view,
                                               const plan_object *version, bool is_replay,
-                                              const char *cause, uint64_t *differing,
-                                              base_error *err);
+                                              const char *cause, volatile bool *cancel,
+                                              uint64_t *differing, base_error *err);
 // The version n of a view, or the only or newest one (n 0); NULL: there is none.
 const plan_object *engine_version_find(engine *e, const plan_object *view, uint32_t n);
 // PROMOTE, ROLL BACK, DROP VERSION. Takes ddl_lock.
@@ -71,9 +71,14 @@ void engine_merge_close(engine_merge *merge, bool done); // done: what was copie
 // What a crash has left of merges goes. Before the flow's views are opened.
 BASE_MUST_USE base_rc engine_merge_sweep(engine_flow *flow, base_error *err);
 // version_swap.c: in one step of the flow the rows of the view and of the version change places.
-// flow->lock held.
-BASE_MUST_USE base_rc engine_version_swap(engine_flow *flow, const plan_object *view,
-                                          const plan_object *version, const char *cause,
-                                          uint64_t *differing, base_error *err);
+typedef struct engine_swap engine_swap;
+// Compares the two beside the live flow. Without flow->lock, ddl_lock held. cancel may be NULL.
+BASE_MUST_USE base_rc engine_swap_open(engine_flow *flow, const plan_object *view,
+                                       const plan_object *version, volatile bool *cancel,
+                                       engine_swap **out, base_error *err);
+// The step. flow->lock held.
+BASE_MUST_USE base_rc engine_swap_run(engine_swap *swap, const char *cause, uint64_t *differing,
+                                      base_error *err);
+void engine_swap_close(engine_swap *swap); // NULL is allowed
 
 #endif
