@@ -28,7 +28,7 @@ typedef struct os_file {
 #define IO_BYTES_MAX ((size_t)1 << 30) // Linux moves at most 2 GB a call
 
 static base_rc os_open(plat *p, const char *path, int flags, plat_file **out, base_error *err) {
-    int os_flags = O_CLOEXEC;
+    int os_flags = O_CLOEXEC | O_NONBLOCK; // of a pipe, do not wait for who writes it
     bool read = (flags & PLAT_OPEN_READ) != 0, write = (flags & PLAT_OPEN_WRITE) != 0;
     must(read || write);
     // Mapping a file wants it readable, so a writer may always read.

@@ -3,6 +3,7 @@
 HTTP, so that no database is needed; and the HTTP book's ways to fail."""
 import http.server
 import json
+import os
 import threading
 import time
 
@@ -23,6 +24,10 @@ class Books:
                 books.seen.append(dict(self.headers))
                 status, body, seconds = books.answers.get(self.path.split("?")[0], (404, b"no", 0))
                 time.sleep(seconds)
+                if status == 0:  # the very bytes
+                    self.wfile.write(body)
+                    self.close_connection = True
+                    return
                 try:
                     self.send_response(status)
                     self.send_header("Content-Length", str(len(body)))
@@ -134,7 +139,26 @@ def check_http(checks, weir, books):
     books.put("/broken", b'[{"store":1,"n":1},{"store":')
     books.put("/wrong", [dict(store="one", n=1)])
     cases = [("/slow", ", timeout = '200 milliseconds'", "57014"), ("/large", ", format = 'ndjson', max_size = '1 MB'", "54000"),
-             ("/broken", "", "22P02"), ("/wrong", "", "22P02"), ("/nothing", "", "08006")]
+             ("/broken", "", "22P02"), ("/wrong", "", "22P02"), ("/nothing", "", "08006"), ("/moved", "", "08006"), ("/down", "", "08006"),
+             ("/blank", "", "22P02"), ("/blank", ", format = 'csv'", "42703"), ("/page", "", "22P02"), ("/error", "", "42703"),
+             ("/renamed", "", "42703"), ("/cut", ", format = 'ndjson'", "08006"), ("/short", ", format = 'ndjson'", "08006"),
+             ("/nonsense", "", "08006")]
+    books.put("/moved", b"", status=302)
+    books.put("/down", b"[]", status=503)
+    books.put("/blank", b" \n")  # an empty book says so: []
+    books.put("/page", b"<html>Please log in</html>")
+    books.put("/error", dict(error="no such report"))
+    books.put("/renamed", [dict(store=r["store"], number=r["n"]) for r in rows])
+    head = b"HTTP/1.1 200 OK\r\n"
+    line = b'{"store":1,"n":1}\n'
+    books.put("/chunked", head + b"Transfer-Encoding: chunked\r\n\r\n" + b"".join(
+        b"%x\r\n%s\r\n" % (len(part), part) for r in rows for part in (json.dumps(r).encode()[:5], json.dumps(r).encode()[5:] + b"\n"))
+        + b"0\r\n\r\n", status=0)
+    books.put("/cut", head + b"Transfer-Encoding: chunked\r\n\r\n" + b"%x\r\n%s\r\n" % (len(line), line), status=0)
+    books.put("/short", head + b"Content-Length: 1000\r\n\r\n" + line, status=0)
+    books.put("/nonsense", b"SSH-2.0-OpenSSH\r\n", status=0)
+    weir.make("h", "STREAM n", books.against("/chunked", ", format = 'ndjson'"), "KEY (store) COMPARE (n)")
+    checks.equal("HTTP /chunked", weir.run("h")[0], (5, 0, 0, 0, 0, 0))
     for path, more, wanted in cases:
         weir.make("h", "STREAM n", books.against(path + "?token=t0ken", more + secret), "KEY (store) COMPARE (n)")
         state, message = weir.error("RECONCILE h")
@@ -142,6 +166,22 @@ def check_http(checks, weir, books):
         shown = str(weir.sql("SELECT * FROM weir.reconciliation_runs WHERE name = 'h'")) + str(weir.sql("SELECT * FROM weir.reconciliations"))
         checks.true(f"HTTP {path}: the run is in the history, no secret is", message in shown.replace('\\\\"', '"').replace("\\'", "'") and "s3cret" not in shown
                     and "t0ken" not in shown, shown)
+
+
+def check_file(checks, weir):
+    """A path that is no file does not keep a run waiting."""
+    pipe = os.path.join(str(weir.server.data), "pipe.csv")
+    os.mkfifo(pipe)
+    for path in (pipe, str(weir.server.data), "/nowhere/at/all.csv"):
+        weir.make("f", "STREAM n", f"(connector = 'file', path = '{path}', format = 'csv')", "KEY (store)")
+        state, message = weir.error("RECONCILE f")
+        checks.true(f"{os.path.basename(path)}: refused", state is not None and path in message, f"{state}: {message}")
+    with open(os.path.join(str(weir.server.data), "latin1.csv"), "wb") as file:
+        file.write("store,n,remark\n1,1,\u00e9\n".encode("latin-1"))
+    weir.sql("CREATE STREAM remarks (store INT NOT NULL, remark TEXT, PRIMARY KEY (store))")
+    weir.make("f", "STREAM remarks", f"(connector = 'file', path = '{weir.server.data}/latin1.csv', format = 'csv')", "KEY (store) COMPARE (remark)")
+    state, message = weir.error("RECONCILE f")
+    checks.true("a text that is no UTF-8 is refused with its line", state in ("22021", "22P02") and "line 2" in message, f"{state}: {message}")
 
 
 def check_metrics(checks, weir):
@@ -183,6 +223,7 @@ def main():
     with weirtest.Server() as server:
         weir = Weir(server)
         check_http(checks, weir, books)
+        check_file(checks, weir)
         check_view(checks, weir)
         check_metrics(checks, weir)
         weir.make("v", "one", "(connector = 'view', view = 'two')", "KEY (k) COMPARE (v) SETTLE '1 hour'")

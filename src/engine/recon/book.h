@@ -80,6 +80,7 @@ struct engine_book {
     uint64_t bytes;          // that went over the wire, both ways, as far as the library says
     uint64_t statements;     // or requests
     uint64_t content_digest; // XXH3 of what was read, if it is one text; else 0
+    int64_t fed_us;          // of a view: what came before it is in its rows; else 0
 };
 
 // Whether the run is to end now: the engine closes, or the statement was cancelled or is out of

@@ -142,6 +142,7 @@ static base_rc run_once(engine_recon *x, base_error *err) {
     rc = engine_book_open(&x->spec, x->arena, &x->book, err);
     if (rc != BASE_OK) return rc;
     run->path = x->book->name;
+    if (x->book->fed_us != 0) run->fed_us = x->book->fed_us;
     rc = compare(x, err);
     run->bytes = x->book->bytes;
     run->statements = x->book->statements;
@@ -169,6 +170,7 @@ static void begin_run(engine *e, const engine_session *session, const plan_objec
     must(reconciliation->kind == PLAN_OBJECT_RECONCILIATION);
     *run = (engine_recon_run){.started_us = plat_wall_us(e->plat),
                               .watermark_us = ENGINE_NO_WATERMARK,
+                              .fed_us = INT64_MAX,
                               .path = reconciliation->path == NULL ? reconciliation->connector
                                                                    : reconciliation->path};
     *x = (engine_recon){.engine = e, .r = reconciliation, .run = run, .arena = arena};

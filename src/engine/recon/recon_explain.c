@@ -251,8 +251,10 @@ void recon_explain(engine_recon *x) {
     p.by_key = base_map_create();
     p.reasons = base_arena_array(x->arena, reason, x->run->findings.n + 1);
     index_figures(&p);
-    for (uint32_t i = 0; rc == BASE_OK && i < run.findings.n && i < EVENTS_MAX; i++)
-        rc = lead_through(&p, i, &failure);
+    for (uint32_t i = 0; rc == BASE_OK && i < run.findings.n && i < EVENTS_MAX; i++) {
+        rc = recon_go_on(x, &failure);
+        if (rc == BASE_OK) rc = lead_through(&p, i, &failure);
+    }
     set_reasons(&p, rc == BASE_OK ? NULL : failure.message);
     for (uint32_t i = 0; i < x->run->findings.n; i++) base_buf_deinit(&p.reasons[i].text);
     base_map_destroy(p.by_key);

@@ -82,6 +82,7 @@ typedef struct engine_recon_run {
     int64_t started_us, as_of_us, watermark_us;
     int64_t settled_us; // what is younger was not judged; 0: all was
     int64_t taken_us;   // both snapshots were taken before it
+    int64_t fed_us;     // what came before it is in the views that are compared (recon_fed.c)
     uint64_t step;
     uint64_t record_rows, view_rows;                             // compared
     uint64_t matched, missing, unexpected, differing, duplicate; // confirmed
@@ -188,6 +189,11 @@ BASE_MUST_USE base_rc recon_side_add(recon_side *side, const col_batch *rows,
                                      const col_vec *status, base_error *err);
 // All of the view as of its last step.
 BASE_MUST_USE base_rc recon_take_view(engine_recon *x, recon_side *side, base_error *err);
+// recon_fed.c: lowers *fed_us to the instant before which all that was appended to the logs that
+// the view is made of is in the snapshot.
+BASE_MUST_USE base_rc recon_fed_us(engine *e, const plan_object *view,
+                                   const engine_view_snapshot *snapshot, int64_t *fed_us,
+                                   base_error *err);
 // What the book has in the ranges; nranges 0: all of it.
 BASE_MUST_USE base_rc recon_take_book(engine_recon *x, recon_side *side, uint32_t nranges,
                                       const engine_book_range *ranges, base_error *err);

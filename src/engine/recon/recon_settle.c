@@ -3,7 +3,8 @@
 // The two sides are two systems: a fact that is written to both is in one of them first. So with a
 // settling time, a finding is confirmed only if a later run sees the same one (the same key, kind
 // and values), and that run began at least the settling time after both snapshots of the first one
-// had been taken. docs/decisions.md has the proof that then no writer who carries each fact over
+// had been taken. Of a view that is behind, "began" is up to when it has what came: its own lag
+// confirms nothing. docs/decisions.md has the proof that then no writer who carries each fact over
 // within the settling time can cause one. What a run has found it therefore keeps, by digest, with
 // the instant at which it was first seen; what it does not find again is forgotten.
 //
@@ -67,6 +68,7 @@ base_rc recon_settle(engine_recon *x, base_error *err) {
     // kinds are made again from what is.
     run->missing = run->unexpected = run->differing = run->duplicate = 0;
     run->pending = run->findings.unlisted;
+    int64_t since_us = run->fed_us < run->started_us ? run->fed_us : run->started_us;
     col_builder *after = col_builder_create(x->arena, KEPT_COLUMNS, types);
     for (uint32_t i = 0; i < run->findings.n; i++) {
         engine_finding *f = &run->findings.items[i];
@@ -75,7 +77,7 @@ base_rc recon_settle(engine_recon *x, base_error *err) {
         int64_t taken_us = seen != NULL ? seen->taken_us : run->taken_us;
         f->first_seen_us = taken_us;
         // The clock may have been put back: then it has to be waited for again.
-        f->pending = seen == NULL || run->started_us - taken_us < x->r->settle_us;
+        f->pending = seen == NULL || since_us - taken_us < x->r->settle_us;
         ++*(f->pending ? &run->pending : count_of(run, f->kind));
         col_builder_new_row(after, 1);
         col_builder_set_i64(after, KEPT_DIGEST, (int64_t)f->digest);

@@ -144,8 +144,10 @@ base_rc recon_take_view(engine_recon *x, recon_side *side, base_error *err) {
     t.settle = r->settle_column;
     t.status = (int32_t)engine_declared_columns(view);
     base_arena_init(&t.scratch, 1 << 14);
-    rc = engine_view_scan_txn(view, snapshot.appended, snapshot.rows, snapshot.txn,
-                              snapshot.final_us, 8192, take_view_rows, &t, err);
+    rc = recon_fed_us(x->engine, view, &snapshot, &x->run->fed_us, err);
+    if (rc == BASE_OK)
+        rc = engine_view_scan_txn(view, snapshot.appended, snapshot.rows, snapshot.txn,
+                                  snapshot.final_us, 8192, take_view_rows, &t, err);
     engine_view_snapshot_close(&snapshot);
     base_arena_deinit(&t.scratch);
     return rc;

@@ -243,6 +243,24 @@ static base_rc decode_lines(reading *f, wire_json_decoder *decoder, const json_l
     return BASE_OK;
 }
 
+// A field that is needed and that no object has is a name that is wrong: all of the book would be
+// NULL. A name that JSON may write otherwise is not looked for.
+static base_rc check_names(const reading *f, base_error *err) {
+    for (uint32_t i = 0; i < f->ncols; i++) {
+        const char *name = f->spec->fields[i].name;
+        bool plain = f->spec->fields[i].needed;
+        for (const char *p = name; *p != '\0'; p++)
+            plain = plain && *p >= ' ' && *p < 0x7f && *p != '"' && *p != '\\' && *p != '/';
+        if (!plain) continue;
+        char *quoted = base_arena_printf(f->arena, "\"%s\"", name);
+        if (memmem(f->text.p, f->text.n, quoted, strlen(quoted)) != NULL) continue;
+        base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_UNDEFINED_COLUMN, "no object has a field %s",
+                  quoted);
+        return fail_in_file(f, 0, err);
+    }
+    return BASE_OK;
+}
+
 static base_rc read_ndjson(reading *f, base_error *err) {
     wire_json_field *fields = base_arena_array(f->arena, wire_json_field, f->ncols);
     for (uint32_t i = 0; i < f->ncols; i++)
@@ -252,6 +270,7 @@ static base_rc read_ndjson(reading *f, base_error *err) {
     json_lines docs = {0};
     cut_lines(f->text, &docs);
     base_rc rc = decode_lines(f, decoder, &docs, err);
+    if (rc == BASE_OK && docs.n > 0) rc = check_names(f, err);
     free(docs.ends);
     free(docs.lines);
     wire_json_decoder_destroy(decoder);
@@ -269,6 +288,10 @@ static base_rc read_array(reading *f, base_error *err) {
     wire_json_cut(f->text, f->arena, &docs, &n, &truncated);
     if (truncated) {
         base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_INVALID_TEXT, "the JSON ends before its end");
+        return fail_in_file(f, 0, err);
+    }
+    if (is_blank(f->text)) { // an empty book is []
+        base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_INVALID_TEXT, "there is no JSON");
         return fail_in_file(f, 0, err);
     }
     base_buf lines = {0};

@@ -50,6 +50,12 @@ static base_rc view_open(const engine_book_spec *spec, base_arena *arena, engine
     base_rc rc = find_columns(v, view, err);
     if (rc == BASE_OK) rc = engine_view_snapshot_open(spec->engine, view, &v->snapshot, err);
     if (rc != BASE_OK) return rc;
+    v->book.fed_us = INT64_MAX;
+    rc = recon_fed_us(spec->engine, view, &v->snapshot, &v->book.fed_us, err);
+    if (rc != BASE_OK) {
+        engine_view_snapshot_close(&v->snapshot);
+        return rc;
+    }
     base_arena_init(&v->scratch, 1 << 14);
     *out = &v->book;
     return BASE_OK;
