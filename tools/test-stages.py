@@ -177,7 +177,7 @@ def stage_tsan(run):
         env = {**env, "WEIR_BIN": str(ROOT / "build" / "tsan" / "weir")}
         run.programs([(f"{name} [server]", [ROOT / "tests/sql/run_slt.py", "--mode", "cores",
                                             ROOT / "tests" / "sql" / f"{name}.slt"], 300, env)
-                      for name in ("aggregates", "deletes", "joins", "over", "views", "windows")])
+                      for name in ("aggregates", "deletes", "joins", "over", "versions", "views", "windows")])
 
 
 def python_tests(folder):

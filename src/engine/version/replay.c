@@ -324,8 +324,10 @@ static void start(replay *r) {
         run(r);
         return;
     }
+    plat_mutex_lock(&r->engine->replays->lock); // before its end can be noted
     r->has_thread = true;
     plat_thread_start(&r->thread, "replay", run_on_thread, r);
+    plat_mutex_unlock(&r->engine->replays->lock);
 }
 
 // ---- statements ---------------------------------------------------------------------------------
@@ -450,6 +452,33 @@ static void add_to_list(engine *e, replay *r) {
     plat_mutex_unlock(&replays->lock);
 }
 
+// Threads of replays that have ended are joined; those that the store has forgotten (see store) go.
+static void reap(engine *e) {
+    struct engine_replays *replays = e->replays;
+    replay *gone = NULL;
+    plat_mutex_lock(&replays->lock);
+    for (replay **at = &replays->all; *at != NULL;) {
+        replay *r = *at;
+        bool ended = r->state != RUNNING;
+        if (ended && r->has_thread) { // it has noted its end, and takes the lock no more
+            plat_thread_join(r->thread);
+            r->has_thread = false;
+        }
+        if (ended && r->number + ENGINE_REPLAYS_KEPT < replays->next) {
+            *at = r->next;
+            r->next = gone;
+            gone = r;
+        } else {
+            at = &r->next;
+        }
+    }
+    plat_mutex_unlock(&replays->lock);
+    for (replay *next; gone != NULL; gone = next) {
+        next = gone->next;
+        free(gone);
+    }
+}
+
 static uint32_t running(engine *e) {
     uint32_t n = 0;
     plat_mutex_lock(&e->replays->lock);
@@ -509,6 +538,7 @@ base_rc engine_replay(engine_session *session, const sql_statement *s, engine_re
     out->notices = notices;
     out->nnotices = 1;
     snprintf(out->tag, sizeof out->tag, "REPLAY %u", r->number);
+    reap(e);
     add_to_list(e, r);
     start(r);
     if (e->config.threads || r->state != FAILED) return BASE_OK;
