@@ -63,6 +63,7 @@ static int64_t day_of(const diffing *d, const col_batch *rows, uint32_t row) {
     if (col_is_null(vec, row)) return NO_DAY;
     if (vec->type.kind == COL_DATE) return col_i32(vec)[row];
     int64_t us = col_i64(vec)[row];
+    if (us == INT64_MAX || us == INT64_MIN) return us > 0 ? INT32_MAX : INT32_MIN; // infinity's
     // The end of a window is the first moment after it.
     if (d->view->columns[d->day_column].time_role == PLAN_TIME_WINDOW_END) us--;
     return floor_div(us, BASE_US_PER_DAY);
