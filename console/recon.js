@@ -66,7 +66,8 @@ function remedyCard(run, actions) {
   return h("div", { class: "card waits" },
     h("div", { class: "row" }, link(run), chip(`run ${run.run}`), h("span", null, `it waits: ${run.waits_for ?? "its limit"}`),
       h("span", { class: "quiet small" }, `found ${instant(run.as_of)}`)),
-    h("p", null, h("b", null, "Approving appends: "), does || "nothing", ". Every view and sink follows; final rows are corrected with the cause ",
+    h("p", null, h("b", null, "Approving compares once more, and of what is still found does this: "), does || "nothing",
+      run.remedy_total ? `, ${run.remedy_total.toLocaleString("en", { maximumFractionDigits: 6 })} in absolute differences` : "", ". Every view and sink follows; final rows are corrected with the cause ",
       h("code", null, `reconciliation ${full(run)} run ${run.run}`), "."),
     h("div", { class: "row small" }, h("span", { class: "quiet" }, "In psql:"), statement(`APPROVE RECONCILIATION ${name} RUN ${run.run};`),
       statement(`REJECT RECONCILIATION ${name} RUN ${run.run};`)));
