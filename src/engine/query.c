@@ -122,7 +122,7 @@ static base_rc push_log_batch(query *q, engine_contract *contract, uint32_t p,
         uint64_t *offsets = base_arena_alloc(q->ctx.arena, (d.nrows + 1) * sizeof *offsets);
         for (uint32_t i = 0; i < d.nrows; i++) offsets[i] = batch->base_offset + at + d.doc[i];
         flow_origin origin = {p, offsets, d.event_us, d.deletes, NULL};
-        if (q->effective >= 0) take_effective(q, &d, offsets, &origin);
+        if (q->effective >= 0 && d.nrows > 0) take_effective(q, &d, offsets, &origin);
         base_rc rc = BASE_OK;
         if (d.nrows > 0) rc = flow_graph_push(q->graph, q->input_index, d.batch, &origin, err);
         q->ctx.arena = &q->scratch;
