@@ -479,6 +479,18 @@ static void reap(engine *e) {
     }
 }
 
+uint32_t engine_replay_version_greatest(engine *e, uint32_t view_id) {
+    uint32_t greatest = 0;
+    if (e->replays == NULL) return 0;
+    plat_mutex_lock(&e->replays->lock);
+    for (const replay *r = e->replays->all; r != NULL; r = r->next)
+        if (r->state == RUNNING && r->into_version && r->view_id == view_id &&
+            r->version > greatest)
+            greatest = r->version;
+    plat_mutex_unlock(&e->replays->lock);
+    return greatest;
+}
+
 static uint32_t running(engine *e) {
     uint32_t n = 0;
     plat_mutex_lock(&e->replays->lock);
@@ -525,6 +537,7 @@ base_rc engine_replay(engine_session *session, const sql_statement *s, engine_re
     const plan_object *view;
     base_rc rc = engine_catalog_find_view(e, s->schema, s->name, &view, err);
     if (rc == BASE_OK) rc = prepare(session, s, view, r, err);
+    if (rc == BASE_OK) add_to_list(e, r); // so that its version's number is taken
     plat_mutex_unlock(&e->ddl_lock);
     if (rc != BASE_OK) {
         free(r);
@@ -539,7 +552,6 @@ base_rc engine_replay(engine_session *session, const sql_statement *s, engine_re
     out->nnotices = 1;
     snprintf(out->tag, sizeof out->tag, "REPLAY %u", r->number);
     reap(e);
-    add_to_list(e, r);
     start(r);
     if (e->config.threads || r->state != FAILED) return BASE_OK;
     return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_NOT_IN_STATE, "%s", r->error);

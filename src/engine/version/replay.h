@@ -18,6 +18,8 @@ BASE_MUST_USE base_rc engine_replay(engine_session *session, const sql_statement
                                     engine_result *out, base_error *err);
 BASE_MUST_USE base_rc engine_replay_cancel(engine_session *session, const sql_statement *statement,
                                            engine_result *out, base_error *err);
+// The greatest number that a running replay has for the version of a view that it makes, or 0.
+uint32_t engine_replay_version_greatest(engine *e, uint32_t view_id);
 // replay_quarantine.c: what is in the quarantine of the streams that the view reads, and keeps
 // their contracts now, is appended to them, once; *appended: how many. rows: weir's table of
 // replays.

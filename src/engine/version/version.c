@@ -21,6 +21,7 @@
 
 #include "base/be.h"
 #include "base/must.h"
+#include "engine/version/replay.h"
 
 // ---- finding ------------------------------------------------------------------------------------
 
@@ -164,7 +165,9 @@ base_rc engine_version_check(engine *e, const plan_object *view, const plan_obje
 
 base_rc engine_version_name(engine *e, const plan_object *view, plan_object *version,
                             base_error *err) {
-    version->version = search(e, view, 0).greatest + 1;
+    uint32_t greatest = search(e, view, 0).greatest;
+    uint32_t reserved = engine_replay_version_greatest(e, view->id); // not in the catalogue yet
+    version->version = (reserved > greatest ? reserved : greatest) + 1;
     version->version_of = view->id;
     version->name = base_arena_printf(&e->catalog_arena, "%s@%u", view->name, version->version);
     if (engine_catalog_find(e, version->schema, version->name) != NULL)
