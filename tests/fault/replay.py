@@ -137,6 +137,23 @@ def catalogue_changes(checks, server, options, number):
     checks.equal("a replay ends with the stream that it reads", found[0], "failed")
 
 
+def versions_at_once(checks, server, options, number):
+    """A version that is made while another is: each has a number of its own."""
+    made = "SELECT window_start, k, count(*) AS n, sum(v) + 1 AS v FROM TUMBLE(t.e, at, INTERVAL '1 hour') GROUP BY window_start, k"
+    with server.pg(timeout=60) as pg:
+        pg.simple(f"REPLAY INTO t.v VERSION (PARTITION 0) WITH (rate = {options.events // 2})")
+        pg.simple(f"CREATE OR REPLACE MATERIALIZED VIEW t.v WITH (refresh = 'immediate') AS {made}")
+    checks.equal("a version beside another ends well", wait_for(server, number)[0], "done")
+    with server.pg(timeout=60) as pg:
+        names = [r[0] for r in pg.query("SELECT name FROM weir.versions WHERE status = 'beside'")]
+        checks.equal("two versions have two names", (len(names), len(set(names))), (2, 2))
+        replayed = pg.value(f"SELECT version FROM weir.replays WHERE replay = {number}")
+        checks.true("the replay says which is its own", f"v@{replayed}" in names, (replayed, names))
+        checks.equal("a version of a selection is not wrong", pg.query(f'VERIFY t."v@{replayed}"')[0][1], "partial")
+        for name in names:
+            pg.simple(f"ALTER MATERIALIZED VIEW t.v DROP VERSION {name.split('@')[1]}")
+
+
 def run(checks, server, options, rng):
     load = Load(server, rng, options.events // DAYS)
     load.fill()
@@ -173,7 +190,8 @@ def run(checks, server, options, rng):
         pg.simple("CANCEL REPLAY 4")
     checks.equal("cancelled", wait_for(server, 4)[0], "cancelled")
     catalogue_changes(checks, server, options, 5)
-    killed_anywhere(checks, server, options, rng, 7)
+    versions_at_once(checks, server, options, 7)
+    killed_anywhere(checks, server, options, rng, 8)
     load.stopping = True
     thread.join(30)
     with server.pg(timeout=60) as pg:

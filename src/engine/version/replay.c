@@ -235,7 +235,11 @@ static base_rc make_version(replay *r, const plan_object *view, base_error *err)
                                 .cancel = &r->cancel,
                                 .opened = note_shadow,
                                 .arg = r};
-    return engine_version_make(r->engine, view, version, &how, err);
+    rc = engine_version_make(r->engine, view, version, &how, err);
+    plat_mutex_lock(&r->engine->replays->lock);
+    if (rc == BASE_OK && r->into_version) r->version = version->version;
+    plat_mutex_unlock(&r->engine->replays->lock);
+    return rc;
 }
 
 // The version becomes the view, and what was the view goes.
@@ -285,7 +289,13 @@ static base_rc run_locked(replay *r, base_error *err) {
     base_rc rc = BASE_OK;
     if (r->quarantine) return put_back(r, view, err);
     bool placed = !r->into_version && plan_object_state_id(view) == r->version_id;
-    if (!placed && engine_catalog_by_id(e, r->version_id) == NULL) rc = make_version(r, view, err);
+    const plan_object *version = engine_catalog_by_id(e, r->version_id);
+    if (version != NULL && r->into_version) { // a crash came after
+        plat_mutex_lock(&e->replays->lock);
+        r->version = version->version;
+        plat_mutex_unlock(&e->replays->lock);
+    }
+    if (!placed && version == NULL) rc = make_version(r, view, err);
     if (rc == BASE_OK && !r->into_version) rc = take_place(r, err);
     return rc;
 }

@@ -106,8 +106,14 @@ static void judge(verifying *v, const engine_shadow *shadow) {
     out->records = engine_shadow_progress_of(shadow).read;
     bool equal = out->missing == 0 && out->unexpected == 0 && out->differing == 0;
     out->verdict = equal ? ENGINE_VERIFY_EQUAL : ENGINE_VERIFY_DIFFERS;
-    if (equal || out->lost == 0) return;
+    if (equal || out->lost + v->view->history_lost == 0) return;
     out->verdict = ENGINE_VERIFY_PARTIAL;
+    if (out->lost == 0) {
+        out->reason = "its history is not whole: it was made of a selection of the log, or of a "
+                      "log that retention had cut. The keys that differ may be due to that, the "
+                      "others are verified";
+        return;
+    }
     out->reason = base_arena_printf(
         v->arena,
         "retention has removed %llu records that the view was made of: the keys that differ may be "

@@ -163,8 +163,8 @@ base_rc engine_version_check(engine *e, const plan_object *view, const plan_obje
     return BASE_OK;
 }
 
-base_rc engine_version_name(engine *e, const plan_object *view, plan_object *version,
-                            base_error *err) {
+base_rc engine_version_number(engine *e, const plan_object *view, plan_object *version,
+                              base_error *err) {
     uint32_t greatest = search(e, view, 0).greatest;
     uint32_t reserved = engine_replay_version_greatest(e, view->id); // not in the catalogue yet
     version->version = (reserved > greatest ? reserved : greatest) + 1;
@@ -174,8 +174,14 @@ base_rc engine_version_name(engine *e, const plan_object *view, plan_object *ver
         return base_fail(err, BASE_E_EXISTS, BASE_SQLSTATE_DUPLICATE_TABLE,
                          "\"%s.%s\", the name of the version, is taken", version->schema,
                          version->name);
-    version->id = e->next_id++;
     return BASE_OK;
+}
+
+base_rc engine_version_name(engine *e, const plan_object *view, plan_object *version,
+                            base_error *err) {
+    base_rc rc = engine_version_number(e, view, version, err);
+    if (rc == BASE_OK) version->id = e->next_id++;
+    return rc;
 }
 
 base_rc engine_version_create(engine_session *session, const plan_object *there,

@@ -25,7 +25,10 @@ typedef struct engine_version_build {
 // Whether `version`, bound and not in the catalogue, can be a version of the view.
 BASE_MUST_USE base_rc engine_version_check(engine *e, const plan_object *view,
                                            const plan_object *version, base_error *err);
-// Gives it its number, its name and its id.
+// Gives it its number and its name; and its id. As long as it is not in the catalogue, another may
+// get the same number: engine_version_make gives it the next one then.
+BASE_MUST_USE base_rc engine_version_number(engine *e, const plan_object *view,
+                                            plan_object *version, base_error *err);
 BASE_MUST_USE base_rc engine_version_name(engine *e, const plan_object *view, plan_object *version,
                                           base_error *err);
 // Reads its history and puts it into the catalogue and its flow. ddl_lock is given away while the

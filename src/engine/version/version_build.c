@@ -95,6 +95,19 @@ static base_rc bind_again(building *b, base_error *err) {
     return rc;
 }
 
+// Another version, made beside this one, may have taken its number.
+static base_rc number_again(building *b, base_error *err) {
+    plan_object *version = b->version;
+    if (version->is_replay ||
+        engine_catalog_find(b->engine, version->schema, version->name) == NULL)
+        return BASE_OK;
+    plan_object named = {.schema = b->view->schema, .id = version->id};
+    base_rc rc = engine_version_number(b->engine, b->view, &named, err);
+    version->version = named.version;
+    version->name = named.name;
+    return rc;
+}
+
 static base_rc undo(building *b, base_rc rc) {
     base_error second;
     if (engine_catalog_by_id(b->engine, b->version->id) != NULL)
@@ -128,6 +141,7 @@ static base_rc take_in(building *b, base_error *err) {
 static base_rc merge(building *b, uint64_t catalog_version, base_error *err) {
     base_rc rc = BASE_OK;
     if (atomic_load(&b->engine->version) != catalog_version) rc = bind_again(b, err);
+    if (rc == BASE_OK) rc = number_again(b, err);
     if (rc == BASE_OK) rc = engine_merge_inputs(b->merge, err);
     if (rc == BASE_OK) rc = catch_up(b, FOLLOW_ROUNDS, FOLLOW_RECORDS, err);
     if (rc != BASE_OK) return rc;
@@ -189,6 +203,8 @@ base_rc engine_version_make(engine *e, const plan_object *view, plan_object *ver
     bool is_new = atomic_load(&flow->committed_step) == flow->first_step;
     base_rc rc = is_new ? add_new(&b, err) : build_by_shadow(&b, err);
     version->history_lost = b.version->history_lost;
+    version->version = b.version->version;
+    version->name = b.version->name;
     if (rc == BASE_OK) engine_flow_wake_all(e);
     return rc;
 }
