@@ -171,7 +171,7 @@ def stage_tsan(run):
     """What runs on several threads, under the thread sanitiser."""
     programs = ("col_divided", "engine_cores", "engine_threads", "state_threads", "plat_guard")
     if run.build("tsan", targets=["weir", *(f"test_{name}" for name in programs)]):
-        env = {"TSAN_OPTIONS": "halt_on_error=1:exitcode=66"}
+        env = {"TSAN_OPTIONS": f"halt_on_error=1:exitcode=66:suppressions={ROOT / 'tests' / 'tsan.supp'}"}
         run.programs([(name, command, 300, env) for name, command in ctest_programs("tsan")
                       if name.removeprefix("test_") in programs])
         env = {**env, "WEIR_BIN": str(ROOT / "build" / "tsan" / "weir")}
