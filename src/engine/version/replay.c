@@ -570,9 +570,10 @@ base_rc engine_replay(engine_session *session, const sql_statement *s, engine_re
 base_rc engine_replay_cancel(engine_session *session, const sql_statement *s, engine_result *out,
                              base_error *err) {
     engine *e = session->engine;
-    bool found = false;
+    bool found = false, there = false;
     plat_mutex_lock(&e->replays->lock);
     for (replay *r = e->replays->all; r != NULL; r = r->next) {
+        there |= r->number == s->version;
         if (r->number != s->version || r->state != RUNNING) continue;
         r->cancelled = r->cancel = found = true;
     }
@@ -580,7 +581,7 @@ base_rc engine_replay_cancel(engine_session *session, const sql_statement *s, en
     snprintf(out->tag, sizeof out->tag, "CANCEL REPLAY");
     if (found) return BASE_OK;
     return base_fail(err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_OBJECT,
-                     "replay %u is not running", s->version);
+                     there ? "replay %u is not running" : "replay %u does not exist", s->version);
 }
 
 // ---- opening and closing ------------------------------------------------------------------------

@@ -77,8 +77,8 @@ static base_rc bind_again(building *b, base_error *err) {
         same = strcmp(now->definition, was->definition) == 0;
     if (!same)
         return base_fail(err, BASE_E_BUSY, BASE_SQLSTATE_NOT_IN_STATE,
-                         "\"%s.%s\" was changed while its version was made", was->schema,
-                         was->name);
+                         "\"%s.%s\" was changed while its version was made: begin again",
+                         was->schema, was->name);
     plan_object *version;
     base_rc rc = engine_bind_again(e, b->version, &version, err);
     if (rc != BASE_OK) {
