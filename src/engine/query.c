@@ -308,7 +308,7 @@ static base_rc push_effective(query *q, const plan_object *view,
                               const engine_view_snapshot *snapshot, const reading *r,
                               base_error *err) {
     const col_batch *rows;
-    base_rc rc = engine_effective_rows(q->session, view, snapshot->step, r->effective_us,
+    base_rc rc = engine_effective_rows(q->session, view, snapshot->step, !r->past, r->effective_us,
                                        &q->scratch, &rows, err);
     if (rc == BASE_OK) rc = check_limits(q, err);
     return rc == BASE_OK ? push_given(q, rows, err) : rc;

@@ -283,7 +283,7 @@ static base_rc build_scan(flow_graph *graph, const plan_node *node, flow_op **ou
         return BASE_OK;
     }
     uint32_t at = 0;
-    while (at < graph->ninputs && graph->inputs[at].object->id != object->id) at++;
+    while (at < graph->ninputs && !plan_object_same(graph->inputs[at].object, object)) at++;
     if (at == graph->ninputs) rc = add_input(graph, object, &at, err);
     if (rc != BASE_OK) return rc;
     for (uint32_t i = 0; i < node->ncolumns; i++) {

@@ -47,6 +47,14 @@ int64_t plan_column_window_end(const plan_column *column, const col_vec *values,
     return column->time_role == PLAN_TIME_WINDOW_END ? at : plan_window_end(column->window, at);
 }
 
+bool plan_object_same(const plan_object *a, const plan_object *b) {
+    if (a->id != b->id || a->narguments != b->narguments) return false;
+    if (a->arguments == NULL || b->arguments == NULL) return a->arguments == b->arguments;
+    for (uint32_t i = 0; i < a->narguments; i++)
+        if (strcmp(a->arguments[i], b->arguments[i]) != 0) return false;
+    return true;
+}
+
 typedef struct stand_on {
     uint32_t id;
     bool found;

@@ -185,6 +185,8 @@ static inline uint32_t plan_object_state_id(const plan_object *view) {
 
 const char *
 plan_object_kind_name(plan_object_kind kind); // "stream", "table", "materialized view", ...
+// Whether two scans read the same rows: of one object, called with the same arguments if any.
+bool plan_object_same(const plan_object *a, const plan_object *b);
 const char *plan_option_get(const plan_object *object, const char *name); // or NULL
 // Whether it reads object `id`, names it or is made from it.
 bool plan_object_stands_on(const plan_object *object, uint32_t id);

@@ -2,6 +2,7 @@
 // called and how its particulars print. Entry points: the functions of node.h.
 #include "plan/match.h"
 
+#include "base/calendar.h"
 #include "base/must.h"
 #include "col/codec.h"
 #include "plan/agg.h"
@@ -48,6 +49,14 @@ static void print_scan(const plan_node *node, base_buf *buf) {
         base_buf_printf(buf, "%s%s", i > 0 ? ", " : "",
                         node->object->columns[node->indexes[i]].name);
     base_buf_add_byte(buf, ')');
+    if (node->object->kind != PLAN_OBJECT_VIEW) return;
+    static const char *const clocks[] = {"as of", "effective by"};
+    for (uint32_t i = 0; i < node->object->narguments && i < 2; i++) { // of weir.as_of()
+        char text[BASE_TIME_TEXT_MAX];
+        if (node->object->arguments[i][0] == 0) continue;
+        base_rfc3339_format(strtoll(node->object->arguments[i], NULL, 10), text);
+        base_buf_printf(buf, " %s %s", clocks[i], text);
+    }
 }
 
 static void print_values(const plan_node *node, base_buf *buf) {

@@ -100,6 +100,11 @@ static void note_system(void *arg, const plan_node *scan) {
     if (scan->object->kind == PLAN_OBJECT_SYSTEM) *(const plan_object **)arg = scan->object;
 }
 
+static void note_past(void *arg, const plan_node *scan) {
+    const plan_object *object = scan->object;
+    if (object->kind == PLAN_OBJECT_VIEW && object->narguments > 0) *(bool *)arg = true;
+}
+
 static bool recurs(const plan_node *node) {
     bool found = node->kind == PLAN_NODE_RECURSIVE;
     for (uint32_t i = 0; i < node->ninputs && !found; i++) found = recurs(node->inputs[i]);
@@ -154,6 +159,11 @@ base_rc sql_bind_plain_view(sql_ctx *ctx, const plan_object *view, int32_t posit
         ctx->uses_clock = true; // perhaps
         const col_func *func = unrepeatable(view->plan);
         plan_node_scans(view->plan, note_system, &system);
+        bool past = false;
+        plan_node_scans(view->plan, note_past, &past);
+        if (past)
+            return sql_unsupported(ctx, position, "a %s cannot read weir.as_of() of view \"%s\"",
+                                   ctx->view_word, view->name);
         if (recurs(view->plan))
             return sql_unsupported(ctx, position,
                                    "WITH RECURSIVE of view \"%s\" is not supported in a %s",

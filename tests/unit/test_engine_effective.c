@@ -137,5 +137,26 @@ TEST(what_it_is_not_for) {
     rig_stop(&b);
 }
 
+// Before its first step a view is what it was given at its making.
+TEST(a_view_without_a_step_yet) {
+    rig b;
+    if (!rig_start(&b)) return;
+    make(&b);
+    EXPECT(strncmp(ask(&b, "CREATE MATERIALIZED VIEW s.late WITH (refresh = 'immediate') AS"
+                           " SELECT n, count(*) AS c FROM s.exposure GROUP BY n"),
+                   "CREATE", 6) == 0);
+    EXPECT(strncmp(ask(&b, "CREATE MATERIALIZED VIEW s.apart WITH (refresh = '7 seconds') AS"
+                           " SELECT line, amount FROM s.reserve"),
+                   "CREATE", 6) == 0);
+    set(&b, "2026-01-01");
+    EXPECT_EQ_STR(ask(&b, "SELECT n, c FROM s.late"), "1|2");
+    EXPECT_EQ_STR(ask(&b, "SELECT line, amount FROM s.apart"), "");
+    EXPECT_EQ_STR(ask(&b, "SELECT n, c FROM weir.as_of('s.late', NULL, NULL)"), "2|2");
+    flush(&b);
+    EXPECT_EQ_STR(ask(&b, "SELECT line, amount FROM s.apart ORDER BY 1"), "a|10\nb|80");
+    rig_stop(&b);
+}
+
 TEST_MAIN(TEST_ENTRY(only_what_is_effective_counts), TEST_ENTRY(both_clocks_together),
-          TEST_ENTRY(days_are_of_the_sessions_zone), TEST_ENTRY(what_it_is_not_for))
+          TEST_ENTRY(days_are_of_the_sessions_zone), TEST_ENTRY(what_it_is_not_for),
+          TEST_ENTRY(a_view_without_a_step_yet))

@@ -14,6 +14,7 @@ typedef struct computing {
     int64_t effective_us;
     base_arena *arena;
     uint32_t depth;
+    bool is_present; // of the last steps: not as of an earlier instant
 } computing;
 
 #define DEPTH_MAX 64u // of views over views
@@ -87,16 +88,53 @@ static bool looks_up(const plan_node *node) {
 static base_rc view_rows(computing *c, const plan_object *view, uint64_t step,
                          const col_batch **rows, base_error *err);
 
-// The moment of the view's flow: the last not after a step.
+// Of a view that no step has listed yet: what it was given at its making, by its flow's cursors.
+static base_rc newborn_moment(computing *c, const plan_object *view,
+                              const engine_view_snapshot *snapshot, engine_moment *out,
+                              base_error *err) {
+    reads r = {.arena = c->arena};
+    plan_node_scans(view->plan, add_read, &r);
+    *out = (engine_moment){.step = snapshot->step, .at_us = snapshot->now_us};
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < r.n; i++) most += r.objects[i]->partitions + 1u;
+    out->inputs = base_arena_array(c->arena, engine_moment_input, most + 1);
+    for (uint32_t i = 0; i < r.n; i++) {
+        const plan_object *object = r.objects[i];
+        bool is_view = object->kind == PLAN_OBJECT_VIEW;
+        if (is_view && engine_flow_of_view(c->session->engine, object->id) == snapshot->flow)
+            continue; // at the same step
+        uint32_t n = is_view || object->partitions == 0 ? 1 : object->partitions;
+        for (uint32_t p = 0; p < n; p++) {
+            engine_cursor cursor;
+            bool found;
+            base_rc rc = engine_cursor_read(snapshot->txn, snapshot->flow->t_cursor, object->id, p,
+                                            &cursor, &found, err);
+            if (rc != BASE_OK) return rc;
+            out->inputs[out->ninputs++] =
+                (engine_moment_input){object->id, p, found ? cursor.next : 0, ENGINE_NO_WATERMARK};
+        }
+    }
+    return BASE_OK;
+}
+
+// The moment of the view's flow: the last not after a step. Of the present the flow may have gone
+// on since, and a view may be so new that only a later step has it, or none.
 static base_rc find_moment(computing *c, const plan_object *view, uint64_t step, engine_moment *out,
                            base_error *err) {
     engine_view_snapshot snapshot;
     base_rc rc = engine_view_snapshot_open(c->session->engine, view, &snapshot, err);
     if (rc != BASE_OK) return rc;
     bool found;
-    rc = engine_moment_at_step(snapshot.txn, snapshot.flow->t_moment, step, c->arena, out, &found,
-                               err);
-    if (rc == BASE_OK && (!found || engine_moment_find_view(out, view->id) == NULL))
+    for (int again = 0; again < 2; again++) {
+        rc = engine_moment_at_step(snapshot.txn, snapshot.flow->t_moment, step, c->arena, out,
+                                   &found, err);
+        found = rc == BASE_OK && found && engine_moment_find_view(out, view->id) != NULL;
+        if (rc != BASE_OK || found || !c->is_present) break;
+        step = snapshot.step;
+    }
+    if (rc == BASE_OK && !found && c->is_present)
+        rc = newborn_moment(c, view, &snapshot, out, err);
+    else if (rc == BASE_OK && !found)
         rc = base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
                        "the history of \"%s.%s\" does not reach back so far", view->schema,
                        view->name);
@@ -184,9 +222,9 @@ static base_rc view_rows(computing *c, const plan_object *view, uint64_t step,
 }
 
 base_rc engine_effective_rows(engine_session *session, const plan_object *view, uint64_t step,
-                              int64_t effective_us, base_arena *arena, const col_batch **rows,
-                              base_error *err) {
-    computing c = {session, effective_us, arena, 0};
+                              bool is_present, int64_t effective_us, base_arena *arena,
+                              const col_batch **rows, base_error *err) {
+    computing c = {session, effective_us, arena, 0, is_present};
     base_rc rc = view_rows(&c, view, step, rows, err);
     if (rc != BASE_OK)
         base_error_prefix(err, "\"%s.%s\" by effective time", view->schema, view->name);

@@ -11,11 +11,12 @@
 // at the last moment not after a step, over those records whose effective time is not after
 // effective_us. Views that it reads are computed likewise. All columns of the view, the hidden ones
 // too: the rows were never shown, so _status is 'recomputed', _revision 0 and _updated_at the
-// moment's time. In arena. Errors: there is no moment so early, or records are not in a log any
-// more.
+// moment's time. is_present: the step is the last, and not an earlier instant's. In arena. Errors:
+// there is no moment so early, or records are not in a log any more.
 BASE_MUST_USE base_rc engine_effective_rows(engine_session *session, const plan_object *view,
-                                            uint64_t step, int64_t effective_us, base_arena *arena,
-                                            const col_batch **rows, base_error *err);
+                                            uint64_t step, bool is_present, int64_t effective_us,
+                                            base_arena *arena, const col_batch **rows,
+                                            base_error *err);
 
 // The records of a decoded batch that do not count: effective after the instant. A null effective
 // time says nothing against a record, and one that deletes a key always counts. `column`: of the
