@@ -400,6 +400,10 @@ BASE_MUST_USE base_rc engine_flow_open_views(engine_flow *flow, uint32_t n,
 BASE_MUST_USE base_rc engine_flow_open_views_locked(engine_flow *flow, uint32_t n,
                                                     const plan_object *const *views,
                                                     base_error *err); // flow->lock held
+// Up to where a view's changes have gone. Of one that only grows none do: its history ends there.
+static inline uint64_t engine_view_trimmed_upto(const engine_view *view) {
+    return view->appended ? view->history_step : view->trimmed_step;
+}
 // Gives a new view its history: what its inputs had already given to the flow (fill.c). flow->lock
 // held.
 BASE_MUST_USE base_rc engine_flow_fill(engine_flow *flow, const plan_object *view, base_error *err);

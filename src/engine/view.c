@@ -491,17 +491,12 @@ uint64_t engine_changes_keep_steps(const engine *e) {
     return e->config.changes_keep_steps > 0 ? e->config.changes_keep_steps : 100000;
 }
 
-// Up to where changes have gone. Of a view that only grows none do: its history ends there.
-static uint64_t trimmed_upto(const engine_view *view) {
-    return view->appended ? view->history_step : view->trimmed_step;
-}
-
 // Trimming is looked at when many steps' changes may go at once or, of a view that says how long
 // its history is, a few times within that.
 static bool trim_is_due(const engine_flow *flow, engine_view *view, int64_t history_us) {
     if (history_us <= 0) {
         uint64_t keep = engine_changes_keep_steps(flow->engine), lot = keep < 256 ? keep : 256;
-        return flow->step + 1 > keep + trimmed_upto(view) + lot;
+        return flow->step + 1 > keep + engine_view_trimmed_upto(view) + lot;
     }
     if (flow->now_us < view->trim_due_us) return false;
     int64_t pause_us = history_us / 16;
@@ -534,14 +529,10 @@ static base_rc trim_upto(engine_flow *flow, int64_t history_us, uint64_t *upto, 
 base_rc engine_view_trim(engine_flow *flow, engine_view *view, base_error *err) {
     engine *e = flow->engine;
     int64_t history_us = history_of(flow, view);
-    if (view->appended && history_us == PLAN_HISTORY_OFF) {
-        if (view->history_step < view->changed_step) view->history_step = view->changed_step;
-        return BASE_OK;
-    }
     if (!trim_is_due(flow, view, history_us)) return BASE_OK;
     uint64_t upto;
     base_rc rc = trim_upto(flow, history_us, &upto, err);
-    if (rc != BASE_OK || upto <= trimmed_upto(view)) return rc;
+    if (rc != BASE_OK || upto <= engine_view_trimmed_upto(view)) return rc;
     if (view->appended) {
         view->history_step = upto;
         return BASE_OK;

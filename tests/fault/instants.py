@@ -252,6 +252,11 @@ def without_history(server, checks, then):
                      pg.query(f"SELECT n FROM weir.as_of('t.total', '{then}') WHERE k = 1"), [["2"]])
         was = send(server, pg, (500, 1, 1, None))
         send(server, pg, (501, 1, 1, None))
+        for i in range(400):  # what the log says of changes stays, and where the steps had read
+            pg.simple(f"INSERT INTO t.e VALUES ({1000 + i}, 6, 1, NULL)")
+        pg.simple("FLUSH")
+        rows = pg.query("SELECT events FROM weir.why('t.total', '1') WHERE step IS NOT NULL")
+        checks.equal("weir.why does not need a history", [len(json.loads(r[0])) for r in rows][-2:], [1, 1])
         checks.equal("a change ends it", fails(pg, f"SELECT * FROM weir.as_of('t.total', '{was}')"), "22023")
         checks.equal("before", fails(pg, f"SELECT * FROM weir.as_of('t.total', '{then}')"), "22023")
         last = moment(pg.value("SELECT now()"))

@@ -175,9 +175,9 @@ base_rc engine_moment_stage(engine_flow *flow, base_error *err) {
 
 base_rc engine_moments_trim(engine_flow *flow, base_error *err) {
     if (flow->nviews == 0) return BASE_OK;
-    uint64_t upto = UINT64_MAX; // the first step that a view's history needs
+    uint64_t upto = UINT64_MAX; // the first step that a view's history, or its changes, need
     for (uint32_t i = 0; i < flow->nviews; i++) {
-        uint64_t step = flow->views[i].history_step;
+        uint64_t step = engine_view_trimmed_upto(&flow->views[i]);
         if (step < upto) upto = step;
     }
     if (upto < TRIM_LOT) return BASE_OK;

@@ -4,7 +4,7 @@
 //
 // Moments stand in the flow's table "engine.moment" from the first step of the store on, one a
 // step. Their times never descend; steps have the same one only after the wall clock was set back,
-// and then the last of them counts. They are kept as far back as the flow's views have a history.
+// and then the last of them counts. They are kept as far back as the flow's views have changes.
 #ifndef WEIR_ENGINE_MOMENT_H
 #define WEIR_ENGINE_MOMENT_H
 
@@ -55,7 +55,7 @@ const engine_moment_view *engine_moment_find_view(const engine_moment *moment, u
 
 // Of the step in progress, into its transaction.
 BASE_MUST_USE base_rc engine_moment_stage(engine_flow *flow, base_error *err);
-// Drops moments before all that any of the flow's views has a history of.
+// Drops moments before all changes that any of the flow's views has.
 BASE_MUST_USE base_rc engine_moments_trim(engine_flow *flow, base_error *err);
 // What the flow's last moment says, from its store: the next one is the difference to it.
 BASE_MUST_USE base_rc engine_moment_load(engine_flow *flow, state_txn *txn, base_error *err);
