@@ -5,7 +5,7 @@
 #include "engine/history/moment.h"
 #include "engine_rig.h"
 
-#define STEPS 160
+#define STEPS 100
 #define VIEWS 6
 
 static const char *const views[VIEWS] = {"groups", "bag", "windows", "grows", "over", "wide"};
@@ -144,7 +144,7 @@ static void run(uint64_t seed, const char *history, uint32_t keys, uint64_t quer
     int id = 0;
     for (int i = 0; i < STEPS; i++) {
         if (below(&random, 4) > 0) plat_sim_advance_us(b.sim, 1 + below(&random, 3000));
-        if (i == 60) plat_sim_jump_wall_us(b.sim, -20000);
+        if (i == 40) plat_sim_jump_wall_us(b.sim, -20000);
         if (below(&random, 30) == 0 && !rig_reopen(&b)) return;
         change(&b, &random, keys, i, &id);
         keep(&b, &all[i]);
@@ -155,7 +155,7 @@ static void run(uint64_t seed, const char *history, uint32_t keys, uint64_t quer
     wrong = 0;
     for (int i = 0; i < STEPS; i++) {
         expect_at(&b, all, STEPS, all[i].at_us);
-        expect_at(&b, all, STEPS, all[i].at_us + 1 + below(&random, 1000));
+        if (i % 3 == 0) expect_at(&b, all, STEPS, all[i].at_us + 1 + below(&random, 1000));
     }
     EXPECT(wrong == 0);
     for (int i = 0; i < STEPS; i++)
@@ -164,14 +164,13 @@ static void run(uint64_t seed, const char *history, uint32_t keys, uint64_t quer
 }
 
 TEST(a_view_at_each_instant_is_the_copy_kept_then) {
-    for (uint64_t seed = 1; seed <= 3; seed++) run(seed, "", 30, 0);
-    run(4, ", history = '1 day'", 30, 0);
+    run(1, "", 30, 0);
+    run(2, ", history = '1 day'", 30, 0);
 }
 
 // So little memory that what has changed is sorted in files.
 TEST(nor_does_it_depend_on_memory) {
-    run(5, "", 400, 100000);
-    run(6, "", 400, 80000);
+    run(3, "", 400, 80000);
 }
 
 // The step at an instant, by search, is the one that a walk over all moments finds.
