@@ -2,7 +2,9 @@
 // times (also several at one, and while the clock has been put back), restarts between; then every
 // view is read as of every instant, and between them.
 
+#include "base/be.h"
 #include "engine/history/moment.h"
+#include "engine/history/past.h"
 #include "engine_rig.h"
 
 #define STEPS 100
@@ -244,7 +246,93 @@ TEST(a_view_without_a_history_is_known_since_its_last_change) {
     rig_stop(&b);
 }
 
+// As a program left it that knew neither moments nor undo: facts of version 1, plain records.
+static void make_old(rig *b, const char *name) {
+    const plan_object *view = engine_find(b->e, base_str_of(name));
+    engine_flow *flow = flow_of(b);
+    engine_view_snapshot snapshot;
+    state_txn *txn;
+    state_cursor *cursor;
+    base_error err = {0};
+    REQUIRE(engine_view_snapshot_open(b->e, view, &snapshot, &err) == BASE_OK);
+    engine_view_snapshot_close(&snapshot);
+    REQUIRE(state_begin_write(flow->store, &txn, &err) == BASE_OK);
+    base_str key, value, undo, delta;
+    bool found, end;
+    char id[4];
+    base_be_put(id, view->id, 4);
+    REQUIRE(state_get(txn, flow->t_view, (base_str){id, 4}, &value, &found, &err) == BASE_OK);
+    REQUIRE(found && value.n == 64);
+    char facts[56];
+    memcpy(facts, value.p, sizeof facts);
+    facts[0] = 1;
+    REQUIRE(state_put(txn, flow->t_view, (base_str){id, 4}, (base_str){facts, sizeof facts},
+                      &err) == BASE_OK);
+    REQUIRE(state_cursor_open(txn, snapshot.changes, &cursor, &err) == BASE_OK);
+    REQUIRE(state_cursor_seek(cursor, (base_str){NULL, 0}, &key, &value, &end, &err) == BASE_OK);
+    while (!end) {
+        REQUIRE(engine_change_parts(value, &undo, &delta, &err) == BASE_OK);
+        base_buf plain = {0};
+        base_buf_add(&plain, value.p, 16);
+        base_buf_add_str(&plain, delta);
+        char step[8];
+        memcpy(step, key.p, 8);
+        REQUIRE(state_put(txn, snapshot.changes, (base_str){step, 8}, base_buf_str(&plain), &err) ==
+                BASE_OK);
+        base_buf_deinit(&plain);
+        REQUIRE(state_cursor_next(cursor, &key, &value, &end, &err) == BASE_OK);
+    }
+    state_cursor_close(cursor);
+    uint64_t deleted;
+    char last[8];
+    memset(last, 0xff, 8);
+    REQUIRE(state_delete_range(txn, flow->t_moment, (base_str){NULL, 0}, (base_str){last, 8},
+                               &deleted, &err) == BASE_OK);
+    REQUIRE(deleted > 0);
+    REQUIRE(state_commit(txn, &err) == BASE_OK);
+}
+
+TEST(a_directory_of_before_has_a_history_from_its_next_step_on) {
+    rig b;
+    if (!rig_start(&b)) return;
+    make(&b, "");
+    base_random random;
+    base_random_seed(&random, 5);
+    int id = 0;
+    for (int i = 0; i < 20; i++) {
+        plat_sim_advance_us(b.sim, 1000);
+        change(&b, &random, 30, i, &id);
+    }
+    make_old(&b, "s.wide");
+    if (!rig_reopen(&b)) return;
+    plat_sim_advance_us(b.sim, 1000);
+    EXPECT(strncmp(read_view(&b, 5, "weir.as_of('s.wide', '2001-01-01')"), "ERROR 22023", 11) == 0);
+    EXPECT_EQ_STR(ask(&b, "SELECT history_from IS NULL FROM weir.views WHERE name = 'wide'"), "t");
+    char now[8192];
+    snprintf(now, sizeof now, "%s", ask(&b, "SELECT k, g, v FROM s.wide ORDER BY k"));
+    EXPECT(now[0] != 0);
+    EXPECT_EQ_STR(ask(&b, "SELECT k, g, v FROM weir.as_of('s.wide', NULL, 'infinity') ORDER BY k"),
+                  now);
+    static version all[30];
+    for (int i = 0; i < 30; i++) {
+        plat_sim_advance_us(b.sim, 1000);
+        ingest(&b, "s.p", "{\"k\":7,\"g\":1,\"v\":1,\"x\":1}"); // a step in any case
+        change(&b, &random, 30, i, &id);
+        keep(&b, &all[i]);
+    }
+    plat_sim_advance_us(b.sim, 1000);
+    for (int i = 0; i < 30; i++) {
+        char from[128], text[BASE_TIME_TEXT_MAX];
+        base_rfc3339_format(all[i].at_us, text);
+        snprintf(from, sizeof from, "weir.as_of('s.wide', '%s')", text);
+        EXPECT_EQ_STR(read_view(&b, 5, from), all[i].rows[5]);
+        for (int view = 0; view < VIEWS; view++) free(all[i].rows[view]);
+    }
+    rig_stop(&b);
+}
+
 TEST_MAIN(TEST_ENTRY(a_view_at_each_instant_is_the_copy_kept_then),
           TEST_ENTRY(nor_does_it_depend_on_memory),
           TEST_ENTRY(an_instant_finds_the_step_that_a_walk_finds),
-          TEST_ENTRY(a_view_without_a_history_is_known_since_its_last_change))
+          TEST_ENTRY(a_view_without_a_history_is_known_since_its_last_change),
+          TEST_ENTRY(a_directory_of_before_has_a_history_from_its_next_step_on))
