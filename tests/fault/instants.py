@@ -238,12 +238,37 @@ def main():
             steps(server, pg, checks)
             system_objects(pg, checks, then)
             altered(server, pg, checks, then)
-        server.restart()
+            promoted(server, pg, checks)
         without_history(server, checks, then)
         server.stop()
         weirtest.verify(checks, "the directory", server.data)
         server.start()
     checks.end()
+
+
+def promoted(server, pg, checks):
+    """Before a promotion, rows are those that were shown; by effective time the query of now says nothing of them."""
+    pg.simple("CREATE MATERIALIZED VIEW t.p WITH (refresh = 'immediate') AS SELECT k, count(*) AS n FROM t.e GROUP BY k")
+    pg.simple("CREATE MATERIALIZED VIEW t.on_p WITH (refresh = 'immediate') AS SELECT sum(n) AS n FROM t.p")
+    before = send(server, pg, (900, 5, 1, "2026-01-01"))
+    query = "SELECT n FROM weir.as_of('t.p', {}, '2026-01-01') WHERE k = 5"
+    checks.equal("both clocks", pg.query(query.format(f"'{before}'")), [["1"]])
+    pg.simple("CREATE OR REPLACE MATERIALIZED VIEW t.p WITH (refresh = 'immediate') AS "
+              "SELECT k, count(*) + 100 AS n FROM t.e GROUP BY k")
+    until = time.monotonic() + 30
+    while time.monotonic() < until and not isinstance(fails(pg, "ALTER MATERIALIZED VIEW t.p PROMOTE"), list):
+        time.sleep(0.05)
+    after = send(server, pg, (901, 5, 1, "2026-01-02"))
+    for again in range(2):
+        checks.equal("as shown before", pg.query(f"SELECT n FROM weir.as_of('t.p', '{before}') WHERE k = 5"), [["1"]])
+        checks.equal("both clocks before", fails(pg, query.format(f"'{before}'")), "55000")
+        checks.equal("and of what stands on it", fails(pg, f"SELECT * FROM weir.as_of('t.on_p', '{before}', 'infinity')"), "55000")
+        checks.equal("both clocks after", pg.query(query.format(f"'{after}'")), [["101"]])
+        checks.equal("by effective time now", pg.query(query.format("NULL")), [["101"]])
+        if not again:
+            server.restart()
+            pg = server.pg(timeout=60)
+    pg.close()
 
 
 def without_history(server, checks, then):

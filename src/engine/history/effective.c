@@ -7,7 +7,9 @@
 
 #include "engine/history/effective.h"
 
+#include "base/calendar.h"
 #include "base/must.h"
+#include "engine/version/version.h"
 
 typedef struct computing {
     engine_session *session;
@@ -117,6 +119,29 @@ static base_rc newborn_moment(computing *c, const plan_object *view,
     return BASE_OK;
 }
 
+// The query that a view has now was another's before it was promoted.
+static base_rc check_version(const plan_object *view, const engine_view_snapshot *snapshot,
+                             const engine_moment *m, base_error *err) {
+    engine_version_row row;
+    bool found;
+    base_rc rc = engine_version_read(snapshot->flow, snapshot->txn, view->id, &row, &found, err);
+    if (rc != BASE_OK || !found || m->step >= row.step) return rc;
+    uint64_t step;
+    int64_t us;
+    rc = engine_moment_first(snapshot->txn, snapshot->flow->t_moment, row.step, &step, &us, &found,
+                             err);
+    if (rc != BASE_OK) return rc;
+    char text[BASE_TIME_TEXT_MAX] = "later";
+    if (found) base_rfc3339_format(us, text);
+    base_fail(
+        err, BASE_E_UNSUPPORTED, BASE_SQLSTATE_NOT_IN_STATE,
+        "the query of \"%s.%s\" is that of a version promoted at %s: what counted before that "
+        "cannot be told by it",
+        view->schema, view->name, text);
+    base_error_hint(err, "What was shown then can be read without an effective time.");
+    return err->code;
+}
+
 // The moment of the view's flow: the last not after a step. Of the present the flow may have gone
 // on since, and a view may be so new that only a later step has it, or none.
 static base_rc find_moment(computing *c, const plan_object *view, uint64_t step, engine_moment *out,
@@ -138,6 +163,7 @@ static base_rc find_moment(computing *c, const plan_object *view, uint64_t step,
         rc = base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
                        "the history of \"%s.%s\" does not reach back so far", view->schema,
                        view->name);
+    if (rc == BASE_OK) rc = check_version(view, &snapshot, out, err);
     engine_view_snapshot_close(&snapshot);
     return rc;
 }

@@ -440,19 +440,30 @@ base_rc engine_versions_drop(engine *e, const plan_object *view, base_error *err
 
 // ---- after a crash ------------------------------------------------------------------------------
 
+base_rc engine_version_read(const engine_flow *flow, state_txn *txn, uint32_t view_id,
+                            engine_version_row *out, bool *found, base_error *err) {
+    char key[4];
+    base_str value;
+    base_be_put(key, view_id, 4);
+    *out = (engine_version_row){0};
+    base_rc rc = state_get(txn, flow->t_version, (base_str){key, 4}, &value, found, err);
+    if (rc != BASE_OK || !*found) return rc;
+    // Of a program before it, the state's id alone.
+    *found = value.n == sizeof *out || value.n == sizeof out->state_id;
+    if (*found) memcpy(out, value.p, value.n);
+    return BASE_OK;
+}
+
 static base_rc state_of(engine_flow *flow, const plan_object *view, uint32_t *state_id,
                         base_error *err) {
     state_txn *txn;
-    char key[4];
-    base_str value;
+    engine_version_row row;
     bool found;
-    base_be_put(key, view->id, 4);
     *state_id = plan_object_state_id(view);
     base_rc rc = state_begin_read(flow->store, &txn, err);
     if (rc != BASE_OK) return rc;
-    rc = state_get(txn, flow->t_version, (base_str){key, 4}, &value, &found, err);
-    if (rc == BASE_OK && found && value.n == sizeof *state_id)
-        memcpy(state_id, value.p, sizeof *state_id);
+    rc = engine_version_read(flow, txn, view->id, &row, &found, err);
+    if (rc == BASE_OK && found) *state_id = row.state_id;
     state_abort(txn);
     return rc;
 }

@@ -84,4 +84,15 @@ BASE_MUST_USE base_rc engine_swap_run(engine_swap *swap, const char *cause, uint
                                       base_error *err);
 void engine_swap_close(engine_swap *swap); // NULL is allowed
 
+// What a promotion leaves in the flow's table engine.version under the view's id. A disk format.
+typedef struct engine_version_row {
+    uint32_t state_id; // whose operators' state makes the view's rows
+    uint32_t zero;
+    uint64_t step; // of the promotion; 0: of a program that did not say
+} engine_version_row;
+_Static_assert(sizeof(engine_version_row) == 16, "engine_version_row is a disk format");
+// In a snapshot of the flow's store.
+BASE_MUST_USE base_rc engine_version_read(const engine_flow *flow, state_txn *txn, uint32_t view_id,
+                                          engine_version_row *out, bool *found, base_error *err);
+
 #endif

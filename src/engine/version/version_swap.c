@@ -324,8 +324,9 @@ static base_rc push_downstream(swapping *s, base_error *err) {
 static base_rc note_state(engine_flow *flow, uint32_t view_id, uint32_t state_id, base_error *err) {
     char key[4];
     base_be_put(key, view_id, 4);
+    engine_version_row row = {state_id, 0, flow->step + 1};
     return state_put(flow->txn, flow->t_version, (base_str){key, 4},
-                     (base_str){(const char *)&state_id, sizeof state_id}, err);
+                     (base_str){(const char *)&row, sizeof row}, err);
 }
 
 typedef struct swap_step {
