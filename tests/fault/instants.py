@@ -265,6 +265,11 @@ def promoted(server, pg, checks):
         checks.equal("and of what stands on it", fails(pg, f"SELECT * FROM weir.as_of('t.on_p', '{before}', 'infinity')"), "55000")
         checks.equal("both clocks after", pg.query(query.format(f"'{after}'")), [["101"]])
         checks.equal("by effective time now", pg.query(query.format("NULL")), [["101"]])
+        if not again:  # a replay has the same query
+            pg.simple("REPLAY INTO t.p (ALL)")
+            last = send(server, pg, (902, 5, 1, "2026-01-02"))
+            checks.equal("both clocks, before a replay", pg.query(query.format(f"'{after}'")), [["101"]])
+            checks.equal("and after it", pg.query(query.format(f"'{last}'")), [["101"]])
         if not again:
             server.restart()
             pg = server.pg(timeout=60)

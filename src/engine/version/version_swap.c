@@ -321,10 +321,17 @@ static base_rc push_downstream(swapping *s, base_error *err) {
     return rc;
 }
 
-static base_rc note_state(engine_flow *flow, uint32_t view_id, uint32_t state_id, base_error *err) {
+// From this step on the view has another query; after a replay it is the one that it had.
+static base_rc note_state(engine_flow *flow, uint32_t view_id, uint32_t state_id, bool same_query,
+                          base_error *err) {
+    engine_version_row row;
+    bool found;
+    base_rc rc = engine_version_read(flow, flow->txn, view_id, &row, &found, err);
+    if (rc != BASE_OK) return rc;
+    row.state_id = state_id;
+    if (!same_query) row.step = flow->step + 1;
     char key[4];
     base_be_put(key, view_id, 4);
-    engine_version_row row = {state_id, 0, flow->step + 1};
     return state_put(flow->txn, flow->t_version, (base_str){key, 4},
                      (base_str){(const char *)&row, sizeof row}, err);
 }
@@ -348,8 +355,11 @@ static base_rc gather_swap(engine_flow *flow, void *arg, uint64_t *rows, base_er
     if (rc == BASE_OK)
         rc = engine_view_apply_delta(flow, version,
                                      col_batch_negate(&flow->step_arena, s->differences), err);
-    if (rc == BASE_OK) rc = note_state(flow, s->view->id, plan_object_state_id(s->version), err);
-    if (rc == BASE_OK) rc = note_state(flow, s->version->id, plan_object_state_id(s->view), err);
+    bool same = strcmp(s->view->definition, s->version->definition) == 0;
+    if (rc == BASE_OK)
+        rc = note_state(flow, s->view->id, plan_object_state_id(s->version), same, err);
+    if (rc == BASE_OK)
+        rc = note_state(flow, s->version->id, plan_object_state_id(s->view), same, err);
     return rc;
 }
 
