@@ -102,17 +102,21 @@ const uint32_t *engine_ledger_key_columns(const plan_object *view, base_arena *a
 
 base_str engine_ledger_key(const plan_object *view, const col_batch *rows, uint32_t row,
                            base_arena *arena) {
-    uint32_t n = engine_declared_columns(view);
-    const col_batch *one = col_batch_slice(arena, rows, row, 1);
     base_str key;
+    engine_ledger_keys(view, col_batch_slice(arena, rows, row, 1), arena, &key);
+    return key;
+}
+
+void engine_ledger_keys(const plan_object *view, const col_batch *rows, base_arena *arena,
+                        base_str *keys) {
+    uint32_t n = engine_declared_columns(view);
     if (view->nview_key > 0) {
-        col_keys_encode(NULL, arena, one, view->nview_key, view->view_key, &key);
-        return key;
+        col_keys_encode(NULL, arena, rows, view->nview_key, view->view_key, keys);
+        return;
     }
     col_type *types = base_arena_array(arena, col_type, n + 1);
     for (uint32_t i = 0; i < n; i++) types[i] = view->columns[i].type;
-    col_keys_encode_exact(NULL, arena, one, n, all_columns(arena, n), types, &key);
-    return key;
+    col_keys_encode_exact(NULL, arena, rows, n, all_columns(arena, n), types, keys);
 }
 
 // ---- why a step changes what it changes ---------------------------------------------------------

@@ -62,6 +62,9 @@ const uint32_t *engine_ledger_key_columns(const plan_object *view, base_arena *a
 // key's need be filled).
 base_str engine_ledger_key(const plan_object *view, const col_batch *rows, uint32_t row,
                            base_arena *arena);
+// The same of all rows: keys has room for them.
+void engine_ledger_keys(const plan_object *view, const col_batch *rows, base_arena *arena,
+                        base_str *keys);
 
 // ---- upkeep -------------------------------------------------------------------------------------
 

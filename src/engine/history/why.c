@@ -12,13 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/be.h"
 #include "base/must.h"
 #include "col/json_tree.h"
 #include "col/kernel.h"
 #include "engine/history/ledger.h"
 #include "engine/history/moment.h"
-
-#define TRIMS_MAX 3u // of the change log, while it is read
+#include "engine/history/past.h"
 
 typedef struct story {
     engine_session *session;
@@ -131,17 +131,23 @@ static bool is_noted(const story *s, uint64_t step) {
     return low < s->nnoted && s->changes[low].step == step;
 }
 
-static void take_delta(story *s, const engine_change *change) {
+// The rows of one record of the change log.
+typedef struct logged {
+    uint64_t step;
+    int64_t at_us, watermark_us;
+    const col_batch *delta;
+} logged;
+
+static void take_delta(story *s, const logged *change, base_arena *scratch) {
     const col_batch *delta = change->delta;
     uint32_t old = UINT32_MAX, new = UINT32_MAX;
-    base_arena scratch;
-    base_arena_init(&scratch, 1 << 14);
+    base_str *keys = base_arena_array(scratch, base_str, delta->nrows + 1);
+    engine_ledger_keys(s->view, delta, scratch, keys);
     for (uint32_t i = 0; i < delta->nrows; i++) {
-        if (!base_str_eq(engine_ledger_key(s->view, delta, i, &scratch), s->key->bytes)) continue;
+        if (!base_str_eq(keys[i], s->key->bytes)) continue;
         if (col_weight(delta, i) > 0) new = i;
         if (col_weight(delta, i) < 0) old = i;
     }
-    base_arena_deinit(&scratch);
     if (old == UINT32_MAX && new == UINT32_MAX) return;
     uint32_t sel[2] = {old != UINT32_MAX ? old : new, new != UINT32_MAX ? new : old};
     const col_batch *rows = col_batch_gather(s->arena, delta, sel, 2);
@@ -158,28 +164,46 @@ static void take_delta(story *s, const engine_change *change) {
                                                                      : "provisional";
 }
 
-static base_rc take_changes(story *s, uint64_t after, base_error *err) {
+static base_rc take_record(story *s, const col_type *types, uint64_t step, base_str value,
+                           base_arena *scratch, base_error *err) {
+    logged change = {.step = step};
+    base_str undo, bytes;
+    base_rc rc = engine_change_parts(value, &undo, &bytes, err);
+    if (rc != BASE_OK) return rc;
+    memcpy(&change.at_us, value.p, 8); // every record begins with both
+    memcpy(&change.watermark_us, value.p + 8, 8);
+    col_batch *delta;
+    rc = col_batch_decode(bytes, scratch, s->ncolumns, types, &delta, err);
+    if (rc != BASE_OK) return rc;
+    change.delta = delta;
+    take_delta(s, &change, scratch);
+    return within_limits(s, err);
+}
+
+// In one snapshot: what is trimmed meanwhile is there.
+static base_rc take_changes(story *s, const engine_view_snapshot *snapshot, base_error *err) {
+    state_cursor *cursor;
+    base_rc rc = state_cursor_open(snapshot->txn, snapshot->changes, &cursor, err);
+    if (rc != BASE_OK) return rc;
     base_arena scratch;
     base_arena_init(&scratch, 1 << 16);
-    base_rc rc = BASE_OK;
-    uint32_t trims = 0;
-    for (bool found = true; rc == BASE_OK && found;) {
-        engine_change change;
+    scratch.retain_bytes = 1u << 20;
+    col_type *types = base_arena_array(s->arena, col_type, s->ncolumns + 1);
+    for (uint32_t i = 0; i < s->ncolumns; i++) types[i] = s->view->columns[i].type;
+    char from[8];
+    base_be_put(from, snapshot->trimmed_step + 1, 8);
+    base_str key, value;
+    bool end;
+    rc = state_cursor_seek(cursor, (base_str){from, 8}, &key, &value, &end, err);
+    while (rc == BASE_OK && !end) {
+        if (key.n < 8)
+            rc = base_fail(err, BASE_E_CORRUPT, NULL, "the change log of \"%s.%s\" is damaged",
+                           s->view->schema, s->view->name);
+        if (rc == BASE_OK) rc = take_record(s, types, base_be_get(key.p, 8), value, &scratch, err);
         base_arena_reset(&scratch);
-        rc = engine_change_next(s->session->engine, s->view, after, &scratch, &change, &found, err);
-        if (rc == BASE_E_NOT_FOUND && trims++ < TRIMS_MAX) { // trimmed meanwhile: from there on
-            engine_view_snapshot snapshot;
-            rc = engine_view_snapshot_open(s->session->engine, s->view, &snapshot, err);
-            if (rc == BASE_OK) after = snapshot.trimmed_step;
-            if (rc == BASE_OK) engine_view_snapshot_close(&snapshot);
-            found = true;
-            continue;
-        }
-        if (rc != BASE_OK || !found) break;
-        after = change.step;
-        take_delta(s, &change);
-        rc = within_limits(s, err);
+        if (rc == BASE_OK) rc = state_cursor_next(cursor, &key, &value, &end, err);
     }
+    state_cursor_close(cursor);
     base_arena_deinit(&scratch);
     return rc;
 }
@@ -194,17 +218,14 @@ typedef struct present {
     int64_t final_us;     // what it is measured against
 } present;
 
-static base_rc read_present(story *s, present *out, uint64_t *trimmed_step, base_error *err) {
-    engine_view_snapshot snapshot;
-    base_rc rc = engine_view_snapshot_open(s->session->engine, s->view, &snapshot, err);
-    if (rc != BASE_OK) return rc;
-    *trimmed_step = snapshot.trimmed_step;
-    out->step = snapshot.step;
-    out->final_us = snapshot.final_us;
-    if (!snapshot.appended)
-        rc = engine_view_get(s->view, &snapshot, s->key->bytes, s->arena, &out->there, &out->row,
+static base_rc read_present(story *s, engine_view_snapshot *snapshot, present *out,
+                            base_error *err) {
+    out->step = snapshot->step;
+    out->final_us = snapshot->final_us;
+    base_rc rc = BASE_OK;
+    if (!snapshot->appended)
+        rc = engine_view_get(s->view, snapshot, s->key->bytes, s->arena, &out->there, &out->row,
                              &out->revision, err);
-    engine_view_snapshot_close(&snapshot);
     if (rc == BASE_OK && out->there) note_final(s, out->row, 0);
     return rc;
 }
@@ -516,6 +537,56 @@ static void sort_changes(story *s, int (*compare)(const void *, const void *)) {
     if (s->n > 1) qsort(s->changes, s->n, sizeof *s->changes, compare); // none: there is no array
 }
 
+typedef struct row_search {
+    story *story;
+    present *found;
+} row_search;
+
+static base_rc visit_rows(void *arg, const col_batch *rows, base_error *err) {
+    row_search *search = arg;
+    story *s = search->story;
+    base_arena scratch;
+    base_arena_init(&scratch, 1 << 16);
+    base_str *keys = base_arena_array(&scratch, base_str, rows->nrows + 1);
+    engine_ledger_keys(s->view, rows, &scratch, keys);
+    for (uint32_t i = 0; i < rows->nrows && !search->found->there; i++) {
+        if (!base_str_eq(keys[i], s->key->bytes)) continue;
+        search->found->there = true;
+        search->found->revision = 1;
+        search->found->row = col_batch_copy(s->arena, col_batch_gather(&scratch, rows, &i, 1));
+    }
+    base_arena_deinit(&scratch);
+    return within_limits(s, err);
+}
+
+// A view that only grows does not keep its rows by key.
+static base_rc find_appended(story *s, const engine_view_snapshot *snapshot, present *now,
+                             base_error *err) {
+    row_search search = {s, now};
+    base_rc rc = engine_view_scan_txn(s->view, true, snapshot->rows, snapshot->txn,
+                                      snapshot->final_us, 8192, visit_rows, &search, err);
+    if (rc == BASE_OK && now->there) note_final(s, now->row, 0);
+    return rc;
+}
+
+// All that is kept of the row, at one step of its flow.
+static base_rc read_kept(story *s, present *now, base_error *err) {
+    engine_view_snapshot snapshot;
+    base_rc rc = engine_view_snapshot_open(s->session->engine, s->view, &snapshot, err);
+    if (rc != BASE_OK) return rc;
+    s->kept_after = snapshot.trimmed_step;
+    rc = read_present(s, &snapshot, now, err);
+    if (rc == BASE_OK)
+        rc = engine_ledger_scan(snapshot.flow, snapshot.txn, s->view, s->key->bytes, take_entry, s,
+                                err);
+    sort_changes(s, by_step);
+    s->nnoted = s->n;
+    if (rc == BASE_OK) rc = take_changes(s, &snapshot, err);
+    if (rc == BASE_OK && snapshot.appended && s->n == 0) rc = find_appended(s, &snapshot, now, err);
+    engine_view_snapshot_close(&snapshot);
+    return rc;
+}
+
 base_rc engine_why_of(engine_session *session, const plan_object *view, const engine_view_key *key,
                       base_arena *arena, engine_why *out, base_error *err) {
     story s = {.session = session,
@@ -525,22 +596,8 @@ base_rc engine_why_of(engine_session *session, const plan_object *view, const en
                .ncolumns = engine_declared_columns(view),
                .final_us = INT64_MAX};
     *out = (engine_why){.view = view, .key = *key};
-    engine_flow *flow = engine_flow_of_view(session->engine, view->id);
-    if (flow == NULL)
-        return base_fail(err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_TABLE,
-                         "materialized view \"%s.%s\" does not exist", view->schema, view->name);
     present now = {0};
-    uint64_t trimmed_step = 0;
-    base_rc rc = read_present(&s, &now, &trimmed_step, err);
-    state_txn *txn = NULL;
-    if (rc == BASE_OK) rc = engine_flow_begin_read(flow, &txn, err);
-    if (rc != BASE_OK) return rc;
-    rc = engine_ledger_scan(flow, txn, view, key->bytes, take_entry, &s, err);
-    state_abort(txn);
-    sort_changes(&s, by_step);
-    s.nnoted = s.n;
-    s.kept_after = trimmed_step;
-    if (rc == BASE_OK) rc = take_changes(&s, trimmed_step, err);
+    base_rc rc = read_kept(&s, &now, err);
     if (rc != BASE_OK) return rc;
     sort_changes(&s, by_step);
     add_beginning(&s, &now);
@@ -548,7 +605,7 @@ base_rc engine_why_of(engine_session *session, const plan_object *view, const en
     number(&s, &now);
     note_gaps(&s);
     for (uint32_t i = 0; rc == BASE_OK && i < s.n; i++) rc = ranges_of_step(&s, &s.changes[i], err);
-    engine_lineage_at at = {0};
+    engine_lineage_at at = {.step = now.step};
     if (rc == BASE_OK)
         rc = engine_lineage_of(session, view, key, &at, ENGINE_WHY_EVENTS_MAX, true, arena,
                                &out->lineage, err);
