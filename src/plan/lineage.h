@@ -7,9 +7,10 @@
 //
 // What comes is said for each operator in docs/sql.md: exactly the rows that count for filters,
 // projections, windows, aggregates, joins, set operations, DISTINCT, temporal filters, heads, ASOF;
-// all rows of the partition for OVER and MATCH_RECOGNIZE; all rows of
-// the inputs for RECURSIVE. A side whose rows keep others away (the right of EXCEPT and of an anti
-// join) is not followed: there is nothing in it that makes the row.
+// all rows of the partition for MATCH_RECOGNIZE, and for OVER, less those after or before the row
+// that no function looks at (lineage_over.c); all rows of the inputs for RECURSIVE. A side whose
+// rows keep others away (the right of EXCEPT and of an anti join) is not followed: there is nothing
+// in it that makes the row.
 #ifndef WEIR_PLAN_LINEAGE_H
 #define WEIR_PLAN_LINEAGE_H
 

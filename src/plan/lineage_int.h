@@ -67,6 +67,9 @@ plan_node *lineage_match(lineage *l, const plan_node *left, const plan_node *rig
 
 // ---- times (lineage_time.c)
 
+// a op b, of one type; NULL: there is no such function.
+const plan_expr *lineage_compare(lineage *l, const char *op, const plan_expr *a,
+                                 const plan_expr *b);
 // What conditions on the windows that a WINDOW node gives say of the times of its input's rows.
 void lineage_imply_window(lineage *l, const plan_node *node, const lineage_conds *conds,
                           lineage_conds *below);
@@ -78,6 +81,9 @@ void lineage_imply_derived(lineage *l, const plan_node *node, const lineage_cond
 
 plan_node *lineage_join(lineage *l, const plan_node *node, bool followed,
                         const lineage_conds *conds, const bool *needed); // also LOOKUP
+// Pairs of an OVER node's row and a row of its partition, whose columns begin at `rows`: conditions
+// that leave out those that its functions do not look at (lineage_over.c).
+void lineage_frame(lineage *l, const plan_node *node, uint32_t rows, lineage_conds *out);
 plan_node *lineage_asof(lineage *l, const plan_node *node, bool followed,
                         const lineage_conds *conds, const bool *needed);
 

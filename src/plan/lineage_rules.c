@@ -306,15 +306,22 @@ static plan_node *plain_aggregate(lineage *l, const plan_node *node, const linea
 
 // own: the node as it is, n of whose columns tell its rows from others; rows: what went in, with
 // those columns first and the place behind.
-static plan_node *with_rows(lineage *l, const plan_node *own, const plan_node *rows, uint32_t n,
-                            const uint32_t *own_keys, const uint32_t *row_keys) {
+static plan_node *with_rows_if(lineage *l, const plan_node *own, const plan_node *rows, uint32_t n,
+                               const uint32_t *own_keys, const uint32_t *row_keys,
+                               const lineage_conds *pairs) {
     uint32_t nown = own->ncolumns;
     plan_node *join = lineage_match(l, own, rows, n, own_keys, row_keys);
+    join = lineage_filter(l, join, pairs);
     uint32_t *map = base_arena_array(l->arena, uint32_t, nown + LINEAGE_PLACE);
     for (uint32_t i = 0; i < nown; i++) map[i] = i;
     for (uint32_t i = 0; i < LINEAGE_PLACE; i++)
         map[nown + i] = nown + rows->ncolumns - LINEAGE_PLACE + i;
     return lineage_pick(l, join, nown + LINEAGE_PLACE, map, NULL);
+}
+
+static plan_node *with_rows(lineage *l, const plan_node *own, const plan_node *rows, uint32_t n,
+                            const uint32_t *own_keys, const uint32_t *row_keys) {
+    return with_rows_if(l, own, rows, n, own_keys, row_keys, &no_conds);
 }
 
 static const uint32_t *first_columns(lineage *l, uint32_t n) {
@@ -404,7 +411,7 @@ static plan_node *rewrite_head(lineage *l, const plan_node *node, bool followed,
     return followed ? with_rows(l, head, rows, nin, keys, keys) : head;
 }
 
-// Window functions: a row's results are made of its partition.
+// Window functions: a row's results are made of its partition, or of what comes before in it.
 static plan_node *rewrite_over(lineage *l, const plan_node *node, bool followed,
                                const lineage_conds *conds, const bool *needed) {
     (void)needed;
@@ -413,6 +420,7 @@ static plan_node *rewrite_over(lineage *l, const plan_node *node, bool followed,
     split_partition(l, node, conds, np, node->partition, &below, &above);
     bool *partition = base_arena_array(l->arena, bool, nin + 1);
     for (uint32_t k = 0; k < np; k++) partition[node->partition[k]] = true;
+    if (node->nsort > 0) partition[node->sort[0].column] = true;
     plan_node *rows =
         followed ? lineage_rewrite(l, node->inputs[0], true, &below, partition) : NULL;
     plan_node *copy = lineage_copy(l, node);
@@ -420,7 +428,9 @@ static plan_node *rewrite_over(lineage *l, const plan_node *node, bool followed,
     plan_node *own = lineage_filter(l, copy, &above);
     if (!followed) return own;
     l->whole = true;
-    return with_rows(l, own, rows, np, node->partition, node->partition);
+    lineage_conds pairs = {0};
+    lineage_frame(l, node, own->ncolumns, &pairs);
+    return with_rows_if(l, own, rows, np, node->partition, node->partition, &pairs);
 }
 
 // The output column that is partition column k as it stands; UINT32_MAX: none is.

@@ -8,7 +8,8 @@
 #include "plan/lineage_int.h"
 #include "plan/window.h"
 
-static const plan_expr *compared(lineage *l, const plan_expr *time, const char *op, int64_t us) {
+const plan_expr *lineage_compare(lineage *l, const char *op, const plan_expr *a,
+                                 const plan_expr *b) {
     const col_func *const *found;
     size_t n = col_func_find(base_str_of(op), &found);
     for (size_t i = 0; i < n; i++) {
@@ -16,22 +17,26 @@ static const plan_expr *compared(lineage *l, const plan_expr *time, const char *
         bool same = (f->flags & COL_FUNC_ANY_SAME) != 0 && f->args[0] == COL_UNKNOWN &&
                     f->args[1] == COL_UNKNOWN;
         if (f->nargs != 2 || f->ret != COL_BOOL ||
-            (!same && (f->args[0] != time->type.kind || f->args[1] != time->type.kind)))
+            (!same && (f->args[0] != a->type.kind || f->args[1] != b->type.kind)))
             continue;
-        col_vec *constant = base_arena_new(l->arena, col_vec);
-        col_vec_init(constant, l->arena, time->type, 1);
-        col_i64(constant)[0] = us;
         plan_expr *expr = base_arena_new(l->arena, plan_expr);
         *expr = (plan_expr){.kind = PLAN_EXPR_CALL,
                             .type = col_type_of(COL_BOOL),
                             .func = f,
                             .nargs = 2,
                             .args = base_arena_array(l->arena, const plan_expr *, 2)};
-        expr->args[0] = time;
-        expr->args[1] = plan_expr_const(l->arena, constant);
+        expr->args[0] = a;
+        expr->args[1] = b;
         return expr;
     }
     return NULL;
+}
+
+static const plan_expr *compared(lineage *l, const plan_expr *time, const char *op, int64_t us) {
+    col_vec *constant = base_arena_new(l->arena, col_vec);
+    col_vec_init(constant, l->arena, time->type, 1);
+    col_i64(constant)[0] = us;
+    return lineage_compare(l, op, time, plan_expr_const(l->arena, constant));
 }
 
 // How long a window is at most; days and months of a zone may be longer than they are elsewhere.

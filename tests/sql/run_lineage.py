@@ -139,8 +139,14 @@ class Maker:
         p = self.make(depth - 1)
         source, x = self.of(p)
         frame = self.rng.choice(["", " ROWS BETWEEN 1 PRECEDING AND CURRENT ROW", " RANGE BETWEEN 1 PRECEDING AND 1 FOLLOWING",
-                                 " ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"])
-        return Plan(f"SELECT {x}.k, (sum({x}.v) OVER (PARTITION BY {x}.k ORDER BY {x}.v{frame}))::int AS v FROM {source}", p.calm, p.views, True)
+                                 " ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW", " RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING",
+                                 " ROWS BETWEEN 1 FOLLOWING AND 2 FOLLOWING", " GROUPS BETWEEN CURRENT ROW AND CURRENT ROW"])
+        order = self.rng.choice(["", " DESC", " NULLS FIRST", " DESC NULLS LAST"])
+        what, frames = self.rng.choice([(f"sum({x}.v)", True), ("count(*)", True), (f"first_value({x}.v)", True), (f"last_value({x}.v)", True),
+                                        ("rank()", False), ("dense_rank()", False), (f"lag({x}.v)", False), (f"lead({x}.v, 2)", False),
+                                        ("ntile(2)", False)])
+        return Plan(f"SELECT {x}.k, ({what} OVER (PARTITION BY {x}.k ORDER BY {x}.v{order}{frame if frames else ''}))::int AS v FROM {source}",
+                    p.calm, p.views, True)
 
     def value(self, depth):
         left, right, views = self.two(depth)
