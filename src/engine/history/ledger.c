@@ -131,8 +131,16 @@ typedef struct cause_search {
 static void add_upstream(cause_search *cause, const plan_object *view) {
     base_buf name = {0};
     base_buf_printf(&name, "%s.%s", view->schema, view->name);
-    bool there = cause->upstream.n > 0 &&
-                 strstr(base_buf_cstr(&cause->upstream), base_buf_cstr(&name)) != NULL;
+    // Whole names: one may be a part of another.
+    bool there = false;
+    const char *text = cause->upstream.n > 0 ? base_buf_cstr(&cause->upstream) : NULL;
+    const char *at = text;
+    while (at != NULL && !there && (at = strstr(at, base_buf_cstr(&name))) != NULL) {
+        const char *end = at + name.n;
+        there = (at == text || (at - text >= 2 && memcmp(at - 2, ", ", 2) == 0)) &&
+                (*end == 0 || memcmp(end, ", ", 2) == 0);
+        at = end;
+    }
     if (!there) {
         if (cause->upstream.n > 0) base_buf_add_cstr(&cause->upstream, ", ");
         base_buf_add_str(&cause->upstream, base_buf_str(&name));

@@ -231,6 +231,8 @@ static void take_duplicates(const duplicates *d, uint32_t limit, base_arena *are
 }
 
 typedef struct fetch {
+    engine_session *session;
+    uint64_t memory_limit;
     engine_stream *stream;
     engine_contract *contract; // NULL: no event time
     log_reader *reader;
@@ -264,7 +266,17 @@ static base_rc find_batch(fetch *f, const engine_lineage_event *event, bool *fou
     return rc;
 }
 
+static base_rc may_fetch(const fetch *f, base_error *err) {
+    if (f->session->cancel)
+        return base_fail(err, BASE_E_CANCELLED, NULL, "canceling statement due to user request");
+    if (f->arena->total_bytes <= f->memory_limit) return BASE_OK;
+    return base_fail(err, BASE_E_LIMIT, BASE_SQLSTATE_OUT_OF_MEMORY,
+                     "the events need more than the %llu MB of memory of a query",
+                     (unsigned long long)(f->memory_limit >> 20));
+}
+
 static base_rc fetch_event(fetch *f, engine_lineage_event *event, base_error *err) {
+    if (may_fetch(f, err) != BASE_OK) return err->code;
     bool found = in_batch(f, event);
     base_rc rc = found ? BASE_OK : find_batch(f, event, &found, err);
     if (rc != BASE_OK || !found) return rc; // retention has taken it meanwhile
@@ -282,10 +294,15 @@ static base_rc fetch_event(fetch *f, engine_lineage_event *event, base_error *er
 }
 
 // Events of one object: n of them, in order of place.
-static base_rc fetch_object(engine *e, engine_lineage_event *events, uint32_t n, bool raw,
-                            base_arena *arena, base_error *err) {
+static base_rc fetch_object(engine_session *session, engine_lineage_event *events, uint32_t n,
+                            bool raw, base_arena *arena, base_error *err) {
     const plan_object *object = events[0].object;
-    fetch f = {.stream = engine_stream_hold(e, object), .arena = arena, .raw = raw};
+    uint64_t limit = session->engine->config.query_memory_bytes;
+    fetch f = {.session = session,
+               .memory_limit = limit > 0 ? limit : 1ull << 30,
+               .stream = engine_stream_hold(session->engine, object),
+               .arena = arena,
+               .raw = raw};
     if (f.stream == NULL)
         return base_fail(err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_TABLE,
                          "relation \"%s.%s\" does not exist", object->schema, object->name);
@@ -303,14 +320,14 @@ static base_rc fetch_object(engine *e, engine_lineage_event *events, uint32_t n,
     return rc;
 }
 
-static base_rc fetch_all(engine *e, bool raw, base_arena *arena, engine_lineage *out,
-                         base_error *err) {
+base_rc engine_lineage_fetch(engine_session *session, bool raw, base_arena *arena,
+                             engine_lineage *out, base_error *err) {
     if (out->n > 1) qsort(out->events, out->n, sizeof *out->events, by_place);
     base_rc rc = BASE_OK;
     for (uint32_t begin = 0, end; rc == BASE_OK && begin < out->n; begin = end) {
         end = begin + 1;
         while (end < out->n && out->events[end].object->id == out->events[begin].object->id) end++;
-        rc = fetch_object(e, out->events + begin, end - begin, raw, arena, err);
+        rc = fetch_object(session, out->events + begin, end - begin, raw, arena, err);
     }
     if (rc == BASE_OK && out->n > 1) qsort(out->events, out->n, sizeof *out->events, by_time);
     return rc;
@@ -412,7 +429,7 @@ base_rc engine_lineage_of(engine_session *session, const plan_object *view,
         take_rows(&plan, rows, arena, out);
         if (out->n > limit) out->n = limit, out->truncated = true;
         take_duplicates(&found, limit, arena, out);
-        rc = fetch_all(session->engine, raw, arena, out, err);
+        if (!at->places_only) rc = engine_lineage_fetch(session, raw, arena, out, err);
     }
     free(found.items);
     if (rc != BASE_OK)

@@ -27,6 +27,7 @@ typedef struct engine_lineage_at {
     uint32_t nupto;
     const engine_upto *upto; // instead of what moments say
     int64_t now_us;          // for conditions on now(); 0: the clock's
+    bool places_only;        // events are not fetched: in order of place, without times
 } engine_lineage_at;
 
 typedef struct engine_lineage {
@@ -50,6 +51,10 @@ BASE_MUST_USE base_rc engine_lineage_places(engine *e, const plan_object *view, 
                                             base_arena *arena, uint32_t *n, engine_upto **out,
                                             bool *exact, base_error *err);
 
+// Events of which only the places are known get their times and, raw, their bytes; in order of time
+// then. Limits and cancel are the session's.
+BASE_MUST_USE base_rc engine_lineage_fetch(engine_session *session, bool raw, base_arena *arena,
+                                           engine_lineage *out, base_error *err);
 // Pointers to the events that are no duplicates, in order of place. *n: how many.
 const engine_lineage_event **engine_lineage_by_place(const engine_lineage *lineage,
                                                      base_arena *arena, uint32_t *n);

@@ -494,6 +494,17 @@ static engine_upto *places_at(story *s, const engine_why_change *c, bool after, 
     return out;
 }
 
+// Fetches events of which the places are known; the change's own are those.
+static base_rc fetch_events(story *s, uint32_t n, const engine_lineage_event **events,
+                            base_error *err) {
+    engine_lineage some = {.n = n};
+    some.events = base_arena_array(s->arena, engine_lineage_event, n + 1);
+    for (uint32_t i = 0; i < n; i++) some.events[i] = *events[i];
+    base_rc rc = engine_lineage_fetch(s->session, true, s->arena, &some, err);
+    for (uint32_t i = 0; i < n; i++) events[i] = &some.events[i];
+    return rc;
+}
+
 // The row as of before and after a step: what differs has come, or has left.
 static base_rc trace_step(story *s, engine_why_change *c, base_error *err) {
     uint32_t n;
@@ -503,15 +514,16 @@ static base_rc trace_step(story *s, engine_why_change *c, base_error *err) {
                                        &exact, err);
     engine_lineage *sides = base_arena_array(s->arena, engine_lineage, 2);
     for (uint32_t i = 0; rc == BASE_OK && i < 2; i++) {
-        engine_lineage_at at = {.nupto = n, .now_us = c->at_us};
+        engine_lineage_at at = {.nupto = n, .now_us = c->at_us, .places_only = true};
         at.upto = places_at(s, c, i == 1, n, now);
-        rc = engine_lineage_of(s->session, s->view, s->key, &at, ENGINE_WHY_EVENTS_MAX, true,
+        rc = engine_lineage_of(s->session, s->view, s->key, &at, ENGINE_WHY_EVENTS_MAX, false,
                                s->arena, &sides[i], err);
     }
     if (rc != BASE_OK) return rc;
     keep_other(s, &sides[1], &sides[0], &c->nevents, &c->events);
     keep_other(s, &sides[0], &sides[1], &c->nleft, &c->left);
-    return BASE_OK;
+    rc = fetch_events(s, c->nevents, c->events, err);
+    return rc == BASE_OK ? fetch_events(s, c->nleft, c->left, err) : rc;
 }
 
 static base_rc trace_steps(story *s, const engine_lineage *now, base_error *err) {
