@@ -110,10 +110,11 @@ static base_rc push_log_batch(query *q, engine_contract *contract, uint32_t p,
         uint32_t n = count - at < QUERY_BATCH_ROWS ? count - at : QUERY_BATCH_ROWS;
         q->ctx.arena = retains ? &q->scratch : &q->push;
         engine_decoded d;
-        if (q->narrow != NULL) {
+        if (q->narrow != NULL) { // few of many: the batch of the log is not held for them
             uint32_t *sel = base_arena_array(&q->push, uint32_t, n);
             uint32_t nsel = engine_narrow_select(q->narrow, p, batch, at, n, sel);
-            engine_narrow_decode(contract, batch, at, n, sel, nsel, p, q->ctx.arena, &d);
+            engine_narrow_decode(contract, batch, at, n, sel, nsel, p, &q->push, &d);
+            if (retains && d.nrows > 0) d.batch = col_batch_copy(&q->scratch, d.batch);
         } else {
             engine_contract_decode_batch(contract, batch, at, n, p, q->ctx.arena, &d);
         }
@@ -178,6 +179,7 @@ static base_rc read_partition(query *q, engine_stream *stream, engine_contract *
         if (end) break;
         rc = take(q, contract, p, &batch, upto, err);
         if (rc != BASE_OK) return rc;
+        if (q->narrow != NULL) log_reader_release(reader);
     }
     return BASE_OK;
 }

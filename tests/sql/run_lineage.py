@@ -8,6 +8,9 @@ view, with the events that weir.lineage names:
     neither of these where such a view reads a log twice: an event that makes the row in one place
     may keep it away in another, once those that kept itself away there are gone.
 
+And of logs with many duplicates, in which a story reads only what can matter, the events are those
+that this program names.
+
     tests/sql/run_lineage.py [--seed N] [--plans N] [--long]"""
 import argparse
 import json
@@ -272,6 +275,43 @@ def check_plan(checks, world, what, plan, rng):
     return len(rows)
 
 
+# ---- logs of which only what can matter is read
+
+MANY = """
+CREATE SCHEMA m;
+CREATE STREAM m.e (id BIGINT NOT NULL, k TEXT, v INT, at TIMESTAMPTZ NOT NULL, PRIMARY KEY (id), WATERMARK FOR at AS at)
+  WITH (partitions = 3, compression = 'zstd');
+CREATE MATERIALIZED VIEW m.sums WITH (refresh = 'immediate') AS SELECT window_start, k, sum(v) AS v FROM TUMBLE(m.e, at, INTERVAL '1 hour')
+  GROUP BY window_start, k;
+CREATE MATERIALIZED VIEW m.rows WITH (refresh = 'immediate') AS SELECT id, v FROM m.e WHERE v > 2;
+"""
+
+
+def check_many(checks, what, chunk, ids, rng):
+    """Events that name a key again say other things, and so may lie outside of what the row's conditions
+    let in. chunk: so many that the flow lists all of the duplicates of a step, or not."""
+    with weirtest.Server(MANY) as server, server.pg(timeout=120) as pg:
+        first, sent = {}, {}
+        for _ in range(4):
+            records = [{"id": rng.randrange(ids), "k": rng.choice("pqr") + 100 * "x", "v": rng.randint(0, 9),
+                        "at": f"2024-01-0{rng.randint(1, 3)}T{rng.randint(0, 23):02}:{rng.randint(0, 59):02}:00Z"} for _ in range(chunk)]
+            server.ingest("m.e", records)
+            for record in records:
+                first.setdefault(record["id"], record)
+                sent[record["id"]] = sent.get(record["id"], 0) + 1
+            pg.simple("FLUSH")
+        duplicates, listed = sum(sent.values()) - len(sent), int(pg.value("SELECT count(*) FROM weir.duplicates"))
+        checks.equal(f"{what}: the flow lists all duplicates", listed == duplicates, chunk < 1000)
+        for start, k in rng.sample(pg.query("SELECT window_start, k FROM m.sums"), 15):
+            rows = pg.query(f"SELECT event ->> 'id', original_offset FROM weir.lineage('m.sums', '{start}', '{k}')")
+            wanted = sorted(i for i, record in first.items() if record["k"] == k and record["at"][:13].replace("T", " ") == start[:13])
+            checks.equal(f"{what}: events of {start} {k[0]}", sorted(int(i) for i, original in rows if original is None), wanted)
+            checks.equal(f"{what}: duplicates of {start} {k[0]}", len(rows), sum(sent[i] for i in wanted))
+        for i, v in rng.sample(pg.query("SELECT id, v FROM m.rows"), 15):
+            rows = pg.query(f"SELECT event ->> 'v', original_offset FROM weir.lineage('m.rows', {i})")
+            checks.equal(f"{what}: row {i}", ([row[0] for row in rows if row[1] is None], len(rows)), ([v], sent[int(i)]))
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int, default=3)
@@ -289,6 +329,8 @@ def main():
             rng = random.Random(options.seed * 1_000_003 + number)
             plan = Maker(rng).make(rng.randint(1, 3))
             rows += check_plan(checks, world, f"seed {options.seed} plan {number}", plan, rng)
+    check_many(checks, "few duplicates", 400, 1200, random.Random(options.seed))
+    check_many(checks, "many duplicates", 3000, 2000, random.Random(options.seed))
     print(f"{plans} plans, {rows} rows in {time.monotonic() - begin:.1f} s")
     checks.end()
 
