@@ -599,7 +599,8 @@ typedef struct engine_view_snapshot {
 BASE_MUST_USE base_rc engine_view_snapshot_open(engine *e, const plan_object *view,
                                                 engine_view_snapshot *out, base_error *err);
 void engine_view_snapshot_close(engine_view_snapshot *snapshot);
-// The row of one key, of a view that is not appended; its declared columns, in the arena.
+// The row of one key, of a view that is not appended; its declared columns, in the arena. Its
+// weight: how many equal rows there are.
 BASE_MUST_USE base_rc engine_view_get(const plan_object *view, const engine_view_snapshot *snapshot,
                                       base_str key, base_arena *arena, bool *there,
                                       const col_batch **row, uint32_t *revision, base_error *err);

@@ -757,7 +757,9 @@ base_rc engine_view_get(const plan_object *view, const engine_view_snapshot *sna
     col_batch *out = col_batch_create(arena, n, types, 1);
     base_str bytes = {base_arena_memdup(arena, value.p, value.n), value.n};
     size_t at = sizeof head;
-    *row = out;
+    int64_t *weight = base_arena_array(arena, int64_t, 1);
+    *weight = head.weight;
+    *row = col_batch_with_weights(arena, out, weight);
     return col_row_decode(bytes, &at, out, 0, n, columns, arena, err);
 }
 

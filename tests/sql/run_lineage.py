@@ -5,10 +5,11 @@ view, with the events that weir.lineage names:
   - the query over those events alone gives the row again, as often as it is there;
   - without any one event that is not named the row stays as it is. Not asked of views in which rows
     keep others away from what is summed up or chosen (docs/sql.md: such a side is not followed); and
-    neither of these where such a view reads a log twice: an event that makes the row in one place
-    may keep it away in another, once those that kept itself away there are gone.
+    neither of these where an event comes twice to such a view, by two scans or in several windows: it
+    may make the row in one place and keep it away in another, once those that kept itself away are gone.
 
-And of logs with many duplicates, in which a story reads only what can matter, the events are those
+Of stories: values follow each other, and the events that came and did not leave are those of the row.
+Of logs with many duplicates, in which a story reads only what can matter, the events are those
 that this program names.
 
     tests/sql/run_lineage.py [--seed N] [--plans N] [--long]"""
@@ -60,8 +61,26 @@ class Maker:
     def timed(self):
         x, unit = self.alias(), self.rng.choice(["minute", "hour"])
         what = self.rng.choice(["count(*)", f"sum({x}.v)", f"max({x}.v)"])
+        if self.rng.random() < 0.6:
+            name = self.rng.choice(OBJECTS)
+            window, by = self.rng.choice([(f"TUMBLE({{{name}}}, at, INTERVAL '1 minute')", "window_end"),
+                                          (f"TUMBLE({{{name}}}, at, INTERVAL '1 hour', INTERVAL '61 seconds')", "window_start"),
+                                          (f"HOP({{{name}}}, at, INTERVAL '30 seconds', INTERVAL '2 minutes')", "window_start"),
+                                          (f"CUMULATE({{{name}}}, at, INTERVAL '1 minute', INTERVAL '3 minutes')", "window_start, window_end"),
+                                          (f"SESSION({{{name}}} PARTITION BY k, at, INTERVAL '40 seconds')", "window_start, window_end, k"),
+                                          (f"SESSION({{{name}}}, at, INTERVAL '20 seconds')", "window_start, window_end")])
+            shown = " || ' ' || ".join(f"coalesce({x}.{column}::text, 'none')" for column in by.split(", "))
+            grouped = ", ".join(f"{x}.{column}" for column in by.split(", "))
+            return Plan(f"SELECT {shown} AS k, ({what})::int AS v FROM {window} {x} GROUP BY {grouped}", summed=True)
         return Plan(f"SELECT date_trunc('{unit}', {x}.at)::text AS k, ({what})::int AS v FROM {{{self.rng.choice(OBJECTS)}}} {x} "
                     f"GROUP BY date_trunc('{unit}', {x}.at)", summed=True)
+
+    def asof(self):
+        x, y = self.alias(), self.alias()
+        left, right = self.rng.sample(OBJECTS, 2)
+        kind, op = self.rng.choice(["ASOF JOIN", "ASOF LEFT JOIN"]), self.rng.choice([">=", ">", "<", "<="])
+        # The row before the one that is chosen would be chosen without it, and rows that are not keep none away.
+        return Plan(f"SELECT {x}.k, {y}.v FROM {{{left}}} {x} {kind} {{{right}}} {y} ON {x}.k = {y}.k AND {x}.at {op} {y}.at", False)
 
     def of(self, plan):
         """The plan as something to select from."""
@@ -70,7 +89,7 @@ class Maker:
 
     def make(self, depth):
         if depth == 0:
-            return self.leaf() if self.rng.random() < 0.85 else self.timed()
+            return self.rng.choices((self.leaf, self.timed, self.asof), (75, 17, 8))[0]()
         kind = self.rng.choice([self.grouped, self.grouped, self.joined, self.joined, self.either, self.either, self.united, self.united,
                                 self.distinct, self.firsts, self.head, self.over, self.value, self.expression, self.latest])
         plan = kind(depth)
@@ -222,7 +241,8 @@ def check_row(checks, world, what, plan, view, key, row, times, rows_without):
             named[name[2:]].add(json.loads(event)["id"])
     whole = world.text(plan.sql, plan.views, {name: [name] for name in OBJECTS})  # objects by their names
     good = True
-    if plan.calm or all(whole.count(f"IN ({name})") < 2 for name in OBJECTS):
+    once = all(whole.count(f"IN ({name})") < 2 for name in OBJECTS) and "HOP" not in whole and "CUMULATE" not in whole
+    if plan.calm or once:
         over_named = world.text(plan.sql, plan.views, {name: sorted(ids) for name, ids in named.items()})
         there = world.rows(over_named).get(row, 0)
         # What was not chosen among all may be chosen among these, and a sum may come to be the same.
@@ -275,6 +295,55 @@ def check_plan(checks, world, what, plan, rng):
     return len(rows)
 
 
+# ---- stories
+
+def check_story(checks, pg, what, view, key, row):
+    """Values follow each other to what is shown; what came and did not leave is what makes the row now."""
+    call, there, before = literal(json.dumps(key)), set(), None
+    for standing, old, new, events, note in pg.query(f"SELECT standing, old::text, new::text, events::text, note FROM weir.why WHERE "
+                                                     f"view = {literal(view)} AND call = {call}"):
+        for event in json.loads(events):
+            place = (event["object"], event["partition"], event["offset"])
+            (there.discard if event.get("left") else there.add)(place)
+        if standing == "unchanged":
+            continue
+        checks.equal(f"{what}: the value before", old, before)
+        before = new
+        checks.true(f"{what}: all is kept", note is None or "not kept" not in note, note)
+    now = None if before is None else json.loads(before)
+    checks.equal(f"{what}: ends with what is shown", now and tuple(None if now[c] is None else str(now[c]) for c in ("k", "v")), row)
+    named = {(r[0], int(r[1]), int(r[2])) for r in pg.query(f"SELECT object, partition, log_offset FROM weir.lineage WHERE view = "
+                                                            f"{literal(view)} AND call = {call} AND original_offset IS NULL")}
+    checks.equal(f"{what}: what came and did not leave", there, named)
+
+
+def check_stories(checks, seed, plans):
+    rng = random.Random(seed)
+    with weirtest.Server(SCHEMA) as server, server.pg(timeout=120) as pg:
+        made = []
+        while len(made) < plans:
+            plan = Maker(rng).make(rng.randint(1, 2))
+            if plan.views:
+                continue
+            sql = plan.sql
+            for name in OBJECTS:
+                sql = sql.replace(f"{{{name}}}", f"s.{name}")
+            try:
+                pg.simple(f"CREATE MATERIALIZED VIEW s.p{len(made)} WITH (refresh = 'immediate') AS {sql}")
+                made.append(sql)
+            except weirtest.PgError as error:
+                checks.equal(f"story {seed}: {sql}", error.sqlstate, "0A000")
+        World(server, pg, rng)
+        for number, sql in enumerate(made):
+            columns = key_of(pg, "s", f"p{number}")
+            rows = sorted({tuple(row) for row in pg.query(f"SELECT k, v FROM s.p{number}")}, key=str)
+            for row in rng.sample(rows, min(len(rows), 3)):
+                values, failed = dict(zip(("k", "v"), row)), checks.failed
+                check_story(checks, pg, f"story {seed} p{number} {row}", f"s.p{number}", {name: values[name] for name in columns}, row)
+                if checks.failed > failed:
+                    print(sql)
+
+
 # ---- logs of which only what can matter is read
 
 MANY = """
@@ -321,7 +390,7 @@ def main():
     weirtest.need_weir()
     checks = weirtest.Checks()
     begin = time.monotonic()
-    plans = options.plans or (2000 if options.long else 20)
+    plans = options.plans or (2000 if options.long else 40)
     with weirtest.Server(SCHEMA) as server, server.pg(timeout=120) as pg:
         world = World(server, pg, random.Random(options.seed))
         rows = 0
@@ -329,6 +398,8 @@ def main():
             rng = random.Random(options.seed * 1_000_003 + number)
             plan = Maker(rng).make(rng.randint(1, 3))
             rows += check_plan(checks, world, f"seed {options.seed} plan {number}", plan, rng)
+    for number in range(20 if options.long else 1):
+        check_stories(checks, options.seed + number, 12)
     check_many(checks, "few duplicates", 400, 1200, random.Random(options.seed))
     check_many(checks, "many duplicates", 3000, 2000, random.Random(options.seed))
     print(f"{plans} plans, {rows} rows in {time.monotonic() - begin:.1f} s")

@@ -32,6 +32,7 @@ typedef struct story {
     int64_t final_us;    // when the row is final, by the view's clock; INT64_MAX: never
     uint32_t nnoted;     // the first changes: of the ledger, by step
     uint64_t kept_after; // changes of steps up to this one are in the ledger at most
+    bool appended;       // the view only grows: its rows are not kept by key
     bool has_gap;        // between changes that are kept there were others
 } story;
 
@@ -119,7 +120,7 @@ static base_rc take_entry(void *arg, const engine_ledger_entry *entry, base_erro
 
 // ---- what is in the change log ------------------------------------------------------------------
 
-static bool is_noted(const story *s, uint64_t step) {
+static engine_why_change *find_noted(const story *s, uint64_t step) {
     uint32_t low = 0, high = s->nnoted;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
@@ -128,7 +129,7 @@ static bool is_noted(const story *s, uint64_t step) {
         else
             high = middle;
     }
-    return low < s->nnoted && s->changes[low].step == step;
+    return low < s->nnoted && s->changes[low].step == step ? &s->changes[low] : NULL;
 }
 
 // The rows of one record of the change log.
@@ -141,10 +142,12 @@ typedef struct logged {
 static void take_delta(story *s, const logged *change, base_arena *scratch) {
     const col_batch *delta = change->delta;
     uint32_t old = UINT32_MAX, new = UINT32_MAX;
+    int64_t weight = 0;
     base_str *keys = base_arena_array(scratch, base_str, delta->nrows + 1);
     engine_ledger_keys(s->view, delta, scratch, keys);
     for (uint32_t i = 0; i < delta->nrows; i++) {
         if (!base_str_eq(keys[i], s->key->bytes)) continue;
+        weight += col_weight(delta, i);
         if (col_weight(delta, i) > 0) new = i;
         if (col_weight(delta, i) < 0) old = i;
     }
@@ -152,8 +155,11 @@ static void take_delta(story *s, const logged *change, base_arena *scratch) {
     uint32_t sel[2] = {old != UINT32_MAX ? old : new, new != UINT32_MAX ? new : old};
     const col_batch *rows = col_batch_gather(s->arena, delta, sel, 2);
     note_final(s, rows, 1);
-    if (is_noted(s, change->step)) return;
-    engine_why_change *c = add_change(s);
+    engine_why_change *c = find_noted(s, change->step);
+    if (c != NULL) c->weight = weight;
+    if (c != NULL || (s->view->nview_key == 0 && weight == 0)) return;
+    c = add_change(s);
+    c->weight = weight;
     c->step = change->step;
     c->at_us = change->at_us;
     c->has_old = old != UINT32_MAX, c->has_new = new != UINT32_MAX;
@@ -245,6 +251,28 @@ static int in_order(const void *x, const void *y) {
     if (is_unchanged(a) != is_unchanged(b)) return is_unchanged(a) - is_unchanged(b);
     if (a->step != b->step) return by_step(x, y);
     return (int)(strcmp(a->standing, "final") == 0) - (int)(strcmp(b->standing, "final") == 0);
+}
+
+// A view without a key may have equal rows: one that comes or goes is not the first or the last.
+// Their number is known now, and so it was before each change; of a view that only grows, those
+// are counted whose coming is kept.
+static void count_equal(story *s, const present *now) {
+    if (s->view->nview_key > 0 || (now->row == NULL && now->there)) return;
+    int64_t n = now->there ? col_weight(now->row, 0) : 0;
+    for (uint32_t i = 0; s->appended && i < s->n; i++) n += s->changes[i].weight;
+    for (uint32_t i = s->n; i-- > 0;) {
+        engine_why_change *c = &s->changes[i];
+        int64_t before = n - c->weight;
+        if (!c->noted) {
+            c->has_old = before > 0, c->has_new = n > 0;
+            if (c->has_new && strcmp(c->standing, "removed") == 0)
+                c->standing = s->view->window_column < 0 ? "current" : "provisional";
+        }
+        if (before > 0 && n > 0)
+            c->note = base_arena_printf(s->arena, "of equal rows there are %lld, and were %lld",
+                                        (long long)n, (long long)before);
+        n = before;
+    }
 }
 
 // Before all that is kept there was a value: one change stands for what made it.
@@ -526,6 +554,61 @@ static base_rc trace_step(story *s, engine_why_change *c, base_error *err) {
     return rc == BASE_OK ? fetch_events(s, c->nleft, c->left, err) : rc;
 }
 
+// What has come and gone without a change of the value, so that the story's events are the row's.
+typedef struct told {
+    const engine_lineage_event *event;
+    uint32_t at; // the how manyeth change
+    bool left;
+} told;
+
+static int by_place_and_change(const void *x, const void *y) {
+    const told *a = x, *b = y;
+    const engine_lineage_event *e = a->event, *f = b->event;
+    if (e->object->id != f->object->id) return e->object->id < f->object->id ? -1 : 1;
+    if (e->partition != f->partition) return e->partition < f->partition ? -1 : 1;
+    if (e->offset != f->offset) return e->offset < f->offset ? -1 : 1;
+    return (a->at > b->at) - (a->at < b->at);
+}
+
+static bool same_place(const engine_lineage_event *a, const engine_lineage_event *b) {
+    return a->object->id == b->object->id && a->partition == b->partition && a->offset == b->offset;
+}
+
+// The events that were told to come and not to leave, as a lineage.
+static engine_lineage events_told(story *s) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < s->n; i++) n += s->changes[i].nevents + s->changes[i].nleft;
+    told *all = base_arena_array(s->arena, told, n + 1);
+    n = 0;
+    for (uint32_t i = 0; i < s->n; i++) {
+        const engine_why_change *c = &s->changes[i];
+        for (uint32_t k = 0; k < c->nevents + c->nleft; k++) {
+            bool left = k >= c->nevents;
+            all[n++] = (told){left ? c->left[k - c->nevents] : c->events[k], i, left};
+        }
+    }
+    if (n > 1) qsort(all, n, sizeof *all, by_place_and_change);
+    engine_lineage out = {.events = base_arena_array(s->arena, engine_lineage_event, n + 1)};
+    for (uint32_t i = 0; i < n; i++)
+        if (!all[i].left && (i + 1 == n || !same_place(all[i].event, all[i + 1].event)))
+            out.events[out.n++] = *all[i].event;
+    return out;
+}
+
+static void add_unchanged(story *s, const engine_lineage *now) {
+    engine_lineage told = events_told(s);
+    engine_why_change rest = {.at_us = INT64_MIN, .standing = "unchanged"};
+    keep_other(s, now, &told, &rest.nevents, &rest.events);
+    keep_other(s, &told, now, &rest.nleft, &rest.left);
+    if (s->n == 0 || rest.nevents + rest.nleft == 0) return;
+    rest.note = s->has_gap
+                    ? "these events are of the row, or have left it; with which change is not "
+                      "kept"
+                    : "these events are of the row, or have left it, and have not changed "
+                      "its value";
+    *add_change(s) = rest;
+}
+
 static base_rc trace_steps(story *s, const engine_lineage *now, base_error *err) {
     base_rc rc = BASE_OK;
     uint32_t traced = 0;
@@ -541,7 +624,10 @@ static base_rc trace_steps(story *s, const engine_lineage *now, base_error *err)
         } else if (traced < ENGINE_WHY_TRACED_MAX) {
             rc = trace_step(s, c, err);
         }
+        bool traced_it = c->step == 0 || (c->nranges > 0 && traced < ENGINE_WHY_TRACED_MAX);
+        s->has_gap |= !traced_it;
     }
+    if (rc == BASE_OK) add_unchanged(s, now);
     return rc;
 }
 
@@ -587,6 +673,7 @@ static base_rc read_kept(story *s, present *now, base_error *err) {
     base_rc rc = engine_view_snapshot_open(s->session->engine, s->view, &snapshot, err);
     if (rc != BASE_OK) return rc;
     s->kept_after = snapshot.trimmed_step;
+    s->appended = snapshot.appended;
     rc = read_present(s, &snapshot, now, err);
     if (rc == BASE_OK)
         rc = engine_ledger_scan(snapshot.flow, snapshot.txn, s->view, s->key->bytes, take_entry, s,
@@ -612,6 +699,7 @@ base_rc engine_why_of(engine_session *session, const plan_object *view, const en
     base_rc rc = read_kept(&s, &now, err);
     if (rc != BASE_OK) return rc;
     sort_changes(&s, by_step);
+    count_equal(&s, &now);
     add_beginning(&s, &now);
     sort_changes(&s, by_step);
     number(&s, &now);

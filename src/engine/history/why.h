@@ -31,6 +31,7 @@ typedef struct engine_why_change {
     const engine_lineage_event **events;
     uint32_t nleft; // left it
     const engine_lineage_event **left;
+    int64_t weight;   // of a view without a key: how many equal rows came, or (-) went
     const char *note; // or NULL
 } engine_why_change;
 
