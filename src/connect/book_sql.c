@@ -325,8 +325,13 @@ static void add_cell(const connect_book_sql *sql, uint32_t field, base_buf *out)
     case COL_INT2:
     case COL_INT4:
     case COL_INT8:
-    case COL_NUMERIC:
         add_number(sql, field, out);
+        return;
+    case COL_NUMERIC: // as the book shows it: 121.00; MariaDB's types do not tell what it is
+        if (pg && sql->classes[field] != CONNECT_SQL_INTEGER)
+            around(sql, field, out, "(", ")::numeric::text");
+        else
+            add_number(sql, field, out);
         return;
     case COL_BYTEA:
         if (pg)

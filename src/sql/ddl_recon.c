@@ -295,7 +295,14 @@ static base_rc read_clauses(sql_cursor *cursor, plan_object *object) {
             base_str text;
             size_t offset;
             SQL_TRY(sql_take_fragment(cursor, stops, &text, &offset));
-            SQL_TRY(sql_bind_expr_text(ctx, object->from, text, offset, "WHERE", &object->filter));
+            // The clock is the run's: "what is before today" is what a daily report has.
+            bool allowed = ctx->clock_allowed, uses = ctx->uses_clock;
+            ctx->clock_allowed = true;
+            base_rc rc =
+                sql_bind_expr_text(ctx, object->from, text, offset, "WHERE", &object->filter);
+            ctx->clock_allowed = allowed;
+            ctx->uses_clock = uses;
+            if (rc != BASE_OK) return rc;
             if (object->filter->type.kind != COL_BOOL)
                 return sql_fail(ctx, object->filter->position, BASE_E_INVALID,
                                 BASE_SQLSTATE_DATATYPE_MISMATCH,

@@ -65,7 +65,8 @@ typedef struct sql_ctx {
     bool in_view;   // functions of time, session and host are refused
     bool is_stored; // an expression of an object: nothing by chance
     const char *view_word;
-    bool clock_allowed; // in a view, now() may be bound: sql_temporal sees to where it stands
+    bool clock_allowed; // in a view, now() may be bound: sql_temporal sees to where it stands; and
+                        // in WHERE of a reconciliation, where it is the run's beginning
     bool uses_clock;
     uint32_t copied;   // expression nodes that stand in a plan a second time: see sql_spend
     uint32_t cte_uses; // WITH queries put in their places

@@ -269,6 +269,31 @@ static void put_back(engine *e, const plan_object *view, const plan_object *vers
         engine_say(e, ENGINE_ERROR, "%s", err.message);
 }
 
+typedef struct named_by {
+    const plan_object *version, *found;
+} named_by;
+
+static void visit_reconciliation(void *arg, const plan_object *object) {
+    named_by *n = arg;
+    if (object->kind != PLAN_OBJECT_RECONCILIATION) return;
+    if (object->from->id == n->version->id ||
+        (object->book != NULL && object->book->id == n->version->id))
+        n->found = object;
+}
+
+// A reconciliation names the version; the name goes, and its text could not be bound any more when
+// the catalogue is opened.
+static base_rc check_names(engine *e, const plan_object *version, base_error *err) {
+    named_by n = {.version = version};
+    engine_objects(e, visit_reconciliation, &n);
+    if (n.found == NULL) return BASE_OK;
+    base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_DEPENDENT_OBJECTS,
+              "reconciliation \"%s.%s\" names \"%s.%s\", which is to have another name",
+              n.found->schema, n.found->name, version->schema, version->name);
+    base_error_hint(err, "Drop the reconciliation first; one of the view itself stays.");
+    return BASE_E_INVALID;
+}
+
 // All that stands on the view is bound to the definition to come.
 static base_rc rebind(engine *e, const plan_object *view, const plan_object *version,
                       const exchange *x, base_error *err) {
@@ -346,9 +371,11 @@ base_rc engine_version_exchange(engine *e, const plan_object *view, const plan_o
     engine_flow *flow = engine_flow_of_view(e, view->id);
     *differing = 0;
     if (flow == NULL || flow->store == NULL) return engine_flow_unavailable(flow, err);
+    base_rc rc = is_replay ? BASE_OK : check_names(e, version, err);
+    if (rc != BASE_OK) return rc;
     exchange x = exchanged(e, view, version, is_replay);
     engine_swap *swap;
-    base_rc rc = engine_swap_open(flow, view, version, cancel, &swap, err);
+    rc = engine_swap_open(flow, view, version, cancel, &swap, err);
     if (rc == BASE_OK) rc = exchange_both(e, flow, swap, &x, view, version, cause, differing, err);
     engine_swap_close(swap);
     if (rc == BASE_OK) rc = take_views_elsewhere(e, flow, err);
