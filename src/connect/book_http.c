@@ -10,35 +10,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "base/must.h"
 #include "connect/book_sql.h"
 #include "connect/connect_int.h"
-#include "wire/json.h"
 
 #define TIMEOUT_MS (60 * 1000)
 #define SIZE_BYTES (64u << 20)
 
 typedef struct http_book {
-    engine_book book;
-    base_buf text;
+    engine_text_book of;
     size_t limit;
     bool too_large;
-    char *label;
-    base_arena *arena;
 } http_book;
 
 static size_t take(char *bytes, size_t size, size_t n, void *arg) {
     http_book *h = arg;
-    h->too_large = h->too_large || size * n > h->limit - h->text.n;
+    h->too_large = h->too_large || size * n > h->limit - h->of.text.n;
     if (h->too_large) return 0; // ends the transfer
-    base_buf_add(&h->text, bytes, size * n);
+    base_buf_add(&h->of.text, bytes, size * n);
     return size * n;
 }
 
 static int go_on(void *arg, curl_off_t total, curl_off_t now, curl_off_t up_total, curl_off_t up) {
     (void)total, (void)now, (void)up_total, (void)up;
-    return engine_book_stopped(((http_book *)arg)->book.spec); // about once a second
+    return engine_book_stopped(((http_book *)arg)->of.book.spec); // about once a second
 }
 
 // The address without what may stand before '@' and after '?'.
@@ -56,7 +51,7 @@ static const char *shown_url(base_arena *arena, const char *url) {
 
 static base_rc set_options(http_book *h, CURL *easy, struct curl_slist *headers, char *message,
                            base_error *err) {
-    const plan_object *r = h->book.spec->reconciliation;
+    const plan_object *r = h->of.book.spec->reconciliation;
     long timeout_ms = (long)connect_timeout_ms(r, TIMEOUT_MS);
     CURLcode code = curl_easy_setopt(easy, CURLOPT_URL, plan_option_get(r, "url"));
     if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -72,7 +67,8 @@ static base_rc set_options(http_book *h, CURL *easy, struct curl_slist *headers,
     if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
     if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, message);
     if (code == CURLE_OK) return BASE_OK;
-    return base_fail(err, BASE_E_INTERNAL, NULL, "%s: %s", h->book.name, curl_easy_strerror(code));
+    return base_fail(err, BASE_E_INTERNAL, NULL, "%s: %s", h->of.book.name,
+                     curl_easy_strerror(code));
 }
 
 static base_rc judge(http_book *h, CURL *easy, CURLcode code, const char *message,
@@ -84,25 +80,25 @@ static base_rc judge(http_book *h, CURL *easy, CURLcode code, const char *messag
     curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &request);
     curl_easy_getinfo(easy, CURLINFO_HEADER_SIZE, &head);
     curl_easy_getinfo(easy, CURLINFO_SIZE_DOWNLOAD_T, &sent);
-    h->book.bytes = (uint64_t)sent + (uint64_t)request + (uint64_t)head;
+    h->of.book.bytes = (uint64_t)sent + (uint64_t)request + (uint64_t)head;
     if (h->too_large)
-        return base_fail(err, BASE_E_LIMIT, NULL, "%s answers more than %zu bytes", h->book.name,
+        return base_fail(err, BASE_E_LIMIT, NULL, "%s answers more than %zu bytes", h->of.book.name,
                          h->limit);
     if (code == CURLE_ABORTED_BY_CALLBACK)
-        return base_fail(err, BASE_E_CANCELLED, NULL, "%s: canceled", h->book.name);
+        return base_fail(err, BASE_E_CANCELLED, NULL, "%s: canceled", h->of.book.name);
     if (code == CURLE_OPERATION_TIMEDOUT)
         return base_fail(err, BASE_E_CANCELLED, "57014", "%s: no answer within the timeout",
-                         h->book.name);
+                         h->of.book.name);
     if (code != CURLE_OK)
-        return base_fail(err, BASE_E_IO, "08006", "%s: %s", h->book.name,
+        return base_fail(err, BASE_E_IO, "08006", "%s: %s", h->of.book.name,
                          message[0] != '\0' ? message : curl_easy_strerror(code));
     if (status != 200)
-        return base_fail(err, BASE_E_IO, "08006", "%s answered %ld", h->book.name, status);
+        return base_fail(err, BASE_E_IO, "08006", "%s answered %ld", h->of.book.name, status);
     return BASE_OK;
 }
 
 static base_rc fetch(http_book *h, base_error *err) {
-    const char *text = plan_option_get(h->book.spec->reconciliation, "headers");
+    const char *text = plan_option_get(h->of.book.spec->reconciliation, "headers");
     struct curl_slist *headers = NULL;
     base_rc rc = text == NULL ? BASE_OK : connect_headers(base_str_of(text), &headers, err);
     CURL *easy = rc == BASE_OK ? curl_easy_init() : NULL;
@@ -122,7 +118,9 @@ static base_rc http_open(const engine_book_spec *spec, base_arena *arena, engine
     const plan_object *r = spec->reconciliation;
     const char *url = plan_option_get(r, "url"), *size = plan_option_get(r, "max_size");
     http_book *h = base_arena_new(arena, http_book);
-    h->arena = arena;
+    const char *name = shown_url(arena, url);
+    engine_text_book_init(&h->of, &connect_book_http, spec, arena, name, name);
+    h->of.book.statements = 1;
     h->limit = spec->memory_bytes < SIZE_BYTES ? (size_t)spec->memory_bytes : SIZE_BYTES;
     if (size != NULL) {
         char *end;
@@ -135,33 +133,15 @@ static base_rc http_open(const engine_book_spec *spec, base_arena *arena, engine
                              size);
         h->limit = (size_t)mb << 20;
     }
-    h->book = (engine_book){.ops = &connect_book_http, .spec = spec, .statements = 1};
-    h->book.name = shown_url(arena, url);
-    h->label = base_arena_strdup(arena, h->book.name);
-    h->book.has = base_arena_array(arena, bool, spec->nfields + 1);
     base_rc rc = fetch(h, err);
     if (rc != BASE_OK) {
-        base_buf_deinit(&h->text);
+        base_buf_deinit(&h->of.text);
         return rc;
     }
-    h->book.content_digest = base_hash64(h->text.p == NULL ? "" : h->text.p, h->text.n);
-    base_buf_reserve(&h->text, WIRE_JSON_PADDING);
-    memset(h->text.p + h->text.n, 0, WIRE_JSON_PADDING);
-    *out = &h->book;
+    engine_text_book_finish(&h->of);
+    *out = &h->of.book;
     return BASE_OK;
 }
 
-static base_rc http_read(engine_book *book, uint32_t nranges, const engine_book_range *ranges,
-                         engine_book_visit *visit, void *arg, base_error *err) {
-    must(nranges == 0);
-    (void)ranges;
-    http_book *h = (http_book *)book;
-    return engine_book_parse(book->spec, h->label, book->spec->reconciliation->format,
-                             base_buf_str(&h->text), h->arena, book->has, visit, arg, err);
-}
-
-static void http_close(engine_book *book) {
-    base_buf_deinit(&((http_book *)book)->text);
-}
-
-const engine_book_ops connect_book_http = {"http", http_open, http_read, NULL, http_close};
+const engine_book_ops connect_book_http = {"http", http_open, engine_text_book_read, NULL,
+                                           engine_text_book_close};

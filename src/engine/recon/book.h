@@ -91,11 +91,23 @@ bool engine_book_stopped(const engine_book_spec *spec);
 void engine_book_register(engine *e, const engine_book_ops *ops);
 #define ENGINE_BOOK_CONNECTORS_MAX 8u
 
-// A text of rows (CSV with a header, NDJSON, or one JSON array) as batches; for books that are one.
-// name: for messages. Text must have WIRE_JSON_PADDING readable bytes after it.
-BASE_MUST_USE base_rc engine_book_parse(const engine_book_spec *spec, const char *name,
-                                        const char *format, base_str text, base_arena *arena,
-                                        bool *has, engine_book_visit *visit, void *arg,
-                                        base_error *err);
+// A book that is one text of rows: CSV with a header, NDJSON, or one JSON array, as the option
+// format says. Whoever opens it fills in the text; it is read as often as is asked, and freed by
+// close.
+typedef struct engine_text_book {
+    engine_book book;
+    base_buf text;
+    const char *label; // for messages: what the text is
+    base_arena *arena;
+} engine_text_book;
+// name: book.name; arena: of open.
+void engine_text_book_init(engine_text_book *t, const engine_book_ops *ops,
+                           const engine_book_spec *spec, base_arena *arena, const char *name,
+                           const char *label);
+// After the last byte of the text: its digest, unless it has one, and room that readers need.
+void engine_text_book_finish(engine_text_book *t);
+base_rc engine_text_book_read(engine_book *book, uint32_t nranges, const engine_book_range *ranges,
+                              engine_book_visit *visit, void *arg, base_error *err);
+void engine_text_book_close(engine_book *book);
 
 #endif

@@ -10,13 +10,6 @@
 
 #define INFLATE_IN (256u << 10)
 
-typedef struct file_book {
-    engine_book book;
-    base_buf text; // unpacked
-    base_arena *arena;
-    char *label; // for messages
-} file_book;
-
 static bool has_suffix(const char *path, const char *suffix) {
     size_t n = strlen(path), m = strlen(suffix);
     return n > m && strcmp(path + n - m, suffix) == 0;
@@ -42,14 +35,14 @@ static base_rc unpack(const char *path, wire_coding coding, size_t limit, base_b
 static base_rc file_open(const engine_book_spec *spec, base_arena *arena, engine_book **out,
                          base_error *err) {
     const plan_object *r = spec->reconciliation;
-    file_book *f = base_arena_new(arena, file_book);
-    *f = (file_book){.arena = arena, .label = base_arena_printf(arena, "file \"%s\"", r->path)};
-    f->book = (engine_book){.ops = &engine_book_file, .spec = spec, .name = r->path};
-    f->book.has = base_arena_array(arena, bool, spec->nfields + 1);
+    engine_text_book *f = base_arena_new(arena, engine_text_book);
+    engine_text_book_init(f, &engine_book_file, spec, arena, r->path,
+                          base_arena_printf(arena, "file \"%s\"", r->path));
     // Offsets in the text are 32 bits.
     size_t limit = spec->memory_bytes < UINT32_MAX ? (size_t)spec->memory_bytes : UINT32_MAX;
     base_rc rc = plat_read_file(engine_plat(spec->engine), r->path, limit, &f->text, err);
     f->book.bytes = f->text.n;
+    // Of the file as it lies there.
     f->book.content_digest = rc == BASE_OK ? base_hash64(f->text.p, f->text.n) : 0;
     wire_coding coding = has_suffix(r->path, ".gz")    ? WIRE_CODING_GZIP
                          : has_suffix(r->path, ".zst") ? WIRE_CODING_ZSTD
@@ -60,23 +53,10 @@ static base_rc file_open(const engine_book_spec *spec, base_arena *arena, engine
         base_buf_deinit(&f->text);
         return rc;
     }
-    base_buf_reserve(&f->text, WIRE_JSON_PADDING);
-    memset(f->text.p + f->text.n, 0, WIRE_JSON_PADDING);
+    engine_text_book_finish(f);
     *out = &f->book;
     return BASE_OK;
 }
 
-static base_rc file_read(engine_book *book, uint32_t nranges, const engine_book_range *ranges,
-                         engine_book_visit *visit, void *arg, base_error *err) {
-    must(nranges == 0);
-    (void)ranges;
-    file_book *f = (file_book *)book;
-    return engine_book_parse(book->spec, f->label, book->spec->reconciliation->format,
-                             base_buf_str(&f->text), f->arena, book->has, visit, arg, err);
-}
-
-static void file_close(engine_book *book) {
-    base_buf_deinit(&((file_book *)book)->text);
-}
-
-const engine_book_ops engine_book_file = {"file", file_open, file_read, NULL, file_close};
+const engine_book_ops engine_book_file = {"file", file_open, engine_text_book_read, NULL,
+                                          engine_text_book_close};

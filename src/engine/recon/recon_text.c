@@ -1,5 +1,5 @@
 // recon_text.c - a text of rows as batches: CSV with a header, NDJSON, or one JSON array. Columns
-// are found by name, others are ignored. Entry point: engine_book_parse.
+// are found by name, others are ignored. Entry point: engine_text_book_read.
 //
 // Invariants: a text with one bad row is refused as a whole, with the line (of an array: the
 // element) that is bad; the last batch may have been given by then, so nobody may act on rows
@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/must.h"
 #include "engine/recon/recon_int.h"
 #include "wire/csv.h"
+#include "wire/json.h"
 
 #define CHUNK_ROWS  8192u
 #define COLUMNS_MAX 1600u
@@ -313,21 +315,22 @@ static base_rc read_array(reading *f, base_error *err) {
 // ---- the whole
 // -------------------------------------------------------------------------------------------
 
-base_rc engine_book_parse(const engine_book_spec *spec, const char *name, const char *format,
-                          base_str text, base_arena *arena, bool *has, engine_book_visit *visit,
-                          void *arg, base_error *err) {
-    if (text.n > UINT32_MAX)
-        return base_fail(err, BASE_E_LIMIT, NULL, "%s is larger than 4 GB", name);
+static base_rc parse(const engine_text_book *t, engine_book_visit *visit, void *arg,
+                     base_error *err) {
+    const engine_book_spec *spec = t->book.spec;
+    const char *format = spec->reconciliation->format;
+    if (t->text.n > UINT32_MAX)
+        return base_fail(err, BASE_E_LIMIT, NULL, "%s is larger than 4 GB", t->label);
     reading f = {.spec = spec,
-                 .name = name,
+                 .name = t->label,
                  .ncols = spec->nfields,
-                 .has = has,
-                 .arena = arena,
-                 .text = text,
+                 .has = t->book.has,
+                 .arena = t->arena,
+                 .text = base_buf_str(&t->text),
                  .visit = visit,
                  .arg = arg};
     base_arena_init(&f.scratch, 1 << 16);
-    f.types = base_arena_array(arena, col_type, f.ncols + 1);
+    f.types = base_arena_array(f.arena, col_type, f.ncols + 1);
     for (uint32_t i = 0; i < f.ncols; i++) {
         f.types[i] = spec->fields[i].type;
         f.has[i] = true; // of JSON each object may have it or not
@@ -344,4 +347,31 @@ base_rc engine_book_parse(const engine_book_spec *spec, const char *name, const 
                        "a book's text has format 'csv', 'ndjson' or 'json', not '%s'", format);
     base_arena_deinit(&f.scratch);
     return rc;
+}
+
+void engine_text_book_init(engine_text_book *t, const engine_book_ops *ops,
+                           const engine_book_spec *spec, base_arena *arena, const char *name,
+                           const char *label) {
+    *t = (engine_text_book){.book = {.ops = ops, .spec = spec, .name = name}};
+    t->label = label;
+    t->arena = arena;
+    t->book.has = base_arena_array(arena, bool, spec->nfields + 1);
+}
+
+void engine_text_book_finish(engine_text_book *t) {
+    if (t->book.content_digest == 0)
+        t->book.content_digest = base_hash64(t->text.p == NULL ? "" : t->text.p, t->text.n);
+    base_buf_reserve(&t->text, WIRE_JSON_PADDING);
+    memset(t->text.p + t->text.n, 0, WIRE_JSON_PADDING);
+}
+
+base_rc engine_text_book_read(engine_book *book, uint32_t nranges, const engine_book_range *ranges,
+                              engine_book_visit *visit, void *arg, base_error *err) {
+    must(nranges == 0);
+    (void)ranges;
+    return parse((engine_text_book *)book, visit, arg, err);
+}
+
+void engine_text_book_close(engine_book *book) {
+    base_buf_deinit(&((engine_text_book *)book)->text);
 }
