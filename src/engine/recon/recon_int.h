@@ -268,6 +268,19 @@ void recon_list(engine_recon *x);
 // recon_store.c
 BASE_MUST_USE base_rc engine_recon_store(engine *e, const plan_object *reconciliation,
                                          engine_recon_run *run, base_error *err);
+// The values in e->t_recon whose keys have key_bytes and begin with a prefix, in order. A value is
+// borrowed until the next; close also after an error.
+typedef struct recon_values {
+    state_cursor *cursor;
+    char prefix[16];
+    size_t prefix_bytes, key_bytes;
+    bool begun;
+} recon_values;
+BASE_MUST_USE base_rc recon_values_open(engine *e, state_txn *txn, base_str prefix,
+                                        size_t key_bytes, recon_values *out, base_error *err);
+BASE_MUST_USE base_rc recon_values_next(recon_values *values, base_str *value, bool *end,
+                                        base_error *err);
+void recon_values_close(recon_values *values);
 // What the run before kept for recon_settle; NULL: nothing.
 BASE_MUST_USE base_rc engine_recon_kept(engine *e, uint32_t id, base_arena *arena, uint32_t ncols,
                                         const col_type *types, const col_batch **out,

@@ -335,6 +335,27 @@ base_rc engine_recon_forget(engine *e, uint32_t id, base_error *err) {
 // ---- reading
 // ---------------------------------------------------------------------------------------------
 
+base_rc recon_values_open(engine *e, state_txn *txn, base_str prefix, size_t key_bytes,
+                          recon_values *out, base_error *err) {
+    *out = (recon_values){.prefix_bytes = prefix.n, .key_bytes = key_bytes};
+    must(prefix.n <= sizeof out->prefix);
+    memcpy(out->prefix, prefix.p, prefix.n);
+    return state_cursor_open(txn, e->t_recon, &out->cursor, err);
+}
+
+base_rc recon_values_next(recon_values *v, base_str *value, bool *end, base_error *err) {
+    base_str key, from = {v->prefix, v->prefix_bytes};
+    base_rc rc = v->begun ? state_cursor_next(v->cursor, &key, value, end, err)
+                          : state_cursor_seek(v->cursor, from, &key, value, end, err);
+    v->begun = true;
+    if (rc == BASE_OK && !*end) *end = key.n != v->key_bytes || !base_str_starts(key, from);
+    return rc;
+}
+
+void recon_values_close(recon_values *v) {
+    if (v->cursor != NULL) state_cursor_close(v->cursor);
+}
+
 static base_rc decode_value(base_str value, base_arena *arena, uint32_t v1_columns, uint32_t ncols,
                             const col_type *types, col_batch **out, base_error *err) {
     if (value.n == 0 || (value.p[0] != 1 && value.p[0] != VALUE_VERSION))
@@ -361,25 +382,21 @@ base_rc engine_recon_kept(engine *e, uint32_t id, base_arena *arena, uint32_t nc
     state_txn *txn;
     base_rc rc = state_begin_read(e->meta, &txn, err);
     if (rc != BASE_OK) return rc;
-    state_cursor *cursor;
-    rc = state_cursor_open(txn, e->t_recon, &cursor, err);
-    if (rc == BASE_OK) {
-        const col_batch *parts[ENGINE_FINDINGS_MAX / PART_ROWS + 1];
-        size_t n = 0;
-        recon_key prefix = key_of('P', id);
-        base_str key, value;
-        bool end;
-        rc = state_cursor_seek(cursor, key_str(&prefix), &key, &value, &end, err);
-        while (rc == BASE_OK && !end && key_has(key, &prefix, 9) &&
-               n < sizeof parts / sizeof parts[0]) {
-            col_batch *part;
-            rc = decode_value(value, arena, ncols, ncols, types, &part, err);
-            parts[n++] = part;
-            if (rc == BASE_OK) rc = state_cursor_next(cursor, &key, &value, &end, err);
-        }
-        if (rc == BASE_OK && n > 0) *out = col_batch_concat(arena, ncols, types, n, parts);
-        state_cursor_close(cursor);
+    const col_batch *parts[ENGINE_FINDINGS_MAX / PART_ROWS + 1];
+    size_t n = 0;
+    recon_key prefix = key_of('P', id);
+    recon_values kept;
+    rc = recon_values_open(e, txn, key_str(&prefix), 9, &kept, err);
+    for (bool end = false; rc == BASE_OK && !end && n < sizeof parts / sizeof parts[0];) {
+        base_str value;
+        col_batch *part;
+        rc = recon_values_next(&kept, &value, &end, err);
+        if (rc != BASE_OK || end) break;
+        rc = decode_value(value, arena, ncols, ncols, types, &part, err);
+        if (rc == BASE_OK) parts[n++] = part;
     }
+    recon_values_close(&kept);
+    if (rc == BASE_OK && n > 0) *out = col_batch_concat(arena, ncols, types, n, parts);
     state_abort(txn);
     return rc;
 }
@@ -418,20 +435,18 @@ static base_rc list(engine *e, base_arena *arena, const plan_column *columns, ui
 static base_rc each_run(listing *l, const plan_object *object,
                         base_rc (*each)(listing *l, const plan_object *object,
                                         const col_batch *run)) {
-    state_cursor *cursor;
-    base_rc rc = state_cursor_open(l->txn, l->engine->t_recon, &cursor, l->err);
-    if (rc != BASE_OK) return rc;
     recon_key prefix = key_of('R', object->id);
-    base_str key, value;
-    bool end;
-    rc = state_cursor_seek(cursor, key_str(&prefix), &key, &value, &end, l->err);
-    while (rc == BASE_OK && !end && key_has(key, &prefix, 13)) {
+    recon_values runs;
+    base_rc rc = recon_values_open(l->engine, l->txn, key_str(&prefix), 13, &runs, l->err);
+    for (bool end = false; rc == BASE_OK && !end;) {
+        base_str value;
         col_batch *run;
+        rc = recon_values_next(&runs, &value, &end, l->err);
+        if (rc != BASE_OK || end) break;
         rc = get_run(value, l->arena, &run, l->err);
         if (rc == BASE_OK) rc = each(l, object, run);
-        if (rc == BASE_OK) rc = state_cursor_next(cursor, &key, &value, &end, l->err);
     }
-    state_cursor_close(cursor);
+    recon_values_close(&runs);
     return rc;
 }
 
@@ -497,18 +512,17 @@ static void new_result(listing *l, const plan_object *object, const col_batch *r
 
 static base_rc add_details(listing *l, const plan_object *object, const col_batch *run,
                            uint64_t listed[KINDS]) {
-    state_cursor *cursor;
-    base_rc rc = state_cursor_open(l->txn, l->engine->t_recon, &cursor, l->err);
-    if (rc != BASE_OK) return rc;
     recon_key prefix = run_key('D', object->id, (uint64_t)col_i64(&run->cols[RUN_NUMBER])[0]);
     const col_type *types =
         engine_recon_types(l->arena, engine_recon_result_columns, ENGINE_RECON_RESULT_FIRST,
                            ENGINE_RECON_RESULT_NCOLUMNS);
-    base_str key, value;
-    bool end;
-    rc = state_cursor_seek(cursor, key_str(&prefix), &key, &value, &end, l->err);
-    while (rc == BASE_OK && !end && key_has(key, &prefix, 17)) {
+    recon_values parts;
+    base_rc rc = recon_values_open(l->engine, l->txn, key_str(&prefix), 17, &parts, l->err);
+    for (bool end = false; rc == BASE_OK && !end;) {
+        base_str value;
         col_batch *part;
+        rc = recon_values_next(&parts, &value, &end, l->err);
+        if (rc != BASE_OK || end) break;
         rc = decode_value(value, l->arena, DETAIL_V1_COLUMNS, DETAIL_COLUMNS, types, &part, l->err);
         for (uint32_t row = 0; rc == BASE_OK && row < part->nrows; row++) {
             new_result(l, object, run);
@@ -519,27 +533,25 @@ static base_rc add_details(listing *l, const plan_object *object, const col_batc
                 if (base_str_starts(kind, base_str_of(kinds[k].name)))
                     listed[k] += (uint64_t)col_i64(&part->cols[DETAIL_ROWS])[row];
         }
-        if (rc == BASE_OK) rc = state_cursor_next(cursor, &key, &value, &end, l->err);
     }
-    state_cursor_close(cursor);
+    recon_values_close(&parts);
     return rc;
 }
 
 base_rc engine_recon_findings(engine *e, state_txn *txn, uint32_t id, uint64_t run, uint32_t most,
                               base_arena *arena, const col_batch **rows, base_error *err) {
-    state_cursor *cursor;
-    base_rc rc = state_cursor_open(txn, e->t_recon, &cursor, err);
-    if (rc != BASE_OK) return rc;
     const col_type *types =
         engine_recon_types(arena, engine_recon_result_columns, ENGINE_RECON_RESULT_FIRST,
                            ENGINE_RECON_RESULT_NCOLUMNS);
     col_builder *b = col_builder_create(arena, DETAIL_COLUMNS, types);
     recon_key prefix = run_key('D', id, run);
-    base_str key, value;
-    bool end;
-    rc = state_cursor_seek(cursor, key_str(&prefix), &key, &value, &end, err);
-    while (rc == BASE_OK && !end && key_has(key, &prefix, 17) && col_builder_rows(b) < most) {
+    recon_values parts;
+    base_rc rc = recon_values_open(e, txn, key_str(&prefix), 17, &parts, err);
+    for (bool end = false; rc == BASE_OK && !end && col_builder_rows(b) < most;) {
+        base_str value;
         col_batch *part;
+        rc = recon_values_next(&parts, &value, &end, err);
+        if (rc != BASE_OK || end) break;
         rc = decode_value(value, arena, DETAIL_V1_COLUMNS, DETAIL_COLUMNS, types, &part, err);
         for (uint32_t row = 0; rc == BASE_OK && row < part->nrows && col_builder_rows(b) < most;
              row++) {
@@ -548,9 +560,8 @@ base_rc engine_recon_findings(engine *e, state_txn *txn, uint32_t id, uint64_t r
             col_builder_new_row(b, 1);
             for (uint32_t i = 0; i < part->ncols; i++) col_builder_set(b, i, &part->cols[i], row);
         }
-        if (rc == BASE_OK) rc = state_cursor_next(cursor, &key, &value, &end, err);
     }
-    state_cursor_close(cursor);
+    recon_values_close(&parts);
     if (rc == BASE_OK) *rows = col_builder_finish(b);
     return rc;
 }

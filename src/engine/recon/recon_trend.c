@@ -178,18 +178,16 @@ static base_rc list_value(listing *l, const plan_object *r, base_str value) {
 }
 
 static base_rc list_runs(listing *l, const plan_object *r) {
-    state_cursor *cursor;
-    base_rc rc = state_cursor_open(l->txn, l->engine->t_recon, &cursor, l->err);
-    if (rc != BASE_OK) return rc;
     trend_key from = key_of(r->id, 0);
-    base_str key, value;
-    bool end;
-    rc = state_cursor_seek(cursor, (base_str){from.bytes, KEY_BYTES}, &key, &value, &end, l->err);
-    while (rc == BASE_OK && !end && key.n == KEY_BYTES && memcmp(key.p, from.bytes, 5) == 0) {
-        rc = list_value(l, r, value);
-        if (rc == BASE_OK) rc = state_cursor_next(cursor, &key, &value, &end, l->err);
+    recon_values runs;
+    base_rc rc =
+        recon_values_open(l->engine, l->txn, (base_str){from.bytes, 5}, KEY_BYTES, &runs, l->err);
+    for (bool end = false; rc == BASE_OK && !end;) {
+        base_str value;
+        rc = recon_values_next(&runs, &value, &end, l->err);
+        if (rc == BASE_OK && !end) rc = list_value(l, r, value);
     }
-    state_cursor_close(cursor);
+    recon_values_close(&runs);
     return rc;
 }
 
