@@ -102,8 +102,15 @@ static void canon_cell(const connect_book_sql *sql, uint32_t field, base_buf *ou
         add_number(sql, field, out);
         return;
     case COL_DATE:
-        around(sql, field, out, pg ? "((" : "CAST(DATEDIFF(",
-               pg ? ")::date - date '2000-01-01')::text" : ", '2000-01-01') AS CHAR)");
+        if (pg) {
+            around(sql, field, out, "CASE WHEN isfinite((", ")::date) THEN ((");
+            add_column(sql, field, out);
+            base_buf_add_cstr(out, ")::date - date '2000-01-01')::text ELSE (");
+            add_column(sql, field, out);
+            base_buf_add_cstr(out, ")::date::text END");
+        } else {
+            around(sql, field, out, "CAST(DATEDIFF(", ", '2000-01-01') AS CHAR)");
+        }
         return;
     case COL_TIME:
         around(sql, field, out, pg ? "((extract(epoch FROM (" : "CAST(CAST(TIME_TO_SEC(",

@@ -30,6 +30,8 @@ TYPES = [
     ("TEXT", "char(6)", "char(6)", [("ab", "'ab'"), ("abcdef", "'abcdef'")]),
     ("TEXT", None, "varchar(40) character set latin1", [("é", "'é'"), ("x", "'x'")]),
     ("VARCHAR(10)", "text", "text", [("abc", "'abc'"), ("ünï", "'ünï'")]),
+    ("DATE", "date", None, [("infinity", "'infinity'"), ("-infinity", "'-infinity'"), ("9999-12-31", "'9999-12-31'"), ("1999-12-31", "'1999-12-31'")]),
+    ("TIMESTAMPTZ", "timestamptz", None, [("infinity", "'infinity'"), ("-infinity", "'-infinity'"), ("2026-05-03T10:00:00Z", "'2026-05-03 10:00+00'")]),
     ("DATE", "date", "date", [("2026-05-03", "'2026-05-03'"), ("1999-12-31", "'1999-12-31'"), ("2000-01-01", "'2000-01-01'")]),
     ("TIMESTAMP", "timestamp", "datetime(6)", [("2026-05-03T10:00:00.123456", "'2026-05-03 10:00:00.123456'"),
                                               ("1969-07-20T20:17:40", "'1969-07-20 20:17:40'")]),

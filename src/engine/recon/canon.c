@@ -63,6 +63,13 @@ static void add_time(base_buf *buf, int64_t us) {
         add_i64(buf, us);
 }
 
+static void add_date(base_buf *buf, int32_t days) {
+    if (days == INT32_MAX || days == INT32_MIN)
+        base_buf_add_cstr(buf, days > 0 ? "infinity" : "-infinity");
+    else
+        add_i64(buf, days);
+}
+
 static void add_cell(base_buf *buf, const col_vec *vec, uint32_t row) {
     switch (vec->type.kind) {
     case COL_BOOL:
@@ -72,8 +79,10 @@ static void add_cell(base_buf *buf, const col_vec *vec, uint32_t row) {
         add_i64(buf, col_i16(vec)[row]);
         return;
     case COL_INT4:
-    case COL_DATE:
         add_i64(buf, col_i32(vec)[row]);
+        return;
+    case COL_DATE:
+        add_date(buf, col_i32(vec)[row]);
         return;
     case COL_INT8:
     case COL_TIME:

@@ -4,7 +4,7 @@
 //   NULL                        ~
 //   integers, NUMERIC           the least digits that say it: -7, 1.5 (for 1.50), 0
 //   BOOLEAN                     t or f
-//   DATE                        days since 2000-01-01
+//   DATE                        days since 2000-01-01; infinity, -infinity
 //   TIMESTAMP, TIMESTAMPTZ      microseconds since 2000-01-01 00:00 (UTC); infinity, -infinity
 //   TIME                        microseconds since midnight
 //   UUID                        lower case, with hyphens
