@@ -221,6 +221,18 @@ static void fill_hidden(engine_contract *contract, base_arena *arena, col_batch 
     }
 }
 
+// How late such records come says nothing of the producers (late.c).
+static const uint8_t *find_ours(const engine_contract *contract, base_arena *arena, uint32_t n,
+                                const uint32_t *doc) {
+    if (contract->reading == NULL) return NULL;
+    uint8_t *ours = base_arena_alloc(arena, n + 1u);
+    base_str origin;
+    for (uint32_t row = 0; row < n; row++)
+        ours[row] =
+            engine_origin_of(contract->reading, contract->reading_first + doc[row], &origin);
+    return ours;
+}
+
 // The instants of a column of times (dates: their midnights, UTC); absent where it is null.
 static int64_t *times_of(base_arena *arena, const col_vec *vec, uint32_t n, int64_t absent) {
     int64_t *us = base_arena_alloc(arena, (n + 1) * sizeof *us);
@@ -323,6 +335,7 @@ void engine_contract_decode(engine_contract *contract, const char *text, size_t 
     out->faults = v.faults;
     // One for all of them: a rule begins where a batch does.
     out->rule = engine_rule_at(contract->object, partition, first_offset);
+    out->ours = find_ours(contract, arena, rows, doc);
     fill_times(contract, arena, out, ingested_us);
     // What takes an event back says nothing of how far event time is.
     if (out->event_us == NULL || deletes == NULL || contract->object->kind != PLAN_OBJECT_STREAM)

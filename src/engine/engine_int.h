@@ -86,6 +86,7 @@ typedef struct engine_decoded {
     const int64_t *event_us;     // a row each; NULL without event time; INT64_MIN: null
     const int64_t *watermark_us; // a row each; NULL without a watermark
     const engine_rule *rule;     // that it is by; NULL: by the object
+    const uint8_t *ours;         // a row each: it has an origin, no producer sent it; NULL: none
     const uint8_t *deletes;      // tables and retractable streams; NULL: none
     uint32_t nfaults;
     const wire_json_fault *faults;

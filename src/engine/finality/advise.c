@@ -207,23 +207,32 @@ static void bound_values(advising *a) {
     for (uint32_t p = 0; p < a->npartitions; p++) value_round(&a->parts[p].values);
 }
 
+// A record of a reconciliation or of a person moves the clock, and says nothing of producers.
+static void take_row(advising *a, advised_partition *part, const engine_decoded *one, bool ours) {
+    int64_t us = one->event_us[0], behind = 0, before = part->clock.max_event_us;
+    if (ours) {
+        (void)engine_clock_refuses(a->object, &part->clock, one);
+        return;
+    }
+    if (before != INT64_MIN && us < before && __builtin_sub_overflow(before, us, &behind))
+        behind = INT64_MAX;
+    value_add(&part->values, a->exact ? behind : rounded(behind), 1);
+    int64_t seen_us = least_seen(a, false), watermark_us = least_seen(a, true);
+    part->records++;
+    if (engine_clock_refuses(a->object, &part->clock, one))
+        part->refused++;
+    else
+        count_windows(a, us, seen_us, watermark_us);
+}
+
 // Row by row, since each may move the clock that the next is measured by.
 static void take_rows(advising *a, advised_partition *part, const engine_decoded *d) {
     for (uint32_t row = 0; row < d->nrows; row++) {
-        int64_t us = d->event_us[row], behind = 0;
-        if (us == INT64_MIN) continue;
-        int64_t before = part->clock.max_event_us;
-        if (before != INT64_MIN && us < before && __builtin_sub_overflow(before, us, &behind))
-            behind = INT64_MAX;
-        value_add(&part->values, a->exact ? behind : rounded(behind), 1);
-        int64_t seen_us = least_seen(a, false), watermark_us = least_seen(a, true);
-        part->records++;
+        if (d->event_us[row] == INT64_MIN) continue;
         engine_decoded one = {.nrows = 1, .event_us = d->event_us + row, .rule = d->rule};
         one.watermark_us = d->watermark_us != NULL ? d->watermark_us + row : NULL;
-        if (engine_clock_refuses(a->object, &part->clock, &one))
-            part->refused++;
-        else
-            count_windows(a, us, seen_us, watermark_us);
+        one.ours = d->ours != NULL ? d->ours + row : NULL;
+        take_row(a, part, &one, one.ours != NULL && one.ours[0] != 0);
     }
 }
 
@@ -336,7 +345,7 @@ static void add_name(base_buf *buf, const plan_object *view) {
 static void visit_object(void *arg, const plan_object *object) {
     view_list *list = arg;
     advising *a = list->a;
-    if (object->kind != PLAN_OBJECT_VIEW) return;
+    if (object->kind != PLAN_OBJECT_VIEW || object->version_of != 0) return;
     reading r = {a->object->id, false, true};
     plan_node_driving_scans(object->plan, visit_driving, &r);
     if (!r.reads || object->window_column < 0) return;

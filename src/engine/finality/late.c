@@ -68,13 +68,19 @@ static bool is_too_late(const plan_object *object, int64_t watermark_us, int64_t
            !__builtin_sub_overflow(watermark_us, object->max_lateness_us, &least) && us < least;
 }
 
+// Of what a reconciliation, a replay or a person has appended nothing is learnt of how late
+// producers are.
+static bool is_ours(const engine_decoded *d, uint32_t row) {
+    return d->ours != NULL && d->ours[row] != 0;
+}
+
 // A record that is taken: counts it if it is late, and moves on.
 static void follow(const engine_rule *rule, engine_clock *clock, const engine_decoded *d,
                    uint32_t row) {
     int64_t us = d->event_us[row];
     if (us > clock->max_event_us) clock->max_event_us = us;
     if (d->watermark_us == NULL) return;
-    if (us < clock->watermark_us) clock->late++;
+    if (us < clock->watermark_us && !is_ours(d, row)) clock->late++;
     int64_t watermark_us = d->watermark_us[row];
     // Without measurements: the reader began before the stream had a rule that learns.
     if (rule->share > 0 &&
@@ -92,11 +98,13 @@ static engine_decoded without(const engine_decoded *d, base_arena *arena, uint32
     int64_t *watermark_us =
         d->watermark_us == NULL ? NULL : base_arena_alloc(arena, sizeof *watermark_us * (n + 1u));
     uint8_t *deletes = d->deletes == NULL ? NULL : base_arena_alloc(arena, n + 1u);
+    uint8_t *ours = d->ours == NULL ? NULL : base_arena_alloc(arena, n + 1u);
     for (uint32_t i = 0; i < n; i++) {
         doc[i] = d->doc[kept[i]];
         if (event_us != NULL) event_us[i] = d->event_us[kept[i]];
         if (watermark_us != NULL) watermark_us[i] = d->watermark_us[kept[i]];
         if (deletes != NULL) deletes[i] = d->deletes[kept[i]];
+        if (ours != NULL) ours[i] = d->ours[kept[i]];
     }
     engine_decoded out = *d;
     out.batch = col_batch_gather(arena, d->batch, kept, n);
@@ -105,6 +113,7 @@ static engine_decoded without(const engine_decoded *d, base_arena *arena, uint32
     out.event_us = event_us;
     out.watermark_us = watermark_us;
     out.deletes = deletes;
+    out.ours = ours;
     return out;
 }
 
@@ -115,7 +124,8 @@ void engine_decoded_keep(engine_decoded *d, base_arena *arena, uint32_t n, const
 bool engine_clock_refuses(const plan_object *object, engine_clock *clock, const engine_decoded *d) {
     int64_t us = d->event_us[0];
     engine_rule rule = rule_of(object, d);
-    if (clock->disorder != NULL && d->watermark_us != NULL) measure(&rule, clock, us);
+    if (clock->disorder != NULL && d->watermark_us != NULL && !is_ours(d, 0))
+        measure(&rule, clock, us);
     if (object->limits_lateness && d->watermark_us != NULL &&
         is_too_late(object, clock->watermark_us, us))
         return true;
@@ -138,7 +148,7 @@ uint32_t engine_clock_run(const plan_object *object, engine_clock *clock, base_a
     for (uint32_t row = 0; row < d->nrows; row++) {
         int64_t us = d->event_us[row];
         bool known = us != INT64_MIN;
-        if (known && measured) measure(&rule, clock, us);
+        if (known && measured && !is_ours(d, row)) measure(&rule, clock, us);
         if (known && limited && is_too_late(object, clock->watermark_us, us)) {
             refused[nrefused++] = d->doc[row];
             continue;

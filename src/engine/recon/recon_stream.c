@@ -176,9 +176,7 @@ static base_rc add_records(making *m, const log_batch *batch, uint32_t first, ui
     }
     base_arena_reset(&m->arena);
     engine_decoded d;
-    engine_contract_decode(m->contract, batch->payload, batch->payload_bytes, batch->ends, first, n,
-                           batch->base_offset + first, partition, batch->info.append_us, &m->arena,
-                           &d);
+    engine_contract_decode_batch(m->contract, batch, first, n, partition, &m->arena, &d);
     engine_clock_skip(m->contract->object, clock, &m->arena, &d);
     uint8_t *keep = base_arena_alloc(&m->arena, d.nrows + 1u);
     rc = recon_filter(m->x, m->filter, d.batch, &m->arena, keep, err);
