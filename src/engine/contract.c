@@ -181,6 +181,29 @@ static void run_delete_keys(engine_contract *contract, base_arena *arena, const 
     }
 }
 
+// Not of what was logged: there it is a function of the log how far event time is.
+static void run_ahead(engine_contract *contract, base_arena *arena, const col_batch *batch,
+                      int64_t ingested_us, verdict *v) {
+    const plan_object *object = contract->object;
+    const col_vec *vec = &batch->cols[contract->event_time];
+    int64_t most_us;
+    if (!object->limits_ahead ||
+        __builtin_add_overflow(ingested_us, object->max_ahead_us, &most_us))
+        return;
+    for (uint32_t row = 0; row < batch->nrows; row++) {
+        if (v->refused[row] || col_is_null(vec, row) || col_i64(vec)[row] <= most_us) continue;
+        base_interval interval = {.us = object->max_ahead_us};
+        char text[BASE_INTERVAL_TEXT_MAX];
+        base_interval_format(&interval, text);
+        refuse(v, row, contract->event_time, BASE_SQLSTATE_CHECK,
+               base_arena_printf(arena,
+                                 "record for \"%s.%s\" comes before its time: its \"%s\" is more "
+                                 "than max_ahead (%s) after its arrival",
+                                 object->schema, object->name,
+                                 object->columns[object->event_time].name, text));
+    }
+}
+
 static int fault_order(const void *a, const void *b) {
     uint32_t x = ((const wire_json_fault *)a)->doc, y = ((const wire_json_fault *)b)->doc;
     return (x > y) - (x < y);
@@ -304,6 +327,7 @@ void engine_contract_decode(engine_contract *contract, const char *text, size_t 
         }
         run_not_null(contract, arena, batch, &w);
         run_checks(contract, arena, batch, ingested_us, &w);
+        if (contract->event_time >= 0) run_ahead(contract, arena, batch, ingested_us, &w);
         v.nfaults = w.nfaults;
         for (uint32_t i = before; i < v.nfaults; i++) v.refused[v.faults[i].doc] = 1;
         if (v.nfaults > before) qsort(v.faults, v.nfaults, sizeof *v.faults, fault_order);

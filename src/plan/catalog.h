@@ -99,6 +99,8 @@ typedef struct plan_object {
     int64_t dedup_horizon_us;   // by event time; 0: for ever
     bool limits_lateness;       // records later than max_lateness_us are refused (max_lateness)
     int64_t max_lateness_us;    // below the watermark of their partition
+    bool limits_ahead;          // records whose event time is more than max_ahead_us after their
+    int64_t max_ahead_us;       // arrival are refused there (max_ahead)
     int64_t idle_timeout_us;    // a partition silent so long holds no watermark back
     bool retractable;           // stream: records may take earlier events back (retractions)
 

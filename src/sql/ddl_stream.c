@@ -17,6 +17,7 @@ static const sql_option_def stream_options[] = {
     {"partitions", SQL_OPTION_U32, MEMBER(partitions)},
     {"dedup_horizon", SQL_OPTION_US, MEMBER(dedup_horizon_us)},
     {"max_lateness", SQL_OPTION_US, MEMBER(max_lateness_us)},
+    {"max_ahead", SQL_OPTION_US, MEMBER(max_ahead_us)},
     {"idle_timeout", SQL_OPTION_US, MEMBER(idle_timeout_us)},
     {"compression", SQL_OPTION_KEPT, 0},
     {"retractions", SQL_OPTION_KEPT, 0},
@@ -433,6 +434,15 @@ static base_rc check_lateness(contract *c) {
     return BASE_OK;
 }
 
+// One event with a wrong clock would move the watermark past all that is yet to come.
+static base_rc check_ahead(contract *c) {
+    plan_object *object = c->object;
+    object->limits_ahead = plan_option_get(object, "max_ahead") != NULL;
+    if (!object->limits_ahead || object->watermark != NULL) return BASE_OK;
+    return sql_fail(c->ctx, 0, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
+                    "option \"max_ahead\" is of streams with a WATERMARK, which it guards");
+}
+
 static base_rc refuse_retractions(contract *c, const char *why) {
     return sql_fail(c->ctx, 0, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
                     "option \"retractions\" %s", why);
@@ -500,6 +510,7 @@ static base_rc create_contract(sql_cursor *cursor, sql_statement *statement,
     SQL_TRY(bind_times(&c));
     SQL_TRY(bind_sequence(&c));
     SQL_TRY(check_lateness(&c));
+    SQL_TRY(check_ahead(&c));
     SQL_TRY(check_retractions(&c));
     SQL_TRY(bind_defaults(&c));
     SQL_TRY(bind_checks(&c));

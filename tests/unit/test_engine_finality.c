@@ -405,6 +405,33 @@ TEST(early_rows) {
     rig_stop(&b);
 }
 
+static void send_producers(rig *b, int from, int n) {
+    base_buf text = {0};
+    for (int i = from; i < from + n; i++)
+        base_buf_printf(&text, "{\"p\":%d,\"n\":1,\"at\":\"2026-01-01T00:00:00Z\"}\n", i);
+    ingest(b, "e", base_buf_cstr(&text));
+    base_buf_deinit(&text);
+    tick(b);
+}
+
+// No more, whoever starts again: those that are followed go on.
+TEST(producers_are_bounded) {
+    rig b;
+    if (!rig_start(&b)) return;
+    ask(&b, "CREATE STREAM e (p INT, n INT, at TIMESTAMPTZ NOT NULL, SEQUENCE (p, n), WATERMARK "
+            "FOR at AS at)");
+    ask(&b, "CREATE MATERIALIZED VIEW v WITH (refresh = 'immediate') AS SELECT count(*) FROM e");
+    for (int i = 0; i < 66; i++) send_producers(&b, i * 1000, 1000);
+    const char *sql = "SELECT count(*), sum(seen), sum(again) FROM weir.sequences";
+    EXPECT_EQ_STR(ask(&b, sql), "65536|65536|0");
+    rig_reopen(&b);
+    send_producers(&b, 100000, 1000);
+    EXPECT_EQ_STR(ask(&b, sql), "65536|65536|0");
+    send_producers(&b, 0, 1000);
+    EXPECT_EQ_STR(ask(&b, sql), "65536|65536|1000");
+    rig_stop(&b);
+}
+
 TEST(idle_partitions_over_outages_and_clocks) {
     rig b;
     if (!rig_start(&b)) return;
@@ -442,4 +469,4 @@ TEST_MAIN(TEST_ENTRY(learnt_delays_hold_what_they_promise), TEST_ENTRY(buckets_h
           TEST_ENTRY(old_disorder_decays),
           TEST_ENTRY(restarts_change_nothing_and_views_equal_recomputation),
           TEST_ENTRY(books_close_by_the_wall_clock), TEST_ENTRY(early_rows),
-          TEST_ENTRY(idle_partitions_over_outages_and_clocks))
+          TEST_ENTRY(producers_are_bounded), TEST_ENTRY(idle_partitions_over_outages_and_clocks))

@@ -228,6 +228,11 @@ static base_rc producer_cell(system_rows *r, const plan_object *stream, base_str
     return BASE_OK;
 }
 
+// As many numbers can be missing as there are, which no bigint holds.
+static int64_t clamped(uint64_t n) {
+    return n > INT64_MAX ? INT64_MAX : (int64_t)n;
+}
+
 static base_rc sequence_row(const sequence_rows *rows, const engine_sequence *one,
                             base_error *err) {
     system_rows *r = rows->r;
@@ -237,9 +242,9 @@ static base_rc sequence_row(const sequence_rows *rows, const engine_sequence *on
     system_i64(r, "last", last->last);
     system_i64(r, "seen", (int64_t)one->seen);
     system_i64(r, "again", (int64_t)one->again);
-    system_i64(r, "missing", (int64_t)engine_sequence_missing(one));
+    system_i64(r, "missing", clamped(engine_sequence_missing(one)));
     system_i64(r, "gaps", one->nranges - 1);
-    system_i64(r, "given_up", (int64_t)one->given_up);
+    system_i64(r, "given_up", clamped(one->given_up));
     system_time(r, "last_event", last->last_us, INT64_MIN);
     return producer_cell(r, rows->s->stream, one->producer, err);
 }
@@ -252,7 +257,7 @@ static base_rc gap_rows(const sequence_rows *rows, const engine_sequence *one, b
         head(r, rows->s);
         system_i64(r, "first_missing", before->last + 1);
         system_i64(r, "last_missing", after->first - 1);
-        system_i64(r, "missing", (int64_t)((uint64_t)after->first - (uint64_t)before->last - 1));
+        system_i64(r, "missing", clamped((uint64_t)after->first - (uint64_t)before->last - 1));
         system_time(r, "event_before", before->last_us, INT64_MIN);
         system_time(r, "event_after", after->first_us, INT64_MIN);
         rc = producer_cell(r, rows->s->stream, one->producer, err);
@@ -301,7 +306,8 @@ typedef struct facts_list {
 
 static base_rc count_missing(void *arg, const engine_sequence *one, base_error *err) {
     (void)err;
-    *(uint64_t *)arg += engine_sequence_missing(one);
+    uint64_t *sum = arg;
+    if (__builtin_add_overflow(*sum, engine_sequence_missing(one), sum)) *sum = UINT64_MAX;
     return BASE_OK;
 }
 

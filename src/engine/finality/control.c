@@ -124,7 +124,7 @@ static base_rc append_heartbeat(engine_stream *stream, const engine_heartbeat *b
 }
 
 static base_rc check_heartbeat(const plan_object *object, const engine_heartbeat *beat,
-                               base_error *err) {
+                               int64_t now_us, base_error *err) {
     if (object->kind != PLAN_OBJECT_STREAM || object->watermark == NULL)
         return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
                          "%s \"%s.%s\" has no WATERMARK to advance",
@@ -136,6 +136,13 @@ static base_rc check_heartbeat(const plan_object *object, const engine_heartbeat
     if (beat->to_us == INT64_MIN || beat->to_us == INT64_MAX)
         return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
                          "a watermark cannot be advanced to infinity: it never goes back");
+    int64_t most_us;
+    if (object->limits_ahead && !__builtin_add_overflow(now_us, object->max_ahead_us, &most_us) &&
+        beat->to_us > most_us)
+        return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
+                         "a watermark of \"%s.%s\" cannot be advanced further ahead of the clock "
+                         "than the stream's max_ahead: it never goes back",
+                         object->schema, object->name);
     if (beat->source.n > ENGINE_SOURCE_BYTES_MAX)
         return base_fail(err, BASE_E_LIMIT, BASE_SQLSTATE_LIMIT,
                          "the name of a source may have at most %u bytes", ENGINE_SOURCE_BYTES_MAX);
@@ -144,7 +151,7 @@ static base_rc check_heartbeat(const plan_object *object, const engine_heartbeat
 
 base_rc engine_advance(engine *e, const plan_object *object, const engine_heartbeat *beat,
                        base_error *err) {
-    base_rc rc = check_heartbeat(object, beat, err);
+    base_rc rc = check_heartbeat(object, beat, plat_wall_us(e->plat), err);
     if (rc != BASE_OK) return rc;
     engine_stream *stream = engine_stream_hold(e, object);
     if (stream == NULL)

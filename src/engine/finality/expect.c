@@ -139,14 +139,17 @@ static void see(producer *one, int64_t n, int64_t us) {
         insert_range(one, low, n, us);
     }
     if (one->nranges <= ENGINE_SEQUENCE_RANGES) return;
-    one->given_up += (uint64_t)one->ranges[1].first - (uint64_t)one->ranges[0].last - 1;
+    uint64_t gap = (uint64_t)one->ranges[1].first - (uint64_t)one->ranges[0].last - 1;
+    if (__builtin_add_overflow(one->given_up, gap, &one->given_up)) one->given_up = UINT64_MAX;
     join_with_next(one, 0);
 }
 
 uint64_t engine_sequence_missing(const engine_sequence *one) {
     uint64_t n = one->given_up;
-    for (uint32_t i = 1; i < one->nranges; i++)
-        n += (uint64_t)one->ranges[i].first - (uint64_t)one->ranges[i - 1].last - 1;
+    for (uint32_t i = 1; i < one->nranges; i++) {
+        uint64_t gap = (uint64_t)one->ranges[i].first - (uint64_t)one->ranges[i - 1].last - 1;
+        if (__builtin_add_overflow(n, gap, &n)) return UINT64_MAX;
+    }
     return n;
 }
 
@@ -163,6 +166,8 @@ struct engine_sequences {
     const plan_object *object;
     int32_t source, number; // columns of the decoded batch; source -1: there is one producer
     base_map *producers;    // by key
+    bool counted;           // how many there are, these and those in the store
+    uint32_t nproducers;
     uint32_t nchanged, changed_cap;
     producer **changed; // in this step
 };
@@ -194,6 +199,7 @@ static void free_producers(engine_sequences *s) {
     for (size_t i = 0; base_map_at(s->producers, &i, &key, &value);) free_producer(value);
     base_map_destroy(s->producers);
     s->nchanged = 0;
+    s->counted = false;
 }
 
 void engine_sequences_reset(engine_sequences *s) {
@@ -214,6 +220,44 @@ static void row_key(const engine_sequences *s, base_str producer_key, base_buf *
     base_buf_add(key, producer_key.p, producer_key.n);
 }
 
+static base_rc count_stored(engine_sequences *s, engine_flow *flow, base_error *err) {
+    base_buf prefix = {0};
+    add_key(&prefix, 'S', s->object->id);
+    state_cursor *cursor;
+    base_str key, value;
+    bool end;
+    s->nproducers = 0;
+    base_rc rc = state_cursor_open(flow->txn, flow->t_expect, &cursor, err);
+    if (rc == BASE_OK) {
+        rc = state_cursor_seek(cursor, base_buf_str(&prefix), &key, &value, &end, err);
+        while (rc == BASE_OK && !end && base_str_starts(key, base_buf_str(&prefix))) {
+            s->nproducers++;
+            rc = state_cursor_next(cursor, &key, &value, &end, err);
+        }
+        state_cursor_close(cursor);
+    }
+    base_buf_deinit(&prefix);
+    s->counted = rc == BASE_OK;
+    return rc;
+}
+
+// One that is not in the store. *room false: there are as many as are followed. Producers that are
+// new are counted when they come, those stored before the first new one since loading.
+static base_rc take_new(engine_sequences *s, engine_flow *flow, bool *room, base_error *err) {
+    base_rc rc = s->counted ? BASE_OK : count_stored(s, flow, err);
+    if (rc != BASE_OK) return rc;
+    *room = s->nproducers < ENGINE_SEQUENCE_PRODUCERS;
+    if (*room) s->nproducers++;
+    return BASE_OK;
+}
+
+// All that are followed are in memory: there need be no look into the store for another.
+static bool is_full(const engine_sequences *s) {
+    return s->counted && s->nproducers >= ENGINE_SEQUENCE_PRODUCERS &&
+           base_map_count(s->producers) >= s->nproducers;
+}
+
+// *out NULL: it is one too many.
 static base_rc load(engine_sequences *s, engine_flow *flow, base_str key, producer **out,
                     base_error *err) {
     producer *one = calloc(1, sizeof *one);
@@ -232,7 +276,10 @@ static base_rc load(engine_sequences *s, engine_flow *flow, base_str key, produc
     sequence_head head;
     if (rc == BASE_OK && found && !read_head(value, &head))
         rc = base_fail(err, BASE_E_CORRUPT, NULL, "the numbers of a producer are damaged");
-    if (rc != BASE_OK) {
+    bool room = true;
+    *out = NULL;
+    if (rc == BASE_OK && !found) rc = take_new(s, flow, &room, err);
+    if (rc != BASE_OK || !room) {
         free_producer(one);
         return rc;
     }
@@ -281,9 +328,10 @@ base_rc engine_sequences_see(engine_sequences *s, engine_flow *flow, base_arena 
         base_str key = keys != NULL ? keys[row] : (base_str){"", 0};
         if (one == NULL || !base_str_eq(one->key, key)) {
             one = base_map_get(s->producers, key);
-            if (one == NULL && base_map_count(s->producers) >= ENGINE_SEQUENCE_PRODUCERS) continue;
+            if (one == NULL && is_full(s)) continue;
             base_rc rc = one != NULL ? BASE_OK : load(s, flow, key, &one, err);
             if (rc != BASE_OK) return rc;
+            if (one == NULL) continue;
         }
         if (!one->changed) note_changed(s, one);
         see(one, number_at(numbers, row), d->event_us != NULL ? d->event_us[row] : INT64_MIN);

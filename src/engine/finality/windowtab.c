@@ -111,8 +111,10 @@ static void visit_scan(void *arg, const plan_node *scan) {
 static uint64_t missing_of(const listing *l, int64_t start, int64_t end) {
     uint64_t missing = 0;
     for (uint32_t i = 0; i < l->ngaps; i++)
-        if (l->gaps[i].from_us < end && l->gaps[i].until_us >= start) missing += l->gaps[i].missing;
-    return missing;
+        if (l->gaps[i].from_us < end && l->gaps[i].until_us >= start &&
+            __builtin_add_overflow(missing, l->gaps[i].missing, &missing))
+            return INT64_MAX;
+    return missing < INT64_MAX ? missing : INT64_MAX;
 }
 
 // ---- rows ---------------------------------------------------------------------------------------
