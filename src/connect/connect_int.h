@@ -99,6 +99,7 @@ typedef struct connect_sink {
 
     // Webhooks.
     const char *url;
+    char *shown;                // of the url, what messages may say
     struct curl_slist *headers; // fixed ones
     struct curl_slist *request_headers;
     const char *secret;

@@ -100,6 +100,20 @@ static size_t take_answer(char *bytes, size_t size, size_t n, void *arg) {
     return size * n; // what is beyond is read and dropped
 }
 
+// Whom it is sent to, for messages: what stands before '@' and after the host may be a secret (the
+// path too: many receivers know their senders by it).
+static char *shown_url(const char *url) {
+    const char *host = strstr(url, "://");
+    host = host == NULL ? url : host + 3;
+    size_t n = strcspn(host, "/?#"), skipped = 0;
+    for (size_t i = 0; i < n; i++)
+        if (host[i] == '@') skipped = i + 1;
+    base_buf buf = {0};
+    base_buf_printf(&buf, "%.*s%.*s", (int)(host - url), url, (int)(n - skipped), host + skipped);
+    base_buf_cstr(&buf);
+    return buf.p; // now the caller's
+}
+
 base_rc connect_webhook_open(connect_sink *sink, base_error *err) {
     sink->url = plan_option_get(sink->object, "url");
     sink->secret = plan_option_get(sink->object, "secret");
@@ -108,8 +122,8 @@ base_rc connect_webhook_open(connect_sink *sink, base_error *err) {
                          "connector 'webhook' needs the option \"url\"");
     if (strncmp(sink->url, "http://", 7) != 0 && strncmp(sink->url, "https://", 8) != 0)
         return base_fail(err, BASE_E_INVALID, BASE_SQLSTATE_INVALID_PARAMETER,
-                         "option \"url\" must begin with http:// or https://, not \"%.80s\"",
-                         sink->url);
+                         "option \"url\" must begin with http:// or https://");
+    sink->shown = shown_url(sink->url);
     const char *headers = plan_option_get(sink->object, "headers");
     base_rc rc =
         headers == NULL ? BASE_OK : connect_headers(base_str_of(headers), &sink->headers, err);
@@ -130,6 +144,8 @@ void connect_webhook_close(connect_sink *sink) {
     end_request(sink);
     if (sink->easy != NULL) curl_easy_cleanup(sink->easy);
     curl_slist_free_all(sink->headers);
+    free(sink->shown);
+    sink->shown = NULL;
     sink->easy = NULL;
     sink->headers = NULL;
 }
@@ -187,10 +203,11 @@ static base_rc start_request(connect_sink *sink, base_error *err) {
     if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, sink->curl_error);
     if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_PRIVATE, sink);
     if (code != CURLE_OK)
-        return base_fail(err, BASE_E_INTERNAL, NULL, "%s: %s", sink->url, curl_easy_strerror(code));
+        return base_fail(err, BASE_E_INTERNAL, NULL, "%s: %s", sink->shown,
+                         curl_easy_strerror(code));
     CURLMcode added = curl_multi_add_handle(sink->hub->multi, easy);
     if (added != CURLM_OK)
-        return base_fail(err, BASE_E_INTERNAL, NULL, "%s: %s", sink->url,
+        return base_fail(err, BASE_E_INTERNAL, NULL, "%s: %s", sink->shown,
                          curl_multi_strerror(added));
     sink->under_way = true;
     return BASE_OK;
@@ -261,7 +278,7 @@ static base_rc park(connect_sink *sink, long status, base_error *err) {
 static void refused(connect_sink *sink, long status, bool *progressed) {
     base_error err;
     sink->refusals++;
-    base_fail(&err, BASE_E_INVALID, NULL, "%s answered %ld: %s", sink->url, status,
+    base_fail(&err, BASE_E_INVALID, NULL, "%s answered %ld: %s", sink->shown, status,
               answer_text(sink));
     if (sink->refusals < sink->max_attempts) {
         connect_sink_failed(sink, 0, &err);
@@ -294,7 +311,7 @@ void connect_webhook_done(connect_sink *sink, CURLcode code, bool *progressed) {
     end_request(sink);
     base_error err;
     if (code != CURLE_OK) {
-        base_fail(&err, BASE_E_IO, NULL, "%s: %s", sink->url,
+        base_fail(&err, BASE_E_IO, NULL, "%s: %s", sink->shown,
                   sink->curl_error[0] != '\0' ? sink->curl_error : curl_easy_strerror(code));
         connect_sink_failed(sink, 0, &err);
     } else if (status >= 200 && status < 300) {
@@ -306,7 +323,7 @@ void connect_webhook_done(connect_sink *sink, CURLcode code, bool *progressed) {
             connect_sink_failed(sink, 0, &err);
         *progressed = rc == BASE_OK || *progressed;
     } else if (is_passing(status)) {
-        base_fail(&err, BASE_E_BUSY, NULL, "%s answered %ld: %s", sink->url, status,
+        base_fail(&err, BASE_E_BUSY, NULL, "%s answered %ld: %s", sink->shown, status,
                   answer_text(sink));
         int64_t least_us =
             retry_after > 0 && retry_after < 3600 ? (int64_t)retry_after * BASE_US_PER_SECOND : 0;

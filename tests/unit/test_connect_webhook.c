@@ -445,6 +445,27 @@ TEST(alerts_outlive_the_runs_that_are_kept) {
     world_stop(&w);
 }
 
+// What stands before '@', in the path and after '?' may be how a receiver knows us.
+TEST(messages_keep_the_url_to_themselves) {
+    world w;
+    if (!world_start(&w, true, "")) return;
+    char sql[400], want[100];
+    snprintf(sql, sizeof sql,
+             "CREATE SINK s.told FROM s.v WITH (connector = 'webhook', url = "
+             "'http://ops:geheim@127.0.0.1:%u/T01/B02?token=xyz', max_attempts = 1)",
+             w.r.port);
+    EXPECT_EQ_STR(ask(&w.b, "DROP SINK s.hook"), "DROP SINK");
+    EXPECT_EQ_STR(ask(&w.b, sql), "CREATE SINK");
+    const answer answers[] = {ANSWER_400};
+    script(&w.r, 1, answers);
+    put(&w, 1, 1);
+    deliver(&w);
+    snprintf(want, sizeof want,
+             "parked after 1 attempts: http://127.0.0.1:%u answered 400: ", w.r.port);
+    EXPECT(strncmp(ask(&w.b, "SELECT last_error FROM weir.sinks"), want, strlen(want)) == 0);
+    world_stop(&w);
+}
+
 TEST(refusals_are_parked) {
     world w;
     if (!world_start(&w, true, ", max_attempts = 3")) return;
@@ -601,7 +622,8 @@ TEST(options_that_cannot_work) {
 
 TEST_MAIN(TEST_ENTRY(what_a_request_says), TEST_ENTRY(signatures),
           TEST_ENTRY(failures_are_tried_again_in_order), TEST_ENTRY(alerts_of_a_reconciliation),
-          TEST_ENTRY(alerts_outlive_the_runs_that_are_kept), TEST_ENTRY(refusals_are_parked),
+          TEST_ENTRY(alerts_outlive_the_runs_that_are_kept),
+          TEST_ENTRY(messages_keep_the_url_to_themselves), TEST_ENTRY(refusals_are_parked),
           TEST_ENTRY(steps_are_cut_into_requests), TEST_ENTRY(keys_outlive_a_restart),
           TEST_ENTRY(one_that_hangs_holds_up_no_other), TEST_ENTRY(retry_after_is_kept),
           TEST_ENTRY(options_that_cannot_work))

@@ -322,7 +322,8 @@ void engine_remedies_resume(engine *e, const plan_object *r) {
 // ---- limits -------------------------------------------------------------------------------------
 
 // Why a person is to be asked; NULL: nobody is.
-static const char *above_limits(const engine_recon *x, const engine_remedy_plan *plan) {
+static const char *above_limits(const engine_recon *x, const engine_remedy_plan *plan,
+                                bool clock_is_good) {
     uint64_t keys = plan->keys;
     double total = plan->total;
     const plan_remedy *remedy = x->r->remedy;
@@ -333,6 +334,7 @@ static const char *above_limits(const engine_recon *x, const engine_remedy_plan 
     double percent = compared == 0 ? 0 : 100.0 * (double)keys / (double)compared;
     char limit[BASE_DECIMAL_TEXT_MAX];
     if (!x->r->settles) return "it has no SETTLE: what was found may be on its way";
+    if (!clock_is_good) return "the clock was put forward: what has settled cannot be told";
     if (run->record_rows == 0 && run->view_rows > 0) return "the book is empty";
     if (run->findings.unlisted > 0)
         return base_arena_printf(arena, "%llu findings more than are kept",
@@ -382,8 +384,9 @@ base_rc engine_remedy_after(engine_recon *x, base_error *err) {
     if (rc != BASE_OK) return rc;
     plan.state = ENGINE_REMEDY_CLEAN;
     count(&plan);
+    bool clock_is_good = engine_recon_clock_is_good(e, x->r);
     if (plan.keys > 0) {
-        plan.waits_for = above_limits(x, &plan);
+        plan.waits_for = above_limits(x, &plan, clock_is_good);
         plan.state = ENGINE_REMEDY_WAITING;
         if (plan.waits_for == NULL) rc = begin_applying(e, &plan, x->arena, err);
     }

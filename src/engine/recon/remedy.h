@@ -74,6 +74,8 @@ typedef struct engine_recon_counts {
 void engine_recon_count_run(engine *e, uint32_t id, bool failed, int64_t us);
 void engine_recon_count_remedy(engine *e, uint32_t id, const engine_remedy_plan *plan);
 engine_recon_counts engine_recon_counts_of(engine *e, uint32_t id);
+// At each run: false while the wall clock was put forward less than the settling time ago.
+bool engine_recon_clock_is_good(engine *e, const plan_object *r);
 
 // remedy_plan.c: what is to be done about the run's findings, into plan->actions, and how much that
 // is. before: the plan of the run before, or NULL: what that one did about the same finding is not

@@ -212,7 +212,12 @@ base_rc engine_remedy_put(engine *e, const plan_object *r, const engine_remedy_p
     base_arena arena;
     base_arena_init(&arena, 4096);
     base_buf buf = {0};
-    if (superseded != NULL) rc = put_plan(e, txn, id, superseded, &arena, &buf, err);
+    // Of what was dropped meanwhile nothing is kept, and so nothing begun (as engine_recon_store).
+    if (engine_catalog_by_id(e, id) == NULL)
+        rc = base_fail(err, BASE_E_NOT_FOUND, BASE_SQLSTATE_UNDEFINED_OBJECT,
+                       "reconciliation \"%s.%s\" was dropped meanwhile", r->schema, r->name);
+    if (rc == BASE_OK && superseded != NULL)
+        rc = put_plan(e, txn, id, superseded, &arena, &buf, err);
     if (rc == BASE_OK) rc = put_plan(e, txn, id, plan, &arena, &buf, err);
     if (rc == BASE_OK) rc = put_actions(e, txn, id, plan, &buf, err);
     if (rc == BASE_OK && said != 0)
