@@ -2,9 +2,10 @@
 //
 // A version stands in the flow of its view and steps with it, so one snapshot of the flow's store
 // has both at the same positions: nothing that differs is due to one being ahead. A row's day is
-// that of its window's start or, without windows, of its first column of a date or a time, in UTC;
-// rows of a view without such a column are of no day. Differences of numbers are those of the
-// version less those of the view. Entry points: system_fill_diff, system_fill_diff_by_day.
+// that of its window's start or, without windows, of its first column of a date or a time, in the
+// window's zone or else UTC; rows of a view without such a column are of no day. Differences of
+// numbers are those of the version less those of the view. Entry points: system_fill_diff,
+// system_fill_diff_by_day.
 #include "engine/version/diff.h"
 
 #include <stdio.h>
@@ -65,7 +66,12 @@ static int64_t day_of(const diffing *d, const col_batch *rows, uint32_t row) {
     int64_t us = col_i64(vec)[row];
     if (us == INT64_MAX || us == INT64_MIN) return us > 0 ? INT32_MAX : INT32_MIN; // infinity's
     // The end of a window is the first moment after it.
-    if (d->view->columns[d->day_column].time_role == PLAN_TIME_WINDOW_END) us--;
+    const plan_column *column = &d->view->columns[d->day_column];
+    if (column->time_role == PLAN_TIME_WINDOW_END) us--;
+    // Of windows in a zone an instant is of the zone's day; a column without a zone has it already.
+    const plan_window *window = column->time_role != PLAN_TIME_NONE ? column->window : NULL;
+    if (window != NULL && window->zone != NULL && column->type.kind == COL_TIMESTAMPTZ)
+        us += base_zone_offset_at(window->zone, us) * BASE_US_PER_SECOND;
     return floor_div(us, BASE_US_PER_DAY);
 }
 

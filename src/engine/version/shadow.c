@@ -478,6 +478,8 @@ base_rc engine_shadow_run(engine_shadow *shadow, bool settle, volatile bool *can
                              "flow %s: its inputs do not give what flow %s has read of them",
                              flow->name, shadow->of->name);
     }
+    // Places in the log without a record (heartbeats) were counted before they were read.
+    if (rc == BASE_OK) atomic_store(&shadow->total, atomic_load(&shadow->read));
     if (rc == BASE_OK && settle) {
         shadow->settling = true;
         rc = one_step(shadow, err);
