@@ -61,6 +61,8 @@ BASE_MUST_USE base_rc bench_open(bench_engine *b, const bench_options *options, 
 BASE_MUST_USE base_rc bench_reopen(bench_engine *b, uint64_t step_bytes, bool no_sync,
                                    uint64_t cache_bytes, base_error *err);
 void bench_close(bench_engine *b); // and removes the directory
+// The same, between the two: what the flows' stores take on the disk.
+uint64_t bench_close_flows(bench_engine *b);
 BASE_MUST_USE base_rc bench_sql(bench_engine *b, const char *text, base_error *err);
 // The first cell of a query's answer, an integer.
 BASE_MUST_USE base_rc bench_number(bench_engine *b, const char *sql, uint64_t *out,

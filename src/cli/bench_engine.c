@@ -55,6 +55,17 @@ void bench_close(bench_engine *b) {
     free(b->dir);
 }
 
+uint64_t bench_close_flows(bench_engine *b) {
+    base_buf path = {0};
+    base_buf_printf(&path, "%s/flow", b->dir == NULL ? "" : b->dir);
+    engine_close(b->engine); // what lies in memory goes to the disk
+    b->engine = NULL;
+    uint64_t bytes = bench_tree_bytes(base_buf_cstr(&path));
+    base_buf_deinit(&path);
+    bench_close(b);
+    return bytes;
+}
+
 base_rc bench_sql(bench_engine *b, const char *text, base_error *err) {
     base_arena arena;
     base_arena_init(&arena, 1 << 14);

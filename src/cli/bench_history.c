@@ -81,13 +81,7 @@ static base_rc run_round(const bench_options *o, bool with_history, history_figu
     if (rc == BASE_OK) rc = steps(&b, groups, updates, &out->time, err);
     if (rc == BASE_OK) rc = read_view(&b, NULL, o->events, &out->read_now, err);
     if (rc == BASE_OK && with_history) rc = read_view(&b, then, groups, &out->read_then, err);
-    base_buf path = {0};
-    base_buf_printf(&path, "%s/flow", b.dir == NULL ? "" : b.dir);
-    engine_close(b.engine); // what lies in memory goes to the disk
-    b.engine = NULL;
-    out->bytes = bench_tree_bytes(base_buf_cstr(&path));
-    base_buf_deinit(&path);
-    bench_close(&b);
+    out->bytes = bench_close_flows(&b);
     return rc;
 }
 

@@ -54,13 +54,7 @@ static base_rc run_round(const bench_options *o, bool with_ledger, ledger_figure
     if (rc == BASE_OK) rc = late_half(&b, half, &out->time, err);
     if (rc == BASE_OK)
         rc = bench_number(&b, "SELECT corrections FROM weir.views", &out->corrections, err);
-    base_buf path = {0};
-    base_buf_printf(&path, "%s/flow", b.dir == NULL ? "" : b.dir);
-    engine_close(b.engine); // what lies in memory goes to the disk
-    b.engine = NULL;
-    out->bytes = bench_tree_bytes(base_buf_cstr(&path));
-    base_buf_deinit(&path);
-    bench_close(&b);
+    out->bytes = bench_close_flows(&b);
     return rc;
 }
 
